@@ -1,0 +1,1 @@
+"""Thin TFX components around `transform`, `keras_models` and `serving`."""

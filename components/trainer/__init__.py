@@ -1,0 +1,1 @@
+"""The Trainer component's `run_fn`."""

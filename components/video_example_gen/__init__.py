@@ -1,0 +1,1 @@
+"""Videos and annotations → Examples and a manifest."""

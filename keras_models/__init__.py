@@ -1,0 +1,1 @@
+"""TFRecord batch → captions and losses: encoders, attentions, decoders, search."""

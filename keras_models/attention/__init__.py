@@ -1,0 +1,1 @@
+"""Step attentions: once per word."""

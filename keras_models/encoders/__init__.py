@@ -1,0 +1,1 @@
+"""Video encoders: once per video, they see no word."""

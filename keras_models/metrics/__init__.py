@@ -1,0 +1,1 @@
+"""Caption metrics: fast ones, and the reference scorers."""

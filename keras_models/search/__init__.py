@@ -1,0 +1,1 @@
+"""Decoding: sees only `start` and `step`."""

@@ -1,0 +1,89 @@
+"""The tensors that pass between the parts of a captioner.
+
+The alphabet of axes, the same everywhere:
+    B batch · T time steps (key frames) · S cells or regions of a frame
+    D encoder width · C width of a context vector · L caption length · V vocabulary · K beams or samples
+
+Fields are never None: a tensor that is not there is `()` or an empty dict, so that
+`tf.nest` walks every struct.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+State = Any  # a nest of tensors with the batch on axis 0 everywhere
+
+
+class VideoBatch(NamedTuple):
+    """What an encoder sees of a batch of clips."""
+
+    video_id: tf.Tensor  # (B,) string
+    features: dict[str, tf.Tensor]  # each (B, T, …); uint8 planes, float16 or float32
+    masks: dict[str, tf.Tensor]  # each (B, T) bool
+
+
+class TrainingBatch(NamedTuple):
+    """Clips with captions to learn from."""
+
+    video: VideoBatch
+    tokens: tf.Tensor  # (B, K, L) int32: K captions a clip, each ends in <eos>, then 0
+
+
+class EncodedVideo(NamedTuple):
+    """What an encoder makes of a clip, once; it has seen no word."""
+
+    frames: tf.Tensor  # (B, T, D) one vector per time step, 0 where masked
+    frame_mask: tf.Tensor  # (B, T) bool
+    grids: tuple[tf.Tensor, ...]  # each (B, T, S, D), one per spatial level
+    grid_masks: tuple[tf.Tensor, ...]  # each (B, T, S) bool, beside `grids`
+    summary: tf.Tensor  # (B, D) seeds the decoder's state
+    weights: dict[str, tf.Tensor]  # attention for plots, e.g. "spatial" (B, T, S)
+    aux: dict[str, tf.Tensor]  # for objectives only, e.g. "keyframe_log_prob" (B, T)
+
+
+class Context(NamedTuple):
+    """What one attention step returns."""
+
+    vector: tf.Tensor  # (B, C)
+    weights: dict[str, tf.Tensor]  # e.g. "temporal" (B, T); sums to 1 where unmasked
+    log_prob: tf.Tensor  # (B,) of the sampled choice; 0 for soft attention
+    losses: dict[str, tf.Tensor]  # auxiliary losses of this step by name, each (B,)
+
+
+class StepOutput(NamedTuple):
+    """One decoded word's distribution."""
+
+    log_probs: tf.Tensor  # (B, V) float32
+    state: State
+    contexts: tuple[Context, ...]
+
+
+class TeacherForced(NamedTuple):
+    """What the decoder says of given captions, in R = B · K rows, clip by clip."""
+
+    log_probs: tf.Tensor  # (R, L, V) float32
+    contexts: tuple[Context, ...]  # each leaf with a time axis: (R, L, …)
+    encoded: EncodedVideo  # (B, …): not repeated
+
+
+class Captions(NamedTuple):
+    """What a search found, best first; weights belong to those very words."""
+
+    tokens: tf.Tensor  # (B, K, L) int32, <eos> and then 0
+    log_probs: tf.Tensor  # (B, K) float32, total, without length normalisation
+    weights: dict[str, tf.Tensor]  # each (B, K, L, …), per word
+
+
+class LossOutput(NamedTuple):
+    """What an objective returns."""
+
+    loss: tf.Tensor  # ()
+    metrics: dict[str, tf.Tensor]  # scalars
+
+
+def repeat_batch(nest: Any, times: int) -> Any:
+    """Repeats every leaf's rows `times` times, adjacent: (B, …) → (B · times, …)."""
+    return tf.nest.map_structure(lambda leaf: tf.repeat(leaf, times, axis=0), nest)

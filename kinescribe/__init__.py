@@ -1,0 +1,3 @@
+"""Kinescribe writes sentences about videos."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,86 @@
+"""`kinescribe`: the command line. Imports no TensorFlow before a command runs."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+import warnings
+from typing import Annotated
+
+import click
+import typer
+
+import kinescribe
+from transform.errors import KinescribeError
+
+COMMANDS = (
+    "demo",
+    "run",
+    "extract",
+    "train",
+    "evaluate",
+    "score",
+    "serve",
+    "caption",
+    "inspect",
+    "variants",
+    "compile",
+)
+
+app = typer.Typer(
+    help=kinescribe.__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _main(
+    context: typer.Context,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Framework logs and full traces.")
+    ] = False,
+) -> None:
+    context.obj = verbose
+    if not verbose:
+        quiet_frameworks()
+
+
+def quiet_frameworks() -> None:
+    """Silences start-up banners and end-of-life notices of the frameworks."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TFX_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    warnings.filterwarnings("ignore")
+    logging.getLogger().setLevel(logging.ERROR)
+    for name in ("absl", "tensorflow", "apache_beam", "tfx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+for _name in COMMANDS:
+    _module = importlib.import_module(f"kinescribe.commands.{_name}")
+    app.command(_name)(_module.command)
+
+
+def main() -> None:
+    """Runs the command; a `KinescribeError` becomes one sentence and exit code 1."""
+    verbose = "--verbose" in sys.argv or "-v" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("Stopped.", file=sys.stderr)
+        code = 130
+    except KinescribeError as error:
+        if verbose:
+            traceback.print_exc()
+        print(f"kinescribe: {error}", file=sys.stderr)
+        code = 1
+    sys.exit(code or 0)

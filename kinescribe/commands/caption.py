@@ -1,0 +1,6 @@
+"""`kinescribe caption`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

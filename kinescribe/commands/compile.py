@@ -1,0 +1,6 @@
+"""`kinescribe compile`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

@@ -1,0 +1,6 @@
+"""`kinescribe demo`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

@@ -1,0 +1,6 @@
+"""`kinescribe evaluate`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

@@ -1,0 +1,6 @@
+"""`kinescribe extract`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

@@ -1,0 +1,6 @@
+"""`kinescribe inspect`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

@@ -1,0 +1,6 @@
+"""`kinescribe run`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

@@ -1,0 +1,6 @@
+"""`kinescribe score`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

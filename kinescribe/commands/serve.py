@@ -1,0 +1,6 @@
+"""`kinescribe serve`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

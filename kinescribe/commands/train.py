@@ -1,0 +1,6 @@
+"""`kinescribe train`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

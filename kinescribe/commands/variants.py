@@ -1,0 +1,6 @@
+"""`kinescribe variants`."""
+
+
+def command() -> int:
+    """To be written."""
+    return 1

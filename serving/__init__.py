@@ -1,0 +1,1 @@
+"""SavedModel signatures, export, the gRPC server and its client."""

@@ -1,0 +1,1 @@
+"""Video → TFRecord: decoding, optical flow, frozen networks, annotations, Beam jobs."""

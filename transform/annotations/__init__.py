@@ -1,0 +1,1 @@
+"""Annotation files → clips with captions."""

@@ -1,0 +1,101 @@
+"""Caption text → words → ids, and back. The same TensorFlow ops everywhere."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pathlib
+from collections.abc import Iterable
+
+import tensorflow as tf
+
+PAD, BOS, EOS, UNK = range(4)
+SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
+
+
+def split(captions: tf.Tensor) -> tf.RaggedTensor:
+    """Lower-cases (…,) strings, drops punctuation and splits into words.
+
+    Letters and digits of every script stay, and the apostrophe inside a word.
+    """
+    text = tf.strings.lower(captions, encoding="utf-8")
+    text = tf.strings.regex_replace(text, r"[^\p{L}\p{M}\p{N}']+", " ")
+    text = tf.strings.regex_replace(text, r"(^|\s)'+|'+(\s|$)", " ")
+    return tf.strings.split(text)
+
+
+class Vocabulary:
+    """The words that captions are made of.
+
+    Ids 0…3 are <pad>, <bos>, <eos>, <unk>; line i of a vocabulary file (one word a
+    line, the format of `tft.vocabulary`) is id 4 + i.
+    """
+
+    def __init__(self, words: Iterable[str]):
+        self.words = (*SPECIAL, *words)
+        if len(set(self.words)) != len(self.words):
+            raise ValueError("a vocabulary's words must differ from each other")
+
+    @classmethod
+    def from_file(cls, path: str | pathlib.Path) -> Vocabulary:
+        """Reads one word a line, on any file system that TensorFlow knows."""
+        with tf.io.gfile.GFile(str(path)) as file:
+            return cls(line.rstrip("\n") for line in file if line.strip())
+
+    def to_file(self, path: str | pathlib.Path) -> None:
+        """The inverse of `from_file`."""
+        with tf.io.gfile.GFile(str(path), "w") as file:
+            file.write("".join(f"{word}\n" for word in self.words[len(SPECIAL) :]))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Sixteen hex digits that tell vocabularies apart."""
+        return hashlib.sha256("\n".join(self.words).encode()).hexdigest()[:16]
+
+    @functools.cached_property
+    def _table(self) -> tf.lookup.StaticHashTable:
+        with tf.init_scope():
+            return tf.lookup.StaticHashTable(
+                tf.lookup.KeyValueTensorInitializer(
+                    list(self.words), list(range(len(self))), value_dtype=tf.int32
+                ),
+                default_value=UNK,
+            )
+
+    def encode(self, captions: tf.Tensor, max_words: int) -> tf.Tensor:
+        """(…,) strings → (…, max_words + 1) int32 ids: words, <eos>, then <pad>.
+
+        A caption of more than `max_words` words is cut and still ends in <eos>. An
+        empty string gives <pad> only, so that padding captions stay padding.
+        """
+        flat = tf.reshape(captions, [-1])
+        words = split(flat)[:, :max_words]
+        ids = tf.ragged.map_flat_values(self._table.lookup, words)
+        empty = tf.equal(words.row_lengths(), 0)
+        ends = tf.RaggedTensor.from_row_lengths(
+            tf.fill([tf.reduce_sum(tf.cast(~empty, tf.int32))], EOS),
+            tf.cast(~empty, tf.int64),
+        )
+        dense = tf.concat([ids, ends], axis=1).to_tensor(
+            PAD, shape=[None, max_words + 1]
+        )
+        return tf.reshape(dense, [*_dynamic_shape(captions), max_words + 1])
+
+    def decode(self, ids: tf.Tensor) -> tf.Tensor:
+        """(…, L) ids → (…,) strings: what stands before the first <eos> or <pad>."""
+        ended = tf.cumsum(tf.cast((ids == EOS) | (ids == PAD), tf.int32), axis=-1) > 0
+        words = tf.where(
+            ended | (ids == BOS), "", tf.gather(tf.constant(self.words), ids)
+        )
+        return tf.strings.strip(tf.strings.reduce_join(words, axis=-1, separator=" "))
+
+
+def _dynamic_shape(tensor: tf.Tensor) -> list:
+    dynamic = tf.shape(tensor)
+    return [
+        dynamic[axis] if size is None else size
+        for axis, size in enumerate(tensor.shape.as_list())
+    ]
