@@ -1,0 +1,1 @@
+"""One HTML page about a model: scores, controls, slices, clips with attention."""

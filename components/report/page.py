@@ -1,0 +1,95 @@
+"""`Report` → one HTML page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+
+class Row(NamedTuple):
+    """A line of a score table; scores are fractions, shown ×100."""
+
+    name: str
+    note: str
+    scores: Mapping[str, float]
+
+
+class ScoredClip(NamedTuple):
+    """One clip of the page."""
+
+    video_id: str
+    caption: str
+    score: float  # CIDEr-D against its own references
+    references: Sequence[str]
+    picture: np.ndarray  # uint8 RGB, from serving.pictures
+
+
+class Curve(NamedTuple):
+    """A quantity over training epochs."""
+
+    label: str
+    epochs: Sequence[float]
+    values: Sequence[float]
+
+
+class Report(NamedTuple):
+    """Everything the page shows."""
+
+    title: str
+    verdict: str  # what the gates said, in a sentence
+    blessed: bool
+    facts: Sequence[tuple[str, str]]
+    scores: Sequence[Row]  # the model first, then its controls
+    slices: Sequence[Row]
+    curves: Sequence[Curve]
+    best: Sequence[ScoredClip]
+    worst: Sequence[ScoredClip]
+
+
+def render(report: Report) -> str:
+    """The page."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("components.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["jpeg"] = _data_uri
+    metrics = list(report.scores[0].scores)
+    return environment.get_template("page.html").render(
+        report=report, metrics=metrics, plot=_plot(report.curves)
+    )
+
+
+def _data_uri(image: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _plot(curves: Sequence[Curve]) -> str:
+    """The training curves side by side, as SVG; '' when there are none."""
+    from matplotlib.figure import Figure  # no pyplot: no global state
+
+    curves = [curve for curve in curves if len(curve.values)]
+    if not curves:
+        return ""
+    figure = Figure(figsize=(4 * len(curves), 2.6), layout="constrained")
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, curve in zip(panels, curves, strict=True):
+        axes.plot(curve.epochs, curve.values, marker=".", color="#1a73e8")
+        axes.set_title(curve.label, fontsize=10)
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
