@@ -1,0 +1,112 @@
+"""Cross-entropy of the reference captions' words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.objectives.objective import Clock, Materials, Objective
+from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
+from keras_models.structs import Context, LossOutput, TrainingBatch
+from transform.config import Config
+from transform.vocabulary import PAD
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+
+class CrossEntropy(Config):
+    """Mean negative log-likelihood of a reference's next word, <eos> included.
+
+    `auxiliary` weighs the losses that a model's attentions return beside their
+    context, e.g. STaTS' ranking loss; every one that the model has must be named.
+    """
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
+    scheduled_sampling: SamplingRule = ConstantSampling()
+    auxiliary: dict[str, float] = {}
+
+    def build(self, materials: Materials) -> CrossEntropyObjective:
+        """The objective."""
+        return CrossEntropyObjective(self, materials.clock)
+
+
+class CrossEntropyObjective(Objective):
+    """See `CrossEntropy`."""
+
+    def __init__(self, config: CrossEntropy, clock: Clock):
+        super().__init__(name="cross_entropy")
+        self._config = config
+        self._clock = clock
+
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """Teacher-forces all K captions of a clip on one encoding of it."""
+        config = self._config
+        rule = config.scheduled_sampling
+        probability: tf.Tensor | float = 0.0
+        if rule.active:
+            probability = rule.at(self._clock.epoch)
+        forced = captioner.teacher_force(
+            batch, training=True, sampling_probability=probability
+        )
+        tokens = flatten_captions(batch.tokens)  # (R, L)
+        loss = word_loss(forced.log_probs, tokens, config.label_smoothing)
+        metrics = {"cross_entropy": loss}
+        if rule.active:
+            metrics["sampling_probability"] = probability
+        extra, logged = auxiliary_loss(forced.contexts, tokens, config.auxiliary)
+        return LossOutput(loss + extra, metrics | logged)
+
+
+def flatten_captions(tokens: tf.Tensor) -> tf.Tensor:
+    """(B, K, L) → (B · K, L): the rows of `TeacherForced`."""
+    return tf.reshape(tokens, [-1, tokens.shape[-1] or tf.shape(tokens)[-1]])
+
+
+def word_loss(
+    log_probs: tf.Tensor, tokens: tf.Tensor, label_smoothing: float = 0.0
+) -> tf.Tensor:
+    """(R, L, V) log-probabilities and (R, L) ids → () mean over the words.
+
+    With label smoothing ε, a word's target is 1 − ε on itself and ε spread evenly over
+    the vocabulary (Szegedy et al., 2016, Sec. 7).
+    """
+    likelihood = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
+    if label_smoothing:
+        spread = tf.reduce_mean(log_probs, axis=-1)  # (R, L)
+        likelihood = (1 - label_smoothing) * likelihood + label_smoothing * spread
+    return -masked_mean(likelihood, tokens)
+
+
+def masked_mean(values: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """(R, L) values → () mean over the positions that hold a word or <eos>."""
+    mask = tf.cast(tokens != PAD, values.dtype)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(tf.where(mask > 0, values, 0)), tf.reduce_sum(mask)
+    )
+
+
+def auxiliary_loss(
+    contexts: tuple[Context, ...], tokens: tf.Tensor, weights: Mapping[str, float]
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The weighted sum of the contexts' losses, and each of them for the log.
+
+    Raises:
+        ValueError: The model's auxiliary losses are not the ones that are weighed.
+    """
+    found: dict[str, tf.Tensor] = {}
+    for context in contexts:
+        for name, values in context.losses.items():  # (R, L)
+            loss = masked_mean(values, tokens)
+            found[name] = found[name] + loss if name in found else loss
+    if set(found) != set(weights):
+        raise ValueError(
+            "objective.auxiliary must weigh the model's auxiliary losses "
+            f"{sorted(found)} (0 leaves one out); received {sorted(weights)}"
+        )
+    total = tf.add_n([weights[name] * found[name] for name in found] or [0.0])
+    return total, found

@@ -1,0 +1,52 @@
+"""What an objective is, and what it is built from."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import tensorflow as tf
+
+from keras_models.structs import LossOutput, TrainingBatch
+from transform.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+
+class Clock(tf.Module):
+    """Where training stands; objectives read it inside their graph.
+
+    `step` counts a stage's updates and `epoch` its passes over the training clips,
+    both from zero. `seed` differs from stage to stage. All are () int64.
+    """
+
+    def __init__(self, seed: int = 0):
+        super().__init__(name="clock")
+        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
+
+    def random_seed(self) -> tf.Tensor:
+        """A (2,) int64 seed for stateless ops, another one at every step."""
+        return tf.stack([self.seed.read_value(), self.step.read_value()])
+
+
+class Materials(NamedTuple):
+    """What objectives are built from, besides their own settings."""
+
+    vocabulary: Vocabulary
+    references: Mapping[str, Sequence[str]]  # training captions by video id
+    clock: Clock
+
+
+class Objective(tf.Module, abc.ABC):
+    """A loss over a captioner's public methods.
+
+    A `tf.Module`: variables that an objective keeps enter the checkpoints.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """The batch's loss () float32, to be minimised, and scalars to be logged."""

@@ -1,0 +1,51 @@
+"""How often a decoder is fed its own word in place of the reference's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from transform.config import Config
+
+
+class ConstantSampling(Config):
+    """The same probability in every epoch (VRE: 0.25); 0 is plain teacher forcing."""
+
+    kind: Literal["constant"] = "constant"
+    probability: float = pydantic.Field(0.0, ge=0, le=1)
+
+    @property
+    def active(self) -> bool:
+        """Whether any word is ever sampled."""
+        return self.probability > 0
+
+    def at(self, epoch: tf.Tensor) -> tf.Tensor:
+        """() epoch from zero → () float32 probability."""
+        del epoch
+        return tf.constant(self.probability)
+
+
+class InverseSigmoidSampling(Config):
+    """Teacher forcing decays as η / (η + exp(p / η)) in epoch p (STaTS, η = 24)."""
+
+    kind: Literal["inverse_sigmoid"] = "inverse_sigmoid"
+    eta: float = pydantic.Field(24.0, gt=0)
+
+    @property
+    def active(self) -> bool:
+        """Whether any word is ever sampled."""
+        return True
+
+    def at(self, epoch: tf.Tensor) -> tf.Tensor:
+        """() epoch from zero → () float32 probability."""
+        eta = tf.constant(self.eta)
+        # 1 − η / (η + e^(p/η)) = σ(p/η − log η), which does not overflow.
+        return tf.sigmoid(tf.cast(epoch, tf.float32) / eta - tf.math.log(eta))
+
+
+SamplingRule = Annotated[
+    Union[ConstantSampling, InverseSigmoidSampling],
+    pydantic.Field(discriminator="kind"),
+]

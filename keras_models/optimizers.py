@@ -1,0 +1,87 @@
+"""The optimizers that a stage can name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from transform.config import Config
+
+Rate = Callable[[], tf.Tensor]  # the training loop's current learning rate, ()
+
+
+class Sgd(Config):
+    """Stochastic gradient descent with momentum."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: float = pydantic.Field(0.0, ge=0, lt=1)
+
+    def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
+        """The optimizer; it asks `rate` at every step."""
+        return tf.keras.optimizers.legacy.SGD(rate, momentum=self.momentum)
+
+
+class Adam(Config):
+    """Kingma & Ba, 2015."""
+
+    kind: Literal["adam"] = "adam"
+    beta_1: float = pydantic.Field(0.9, ge=0, lt=1)
+    beta_2: float = pydantic.Field(0.999, ge=0, lt=1)
+    epsilon: float = pydantic.Field(1e-8, gt=0)
+
+    def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
+        """The optimizer; it asks `rate` at every step."""
+        return tf.keras.optimizers.legacy.Adam(
+            rate, self.beta_1, self.beta_2, self.epsilon
+        )
+
+
+class RmsProp(Config):
+    """Hinton's lecture 6e; STaTS trains with it."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    rho: float = pydantic.Field(0.9, ge=0, lt=1)
+    momentum: float = pydantic.Field(0.0, ge=0, lt=1)
+    epsilon: float = pydantic.Field(1e-7, gt=0)
+
+    def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
+        """The optimizer; it asks `rate` at every step."""
+        return tf.keras.optimizers.legacy.RMSprop(
+            rate, self.rho, self.momentum, self.epsilon
+        )
+
+
+class AdamW(Config):
+    """Adam with decoupled weight decay (Loshchilov & Hutter, 2019), Alg. 2.
+
+    A step first shrinks a weight by `weight_decay` times the learning rate.
+    """
+
+    kind: Literal["adamw"] = "adamw"
+    weight_decay: float = pydantic.Field(1e-2, ge=0)
+    beta_1: float = pydantic.Field(0.9, ge=0, lt=1)
+    beta_2: float = pydantic.Field(0.999, ge=0, lt=1)
+    epsilon: float = pydantic.Field(1e-8, gt=0)
+
+    def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
+        """The optimizer; it asks `rate` at every step."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tensorflow-addons' end-of-life notice
+            from tensorflow_addons.optimizers import AdamW as DecoupledAdam
+
+        return DecoupledAdam(
+            lambda: self.weight_decay * rate(),
+            learning_rate=rate,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+
+OptimizerConfig = Annotated[
+    Union[Sgd, Adam, RmsProp, AdamW], pydantic.Field(discriminator="kind")
+]
