@@ -173,8 +173,26 @@ class LogMel(Config):
         return TensorSpec(self.name, self.max_patches, (96, self.bands), Raw())
 
 
+class Imported(Config):
+    """Features computed elsewhere, brought in from files: (steps, *shape).
+
+    `origin` says in words how they were made; it is part of the hash.
+    """
+
+    kind: Literal["imported"] = "imported"
+    name: str
+    shape: tuple[int, ...]  # of one step: (D,), (rows, columns, D) or (regions, D)
+    max_steps: int = pydantic.Field(ge=1)
+    origin: str = ""
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        return TensorSpec(self.name, self.max_steps, self.shape, Raw())
+
+
 Feature = Annotated[
-    Union[Flow, FrameGrid, LogMel], pydantic.Field(discriminator="kind")
+    Union[Flow, FrameGrid, LogMel, Imported], pydantic.Field(discriminator="kind")
 ]
 
 
