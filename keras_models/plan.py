@@ -47,10 +47,12 @@ class Stage(Config):
 class Plan(Config):
     """A model's training from the first to the last stage."""
 
-    stages: tuple[Stage, ...] = pydantic.Field(min_items=1)
+    stages: tuple[Stage, ...]
 
     @pydantic.validator("stages")
     def _distinct(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:  # noqa: N805
+        if not stages:
+            raise ValueError("a plan needs at least one stage")
         names = [stage.name for stage in stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stage names must differ; received {names}")

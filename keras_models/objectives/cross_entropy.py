@@ -28,7 +28,7 @@ class CrossEntropy(Config):
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     scheduled_sampling: SamplingRule = ConstantSampling()
-    auxiliary: dict[str, float] = {}
+    auxiliary: dict[str, float] = pydantic.Field({})
 
     def build(self, materials: Materials) -> CrossEntropyObjective:
         """The objective."""

@@ -34,7 +34,7 @@ class SelfCritical(Config):
     """
 
     kind: Literal["self_critical"] = "self_critical"
-    reward: dict[str, float] = {"CIDEr": 1.0}
+    reward: dict[str, float] = pydantic.Field({"CIDEr": 1.0})
     samples: int = pydantic.Field(5, ge=1)  # per clip
     baseline: Baseline = LeaveOneOutBaseline()
     cross_entropy: CrossEntropy = CrossEntropy()
