@@ -167,17 +167,7 @@ def parse(serialized: tf.Tensor, spec: FeatureSpec) -> ParsedBatch:
     for tensor in spec.tensors():
         columns[tensor.name] = tf.io.FixedLenFeature([], tf.string, "")
     parsed = tf.io.parse_example(serialized, columns)
-    found = parsed[schema.SPEC_HASH]
-    same = tf.reduce_all(tf.equal(found, spec.content_hash))
-    check = tf.debugging.Assert(
-        same,
-        [
-            "Features of another specification: expected",
-            spec.content_hash,
-            "got",
-            found,
-        ],
-    )
+    check = require_spec(parsed[schema.SPEC_HASH], spec)
     with tf.control_dependencies([check]):
         video_id = tf.identity(parsed[schema.VIDEO_ID])
         features, masks = {}, {}
@@ -186,6 +176,19 @@ def parse(serialized: tf.Tensor, spec: FeatureSpec) -> ParsedBatch:
             features[tensor.name], masks[tensor.name] = values, mask
     return ParsedBatch(
         video_id, parsed[schema.CAPTIONS], parsed[schema.CATEGORY], features, masks
+    )
+
+
+def require_spec(found: tf.Tensor, spec: FeatureSpec) -> tf.Operation:
+    """An op that fails, with both hashes, unless all (B,) hashes are the spec's own."""
+    return tf.debugging.Assert(
+        tf.reduce_all(tf.equal(found, spec.content_hash)),
+        [
+            "Features of another specification: expected",
+            spec.content_hash,
+            "got",
+            found,
+        ],
     )
 
 

@@ -1,0 +1,7 @@
+"""What can go wrong between a clip and its caption."""
+
+from transform.errors import KinescribeError
+
+
+class ServingError(KinescribeError):
+    """A model cannot be loaded, or a server cannot be reached or refuses."""

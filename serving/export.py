@@ -1,0 +1,86 @@
+"""A trained captioner → the SavedModel that is evaluated, pushed and served."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import tempfile
+import uuid
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.search import SearchConfig
+from serving import signatures, warmup
+from serving.errors import ServingError
+from transform.schema import FeatureSpec
+from transform.vocabulary import Vocabulary
+
+MODEL_NAME = "kinescribe"  # by which a server knows it
+VOCABULARY_ASSET = "vocabulary.txt"
+SPEC_ASSET = "feature_spec.json"
+
+
+def export(
+    captioner: Captioner,
+    vocabulary: Vocabulary,
+    spec: FeatureSpec,
+    folder: str | os.PathLike[str],
+    search: SearchConfig,
+    examples: Sequence[bytes] = (),
+) -> str:
+    """Writes a model that decodes whole captions in its graph; all of it or nothing.
+
+    Args:
+        captioner: A built model.
+        vocabulary: Its words.
+        spec: What its features are made by; records of another are refused.
+        folder: Where the SavedModel goes; must not exist, or be empty.
+        search: How captions are found.
+        examples: Serialized records to warm a server up with; a blank clip by default.
+
+    Returns:
+        `folder`.
+    """
+    target = os.fspath(folder).rstrip("/")
+    if tf.io.gfile.exists(target) and tf.io.gfile.listdir(target):
+        raise ServingError(
+            f"{target} is there already and not empty; export to a new folder."
+        )
+    module = signatures.CaptionModule(captioner, vocabulary, spec, search)
+    partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
+    try:
+        with tempfile.TemporaryDirectory() as assets:
+            vocabulary.to_file(posixpath.join(assets, VOCABULARY_ASSET))
+            with open(posixpath.join(assets, SPEC_ASSET), "w") as file:
+                file.write(spec.to_json())
+            module.assets = [
+                tf.saved_model.Asset(posixpath.join(assets, name))
+                for name in (VOCABULARY_ASSET, SPEC_ASSET)
+            ]
+            tf.saved_model.save(module, partial, signatures=module.signatures())
+        blank = [warmup.blank_example(spec)] * 4
+        warmup.write(
+            partial, warmup.requests(MODEL_NAME, spec, list(examples) or blank)
+        )
+        if tf.io.gfile.exists(target):
+            tf.io.gfile.rmtree(target)
+        tf.io.gfile.rename(partial, target)
+    finally:
+        if tf.io.gfile.exists(partial):
+            tf.io.gfile.rmtree(partial)
+    return target
+
+
+def read_spec(folder: str | os.PathLike[str]) -> FeatureSpec:
+    """The specification that an exported model was made for."""
+    path = posixpath.join(os.fspath(folder), "assets", SPEC_ASSET)
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return FeatureSpec.from_json(file.read())
+    except tf.errors.NotFoundError as error:
+        raise ServingError(
+            f"{os.fspath(folder)} holds no model exported by Kinescribe: "
+            f"assets/{SPEC_ASSET} is missing."
+        ) from error

@@ -1,0 +1,153 @@
+"""The functions that an exported model serves, and the names of what they take.
+
+    caption_examples  serialized records (B,) → captions; also `serving_default`
+    caption           features, masks and the specification's hash → captions
+    feature_spec      (B,) anything → what the model was made for, B times
+
+Outputs of the first two: `caption` (B,), `captions` (B, K), `log_probs` (B, K),
+`words` (B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
+(B, K, L, …), and of the encoder, (B, T, S). All ops are TensorFlow's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_models import search
+from keras_models.captioner import Captioner
+from keras_models.search import SearchConfig
+from keras_models.structs import VideoBatch
+from transform import records
+from transform.schema import SPEC_HASH, FeatureSpec, Raw
+from transform.vocabulary import SPECIAL, Vocabulary
+
+CAPTION_EXAMPLES_SIGNATURE = "caption_examples"
+CAPTION_SIGNATURE = "caption"
+FEATURE_SPEC_SIGNATURE = "feature_spec"
+
+EXAMPLES = "examples"
+REQUEST = "request"
+
+CAPTION = "caption"
+CAPTIONS = "captions"
+LOG_PROBS = "log_probs"
+WORDS = "words"
+ATTENTION = "attention_"  # a prefix
+SPEC_JSON = "spec_json"
+VOCABULARY_DIGEST = "vocabulary_digest"
+VARIANT_JSON = "variant_json"
+
+
+def mask_name(feature: str) -> str:
+    """The input that says which steps of a feature there are."""
+    return f"{feature}_mask"
+
+
+class CaptionModule(tf.Module):
+    """A captioner with its search and its words, as functions of tensors."""
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        vocabulary: Vocabulary,
+        spec: FeatureSpec,
+        search_config: SearchConfig,
+    ):
+        super().__init__(name="kinescribe")
+        # Only the variables are tracked: Keras would add its own traces of the model.
+        self.variables_of_captioner = list(captioner.variables)
+        self._caption_batch = _captions_of(captioner, vocabulary, search_config)
+        self._spec = spec
+        self._facts = {
+            SPEC_HASH: spec.content_hash,
+            SPEC_JSON: spec.to_json(),
+            VOCABULARY_DIGEST: vocabulary.digest,
+            VARIANT_JSON: captioner.variant.to_json(),
+        }
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Every served function by its name."""
+        strings = tf.TensorSpec([None], tf.string)
+        features = {}
+        for tensor in self._spec.tensors():
+            dtype = tf.float16 if isinstance(tensor.encoding, Raw) else tf.uint8
+            shape = [None, tensor.max_steps]
+            features[tensor.name] = tf.TensorSpec([*shape, *tensor.step_shape], dtype)
+            features[mask_name(tensor.name)] = tf.TensorSpec(shape, tf.bool)
+        caption_examples = _named(self._caption_examples, {EXAMPLES: strings})
+        return {
+            CAPTION_EXAMPLES_SIGNATURE: caption_examples,
+            tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
+            CAPTION_SIGNATURE: _named(
+                self._caption_features, {**features, SPEC_HASH: strings}
+            ),
+            FEATURE_SPEC_SIGNATURE: _named(self._feature_spec, {REQUEST: strings}),
+        }
+
+    def _caption_examples(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        parsed = records.parse(inputs[EXAMPLES], self._spec)
+        return self._caption_batch(
+            VideoBatch(parsed.video_id, parsed.features, parsed.masks)
+        )
+
+    def _caption_features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        found = inputs[SPEC_HASH]
+        check = records.require_spec(found, self._spec)
+        names = [tensor.name for tensor in self._spec.tensors()]
+        with tf.control_dependencies([check]):
+            video = VideoBatch(
+                tf.identity(found),
+                {name: tf.identity(inputs[name]) for name in names},
+                {name: tf.identity(inputs[mask_name(name)]) for name in names},
+            )
+        return self._caption_batch(video)
+
+    def _feature_spec(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        rows = tf.shape(inputs[REQUEST])  # (1,)
+        return {name: tf.fill(rows, text) for name, text in self._facts.items()}
+
+
+def _captions_of(
+    captioner: Captioner, vocabulary: Vocabulary, search_config: SearchConfig
+) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:
+    spoken = ["" if word in SPECIAL else word for word in vocabulary.words]
+
+    def caption_batch(video: VideoBatch) -> dict[str, tf.Tensor]:
+        encoded = captioner.encode(video, training=False)
+        state, memory = captioner.start(encoded)
+        found = search.run(
+            search_config, captioner.step, state, memory, captioner.max_words
+        )
+        words = tf.gather(tf.constant(spoken), found.tokens)  # (B, K, L)
+        captions = tf.strings.strip(
+            tf.strings.reduce_join(words, axis=-1, separator=" ")
+        )  # (B, K)
+        shared = found.weights.keys() & encoded.weights.keys()
+        if shared:
+            raise ValueError(
+                "encoder and decoder must name their attention apart; both have "
+                f"{sorted(shared)}"
+            )
+        attention = {**found.weights, **encoded.weights}
+        return {
+            CAPTION: captions[:, 0],
+            CAPTIONS: captions,
+            LOG_PROBS: found.log_probs,
+            WORDS: words,
+            **{ATTENTION + name: weights for name, weights in attention.items()},
+        }
+
+    return caption_batch
+
+
+def _named(
+    function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
+    inputs: dict[str, tf.TensorSpec],
+) -> tf.types.experimental.ConcreteFunction:
+    """Traces a function of a dict as one of named tensors, as a signature must be."""
+    named = {name: tf.TensorSpec(s.shape, s.dtype, name) for name, s in inputs.items()}
+    return tf.function(lambda **tensors: function(tensors)).get_concrete_function(
+        **named
+    )
