@@ -1,0 +1,73 @@
+import numpy as np
+import tensorflow as tf
+import tensorflow_data_validation as tfdv
+from tfx.types import standard_artifacts
+
+from components import curated_schema
+from transform import records
+from transform.records import VideoExample
+from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling
+
+SPEC = FeatureSpec(
+    sampling=Sampling(frames=2, window=3),
+    features=(
+        Flow(size=8),
+        FrameGrid(
+            name="grid", network="tiny", layer="out", size=8, grid=(1, 1), width=4
+        ),
+    ),
+)
+
+
+def write_records(path, spec, clips=8):
+    flow = np.full((2, 8, 8, 4), 128, np.uint8)
+    grid = np.zeros((2, 1, 1, 4), np.float32)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for index in range(clips):
+            features = {"flow": flow, "grid": grid} if index else {"flow": flow}
+            video = VideoExample(
+                video_id=f"video{index}",
+                captions=("a ball rolls", f"the ball number {index} rolls")[
+                    : 1 + index % 2
+                ],
+                features=features,
+                category="ball",
+                clip_length="under_5s",
+                clip_hash=f"{index:016x}",
+            )
+            writer.write(records.to_example(video, spec).SerializeToString())
+
+
+def anomalies_of(path):
+    options = tfdv.StatsOptions(feature_allowlist=list(curated_schema.DESCRIPTIVE))
+    statistics = tfdv.generate_statistics_from_tfrecord(
+        str(path), stats_options=options
+    )
+    schema = curated_schema.schema_for(SPEC)
+    return tfdv.validate_statistics(statistics, schema).anomaly_info
+
+
+def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
+    artifact = standard_artifacts.Schema()
+    artifact.uri = str(tmp_path)
+    curated_schema.CuratedSchema.test_call(schema=artifact, spec=SPEC.to_json())
+    read = tfdv.load_schema_text(str(tmp_path / "schema.pbtxt"))
+    assert read == curated_schema.schema_for(SPEC)
+    assert {feature.name for feature in read.feature} == {
+        *curated_schema.DESCRIPTIVE,
+        "flow",
+        "grid",
+    }
+
+
+def test_records_of_the_specification_have_no_anomalies(tmp_path):
+    path = tmp_path / "records"
+    write_records(path, SPEC)
+    assert not anomalies_of(path)
+
+
+def test_records_of_another_specification_are_an_anomaly(tmp_path):
+    other = SPEC.override({"sampling": {"frames": 4}})
+    path = tmp_path / "records"
+    write_records(path, other, clips=2)
+    assert list(anomalies_of(path)) == ["spec_hash"]
