@@ -1,0 +1,629 @@
+"""Clips → frames and sound, through PyAV and a packet loop of our own.
+
+OpenCV and a plain `container.decode()` end at the first bad packet and say nothing, so
+that a damaged clip becomes a shorter one. Here each packet fails alone and is counted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pathlib
+import stat
+from collections.abc import Collection, Iterator
+from typing import Any, Literal, NamedTuple
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from transform import schema
+from transform.errors import KinescribeError
+
+Status = Literal["ok", "short", "repaired", "failed"]
+
+# What may be opened. Playlists and lists of files are not among it: they would let an
+# uploaded "video" name other files or addresses to read.
+_CONTAINERS = (
+    "mov,matroska,avi,asf,flv,gif,apng,mpeg,mpegts,mpegvideo,ogg,ivf,mxf,nut,rm,dv,wtv,"
+    "yuv4mpegpipe,wav,mp3,flac,aac"
+)
+# Containers with an index of key frames and presentation stamps on every packet.
+_SEEKABLE = {"mov", "matroska"}
+# Decoding this many frames costs more than a seek and a decoder's restart.
+_FAR = 64
+_MAX_PIXELS = 8192 * 8192
+_MAX_UNREADABLE = 1000  # failed reads of the container before it counts as ended
+_MAX_AUDIO_SECONDS = 4 * 3600
+
+
+class DecodeError(KinescribeError):
+    """A clip from which nothing can be had; `reason` says why in plain words."""
+
+    def __init__(self, path: str | os.PathLike, reason: str) -> None:
+        super().__init__(f"cannot decode {os.fspath(path)}: {reason}.")
+        self.path = os.fspath(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple:  # crosses process borders in Beam
+        return type(self), (self.path, self.reason)
+
+
+class VideoInfo(NamedTuple):
+    """What the decoder saw of a clip."""
+
+    status: Status
+    reason: str  # '' where status is "ok"
+    frames: int  # decoded, within the clip's bounds
+    packets_lost: int
+    fps: float  # mean rate; the gaps of a variable-rate clip differ
+    seconds: float
+    width: int  # as shown, after rotation
+    height: int
+    rotation: int  # degrees counter-clockwise that make the frames upright
+    codec: str
+    pixel_format: str
+    audio: str  # codec of the sound track, '' without one
+
+
+class ClipFrames(NamedTuple):
+    """The frames that were asked for, upright; N key frames, F unique window frames."""
+
+    info: VideoInfo
+    key_frames: dict[int, np.ndarray]  # size → (N, size, size, 3) uint8 RGB
+    window_frames: np.ndarray  # (F, w, w) uint8 grey; (0, 0, 0) if none were wanted
+    window_index: np.ndarray  # (N, window) int64 rows of window_frames
+    key_seconds: np.ndarray  # (N,) float64, from the beginning of the file
+
+
+def read_frames(
+    path: str | os.PathLike,
+    sampling: schema.Sampling,
+    key_sizes: Collection[int],
+    window_size: int | None = None,
+    start: float | None = None,
+    end: float | None = None,
+) -> ClipFrames:
+    """Decodes a clip's key frames and the windows around them.
+
+    The clip's frames are counted by demuxing, then decoded in one pass that converts
+    only the wanted ones. If fewer come out than the packets promised, a second pass
+    places the key frames anew among those that exist, so that they stand at the centres
+    of N equal segments in a damaged clip as well. Windows are clamped at the clip's
+    ends.
+
+    In long videos the decoder jumps over stretches without wanted frames; damage in
+    them is then neither met nor reported.
+
+    Args:
+        path: a local file.
+        sampling: how many key frames, how long their windows, which resize filter.
+        key_sizes: sides of the square RGB copies of each key frame.
+        window_size: side of the square grey window frames; None for no windows.
+        start: where the clip begins in the file, in seconds.
+        end: where it ends (exclusive), in seconds.
+
+    Raises:
+        DecodeError: if not one frame can be had.
+    """
+    timeline = _scan(path, start, end)
+    plan = _Plan.of(timeline.frames, sampling)
+    wanted = plan.keys if window_size is None else plan.window_frames
+    if leaps := timeline.leaps(wanted):
+        album = _Album(plan, sampling, key_sizes, window_size)
+        with _Source(path) as source:
+            for index, frame in source.leap(timeline, wanted, leaps):
+                album.add(index, frame, source.seconds_of(frame))
+            if album.complete and not source.damaged:
+                info = source.info(timeline, timeline.frames, sampling.frames)
+                return album.bind(info)
+
+    promised = timeline.frames
+    for _ in range(3):
+        plan = _Plan.of(promised, sampling)
+        album = _Album(plan, sampling, key_sizes, window_size)
+        with _Source(path) as source:
+            frames = 0
+            for frame in source.frames_between(start, end):
+                album.add(frames, frame, source.seconds_of(frame))
+                frames += 1
+            if not frames:
+                raise DecodeError(path, "no frame could be decoded")
+            if frames == promised:
+                return album.bind(source.info(timeline, frames, sampling.frames))
+        promised = frames
+    raise DecodeError(path, "each decoding gives another number of frames")
+
+
+def inspect(
+    path: str | os.PathLike, start: float | None = None, end: float | None = None
+) -> VideoInfo:
+    """Decodes every frame, keeps none and tells what was met.
+
+    A bad file is an answer (status "failed" and the reason), never an exception.
+    """
+    try:
+        timeline = _scan(path, start, end)
+        with _Source(path) as source:
+            frames = sum(1 for _ in source.frames_between(start, end))
+            if not frames:
+                raise DecodeError(path, "no frame could be decoded")
+            return source.info(timeline, frames, wanted=1)
+    except DecodeError as error:
+        return failed(error.reason)
+
+
+def failed(reason: str) -> VideoInfo:
+    """The `VideoInfo` of a clip that could not be decoded."""
+    return VideoInfo("failed", reason, 0, 0, 0.0, 0.0, 0, 0, 0, "", "", "")
+
+
+def read_audio(
+    path: str | os.PathLike,
+    rate: int = 16_000,
+    start: float | None = None,
+    end: float | None = None,
+) -> np.ndarray:
+    """Decodes the sound track, mixed to one channel: (samples,) float32 in [−1, 1].
+
+    Damaged packets are left out; a file without a sound track gives no samples. At most
+    four hours are read.
+    """
+    begin = start or 0.0
+    seconds = min(math.inf if end is None else end - begin, _MAX_AUDIO_SECONDS)
+    limit = max(0, round(seconds * rate))
+    with _Source(path, "audio") as source:
+        if source.stream is None:
+            return np.zeros(0, np.float32)
+        if begin:
+            source.seek_seconds(begin)
+        chunks: list[np.ndarray] = []
+        have = 0
+        skip = None  # samples before `begin`, known at the first frame
+        for frame in source.frames():
+            if skip is None:
+                skip = max(0, round((begin - source.seconds_of(frame)) * rate))
+            for samples in source.resample(frame, rate):
+                chunks.append(samples[skip:])
+                skip = max(0, skip - samples.size)
+                have += chunks[-1].size
+            if have >= limit:
+                break
+        else:
+            chunks.extend(source.resample(None, rate))
+    return np.concatenate(chunks or [np.zeros(0, np.float32)])[:limit]
+
+
+# ---------------------------------------------------------------- the packets
+
+
+class _Source:
+    """An open file and its best stream of one kind; damage is counted, not raised."""
+
+    def __init__(
+        self, path: str | os.PathLike, kind: Literal["video", "audio"] = "video"
+    ) -> None:
+        self.path = os.fspath(path)
+        self.damaged = 0
+        self._bytes, self.container = _open(path)
+        self.stream: Any = self.container.streams.best(kind)
+        self._first: Any = None
+        self._resampler: tuple[tuple, Any] = ((), None)
+        if kind == "video":
+            self._check_video()
+        if self.stream is not None:
+            context = self.stream.codec_context
+            if context is None:
+                self.container.close()
+                raise DecodeError(path, f"no decoder for its {kind} is installed")
+            # Frame threads would lose a varying number of frames around damage.
+            context.thread_count = 1
+            if kind == "video":
+                context.options = {"max_pixels": str(_MAX_PIXELS)}
+            self.time_base = self.stream.time_base
+            self.zero = self.stream.start_time or 0
+
+    def __enter__(self) -> _Source:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.container.close()
+
+    def _check_video(self) -> None:
+        reason = ""
+        if self.stream is None or (
+            self.stream.disposition & av.stream.Disposition.attached_pic
+        ):
+            reason = "it has no video stream"
+        elif self.stream.codec_context is not None:
+            width = self.stream.codec_context.width
+            height = self.stream.codec_context.height
+            if width * height > _MAX_PIXELS:
+                reason = f"frames of {width} × {height} pixels are too large to decode"
+        if reason:
+            self.container.close()
+            raise DecodeError(self.path, reason)
+
+    def packets(self, *streams: Any, end: float | None = None) -> Iterator[av.Packet]:
+        """The packets with data, until one of our stream is decoded at `end` or later.
+
+        Ends whatever the file says: after too many failed reads, and when more bytes
+        came out than any honest index could point to.
+        """
+        budget = 4 * self._bytes + (1 << 20)
+        for _ in range(_MAX_UNREADABLE):
+            try:
+                for packet in self.container.demux(*streams):
+                    budget -= packet.size + 16
+                    if budget < 0:
+                        return
+                    if not packet.size:
+                        continue  # an empty packet would flush the decoder
+                    if (
+                        end is not None
+                        and packet.stream_index == self.stream.index
+                        and packet.dts is not None
+                        and self.seconds(packet.dts) >= end
+                    ):
+                        return  # presentation never comes before decoding
+                    yield packet
+                return
+            except av.error.FFmpegError:
+                self.damaged += 1
+
+    def frames(self, end: float | None = None) -> Iterator[Any]:
+        """Every frame that decodes, in the order of presentation."""
+        for packet in self.packets(self.stream, end=end):
+            damaged = packet.is_corrupt
+            frames = []
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                damaged = True
+            self.damaged += damaged
+            yield from self._noted(frames)
+        try:
+            frames = self.stream.decode(None)
+        except av.error.FFmpegError:
+            return
+        yield from self._noted(frames)
+
+    def _noted(self, frames: list) -> list:
+        if self._first is None and frames:
+            self._first = frames[0]
+        return frames
+
+    def frames_between(self, start: float | None, end: float | None) -> Iterator[Any]:
+        """The frames shown at `start` or later and before `end`."""
+        if start is None and end is None:
+            yield from self.frames()
+            return
+        for frame in self.frames(end):
+            if _within(self.seconds_of(frame), start, end):
+                yield frame
+
+    def leap(
+        self, timeline: _Timeline, wanted: np.ndarray, leaps: dict[int, int]
+    ) -> Iterator[tuple[int, Any]]:
+        """(index, frame) of the wanted frames, with a seek before those in `leaps`.
+
+        Ends early at the first frame that is not where the timeline has it.
+        """
+        frames = self.frames()
+        for index in wanted:
+            if index in leaps:
+                try:
+                    self.container.seek(leaps[index], stream=self.stream)
+                except av.error.FFmpegError:
+                    return
+                frames = self.frames()
+            target = timeline.stamp(index)
+            for frame in frames:
+                if frame.pts is None or frame.pts >= target:
+                    break
+            else:
+                return
+            if frame.pts != target:
+                return
+            yield index, frame
+
+    def seek_seconds(self, seconds: float) -> None:
+        """Moves to shortly before a moment, or stays where that is not possible."""
+        stamp = self.zero + math.floor(seconds / self.time_base)
+        try:
+            self.container.seek(stamp, stream=self.stream)
+        except av.error.FFmpegError:
+            self.damaged += 1
+
+    def resample(self, frame: Any, rate: int) -> Iterator[np.ndarray]:
+        """One audio frame as mono float32 at `rate`; None drains the resampler."""
+        layout, resampler = self._resampler
+        if frame is not None:
+            found = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if found != layout:  # a track may change its layout on the way
+                resampler = av.AudioResampler("flt", "mono", rate)
+                self._resampler = (found, resampler)
+            frame.pts = None  # the gaps that damage leaves are closed
+        if resampler is None:
+            return
+        try:
+            resampled = resampler.resample(frame)
+        except (av.error.FFmpegError, ValueError):
+            self.damaged += 1
+            return
+        for part in resampled:
+            yield part.to_ndarray().reshape(-1)
+
+    def seconds(self, stamp: int) -> float:
+        """A time stamp of our stream, in seconds from the stream's beginning."""
+        return float((stamp - self.zero) * self.time_base)
+
+    def seconds_of(self, frame: Any) -> float:
+        """When a frame is shown; one without a stamp counts as shown at once."""
+        stamp = frame.dts if frame.pts is None else frame.pts
+        return self.seconds(self.zero if stamp is None else stamp)
+
+    def info(self, timeline: _Timeline, frames: int, wanted: int) -> VideoInfo:
+        """The verdict on what was decoded."""
+        lost = max(self.damaged, timeline.frames - frames) + timeline.missing
+        expected = max(timeline.frames + timeline.missing, lost)
+        remarks = []
+        if lost:
+            remarks.append(f"{lost} of {expected} packets lost")
+        if frames < wanted:
+            remarks.append(f"{_frames(frames)}, fewer than the {wanted} wanted")
+        status: Status = "repaired" if lost else "short" if remarks else "ok"
+        first = self._first
+        rotation = 90 * round(first.rotation / 90) % 360
+        size = (first.width, first.height)
+        width, height = size if rotation % 180 == 0 else size[::-1]
+        audio = self.container.streams.best("audio")
+        context = getattr(audio, "codec_context", None)
+        return VideoInfo(
+            status=status,
+            reason="; ".join(remarks),
+            frames=frames,
+            packets_lost=lost,
+            fps=timeline.fps,
+            seconds=timeline.seconds,
+            width=width,
+            height=height,
+            rotation=rotation,
+            codec=self.stream.codec_context.codec.canonical_name,
+            pixel_format=first.format.name,
+            audio=context.codec.canonical_name if context is not None else "",
+        )
+
+
+def _open(path: str | os.PathLike) -> tuple[int, Any]:
+    """(bytes, container) of a local media file."""
+    file = pathlib.Path(path)
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        raise DecodeError(path, "there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise DecodeError(path, f"the file is out of reach ({error})") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise DecodeError(path, "it is not a file")
+    if not status.st_size:
+        raise DecodeError(path, "the file is empty")
+    try:
+        container = av.open(
+            f"file:{os.fspath(path)}",  # a bare name with a colon reads as a protocol
+            metadata_errors="replace",
+            container_options={
+                "protocol_whitelist": "file",
+                "format_whitelist": _CONTAINERS,
+            },
+        )
+    except PermissionError as error:
+        raise DecodeError(path, "the file may not be read") from error
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = "it is not a video of a known format"
+        with file.open("rb") as head:
+            if head.read(8)[4:] == b"ftyp":
+                reason = "its index (moov) is missing or damaged, as if cut short"
+        raise DecodeError(path, reason) from error
+    return status.st_size, container
+
+
+# --------------------------------------------------------------- the timeline
+
+
+class _Timeline(NamedTuple):
+    """A video stream's packets up to the clip's end, from demuxing alone."""
+
+    stamps: np.ndarray  # (P,) int64, sorted
+    key_stamps: np.ndarray  # int64, sorted: where decoding can begin
+    first: int  # rank of the clip's first frame
+    frames: int  # packets of the clip
+    missing: int  # frames that the file announces and does not hold
+    fps: float
+    seconds: float
+    seekable: bool
+
+    def stamp(self, index: int) -> int:
+        """The presentation stamp of the clip's frame `index`."""
+        return int(self.stamps[self.first + index])
+
+    def leaps(self, wanted: np.ndarray) -> dict[int, int]:
+        """Before which wanted frames to seek, and to which stamp."""
+        if not (self.seekable and self.key_stamps.size):
+            return {}
+        ranks = self.first + wanted  # (W,) in the file
+        before = np.searchsorted(self.key_stamps, self.stamps[ranks], "right") - 1
+        keys = self.key_stamps[np.maximum(before, 0)]
+        reached = np.concatenate([[0], ranks[:-1]])
+        far = np.searchsorted(self.stamps, keys) - reached > _FAR
+        far &= before >= 0
+        return dict(zip(wanted[far].tolist(), keys[far].tolist(), strict=True))
+
+
+def _scan(path: str | os.PathLike, start: float | None, end: float | None) -> _Timeline:
+    if end is not None and end <= (start or 0.0):
+        raise DecodeError(path, f"the clip ends at {end:g} s, before it begins")
+    with _Source(path) as source:
+        return _demux(source, start, end)
+
+
+def _demux(source: _Source, start: float | None, end: float | None) -> _Timeline:
+    stream, container = source.stream, source.container
+    hides_frames = stream.codec_context.codec.canonical_name == "vp8"
+    stamps: list[int] = []
+    key_stamps: list[int] = []
+    complete = True  # every packet says when it is shown
+    held = 0.0  # seconds, of any stream
+    origin = (container.start_time or 0) / av.time_base
+    for packet in source.packets(end=end):
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is not None and packet.time_base:
+            shown = float((stamp + (packet.duration or 0)) * packet.time_base)
+            held = max(held, shown - origin)
+        if packet.stream_index != stream.index or packet.is_discard:
+            continue
+        if hides_frames and not bytes(packet)[0] & 0x10:
+            continue  # an alternate reference frame of VP8, never shown
+        if packet.pts is None:
+            complete = False
+        if stamp is None:
+            stamp = stamps[-1] + 1 if stamps else source.zero
+        stamps.append(stamp)
+        if packet.is_keyframe:
+            key_stamps.append(stamp)
+    times = np.sort(np.array(stamps, np.int64))
+    inside = [_within(source.seconds(int(stamp)), start, end) for stamp in times]
+    frames = sum(inside)
+    if not frames:
+        raise DecodeError(source.path, _nothing_between(source, times, start, end))
+
+    first = inside.index(True)
+    clip = times[first : first + frames]
+    rate = stream.average_rate or stream.guessed_rate
+    if rate:
+        gap = 1 / float(rate)
+    elif frames > 1:
+        gap = float((clip[-1] - clip[0]) * source.time_base) / (frames - 1)
+    else:
+        gap = 0.0
+    seconds = float(int(clip[-1] - clip[0]) * source.time_base) + gap
+
+    declared = (container.duration or 0) / av.time_base
+    lacking = min(declared, math.inf if end is None else end) - held
+    missing = 0
+    if gap and lacking > max(0.5, 2 * gap, 0.02 * declared):
+        missing = round(lacking / gap)
+        if stream.frames:
+            missing = min(missing, max(0, stream.frames - len(stamps)))
+    names = set(container.format.name.split(","))
+    return _Timeline(
+        stamps=times,
+        key_stamps=np.sort(np.array(key_stamps, np.int64)),
+        first=first,
+        frames=frames,
+        missing=missing,
+        fps=1 / gap if gap else 0.0,
+        seconds=seconds,
+        seekable=bool(
+            names & _SEEKABLE and complete and len(np.unique(times)) == len(times)
+        ),
+    )
+
+
+def _nothing_between(
+    source: _Source, times: np.ndarray, start: float | None, end: float | None
+) -> str:
+    if not times.size:
+        return "its video stream holds no frames"
+    bounds = f"from {start or 0:g} s" + ("" if end is None else f" to {end:g} s")
+    last = source.seconds(int(times[-1]))
+    return f"no frame lies in the clip {bounds}; the last is at {last:.2f} s"
+
+
+def _within(seconds: float, start: float | None, end: float | None) -> bool:
+    return (not start or seconds >= start) and (end is None or seconds < end)
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"
+
+
+# ----------------------------------------------------------- the wanted frames
+
+
+class _Plan(NamedTuple):
+    """Which frames of a clip are wanted, by index."""
+
+    keys: np.ndarray  # (N,) int64, distinct, ascending
+    window_frames: np.ndarray  # (F,) int64, distinct, ascending; holds all of `keys`
+    window_index: np.ndarray  # (N, window) rows of window_frames
+
+    @classmethod
+    def of(cls, frames: int, sampling: schema.Sampling) -> _Plan:
+        count = min(sampling.frames, frames)
+        # The centre of segment n is (n + 1/2) · frames / count.
+        keys = (2 * np.arange(count) + 1) * frames // (2 * count)
+        offsets = np.arange(sampling.window) - (sampling.window - 1) // 2
+        windows = np.clip(keys[:, None] + offsets, 0, frames - 1)  # (N, window)
+        unique, index = np.unique(windows, return_inverse=True)
+        return cls(keys, unique, index.reshape(windows.shape))
+
+
+class _Album:
+    """Collects a plan's frames from one pass, resized and upright."""
+
+    def __init__(
+        self,
+        plan: _Plan,
+        sampling: schema.Sampling,
+        key_sizes: Collection[int],
+        window_size: int | None,
+    ) -> None:
+        self._plan = plan
+        self._filter = sampling.resize.upper()
+        self._scalers: dict[tuple[int, str], VideoReformatter] = {}
+        count = len(plan.keys)
+        self._keys = {
+            size: np.zeros((count, size, size, 3), np.uint8) for size in key_sizes
+        }
+        self._seconds = np.zeros(count)
+        self._windows = np.zeros((0, 0, 0), np.uint8)
+        self._window_size = window_size
+        if window_size is not None:
+            side = (len(plan.window_frames), window_size, window_size)
+            self._windows = np.zeros(side, np.uint8)
+        self._key_rows = {int(index): row for row, index in enumerate(plan.keys)}
+        self._window_rows = {
+            int(index): row for row, index in enumerate(plan.window_frames)
+        }
+        self._found = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every key frame was met."""
+        return self._found == len(self._plan.keys)
+
+    def add(self, index: int, frame: Any, seconds: float) -> None:
+        """Keeps frame `index` of the clip if it is wanted."""
+        if index in self._key_rows:
+            row = self._key_rows[index]
+            for size, frames in self._keys.items():
+                frames[row] = self._convert(frame, size, "rgb24")
+            self._seconds[row] = seconds
+            self._found += 1
+        if self._window_size is not None and index in self._window_rows:
+            row = self._window_rows[index]
+            self._windows[row] = self._convert(frame, self._window_size, "gray")
+
+    def _convert(self, frame: Any, size: int, pixel_format: str) -> np.ndarray:
+        scaler = self._scalers.setdefault((size, pixel_format), VideoReformatter())
+        picture = scaler.reformat(
+            frame, size, size, pixel_format, interpolation=self._filter, threads=1
+        )
+        return np.rot90(picture.to_ndarray(), round(frame.rotation / 90))
+
+    def bind(self, info: VideoInfo) -> ClipFrames:
+        """The finished pass."""
+        return ClipFrames(
+            info, self._keys, self._windows, self._plan.window_index, self._seconds
+        )
