@@ -1,0 +1,162 @@
+"""Networks of `keras.applications`, with the weights and preprocessing published."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import h5py
+import tensorflow as tf
+
+from transform.backbones import weights
+from transform.backbones.weights import Published, WeightsError, WeightsFile
+from transform.config import ConfigError
+from transform.schema import FrameGrid
+
+_BASE = "https://storage.googleapis.com/tensorflow/keras-applications"
+# Keras counts these up over a process' lifetime: they name no layer for good.
+_COUNTED = re.compile(
+    r"(conv2d|batch_normalization|activation|concatenate|lambda|\w+pooling2d)(_\d+)?"
+)
+
+
+class Application(NamedTuple):
+    """One network: how Keras builds it and where its weights lie."""
+
+    name: str
+    constructor: Callable[..., tf.keras.Model]
+    preprocess: Callable[[tf.Tensor], tf.Tensor]
+    top: frozenset[str]  # the classifier's layers, behind the last map
+    whole: Published
+    headless: Published
+
+    def weights(self, feature: FrameGrid) -> WeightsFile:
+        """`imagenet` downloads as Keras does; `random` is for tests; else a path."""
+        if feature.weights == weights.RANDOM:
+            return WeightsFile(None, weights.RANDOM)
+        if feature.weights == "builtin":
+            raise WeightsError(
+                f"feature {feature.name}: no weights of {self.name} come with "
+                "Kinescribe; set `weights` to imagenet or to the path of an .h5 file."
+            )
+        if feature.weights == "imagenet":
+            published = self.whole if feature.layer in self.top else self.headless
+            path = published.download()
+        else:
+            path = weights.find(feature.weights, self.name)
+        return WeightsFile(path, weights.file_sha256(path))
+
+    def model(self, feature: FrameGrid, weights_file: WeightsFile) -> tf.keras.Model:
+        """The network up to `feature.layer`, preprocessing included."""
+        whole = in_top = feature.layer in self.top
+        if weights_file.path:
+            whole = _has_classifier(weights_file.path, self.name)
+            if in_top and not whole:
+                raise WeightsError(
+                    f"{weights_file.path} has no classifier, but layer "
+                    f"{feature.layer} of {self.name} is part of it; use the weights "
+                    "with top."
+                )
+        network = self.constructor(
+            include_top=whole, weights=None, input_shape=(feature.size,) * 2 + (3,)
+        )
+        if weights_file.path is None:
+            weights.fill_at_random(network, self.name)
+        else:
+            _load(network, weights_file, self.name)
+        frames = tf.keras.Input((feature.size, feature.size, 3))
+        cut = tf.keras.Model(network.input, self._layer(network, feature).output)
+        return tf.keras.Model(frames, cut(self.preprocess(frames)))
+
+    def _layer(
+        self, network: tf.keras.Model, feature: FrameGrid
+    ) -> tf.keras.layers.Layer:
+        names = [layer.name for layer in network.layers[1:]]
+        lasting = [name for name in names if not _COUNTED.fullmatch(name)]
+        if feature.layer in lasting:
+            return network.get_layer(feature.layer)
+        near = difflib.get_close_matches(feature.layer, lasting, n=3, cutoff=0.5)
+        raise ConfigError(
+            f"feature {feature.name}: {self.name} has no layer named "
+            f"{feature.layer!r}; there are {', '.join(near or lasting[-3:])} and others."
+        )
+
+
+def _has_classifier(path: object, network: str) -> bool:
+    try:
+        with h5py.File(path) as file:
+            group = file["model_weights"] if "model_weights" in file else file
+            return "predictions" in group
+    except OSError as error:
+        raise WeightsError(
+            f"{path} is not an HDF5 file, the format of {network}'s weights ({error})."
+        ) from error
+
+
+def _load(model: tf.keras.Model, file: WeightsFile, network: str) -> None:
+    try:
+        model.load_weights(file.path)
+    except (ValueError, OSError, KeyError) as error:
+        said = " ".join(str(error).split())
+        raise WeightsError(f"{file.path} does not fit {network}: {said}") from error
+
+
+def _resnet(name: str, constructor: Callable, whole: str, headless: str) -> Application:
+    stem = f"{_BASE}/resnet/{name}_weights_tf_dim_ordering_tf_kernels"
+    return Application(
+        name=name,
+        constructor=constructor,
+        preprocess=tf.keras.applications.resnet.preprocess_input,
+        top=frozenset({"avg_pool", "predictions"}),
+        whole=Published(f"{stem}.h5", whole),
+        headless=Published(f"{stem}_notop.h5", headless),
+    )
+
+
+RESNET50 = _resnet(
+    "resnet50",
+    tf.keras.applications.ResNet50,
+    whole="2cb95161c43110f7111970584f804107",
+    headless="4d473c1dd8becc155b73f8504c6f6626",
+)
+
+RESNET152 = _resnet(
+    "resnet152",
+    tf.keras.applications.ResNet152,
+    whole="100835be76be38e30d865e96f2aaae62",
+    headless="ee4c566cf9a93f14d82f913c2dc6dd0c",
+)
+
+INCEPTION_RESNET_V2 = Application(
+    name="inception_resnet_v2",
+    constructor=tf.keras.applications.InceptionResNetV2,
+    preprocess=tf.keras.applications.inception_resnet_v2.preprocess_input,
+    top=frozenset({"avg_pool", "predictions"}),
+    whole=Published(
+        f"{_BASE}/inception_resnet_v2/"
+        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
+        "e693bd0210a403b3192acc6073ad2e96",
+    ),
+    headless=Published(
+        f"{_BASE}/inception_resnet_v2/"
+        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "d19885ff4a710c122648d3b5c3b684e4",
+    ),
+)
+
+VGG16 = Application(
+    name="vgg16",
+    constructor=tf.keras.applications.VGG16,
+    preprocess=tf.keras.applications.vgg16.preprocess_input,
+    top=frozenset({"flatten", "fc1", "fc2", "predictions"}),
+    whole=Published(
+        f"{_BASE}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+        "64373286793e3c8b2b4e3219cbf3544b",
+    ),
+    headless=Published(
+        f"{_BASE}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "6d6bbae143d832006294945121d1f1fc",
+    ),
+)

@@ -1,0 +1,69 @@
+"""Files that appear whole or not at all, on any file system that TensorFlow knows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import tempfile
+import uuid
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def replacing(path: str) -> Iterator[str]:
+    """A name to write to that takes the place of `path` when all went well.
+
+    Whoever reads `path` meanwhile, or after a kill, sees the old file or none.
+    """
+    folder, name = os.path.split(path)
+    tf.io.gfile.makedirs(folder)
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:12]}")
+    try:
+        yield temporary
+        tf.io.gfile.rename(temporary, path, overwrite=True)
+    except BaseException:
+        with contextlib.suppress(tf.errors.NotFoundError):
+            tf.io.gfile.remove(temporary)
+        raise
+
+
+def write(path: str, data: bytes | str) -> None:
+    """Writes a file whole or not at all."""
+    with replacing(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
+        file.write(data)
+
+
+def remove(folder: str) -> None:
+    """Deletes a folder with all that it holds, if it is there."""
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
+
+
+def names_in(folder: str) -> list[str]:
+    """The sorted names of what lies in a folder; none where there is no folder."""
+    if not tf.io.gfile.isdir(folder):
+        return []
+    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+
+
+@contextlib.contextmanager
+def local_copy(path: str) -> Iterator[str]:
+    """The file itself where it is local, else a copy for as long as the block runs.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    if "://" not in path:
+        if not os.path.isfile(path):
+            raise FileNotFoundError(path)
+        yield path
+        return
+    if not tf.io.gfile.exists(path):
+        raise FileNotFoundError(path)
+    with tempfile.TemporaryDirectory(prefix="kinescribe-") as folder:
+        copy = os.path.join(folder, posixpath.basename(path))
+        tf.io.gfile.copy(path, copy)
+        yield copy
