@@ -1,0 +1,79 @@
+"""What captions look like, without references: length, words, repetition, endings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+# A caption that stops at one of these was cut short.
+_DETERMINERS = "a an the this that these those his her its their my your our some"
+_PREPOSITIONS = (
+    "about above across after against along among around at before behind below "
+    "beneath beside between by during for from in inside into near of off on onto "
+    "over through to toward towards under until upon with within without"
+)
+_CONJUNCTIONS = "and or but while as because if than"
+_AUXILIARIES = "am are be is was were"
+BAD_ENDINGS = frozenset(
+    f"{_DETERMINERS} {_PREPOSITIONS} {_CONJUNCTIONS} {_AUXILIARIES}".split()
+)
+
+
+def summary(captions: Iterable[str]) -> dict[str, float]:
+    """Every measure of this module by its name."""
+    captions = list(captions)
+    return {
+        "caption_length": caption_length(captions),
+        "vocabulary_size": float(vocabulary_size(captions)),
+        "distinct_captions": distinct_captions(captions),
+        "distinct_1": distinct(captions, 1),
+        "distinct_2": distinct(captions, 2),
+        "repetition": repetition(captions),
+        "bad_endings": bad_endings(captions),
+    }
+
+
+def caption_length(captions: Iterable[str]) -> float:
+    """Mean number of words."""
+    return _mean(len(words) for words in _split(captions))
+
+
+def vocabulary_size(captions: Iterable[str]) -> int:
+    """Number of different words in all captions."""
+    return len({word for words in _split(captions) for word in words})
+
+
+def distinct_captions(captions: Iterable[str]) -> float:
+    """Different captions per caption: near 0 where a model says one thing always."""
+    texts = [" ".join(words) for words in _split(captions)]
+    return len(set(texts)) / len(texts) if texts else 0.0
+
+
+def distinct(captions: Iterable[str], order: int) -> float:
+    """Different n-grams per n-gram of all captions (Li et al., 2016)."""
+    grams = [gram for words in _split(captions) for gram in _grams(words, order)]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def repetition(captions: Iterable[str], order: int = 2) -> float:
+    """Share of n-grams that stood in the same caption before."""
+    every = [list(_grams(words, order)) for words in _split(captions)]
+    total = sum(map(len, every))
+    return 1.0 - sum(len(set(grams)) for grams in every) / total if total else 0.0
+
+
+def bad_endings(captions: Iterable[str]) -> float:
+    """Share of captions whose last word cannot end a sentence; empty ones count."""
+    return _mean(not words or words[-1] in BAD_ENDINGS for words in _split(captions))
+
+
+def _split(captions: Iterable[str]) -> Iterator[list[str]]:
+    return (caption.lower().split() for caption in captions)
+
+
+def _grams(words: list[str], order: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[at : at + order]) for at in range(len(words) - order + 1))
+
+
+def _mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,262 @@
+"""METEOR 1.5 (Denkowski and Lavie, 2014) through one Java process."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import os
+import re
+import selectors
+import subprocess
+import tempfile
+import threading
+import time
+import types
+from collections.abc import Sequence
+from typing import IO
+
+import numpy as np
+
+from keras_models.metrics import java, tokenizer
+
+STATISTICS = 23  # numbers that METEOR keeps of one caption
+_CACHED = 1 << 17
+_LINE_BREAK = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+
+# The parameters of `-l en`, task "rank": Denkowski and Lavie (2014), Table 1.
+_ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
+_MODULES = np.array([1.0, 0.6, 0.8, 0.6])  # exact, stem, synonym, paraphrase
+
+
+class Meteor:
+    """A METEOR process that lives as long as this object's `with` block.
+
+    The process starts with the first caption (it reads a paraphrase table for some
+    seconds and then holds half a gigabyte) and reads from a pipe: it ends when the pipe
+    closes, which the operating system does for a parent that was killed.
+
+    Args:
+        timeout: Seconds without any answer after which the process is given up.
+        heap: The most memory that Java may use, as its option -Xmx takes it.
+    """
+
+    def __init__(self, timeout: float = 120.0, heap: str = "2G"):
+        self._timeout = timeout
+        self._heap = heap
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+        self._cache: dict[bytes, np.ndarray] = {}
+
+    def __enter__(self) -> Meteor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def score(
+        self, candidates: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> np.ndarray:
+        """Each caption's METEOR against its references, (N,) float64 in [0, 1]."""
+        return combine(self.statistics(candidates, references))
+
+    def statistics(
+        self, candidates: Sequence[str], references: Sequence[Sequence[str]]
+    ) -> np.ndarray:
+        """What METEOR counts of each caption: (N, 23) float64, one exchange for all.
+
+        The rows of several captions add up to those of their corpus; `combine` turns
+        a row into a score.
+
+        Args:
+            candidates: N tokenised captions.
+            references: Beside each caption its references, one at least.
+        """
+        lines = [
+            _request(candidate, of_it)
+            for candidate, of_it in zip(candidates, references, strict=True)
+        ]
+        keys = [hashlib.blake2b(line, digest_size=16).digest() for line in lines]
+        with self._lock:
+            new = dict(zip(keys, lines, strict=True))
+            new = {key: line for key, line in new.items() if key not in self._cache}
+            answers = self._exchange(list(new.values()))
+            rows = {
+                key: _parse(answer)
+                for key, answer in zip(new, answers, strict=True)
+            }
+            found = [self._cache[k] if k in self._cache else rows[k] for k in keys]
+            if len(self._cache) + len(rows) > _CACHED:
+                self._cache.clear()
+            self._cache.update(rows)
+        return np.array(found).reshape(-1, STATISTICS)
+
+    def close(self) -> None:
+        """Ends the process; a later call would start another."""
+        with self._lock:
+            self._end()
+
+    # ------------------------------------------------------------ the process
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self._end()
+        path = java.jar("meteor/meteor-1.5.jar")
+        command = [java.executable(), f"-Xmx{self._heap}", *java.OPTIONS, "-jar"]
+        command += [str(path), "-", "-", "-stdio", "-l", "en", "-norm"]
+        # A file cannot fill up and block the process as an unread pipe would.
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+        )
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _exchange(self, lines: list[bytes]) -> list[bytes]:
+        """Writes all lines and reads as many, both at once, so that no pipe fills."""
+        if not lines:
+            return []
+        process = self._start()
+        try:
+            return self._talk(process, b"".join(lines), len(lines))
+        except BaseException:
+            self._end()  # half an exchange lies in its pipes
+            raise
+
+    def _talk(
+        self, process: subprocess.Popen[bytes], request: bytes, answers: int
+    ) -> list[bytes]:
+        assert process.stdin is not None and process.stdout is not None
+        unsent = memoryview(request)
+        received = bytearray()
+        count = 0
+        heard = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+            while count < answers:
+                left = heard + self._timeout - time.monotonic()
+                ready = {key.fileobj for key, _ in selector.select(max(left, 0))}
+                if process.stdout in ready:
+                    chunk = process.stdout.read(1 << 16)
+                    if not chunk:
+                        raise java.JavaError(f"METEOR ended: {self._complaint()}.")
+                    received += chunk
+                    count += chunk.count(b"\n")
+                    heard = time.monotonic()
+                elif left <= 0:
+                    raise java.JavaError(
+                        f"METEOR gave no answer in {self._timeout:g} s "
+                        f"({count} of {answers} captions are scored); raise its "
+                        "timeout."
+                    )
+                if process.stdin in ready:
+                    try:
+                        unsent = unsent[os.write(process.stdin.fileno(), unsent) :]
+                    except BrokenPipeError as error:
+                        process.wait(self._timeout)
+                        raise java.JavaError(
+                            f"METEOR ended: {self._complaint()}."
+                        ) from error
+                    if not unsent:
+                        selector.unregister(process.stdin)
+        return bytes(received).splitlines()
+
+    def _complaint(self) -> str:
+        assert self._errors is not None
+        self._errors.seek(0)
+        return tokenizer.last_line(self._errors.read())
+
+
+def combine(statistics: np.ndarray) -> np.ndarray:
+    """METEOR of (…, 23) statistics, of one caption or summed over a corpus.
+
+    Denkowski and Lavie (2014), Eq. 1–5. Content words weigh δ, function words 1 − δ;
+    P and R are the weighted matches of caption and reference, F their α-weighted
+    harmonic mean, reduced by γ · (chunks / matches)^β.
+    """
+    lengths = statistics[..., 0:4]  # caption, reference; their function words
+    matches = statistics[..., 4:20].reshape(*statistics.shape[:-1], 4, 4)
+    chunks, test_matches, reference_matches = np.moveaxis(statistics[..., 20:23], -1, 0)
+    content = np.einsum("...mk,m->...k", matches[..., 0:2], _MODULES)
+    function = np.einsum("...mk,m->...k", matches[..., 2:4], _MODULES)
+    matched = _DELTA * content + (1 - _DELTA) * function  # (…, 2) caption, reference
+    length = (
+        _DELTA * (lengths[..., 0:2] - lengths[..., 2:4])
+        + (1 - _DELTA) * lengths[..., 2:4]
+    )
+    share = np.divide(matched, length, out=np.zeros_like(matched), where=length > 0)
+    precision, recall = share[..., 0], share[..., 1]
+    some = (precision > 0) & (recall > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = 1.0 / ((1.0 - _ALPHA) / precision + _ALPHA / recall)
+        fragmentation = chunks / ((test_matches + reference_matches) / 2)
+    whole = (
+        (test_matches == lengths[..., 0])
+        & (reference_matches == lengths[..., 1])
+        & (chunks == 1)
+    )
+    fragmentation = np.where(whole, 0.0, fragmentation)
+    score = mean * (1.0 - _GAMMA * fragmentation**_BETA)
+    return np.where(some, score, 0.0)
+
+
+def shared() -> Meteor:
+    """This process' own METEOR; it is started when first used and ends with it."""
+    return _shared(os.getpid())  # a forked child gets one of its own
+
+
+@functools.cache
+def _shared(owner: int) -> Meteor:
+    meteor = Meteor()
+
+    def close() -> None:
+        if os.getpid() == owner:
+            meteor.close()
+
+    atexit.register(close)
+    return meteor
+
+
+def _request(candidate: str, references: Sequence[str]) -> bytes:
+    if not references:
+        raise ValueError("METEOR needs one reference at least; received none")
+    fields = " ||| ".join(_clean(text) for text in (*references, candidate))
+    return f"SCORE ||| {fields}\n".encode(errors="replace")
+
+
+def _clean(text: str) -> str:
+    """Keeps a caption on its line and in its field."""
+    return _LINE_BREAK.sub(" ", text.replace("|||", "")).replace("  ", " ")
+
+
+def _parse(answer: bytes) -> np.ndarray:
+    row = np.array(answer.split(), np.float64)
+    if row.shape != (STATISTICS,):
+        raise java.JavaError(f"METEOR answered {answer.decode(errors='replace')!r}.")
+    return row

@@ -1,0 +1,183 @@
+"""N-grams of token ids, counted once for references and looked up for candidates.
+
+An n-gram is known by its rank in a sorted table, and the n-gram one word longer by the
+pair (rank, next word). Nothing is hashed, so nothing collides, and any id below 2³¹ is
+possible.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+ORDERS = 4  # BLEU-4 and CIDEr-D both end there
+
+
+class Sentences(NamedTuple):
+    """N sentences of token ids, one behind the other: W words in all."""
+
+    words: np.ndarray  # (W,) int64
+    rows: np.ndarray  # (W,) int64: the sentence that a word stands in
+    left: np.ndarray  # (W,) int64: words from here to the sentence's end, this one too
+    lengths: np.ndarray  # (N,) int64
+
+    @classmethod
+    def of(cls, sentences: Iterable[Sequence[int]]) -> Sentences:
+        """From one sequence of ids a sentence."""
+        sentences = list(sentences)
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        words = np.fromiter(
+            itertools.chain.from_iterable(sentences), np.int64, lengths.sum()
+        )
+        return cls.flat(words, lengths)
+
+    @classmethod
+    def flat(cls, words: np.ndarray, lengths: np.ndarray) -> Sentences:
+        """From all words in one row, and each sentence's number of them."""
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))
+        return cls(words.astype(np.int64, copy=False), rows, left, lengths)
+
+    def padded(self, padding: int) -> np.ndarray:
+        """(N, longest) int32 with `padding` behind each sentence."""
+        table = np.full((len(self.lengths), max(self.lengths, default=0)), padding)
+        table = table.astype(np.int32)
+        table[self.rows, self.lengths[self.rows] - self.left] = self.words
+        return table
+
+
+class Counts(NamedTuple):
+    """How often each n-gram of one order stands in each sentence: M pairs, sorted."""
+
+    row: np.ndarray  # (M,)
+    gram: np.ndarray  # (M,) rank; unknown n-grams have ranks beyond the table's
+    count: np.ndarray  # (M,)
+
+
+class Postings(NamedTuple):
+    """The n-grams of one order in the references: G in all, P (clip, n-gram) pairs."""
+
+    table: np.ndarray  # (G,) sorted (rank of all but the last word) << 32 | last word
+    documents: np.ndarray  # (G,) number of clips in whose references it stands
+    keys: np.ndarray  # (P,) sorted clip · G + rank
+    most: np.ndarray  # (P,) its largest count in one reference of the clip
+    starts: np.ndarray  # (P + 1,) the pair's first entry
+    reference: np.ndarray  # (E,) entries: the reference that it stands in
+    gram: np.ndarray  # (E,) its rank
+    count: np.ndarray  # (E,) how often
+
+    def find(self, clips: np.ndarray, grams: np.ndarray) -> tuple:
+        """Which (clip, n-gram) pairs are there: (M,) bool, (M,) position in `keys`."""
+        if not len(self.keys):
+            return np.zeros(len(grams), bool), np.zeros(len(grams), np.int64)
+        wanted = clips * len(self.table) + grams
+        where = np.searchsorted(self.keys, wanted)
+        where = np.minimum(where, len(self.keys) - 1)
+        return (grams < len(self.table)) & (self.keys[where] == wanted), where
+
+
+class ReferenceNgrams:
+    """The reference sentences of C clips, R in all, with their n-grams counted.
+
+    Args:
+        clips: For each clip its references, each a sequence of ids; a clip needs one
+            reference at least.
+    """
+
+    def __init__(self, clips: Sequence[Sequence[Sequence[int]]]):
+        sizes = np.fromiter(map(len, clips), np.int64, len(clips))
+        if not len(sizes) or not sizes.all():
+            raise ValueError(
+                "every clip needs one reference at least; received "
+                f"{len(sizes)} clips, {int((sizes == 0).sum())} of them without"
+            )
+        self.sizes = sizes  # (C,) references of a clip
+        self.offsets = np.concatenate([[0], np.cumsum(sizes)])  # (C + 1,)
+        self.sentences = Sentences.of(itertools.chain.from_iterable(clips))
+        clip_of = np.repeat(np.arange(len(sizes)), sizes)  # (R,)
+        self.orders = tuple(
+            _postings(*grown, clip_of) for grown in _grow_tables(self.sentences)
+        )
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def count(self, candidates: Sentences) -> tuple[Counts, ...]:
+        """Counts the candidates' n-grams, one `Counts` for each order from 1 to 4."""
+        counted = []
+        starts = np.arange(len(candidates.words))
+        ranks = np.zeros(len(starts), np.int64)
+        for order, postings in enumerate(self.orders, 1):
+            starts, ranks, keys = _longer(candidates, order, starts, ranks)
+            ranks = _ranks(postings.table, keys)
+            counted.append(_count(candidates.rows[starts], ranks))
+        return tuple(counted)
+
+    def pairs(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Every candidate beside every reference of its clip: two (Q,) arrays of rows.
+
+        Args:
+            clips: (N,) each candidate's clip.
+        """
+        sizes = self.sizes[clips]
+        candidate = np.repeat(np.arange(len(clips)), sizes)
+        within = np.arange(len(candidate)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return candidate, self.offsets[clips][candidate] + within
+
+
+def _longer(
+    sentences: Sentences, order: int, starts: np.ndarray, ranks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the (n − 1)-grams at `starts` those that a word follows, and the new keys."""
+    fits = sentences.left[starts] >= order
+    starts, ranks = starts[fits], ranks[fits]
+    return starts, ranks, ranks << 32 | sentences.words[starts + order - 1]
+
+
+def _ranks(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Each key's place in the table; unknown keys are numbered from its end on."""
+    if not len(table):
+        return np.unique(keys, return_inverse=True)[1]
+    ranks = np.minimum(np.searchsorted(table, keys), len(table) - 1)
+    unknown = table[ranks] != keys
+    if unknown.any():
+        others = np.unique(keys[unknown], return_inverse=True)[1]
+        ranks[unknown] = len(table) + others
+    return ranks
+
+
+def _count(rows: np.ndarray, grams: np.ndarray) -> Counts:
+    width = int(grams.max(initial=0)) + 1
+    pairs, count = np.unique(rows * width + grams, return_counts=True)
+    return Counts(pairs // width, pairs % width, count)
+
+
+def _grow_tables(sentences: Sentences) -> Iterable[tuple[np.ndarray, Counts]]:
+    starts = np.arange(len(sentences.words))
+    ranks = np.zeros(len(starts), np.int64)
+    for order in range(1, ORDERS + 1):
+        starts, ranks, keys = _longer(sentences, order, starts, ranks)
+        table, ranks = np.unique(keys, return_inverse=True)
+        yield table, _count(sentences.rows[starts], ranks)
+
+
+def _postings(table: np.ndarray, counts: Counts, clip_of: np.ndarray) -> Postings:
+    keys = clip_of[counts.row] * len(table) + counts.gram
+    order = np.argsort(keys, kind="stable")
+    keys, starts = np.unique(keys[order], return_index=True)
+    count = counts.count[order]
+    most = np.maximum.reduceat(count, starts) if len(starts) else count
+    grams = keys % len(table) if len(table) else keys
+    return Postings(
+        table,
+        np.bincount(grams, minlength=len(table)),
+        keys,
+        most,
+        np.append(starts, len(count)),
+        counts.row[order],
+        counts.gram[order],
+        count,
+    )
