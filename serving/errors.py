@@ -5,3 +5,7 @@ from transform.errors import KinescribeError
 
 class ServingError(KinescribeError):
     """A model cannot be loaded, or a server cannot be reached or refuses."""
+
+
+class RefusedError(ServingError):
+    """The model does not take these very inputs; others it may."""

@@ -12,14 +12,13 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.search import SearchConfig
-from serving import signatures, warmup
+from serving import names, signatures, warmup
 from serving.errors import ServingError
+from serving.model_folders import read_spec
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
 
-MODEL_NAME = "kinescribe"  # by which a server knows it
-VOCABULARY_ASSET = "vocabulary.txt"
-SPEC_ASSET = "feature_spec.json"
+__all__ = ["export", "read_spec"]
 
 
 def export(
@@ -52,17 +51,17 @@ def export(
     partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
     try:
         with tempfile.TemporaryDirectory() as assets:
-            vocabulary.to_file(posixpath.join(assets, VOCABULARY_ASSET))
-            with open(posixpath.join(assets, SPEC_ASSET), "w") as file:
+            vocabulary.to_file(posixpath.join(assets, names.VOCABULARY_ASSET))
+            with open(posixpath.join(assets, names.SPEC_ASSET), "w") as file:
                 file.write(spec.to_json())
             module.assets = [
                 tf.saved_model.Asset(posixpath.join(assets, name))
-                for name in (VOCABULARY_ASSET, SPEC_ASSET)
+                for name in (names.VOCABULARY_ASSET, names.SPEC_ASSET)
             ]
             tf.saved_model.save(module, partial, signatures=module.signatures())
         blank = [warmup.blank_example(spec)] * 4
         warmup.write(
-            partial, warmup.requests(MODEL_NAME, spec, list(examples) or blank)
+            partial, warmup.requests(names.MODEL_NAME, spec, list(examples) or blank)
         )
         if tf.io.gfile.exists(target):
             tf.io.gfile.rmtree(target)
@@ -71,16 +70,3 @@ def export(
         if tf.io.gfile.exists(partial):
             tf.io.gfile.rmtree(partial)
     return target
-
-
-def read_spec(folder: str | os.PathLike[str]) -> FeatureSpec:
-    """The specification that an exported model was made for."""
-    path = posixpath.join(os.fspath(folder), "assets", SPEC_ASSET)
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            return FeatureSpec.from_json(file.read())
-    except tf.errors.NotFoundError as error:
-        raise ServingError(
-            f"{os.fspath(folder)} holds no model exported by Kinescribe: "
-            f"assets/{SPEC_ASSET} is missing."
-        ) from error

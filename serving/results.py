@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serving import signatures
+from serving import names
 
 
 class CaptionResult(NamedTuple):
@@ -46,9 +46,9 @@ def from_outputs(
         spec_hash: Of the features that the captions were made from.
     """
     attention = {
-        name.removeprefix(signatures.ATTENTION): values
+        name.removeprefix(names.ATTENTION): values
         for name, values in outputs.items()
-        if name.startswith(signatures.ATTENTION)
+        if name.startswith(names.ATTENTION)
     }
     return [
         CaptionResult(
@@ -62,9 +62,9 @@ def from_outputs(
         )
         for row, (captions, log_probs, words) in enumerate(
             zip(
-                outputs[signatures.CAPTIONS],
-                outputs[signatures.LOG_PROBS],
-                outputs[signatures.WORDS],
+                outputs[names.CAPTIONS],
+                outputs[names.LOG_PROBS],
+                outputs[names.WORDS],
                 strict=True,
             )
         )

@@ -19,30 +19,10 @@ from keras_models import search
 from keras_models.captioner import Captioner
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
+from serving import names
 from transform import records
 from transform.schema import SPEC_HASH, FeatureSpec, Raw
 from transform.vocabulary import SPECIAL, Vocabulary
-
-CAPTION_EXAMPLES_SIGNATURE = "caption_examples"
-CAPTION_SIGNATURE = "caption"
-FEATURE_SPEC_SIGNATURE = "feature_spec"
-
-EXAMPLES = "examples"
-REQUEST = "request"
-
-CAPTION = "caption"
-CAPTIONS = "captions"
-LOG_PROBS = "log_probs"
-WORDS = "words"
-ATTENTION = "attention_"  # a prefix
-SPEC_JSON = "spec_json"
-VOCABULARY_DIGEST = "vocabulary_digest"
-VARIANT_JSON = "variant_json"
-
-
-def mask_name(feature: str) -> str:
-    """The input that says which steps of a feature there are."""
-    return f"{feature}_mask"
 
 
 class CaptionModule(tf.Module):
@@ -62,9 +42,9 @@ class CaptionModule(tf.Module):
         self._spec = spec
         self._facts = {
             SPEC_HASH: spec.content_hash,
-            SPEC_JSON: spec.to_json(),
-            VOCABULARY_DIGEST: vocabulary.digest,
-            VARIANT_JSON: captioner.variant.to_json(),
+            names.SPEC_JSON: spec.to_json(),
+            names.VOCABULARY_DIGEST: vocabulary.digest,
+            names.VARIANT_JSON: captioner.variant.to_json(),
         }
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
@@ -75,19 +55,21 @@ class CaptionModule(tf.Module):
             dtype = tf.float16 if isinstance(tensor.encoding, Raw) else tf.uint8
             shape = [None, tensor.max_steps]
             features[tensor.name] = tf.TensorSpec([*shape, *tensor.step_shape], dtype)
-            features[mask_name(tensor.name)] = tf.TensorSpec(shape, tf.bool)
-        caption_examples = _named(self._caption_examples, {EXAMPLES: strings})
+            features[names.mask_name(tensor.name)] = tf.TensorSpec(shape, tf.bool)
+        caption_examples = _named(self._caption_examples, {names.EXAMPLES: strings})
         return {
-            CAPTION_EXAMPLES_SIGNATURE: caption_examples,
+            names.CAPTION_EXAMPLES_SIGNATURE: caption_examples,
             tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
-            CAPTION_SIGNATURE: _named(
+            names.CAPTION_SIGNATURE: _named(
                 self._caption_features, {**features, SPEC_HASH: strings}
             ),
-            FEATURE_SPEC_SIGNATURE: _named(self._feature_spec, {REQUEST: strings}),
+            names.FEATURE_SPEC_SIGNATURE: _named(
+                self._feature_spec, {names.REQUEST: strings}
+            ),
         }
 
     def _caption_examples(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        parsed = records.parse(inputs[EXAMPLES], self._spec)
+        parsed = records.parse(inputs[names.EXAMPLES], self._spec)
         return self._caption_batch(
             VideoBatch(parsed.video_id, parsed.features, parsed.masks)
         )
@@ -95,17 +77,17 @@ class CaptionModule(tf.Module):
     def _caption_features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         found = inputs[SPEC_HASH]
         check = records.require_spec(found, self._spec)
-        names = [tensor.name for tensor in self._spec.tensors()]
+        features = [tensor.name for tensor in self._spec.tensors()]
         with tf.control_dependencies([check]):
             video = VideoBatch(
                 tf.identity(found),
-                {name: tf.identity(inputs[name]) for name in names},
-                {name: tf.identity(inputs[mask_name(name)]) for name in names},
+                {name: tf.identity(inputs[name]) for name in features},
+                {name: tf.identity(inputs[names.mask_name(name)]) for name in features},
             )
         return self._caption_batch(video)
 
     def _feature_spec(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        rows = tf.shape(inputs[REQUEST])  # (1,)
+        rows = tf.shape(inputs[names.REQUEST])  # (1,)
         return {name: tf.fill(rows, text) for name, text in self._facts.items()}
 
 
@@ -132,11 +114,11 @@ def _captions_of(
             )
         attention = {**found.weights, **encoded.weights}
         return {
-            CAPTION: captions[:, 0],
-            CAPTIONS: captions,
-            LOG_PROBS: found.log_probs,
-            WORDS: words,
-            **{ATTENTION + name: weights for name, weights in attention.items()},
+            names.CAPTION: captions[:, 0],
+            names.CAPTIONS: captions,
+            names.LOG_PROBS: found.log_probs,
+            names.WORDS: words,
+            **{names.ATTENTION + name: weights for name, weights in attention.items()},
         }
 
     return caption_batch

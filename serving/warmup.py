@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
     prediction_log_pb2,
 )
 
-from serving import signatures
+from serving import names
 from transform import records, schema
 from transform.schema import FeatureSpec, Raw
 
@@ -45,17 +45,15 @@ def requests(
 
     The graph is optimised at a signature's first call, whatever the batch.
     """
-    by_record = signatures.CAPTION_EXAMPLES_SIGNATURE
-    yield _request(model_name, by_record, {signatures.EXAMPLES: examples[:1]})
-    yield _request(model_name, by_record, {signatures.EXAMPLES: examples})
+    by_record = names.CAPTION_EXAMPLES_SIGNATURE
+    yield _request(model_name, by_record, {names.EXAMPLES: examples[:1]})
+    yield _request(model_name, by_record, {names.EXAMPLES: examples})
     blank: dict[str, object] = {schema.SPEC_HASH: [spec.content_hash]}
     for name, values in blank_clip(spec).items():
         blank[name] = values[None]
-        blank[signatures.mask_name(name)] = np.ones((1, len(values)), bool)
-    yield _request(model_name, signatures.CAPTION_SIGNATURE, blank)
-    yield _request(
-        model_name, signatures.FEATURE_SPEC_SIGNATURE, {signatures.REQUEST: [b""]}
-    )
+        blank[names.mask_name(name)] = np.ones((1, len(values)), bool)
+    yield _request(model_name, names.CAPTION_SIGNATURE, blank)
+    yield _request(model_name, names.FEATURE_SPEC_SIGNATURE, {names.REQUEST: [b""]})
 
 
 def write(folder: str, calls: Iterator[predict_pb2.PredictRequest]) -> None:
