@@ -35,7 +35,7 @@ class CiderD:
         )
         self._unknown_idf = corpus
         self._weights = tuple(  # (E,) of each order's entries
-            postings.count * idf[postings.gram]
+            postings.times * idf[postings.gram]
             for postings, idf in zip(references.orders, self._idf, strict=True)
         )
         rows = len(references.sentences.lengths)

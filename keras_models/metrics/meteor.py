@@ -88,8 +88,7 @@ class Meteor:
             new = {key: line for key, line in new.items() if key not in self._cache}
             answers = self._exchange(list(new.values()))
             rows = {
-                key: _parse(answer)
-                for key, answer in zip(new, answers, strict=True)
+                key: _parse(answer) for key, answer in zip(new, answers, strict=True)
             }
             found = [self._cache[k] if k in self._cache else rows[k] for k in keys]
             if len(self._cache) + len(rows) > _CACHED:
@@ -216,12 +215,6 @@ def combine(statistics: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = 1.0 / ((1.0 - _ALPHA) / precision + _ALPHA / recall)
         fragmentation = chunks / ((test_matches + reference_matches) / 2)
-    whole = (
-        (test_matches == lengths[..., 0])
-        & (reference_matches == lengths[..., 1])
-        & (chunks == 1)
-    )
-    fragmentation = np.where(whole, 0.0, fragmentation)
     score = mean * (1.0 - _GAMMA * fragmentation**_BETA)
     return np.where(some, score, 0.0)
 
@@ -259,4 +252,7 @@ def _parse(answer: bytes) -> np.ndarray:
     row = np.array(answer.split(), np.float64)
     if row.shape != (STATISTICS,):
         raise java.JavaError(f"METEOR answered {answer.decode(errors='replace')!r}.")
+    lengths, (chunks, *matches) = row[:2], row[20:]
+    if chunks == 1 and np.array_equal(lengths, matches):
+        row[20] = 0.0  # METEOR sees no fragmentation in a caption that matches whole
     return row

@@ -41,11 +41,14 @@ class Sentences(NamedTuple):
         left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))
         return cls(words.astype(np.int64, copy=False), rows, left, lengths)
 
-    def padded(self, padding: int) -> np.ndarray:
-        """(N, longest) int32 with `padding` behind each sentence."""
-        table = np.full((len(self.lengths), max(self.lengths, default=0)), padding)
-        table = table.astype(np.int32)
-        table[self.rows, self.lengths[self.rows] - self.left] = self.words
+    def padded(self, rows: np.ndarray, padding: int) -> np.ndarray:
+        """Some of the sentences: (len(rows), their longest) with `padding` behind."""
+        lengths = self.lengths[rows]
+        firsts = np.cumsum(self.lengths) - self.lengths
+        steps = np.arange(lengths.max(initial=0))
+        inside = steps < lengths[:, np.newaxis]
+        table = np.full(inside.shape, padding, np.int32)
+        table[inside] = self.words[(firsts[rows, np.newaxis] + steps)[inside]]
         return table
 
 
@@ -54,7 +57,7 @@ class Counts(NamedTuple):
 
     row: np.ndarray  # (M,)
     gram: np.ndarray  # (M,) rank; unknown n-grams have ranks beyond the table's
-    count: np.ndarray  # (M,)
+    times: np.ndarray  # (M,)
 
 
 class Postings(NamedTuple):
@@ -67,7 +70,7 @@ class Postings(NamedTuple):
     starts: np.ndarray  # (P + 1,) the pair's first entry
     reference: np.ndarray  # (E,) entries: the reference that it stands in
     gram: np.ndarray  # (E,) its rank
-    count: np.ndarray  # (E,) how often
+    times: np.ndarray  # (E,) how often
 
     def find(self, clips: np.ndarray, grams: np.ndarray) -> tuple:
         """Which (clip, n-gram) pairs are there: (M,) bool, (M,) position in `keys`."""
@@ -168,7 +171,7 @@ def _postings(table: np.ndarray, counts: Counts, clip_of: np.ndarray) -> Posting
     keys = clip_of[counts.row] * len(table) + counts.gram
     order = np.argsort(keys, kind="stable")
     keys, starts = np.unique(keys[order], return_index=True)
-    count = counts.count[order]
+    count = counts.times[order]
     most = np.maximum.reduceat(count, starts) if len(starts) else count
     grams = keys % len(table) if len(table) else keys
     return Postings(

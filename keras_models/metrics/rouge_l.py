@@ -7,7 +7,7 @@ import numpy as np
 from keras_models.metrics.ngrams import Sentences
 
 _BETA = 1.2  # as in the COCO caption evaluation
-_BLOCK = 1 << 23  # compared pairs of words at a time
+_BLOCK = 1 << 14  # pairs of sentences compared at a time
 
 
 def score(
@@ -48,12 +48,12 @@ def longest_common_subsequence(
     reference: np.ndarray,
 ) -> np.ndarray:
     """Lengths of the longest common subsequences of (Q,) pairs of rows: (Q,) int64."""
-    ours, theirs = candidates.padded(-1), references.padded(-2)  # (N, L), (R, L')
-    block = max(1, _BLOCK // max(1, ours.shape[1] * theirs.shape[1]))
-    parts = [
-        _common(ours[candidate[at : at + block]], theirs[reference[at : at + block]])
-        for at in range(0, len(candidate), block)
-    ]
+    parts = []
+    for at in range(0, len(candidate), _BLOCK):
+        block = slice(at, at + _BLOCK)
+        ours = candidates.padded(candidate[block], -1)  # (block, L)
+        theirs = references.padded(reference[block], -2)  # (block, L')
+        parts.append(_common(ours, theirs))
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Union
 
 import numpy as np
 import pydantic
@@ -13,6 +14,8 @@ from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from transform.config import Config
 
 PAD, EOS = 0, 2  # as in transform.vocabulary
+
+VideoIds = Union[Sequence[str], Sequence[bytes], np.ndarray]
 
 
 class RewardConfig(Config):
@@ -64,43 +67,35 @@ class RewardEngine:
             [[*_before_end(ids), EOS] for ids in captions]
             for captions in references.values()
         ]
-        self._references = ReferenceNgrams(captions)
-        self._cider_d = CiderD(self._references)
+        self.references = ReferenceNgrams(captions)
+        self.cider_d = CiderD(self.references)
         self._texts = (
             [[self._text(ids) for ids in of_clip] for of_clip in captions]
             if config.meteor
             else []
         )
 
-    def score(
-        self, video_ids: Sequence[str] | Sequence[bytes] | np.ndarray, tokens: np.ndarray
-    ) -> np.ndarray:
+    def score(self, video_ids: VideoIds, tokens: np.ndarray) -> np.ndarray:
         """Rewards of N captions: (N,) float32.
 
         Args:
             video_ids: (N,) the clip that each caption describes, str or UTF-8 bytes.
             tokens: (N, L) int32 ids; what follows <eos> or <pad> is not read.
         """
-        clips = self._clips(video_ids)
-        candidates = _candidates(np.asarray(tokens))
-        if len(candidates.lengths) != len(clips):
-            raise ValueError(
-                "each caption needs its clip's id; received "
-                f"{len(candidates.lengths)} captions and {len(clips)} ids"
-            )
+        clips, candidates = self.prepare(video_ids, tokens)
         config, lengths = self._config, candidates.lengths
         reward = np.zeros(len(clips))
         if config.cider_d or config.bleu_4:
-            counts = self._references.count(candidates)
+            counts = self.references.count(candidates)
             if config.cider_d:
-                values = self._cider_d.score(clips, lengths, counts)
+                values = self.cider_d.score(clips, lengths, counts)
                 reward += config.cider_d * values
             if config.bleu_4:
-                counted = bleu.statistics(self._references, clips, lengths, counts)
+                counted = bleu.statistics(self.references, clips, lengths, counts)
                 reward += config.bleu_4 * bleu.smoothed(counted)
         if config.rouge_l:
             values = rouge_l.score(
-                candidates, self._references.sentences, *self._references.pairs(clips)
+                candidates, self.references.sentences, *self.references.pairs(clips)
             )
             reward += config.rouge_l * values
         if config.meteor:
@@ -111,7 +106,20 @@ class RewardEngine:
             reward += config.meteor * values
         return reward.astype(np.float32)
 
-    def _clips(self, video_ids: Sequence[str] | Sequence[bytes] | np.ndarray) -> np.ndarray:
+    def prepare(
+        self, video_ids: VideoIds, tokens: np.ndarray
+    ) -> tuple[np.ndarray, Sentences]:
+        """Each caption's row of `references`, (N,), and the words that are scored."""
+        clips = self._clips(video_ids)
+        candidates = _candidates(np.asarray(tokens))
+        if len(candidates.lengths) != len(clips):
+            raise ValueError(
+                "each caption needs its clip's id; received "
+                f"{len(candidates.lengths)} captions and {len(clips)} ids"
+            )
+        return clips, candidates
+
+    def _clips(self, video_ids: VideoIds) -> np.ndarray:
         rows = np.empty(len(video_ids), np.int64)
         for at, clip in enumerate(video_ids):
             name = clip.decode() if isinstance(clip, bytes) else str(clip)
@@ -141,7 +149,9 @@ def _candidates(tokens: np.ndarray) -> Sentences:
     """(N, L) ids, up to and with the first <eos>, or up to the first <pad>."""
     if tokens.ndim != 2:
         raise ValueError(f"tokens must be (N, L); received shape {tokens.shape}")
-    ends = np.pad((tokens == EOS) | (tokens == PAD), ((0, 0), (0, 1)), constant_values=1)
+    ends = np.pad(
+        (tokens == EOS) | (tokens == PAD), ((0, 0), (0, 1)), constant_values=1
+    )
     lengths = ends.argmax(axis=1)  # (N,) words before the end
     padded = np.pad(tokens, ((0, 0), (0, 1)))
     lengths += padded[np.arange(len(tokens)), lengths] == EOS
