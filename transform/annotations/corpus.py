@@ -158,7 +158,8 @@ def field(entry: Any, key: str, kind: type[T], where: str) -> T:
 
 def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     """(where, line) of the lines that are not blank."""
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    # Not `splitlines`, which would also cut at separators inside a sentence.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             yield f"{path}, line {number}", line
 

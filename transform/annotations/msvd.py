@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union
@@ -34,7 +35,7 @@ class CorpusCsv(Config):
     def sentences(self) -> Iterator[tuple[str, str, str]]:
         """(clip name, sentence, where)."""
         path = pathlib.Path(self.file)
-        rows = csv.DictReader(read_text(path).splitlines())
+        rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
         needed = {"VideoID", "Start", "End", "Language", "Description"}
         if lacking := sorted(needed - set(rows.fieldnames or ())):
             raise AnnotationError(f"{path} has no column {', '.join(lacking)}.")
@@ -108,16 +109,16 @@ class Msvd(Config):
         numbers: dict[str, int] = {}
         clips: dict[int, tuple[str, str]] = {}
         for where, line in numbered_lines(pathlib.Path(self.mapping)):
-            clip, _, video = line.rpartition(" ")
-            clip = clip.strip()
-            number = video.strip().removeprefix("vid")
-            if not (clip and number.isdecimal() and video.strip().startswith("vid")):
+            clip, *rest = line.split()
+            video = rest[0] if len(rest) == 1 else ""
+            number = video.removeprefix("vid")
+            if not (number.isdecimal() and video.startswith("vid")):
                 raise AnnotationError(
                     f"{where}: a clip's name and its number (as in vid12) are expected."
                 )
             if clip in numbers or int(number) in clips:
                 raise AnnotationError(f"{where}: {line.strip()!r} is there twice.")
-            numbers[clip] = numbers[video.strip()] = int(number)
+            numbers[clip] = numbers[video] = int(number)
             clips[int(number)] = clip, where
         return numbers, clips
 
