@@ -5,7 +5,8 @@ import typing
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
-from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from transform import schema
@@ -63,11 +64,12 @@ def _descriptive(name: str, spec: FeatureSpec) -> schema_pb2.Feature:
 @tfx.dsl.components.component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def CuratedSchema(  # noqa: N802
+    examples: InputArtifact[tfx.types.standard_artifacts.Examples],
     schema: OutputArtifact[tfx.types.standard_artifacts.Schema],
-    spec: Parameter[str],
 ) -> None:
-    """Writes the schema of the records that `spec` (JSON) makes."""
+    """Writes the schema that belongs to the specification beside the records."""
+    with fileio.open(os.path.join(examples.uri, "feature_spec.json")) as file:
+        spec = FeatureSpec.from_json(file.read())
     io_utils.write_pbtxt_file(
-        os.path.join(schema.uri, "schema.pbtxt"),
-        schema_for(FeatureSpec.from_json(spec)),
+        os.path.join(schema.uri, "schema.pbtxt"), schema_for(spec)
     )

@@ -48,9 +48,10 @@ def anomalies_of(path):
 
 
 def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
-    artifact = standard_artifacts.Schema()
-    artifact.uri = str(tmp_path)
-    curated_schema.CuratedSchema.test_call(schema=artifact, spec=SPEC.to_json())
+    examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
+    examples.uri = schema.uri = str(tmp_path)
+    (tmp_path / "feature_spec.json").write_text(SPEC.to_json())
+    curated_schema.CuratedSchema.test_call(examples=examples, schema=schema)
     read = tfdv.load_schema_text(str(tmp_path / "schema.pbtxt"))
     assert read == curated_schema.schema_for(SPEC)
     assert {feature.name for feature in read.feature} == {

@@ -1,0 +1,164 @@
+"""Runs a TFX pipeline's nodes one after the other, and says what is going on."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx import types
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.orchestration.portable.mlmd import execution_lib
+
+from transform.errors import KinescribeError
+
+_State: Any = vars(metadata_store_pb2)["Execution"]  # mypy does not see it otherwise
+
+
+class StageError(KinescribeError):
+    """A stage of the pipeline failed; what is done before it stays done."""
+
+
+class Stage(NamedTuple):
+    """A stage that has run."""
+
+    name: str
+    seconds: float
+    cached: bool
+    outputs: Mapping[str, types.Artifact]
+
+
+class Listener(Protocol):
+    """Hears of stages, in the order in which they run."""
+
+    def started(self, index: int, total: int, name: str) -> None:
+        """Stage `index`, from 1, of `total` is about to run."""
+
+    def finished(self, index: int, total: int, stage: Stage) -> None:
+        """It has run, or its earlier outputs are used."""
+
+    def failed(self, index: int, total: int, name: str) -> None:
+        """It has not; a `StageError` follows."""
+
+
+class StageRunner(tfx_runner.IrBasedRunner):
+    """TFX's `LocalDagRunner`, with a listener and a result.
+
+    Args:
+        listener: Hears of every stage.
+        uncached: Stages that always run. One that looks at the world outside of the
+            pipeline, such as a push destination, has to see for itself.
+    """
+
+    def __init__(self, listener: Listener, uncached: Collection[str] = ()):
+        self._listener = listener
+        self._uncached = frozenset(uncached)
+
+    def run_with_ir(
+        self, pipeline: Any, run_options: Any = None, **kwargs: Any
+    ) -> dict[str, Stage]:
+        """Runs every node; raises `StageError` at the first that fails."""
+        del run_options, kwargs
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline,
+            {
+                constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now(
+                    datetime.timezone.utc
+                ).isoformat()
+            },
+        )
+        nodes = [node.pipeline_node for node in pipeline.nodes]  # topologically sorted
+        stages = {}
+        for index, node in enumerate(nodes, start=1):
+            name = node.node_info.id
+            self._listener.started(index, len(nodes), name)
+            try:
+                stage = self._run_node(pipeline, node)
+            except Exception as error:
+                self._listener.failed(index, len(nodes), name)
+                raise StageError(
+                    f"stage {index} of {len(nodes)}, {name}, failed: {reason(error)}"
+                ) from error
+            self._listener.finished(index, len(nodes), stage)
+            stages[name] = stage
+        return stages
+
+    def _run_node(self, pipeline: Any, node: Any) -> Stage:
+        name = node.node_info.id
+        if name in self._uncached:
+            node.execution_options.caching_options.enable_cache = False
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connection = metadata.Metadata(_connection_config(deployment))
+        start = time.monotonic()
+        info = launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=connection,
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, name),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(
+                deployment, name
+            ),
+        ).launch()
+        seconds = time.monotonic() - start
+        if info is None or info.execution_id is None:
+            raise RuntimeError("TFX did not run it")
+        with connection as handle:
+            execution = handle.store.get_executions_by_id([info.execution_id])[0]
+            if not execution_lib.is_execution_successful(execution):
+                result = execution_lib.get_execution_result(execution)
+                message = result.result_message if result else "no reason was recorded"
+                raise RuntimeError(message)
+            outputs = execution_lib.get_output_artifacts(handle, execution.id)
+        cached = execution.last_known_state == _State.CACHED
+        single = {key: artifacts[0] for key, artifacts in outputs.items()}
+        return Stage(name, seconds, cached, single)
+
+
+def close_abandoned(connection: metadata.Metadata) -> list[int]:
+    """Marks executions that a killed process left running as failed.
+
+    The caller makes sure that no other process is running the pipeline.
+
+    Returns:
+        Their ids: the folders of their outputs hold nothing of use.
+    """
+    with connection as handle:
+        abandoned = [
+            execution
+            for execution in handle.store.get_executions()
+            if execution_lib.is_execution_active(execution)
+        ]
+        for execution in abandoned:
+            execution.last_known_state = _State.FAILED
+        if abandoned:
+            handle.store.put_executions(abandoned)
+    return [execution.id for execution in abandoned]
+
+
+def reason(error: BaseException) -> str:
+    """One sentence of what may be a long chain of errors and a long text.
+
+    An error that was written for a person is what counts, however deep it lies; Beam
+    adds the step that it happened in to the text.
+    """
+    found: BaseException | None = error
+    while found and not isinstance(found, KinescribeError):
+        found = found.__cause__ or found.__context__
+    text = re.sub(r"\s*\[while running '.*", "", str(found or error), flags=re.DOTALL)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if found:
+        return " ".join(lines)
+    name = type(error).__name__
+    return f"{name}: {lines[-1]}" if lines else name
+
+
+def _connection_config(deployment: Any) -> Any:
+    config = deployment.metadata_connection_config
+    return getattr(config, config.WhichOneof("connection_config"))

@@ -1,0 +1,175 @@
+import io
+import pathlib
+
+import pytest
+import rich.console
+from hypothesis import given
+from hypothesis import strategies as st
+from tfx import v1 as tfx
+from tfx.orchestration import metadata
+
+from pipeline import stages
+from pipeline.stage_lines import StageLines
+from tests.pipeline import fakes
+from transform.errors import KinescribeError
+
+
+class Heard:
+    """A listener that remembers."""
+
+    def __init__(self):
+        self.events = []
+
+    def started(self, index, total, name):
+        self.events.append(("started", index, total, name))
+
+    def finished(self, index, total, stage):
+        self.events.append(("finished", index, total, stage.name, stage.cached))
+
+    def failed(self, index, total, name):
+        self.events.append(("failed", index, total, name))
+
+
+class Bench:
+    """The fake pipeline in a folder of its own."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.log = folder / "log"
+        self.obstacle = folder / "obstacle"
+        self.connection = metadata.sqlite_metadata_connection_config(
+            str(folder / "metadata.sqlite")
+        )
+
+    def run(self, listener=None, uncached=()):
+        first = fakes.First(log=str(self.log))
+        second = fakes.Second(
+            schema=first.outputs["schema"],
+            log=str(self.log),
+            obstacle=str(self.obstacle),
+        )
+        pipeline = tfx.dsl.Pipeline(
+            pipeline_name="fake",
+            pipeline_root=str(self.folder / "artifacts"),
+            components=[first, second],
+            enable_cache=True,
+            metadata_connection_config=self.connection,
+        )
+        return stages.StageRunner(listener or Heard(), uncached).run(pipeline)
+
+    def ran(self):
+        names = self.log.read_text().split()
+        self.log.write_text("")
+        return names
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["test"])
+    return Bench(tmp_path)
+
+
+def test_second_run_uses_every_output_of_the_first(bench):
+    first = bench.run()
+    assert bench.ran() == ["First", "Second"]
+    heard = Heard()
+    again = bench.run(heard)
+    assert bench.ran() == []
+    assert heard.events == [
+        ("started", 1, 2, "First"),
+        ("finished", 1, 2, "First", True),
+        ("started", 2, 2, "Second"),
+        ("finished", 2, 2, "Second", True),
+    ]
+    for name, key in (("First", "schema"), ("Second", "model")):
+        assert again[name].outputs[key].uri == first[name].outputs[key].uri
+    model = again["Second"].outputs["model"]
+    assert model.get_string_custom_property("property") == "value"
+
+
+def test_uncached_stage_always_runs(bench):
+    bench.run(uncached={"Second"})
+    bench.ran()
+    done = bench.run(uncached={"Second"})
+    assert bench.ran() == ["Second"]
+    assert [stage.cached for stage in done.values()] == [True, False]
+
+
+def test_output_that_somebody_deleted_is_made_again(bench):
+    done = bench.run()
+    bench.ran()
+    folder = pathlib.Path(done["Second"].outputs["model"].uri)
+    (folder / "model").unlink()
+    folder.rmdir()
+    bench.run()
+    assert bench.ran() == ["Second"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("clear", "stage 2 of 2, Second, failed: The clip is broken."),
+        ("other", "stage 2 of 2, Second, failed: ZeroDivisionError: is wrong"),
+    ],
+)
+def test_failure_names_stage_and_reason_and_keeps_what_is_done(bench, kind, sentence):
+    bench.obstacle.write_text(kind)
+    heard = Heard()
+    with pytest.raises(stages.StageError) as error:
+        bench.run(heard)
+    assert str(error.value) == sentence
+    assert heard.events[-1] == ("failed", 2, 2, "Second")
+    bench.ran()
+    bench.obstacle.unlink()
+    bench.run()
+    assert bench.ran() == ["Second"]
+
+
+def test_killed_stage_is_closed_and_runs_again(bench):
+    bench.obstacle.write_text("killed")
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    bench.ran()
+    connection = metadata.Metadata(bench.connection)
+    assert stages.close_abandoned(connection) == [2]
+    assert stages.close_abandoned(connection) == []
+    bench.obstacle.unlink()
+    bench.run()
+    assert bench.ran() == ["Second"]
+
+
+@given(st.text(max_size=200))
+def test_reason_is_one_line_whatever_the_error_says(text):
+    assert "\n" not in stages.reason(RuntimeError(text))
+    assert "\n" not in stages.reason(KinescribeError(text))
+
+
+def test_reason_leaves_out_where_beam_was():
+    text = "clip 7 is broken. [while running 'Extract/Map(<lambda at x.py:3>)']"
+    assert stages.reason(KinescribeError(text)) == "clip 7 is broken."
+
+
+def lines(terminal):
+    console = rich.console.Console(
+        file=io.StringIO(), force_terminal=terminal, width=80, color_system=None
+    )
+    shown = StageLines(console)
+    for index, (name, cached) in enumerate([("Transform", False), ("Trainer", True)]):
+        shown.started(index + 1, 10, name)
+        shown.finished(index + 1, 10, stages.Stage(name, 7.94, cached, {}))
+    return console.file.getvalue()
+
+
+def test_log_has_one_line_a_stage():
+    assert lines(terminal=False).splitlines() == [
+        " 1/10 Transform          … 7.9 s",
+        " 2/10 Trainer            … cached",
+    ]
+
+
+def test_terminal_line_ends_with_the_time():
+    last = [line.split("\x1b[2K")[-1] for line in lines(terminal=True).splitlines()]
+    assert last == [
+        " 1/10 Transform            7.9 s",
+        " 2/10 Trainer              cached",
+    ]
