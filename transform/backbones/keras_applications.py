@@ -80,7 +80,7 @@ class Application(NamedTuple):
         near = difflib.get_close_matches(feature.layer, lasting, n=3, cutoff=0.5)
         raise ConfigError(
             f"feature {feature.name}: {self.name} has no layer named "
-            f"{feature.layer!r}; there are {', '.join(near or lasting[-3:])} and others."
+            f"{feature.layer!r}; there are {', '.join(near or lasting[-3:])}, …"
         )
 
 

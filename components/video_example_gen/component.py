@@ -1,0 +1,75 @@
+"""`VideoExampleGen`: what the TFX component takes and gives."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import channel_utils, standard_artifacts
+from tfx.types.component_spec import (
+    ChannelParameter,
+    ComponentSpec,
+    ExecutionParameter,
+)
+
+from components.video_example_gen.executor import Executor
+from transform.annotations import AnnotationSource
+from transform.extraction_settings import ExtractionSettings
+from transform.schema import FeatureSpec
+
+
+class VideoExampleGenSpec(ComponentSpec):
+    """TFX's description of `VideoExampleGen`."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "source": ExecutionParameter(type=str),
+        "spec": ExecutionParameter(type=str),
+        "store": ExecutionParameter(type=str),
+        "settings": ExecutionParameter(type=str),
+        "data_digest": ExecutionParameter(type=str),
+    }
+    INPUTS = {}  # noqa: RUF012
+    OUTPUTS = {  # noqa: RUF012
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+    }
+
+
+class VideoExampleGen(base_beam_component.BaseBeamComponent):
+    """Annotated videos → `Examples` with splits train, val and test, as far as present.
+
+    The artifact's root also holds `feature_spec.json`, `manifest.parquet` and
+    `manifest.csv`; its custom properties hold the specification's hash and how many
+    clips came through.
+    """
+
+    SPEC_CLASS = VideoExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        source: AnnotationSource,
+        spec: FeatureSpec,
+        store: str,
+        settings: ExtractionSettings,
+        data_digest: str | RuntimeParameter,
+    ):
+        """Describes the component.
+
+        Args:
+            source: Which annotations, and where the clips lie.
+            spec: The features; see `transform.backbones.resolve`.
+            store: Folder of the feature store, kept between runs.
+            settings: How the extraction runs.
+            data_digest: `transform.data_digest.data_digest(source)`. TFX's cache knows
+                an input by its properties only: a change here makes the component run
+                again, and the store spares the clips that have not changed.
+        """
+        super().__init__(
+            spec=VideoExampleGenSpec(
+                source=source.to_json(),
+                spec=spec.to_json(),
+                store=store,
+                settings=settings.to_json(),
+                data_digest=data_digest,
+                examples=channel_utils.as_channel([standard_artifacts.Examples()]),
+            )
+        )
