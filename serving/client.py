@@ -11,11 +11,10 @@ import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     model_pb2,
-    predict_pb2,
     prediction_service_pb2_grpc,
 )
 
-from serving import names
+from serving import names, warmup
 from serving.clip_captioner import ClipCaptioner
 from serving.errors import RefusedError, ServingError
 from serving.files import read_secret
@@ -110,14 +109,7 @@ class Client(ClipCaptioner):
         self, signature: str, inputs: Mapping[str, Any]
     ) -> dict[str, np.ndarray]:
         """Calls any signature of the model with arrays or what makes one."""
-        request = predict_pb2.PredictRequest(
-            model_spec=model_pb2.ModelSpec(
-                name=self._model_name, signature_name=signature
-            ),
-            inputs={
-                name: tf.make_tensor_proto(values) for name, values in inputs.items()
-            },
-        )
+        request = warmup.request(self._model_name, signature, inputs)
         response = self._ask(self._stub.Predict, request)
         return {
             name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()

@@ -15,6 +15,7 @@ from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
 from serving.model_folders import read_spec
+from transform import storage
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
 
@@ -43,7 +44,7 @@ def export(
         `folder`.
     """
     target = os.fspath(folder).rstrip("/")
-    if tf.io.gfile.exists(target) and tf.io.gfile.listdir(target):
+    if storage.names_in(target):
         raise ServingError(
             f"{target} is there already and not empty; export to a new folder."
         )
@@ -63,10 +64,8 @@ def export(
         warmup.write(
             partial, warmup.requests(names.MODEL_NAME, spec, list(examples) or blank)
         )
-        if tf.io.gfile.exists(target):
-            tf.io.gfile.rmtree(target)
+        storage.remove(target)
         tf.io.gfile.rename(partial, target)
     finally:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.rmtree(partial)
+        storage.remove(partial)
     return target

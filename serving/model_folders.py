@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from serving import names
 from serving.errors import ServingError
+from transform import storage
 from transform.schema import FeatureSpec
 
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
@@ -55,7 +56,7 @@ def is_complete(folder: str) -> bool:
         return False
     shards = [
         found
-        for name in tf.io.gfile.listdir(variables)
+        for name in storage.names_in(variables)
         if (found := _SHARD.fullmatch(name))
     ]
     return bool(shards) and all(int(shard[1]) == len(shards) for shard in shards)
@@ -63,11 +64,10 @@ def is_complete(folder: str) -> bool:
 
 def complete_versions(base: str) -> dict[int, str]:
     """The complete versions' folders by number, ascending."""
-    if not tf.io.gfile.isdir(base):
-        return {}
-    entries = [name.rstrip("/") for name in tf.io.gfile.listdir(base)]
     found = {
-        int(name): posixpath.join(base, name) for name in entries if name.isdecimal()
+        int(name): posixpath.join(base, name)
+        for name in storage.names_in(base)
+        if name.isdecimal()
     }
     return {
         version: folder

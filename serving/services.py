@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -213,7 +214,7 @@ class PredictionService(
         )
         answer = servable.submit(name, arrays)
         context.add_callback(answer.cancel)  # nothing happens once it is done
-        outputs = answer.result(timeout=context.time_remaining())
+        outputs = answer.result(timeout=_patience(context))
         return predict_pb2.PredictResponse(
             model_spec=self._model_spec(servable, name),
             outputs={key: tf.make_tensor_proto(outputs[key]) for key in wanted},
@@ -313,6 +314,16 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
             Code.INVALID_ARGUMENT,
             "one version is served at a time: the latest, or a specific one",
         )
+
+
+def _patience(context: grpc.ServicerContext) -> float:
+    """Seconds that the caller still waits; a call without a deadline has many."""
+    remaining = context.time_remaining()
+    return (
+        threading.TIMEOUT_MAX
+        if remaining is None
+        else min(remaining, threading.TIMEOUT_MAX)
+    )
 
 
 def _status_proto(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -46,17 +46,17 @@ def requests(
     The graph is optimised at a signature's first call, whatever the batch.
     """
     by_record = names.CAPTION_EXAMPLES_SIGNATURE
-    yield _request(model_name, by_record, {names.EXAMPLES: examples[:1]})
-    yield _request(model_name, by_record, {names.EXAMPLES: examples})
+    yield request(model_name, by_record, {names.EXAMPLES: examples[:1]})
+    yield request(model_name, by_record, {names.EXAMPLES: examples})
     blank: dict[str, object] = {schema.SPEC_HASH: [spec.content_hash]}
     for name, values in blank_clip(spec).items():
         blank[name] = values[None]
         blank[names.mask_name(name)] = np.ones((1, len(values)), bool)
-    yield _request(model_name, names.CAPTION_SIGNATURE, blank)
-    yield _request(model_name, names.FEATURE_SPEC_SIGNATURE, {names.REQUEST: [b""]})
+    yield request(model_name, names.CAPTION_SIGNATURE, blank)
+    yield request(model_name, names.FEATURE_SPEC_SIGNATURE, {names.REQUEST: [b""]})
 
 
-def write(folder: str, calls: Iterator[predict_pb2.PredictRequest]) -> None:
+def write(folder: str, calls: Iterable[predict_pb2.PredictRequest]) -> None:
     """Writes requests beside a SavedModel, as TensorFlow Serving reads them."""
     path = posixpath.join(folder, PATH)
     tf.io.gfile.makedirs(posixpath.dirname(path))
@@ -79,9 +79,10 @@ def read(folder: str) -> list[predict_pb2.PredictRequest]:
     ]
 
 
-def _request(
+def request(
     model_name: str, signature: str, inputs: Mapping[str, object]
 ) -> predict_pb2.PredictRequest:
+    """A call of a signature, of arrays or what makes one."""
     return predict_pb2.PredictRequest(
         model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
         inputs={name: tf.make_tensor_proto(values) for name, values in inputs.items()},
