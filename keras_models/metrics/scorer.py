@@ -88,6 +88,8 @@ class Scorer:
         _check_references(references)
         self._captions = {clip: list(texts) for clip, texts in references.items()}
         self._rows = {clip: row for row, clip in enumerate(references)}
+        self._tokenized: list[list[str]] = []  # each clip's references, when needed
+        self._ids: dict[str, int] = {}
 
     def measure(
         self, predictions: Mapping[str, str], metrics: Iterable[str] = METRICS
@@ -100,8 +102,7 @@ class Scorer:
         """
         names = check_metrics(metrics)
         self._check_predictions(predictions)
-        captions = tokenizer.tokenize([*self._texts, *predictions.values()])
-        captions = captions[len(self._texts) :]
+        captions = self._tokenize(predictions.values())
         clips = np.array([self._rows[clip] for clip in predictions])
         statistics = {}
         if not {"CIDEr", *_BLEU}.isdisjoint(names):
@@ -123,27 +124,22 @@ class Scorer:
             statistics["ROUGE-L"] = values[:, np.newaxis]
         if "METEOR" in names:
             statistics["METEOR"] = meteor.shared().statistics(
-                captions, [self._tokenized[clip] for clip in predictions]
+                captions, [self._tokenized[clip] for clip in clips]
             )
         return Measured(tuple(predictions), names, statistics)
 
     # -------------------------------------------------------- the references
 
-    @functools.cached_property
-    def _texts(self) -> list[str]:
-        return [text for texts in self._captions.values() for text in texts]
-
-    @functools.cached_property
-    def _tokenized(self) -> dict[str, list[str]]:
-        tokens = iter(tokenizer.tokenize(self._texts))
-        return {
-            clip: [next(tokens) for _ in texts]
-            for clip, texts in self._captions.items()
-        }
-
-    @functools.cached_property
-    def _ids(self) -> dict[str, int]:
-        return {}
+    def _tokenize(self, captions: Iterable[str]) -> list[str]:
+        """The first time together with the references, in one Java process."""
+        if self._tokenized:
+            return tokenizer.tokenize(captions)
+        texts = [text for texts in self._captions.values() for text in texts]
+        tokens = iter(tokenizer.tokenize([*texts, *captions]))
+        self._tokenized = [
+            [next(tokens) for _ in texts] for texts in self._captions.values()
+        ]
+        return list(tokens)
 
     @functools.cached_property
     def _ngrams(self) -> ReferenceNgrams:
@@ -151,7 +147,7 @@ class Scorer:
         return ReferenceNgrams(
             [
                 [[ids.setdefault(w, len(ids)) for w in t.split()] for t in texts]
-                for texts in self._tokenized.values()
+                for texts in self._tokenized
             ]
         )
 
@@ -162,7 +158,7 @@ class Scorer:
     @functools.cached_property
     def _lines(self) -> Sentences:
         """The references as ROUGE-L sees them: one empty word where there is none."""
-        texts = (text for texts in self._tokenized.values() for text in texts)
+        texts = (text for texts in self._tokenized for text in texts)
         return self._encode([text.split(" ") for text in texts])
 
     def _encode(self, sentences: list[list[str]]) -> Sentences:
