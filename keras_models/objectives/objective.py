@@ -6,6 +6,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from keras_models.structs import LossOutput, TrainingBatch
@@ -22,11 +23,17 @@ class Clock(tf.Module):
     both from zero. `seed` differs from stage to stage. All are () int64.
     """
 
-    def __init__(self, seed: int = 0):
+    def __init__(self) -> None:
         super().__init__(name="clock")
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.seed = tf.Variable(seed, dtype=tf.int64, trainable=False)
+        self.seed = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def restart(self, seed: int, stage: int) -> None:
+        """To the beginning of a stage."""
+        self.step.assign(0)
+        self.epoch.assign(0)
+        self.seed.assign(seed * 1000 + stage)
 
     def random_seed(self) -> tf.Tensor:
         """A (2,) int64 seed for stateless ops, another one at every step."""
@@ -38,7 +45,17 @@ class Materials(NamedTuple):
 
     vocabulary: Vocabulary
     references: Mapping[str, Sequence[str]]  # training captions by video id
+    max_words: int
     clock: Clock
+
+    def reference_ids(self) -> dict[str, list[np.ndarray]]:
+        """The training captions as ids: each (max_words + 1,) int32."""
+        texts = [text for captions in self.references.values() for text in captions]
+        ids = iter(self.vocabulary.encode(tf.constant(texts), self.max_words).numpy())
+        return {
+            video_id: [next(ids) for _ in captions]
+            for video_id, captions in self.references.items()
+        }
 
 
 class Objective(tf.Module, abc.ABC):

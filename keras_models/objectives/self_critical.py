@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
+import numpy as np
 import pydantic
+import tensorflow as tf
 
-from keras_models.objectives.cross_entropy import CrossEntropy
+from keras_models import search
+from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
+from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.rewards import RewardConfig, RewardEngine
+from keras_models.structs import LossOutput, TrainingBatch
 from transform.config import Config
+from transform.vocabulary import BOS, PAD, UNK
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+NEVER_SAID = (PAD, BOS, UNK)  # no search produces them
 
 
 class GreedyBaseline(Config):
-    """The greedy caption's reward (Rennie et al., 2017)."""
+    """The reward of the greedy caption, what the model would say (Rennie et al., 2017).
+
+    It costs one more search for each clip.
+    """
 
     kind: Literal["greedy"] = "greedy"
 
+    def value(self, rewards: tf.Tensor, greedy: tf.Tensor) -> tf.Tensor:
+        """(B, k) rewards and (B,) of the greedy captions → what to subtract."""
+        del rewards
+        return greedy[:, tf.newaxis]
+
 
 class LeaveOneOutBaseline(Config):
-    """The mean reward of a clip's other samples (Kool et al., 2019)."""
+    """The mean reward of the clip's other samples (Kool et al., 2019)."""
 
     kind: Literal["leave_one_out"] = "leave_one_out"
+
+    def value(self, rewards: tf.Tensor, greedy: tf.Tensor) -> tf.Tensor:
+        """(B, k) rewards → (B, k) what to subtract from each."""
+        del greedy
+        others = tf.reduce_sum(rewards, axis=1, keepdims=True) - rewards
+        return others / tf.cast(tf.shape(rewards)[1] - 1, rewards.dtype)
 
 
 Baseline = Annotated[
@@ -30,12 +56,132 @@ Baseline = Annotated[
 class SelfCritical(Config):
     """−(r − b) · log p of sampled captions, mixed with cross-entropy.
 
-    loss = (1 − cross_entropy_weight) · policy loss + cross_entropy_weight · CE
+        loss = (1 − w) · policy loss + w · cross-entropy,  w = cross_entropy_weight
+
+    Rewards r carry no gradient, and neither does the baseline b. <eos> is a word of
+    the caption in r and in log p.
     """
 
     kind: Literal["self_critical"] = "self_critical"
-    reward: dict[str, float] = pydantic.Field({"CIDEr": 1.0})
+    reward: RewardConfig = RewardConfig()
     samples: int = pydantic.Field(5, ge=1)  # per clip
     baseline: Baseline = LeaveOneOutBaseline()
     cross_entropy: CrossEntropy = CrossEntropy()
     cross_entropy_weight: float = pydantic.Field(0.0, ge=0, lt=1)
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _others_to_compare_with(cls, values: dict) -> dict:  # noqa: N805
+        if (
+            isinstance(values["baseline"], LeaveOneOutBaseline)
+            and values["samples"] < 2
+        ):
+            raise ValueError("baseline leave_one_out needs samples of 2 or more")
+        return values
+
+    def build(self, materials: Materials) -> SelfCriticalObjective:
+        """The objective."""
+        rewards = RewardEngine(
+            materials.reference_ids(), self.reward, materials.vocabulary.words
+        )
+        return SelfCriticalObjective(self, rewards, materials)
+
+
+class SelfCriticalObjective(Objective):
+    """See `SelfCritical`.
+
+    Args:
+        config: The settings.
+        rewards: Scores captions: `score(video_ids (N,), tokens (N, L)) -> (N,)`.
+        materials: For the clock, and the cross-entropy that is mixed in.
+    """
+
+    def __init__(
+        self, config: SelfCritical, rewards: RewardEngine, materials: Materials
+    ):
+        super().__init__(name="self_critical")
+        self._config = config
+        self._rewards = rewards
+        self._clock = materials.clock
+        self._cross_entropy = config.cross_entropy.build(materials)
+
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """Samples captions, scores them, and raises the better ones' probability.
+
+        Dropout is off: what is sampled from and what is updated are one policy.
+        """
+        config = self._config
+        samples, rewards, baseline = self._sample(captioner, batch)
+        forced = captioner.teacher_force(TrainingBatch(batch.video, samples))
+        tokens = flatten_captions(samples)  # (R, L)
+        likelihood = spoken_log_probs(forced.log_probs, tokens)  # (R,)
+        advantage = tf.reshape(rewards - baseline, [-1])  # (R,)
+        policy_loss = -tf.reduce_mean(tf.stop_gradient(advantage) * likelihood)
+        metrics = {
+            "policy_loss": policy_loss,
+            "reward": tf.reduce_mean(rewards),
+            "baseline": tf.reduce_mean(baseline),
+            "sampled_words": tf.reduce_mean(
+                tf.reduce_sum(tf.cast(tokens != PAD, tf.float32), axis=-1)
+            ),
+        }
+        weight = config.cross_entropy_weight
+        if not weight:
+            return LossOutput(policy_loss, metrics)
+        anchor = self._cross_entropy(captioner, batch)
+        loss = (1 - weight) * policy_loss + weight * anchor.loss
+        return LossOutput(loss, anchor.metrics | metrics)
+
+    def _sample(
+        self, captioner: Captioner, batch: TrainingBatch
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Samples (B, k, L), their rewards (B, k) and the baseline (B, 1 or k)."""
+        config = self._config
+        state, memory = captioner.start(captioner.encode(batch.video, training=False))
+        sampled = search.run(
+            search.Sampling(samples=config.samples),
+            captioner.step,
+            state,
+            memory,
+            captioner.max_words,
+            seed=self._clock.random_seed(),
+        )
+        tokens = sampled.tokens  # (B, k, L)
+        if isinstance(config.baseline, GreedyBaseline):
+            greedy = search.run(
+                search.Greedy(), captioner.step, state, memory, captioner.max_words
+            )
+            tokens = tf.concat([tokens, greedy.tokens], axis=1)  # (B, k + 1, L)
+        scores = self._score(batch.video.video_id, tokens)
+        rewards, greedy_reward = scores[:, : config.samples], scores[:, -1]
+        return (
+            sampled.tokens,
+            rewards,
+            config.baseline.value(rewards, greedy_reward),
+        )
+
+    def _score(self, video_ids: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        """(B,) ids and (B, n, L) captions → (B, n) float32 rewards."""
+        shape = tf.shape(tokens)
+
+        def score(video_ids: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+            return self._rewards.score(video_ids, tokens).astype(np.float32)
+
+        rewards = tf.numpy_function(
+            score,
+            [tf.repeat(video_ids, shape[1]), flatten_captions(tokens)],
+            tf.float32,
+        )
+        return tf.reshape(rewards, shape[:2])
+
+
+def spoken_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """(R, L, V) and (R, L) ids → (R,) log-probabilities under a search's policy.
+
+    A search never says <pad>, <bos> or <unk>, so that it draws from the distribution
+    over the other words, and that one's logarithm is what REINFORCE needs.
+    """
+    chosen = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
+    unsaid = tf.gather(log_probs, NEVER_SAID, axis=-1)  # (R, L, 3)
+    share = tf.reduce_sum(tf.exp(unsaid), axis=-1)
+    chosen -= tf.math.log1p(-tf.minimum(share, 1 - 1e-6))
+    return tf.reduce_sum(tf.where(tokens != PAD, chosen, 0.0), axis=-1)

@@ -1,0 +1,265 @@
+"""TFRecord files → batches of clips and captions, the same ones at every run."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_models.structs import TrainingBatch, VideoBatch
+from transform import records, schema
+from transform.errors import KinescribeError
+from transform.schema import FeatureSpec
+from transform.vocabulary import Vocabulary
+
+MEMORY_BYTES = 1 << 30  # records are kept in memory up to here
+SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that are not
+
+
+class DataError(KinescribeError, ValueError):
+    """Records are absent, empty or broken; the message names the file."""
+
+
+class Clip(NamedTuple):
+    """What a record says besides its features."""
+
+    video_id: str
+    captions: tuple[str, ...]
+    category: str
+
+
+class Records:
+    """TFRecord files of one feature specification.
+
+    Args:
+        files: Paths or patterns, as in `records/Split-train/*`.
+        spec: What the features have to be made by.
+
+    Raises:
+        DataError: No file fits, or one cannot be read.
+        SpecMismatchError: A file's features are made by another specification.
+    """
+
+    def __init__(self, files: Iterable[str | pathlib.Path], spec: FeatureSpec):
+        self.files = expand(files)
+        self.spec = spec
+        for file in self.files:
+            _check_first_record(file, spec)
+
+    @functools.cached_property
+    def clips(self) -> tuple[Clip, ...]:
+        """Every record's captions, in the files' order."""
+        found: list[Clip] = []
+        for file in self.files:
+            try:
+                found.extend(_clips_of(file))
+            except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+                raise DataError(
+                    f"{file} is broken after {len(found)} clips: extract it again."
+                ) from error
+        if not found:
+            raise DataError(f"{', '.join(self.files)} hold no clip.")
+        return tuple(found)
+
+    @property
+    def references(self) -> dict[str, tuple[str, ...]]:
+        """Captions by video id, of the clips that have any."""
+        return {clip.video_id: clip.captions for clip in self.clips if clip.captions}
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Sixteen hex digits that tell apart clips, captions and sizes of files."""
+        content = json.dumps([self.bytes, self.clips])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @functools.cached_property
+    def bytes(self) -> int:
+        """Size of all files together."""
+        return sum(tf.io.gfile.stat(file).length for file in self.files)
+
+    def dataset(self, files: Sequence[str] | None = None) -> tf.data.Dataset:
+        """The serialized records of `files`, or of all."""
+        return tf.data.TFRecordDataset(list(files or self.files))
+
+    def serialized(self) -> Iterator[bytes]:
+        """The serialized records one by one."""
+        return self.dataset().as_numpy_iterator()
+
+    def videos(
+        self, batch_size: int, features: Collection[str], clips: int | None = None
+    ) -> tf.data.Dataset:
+        """`VideoBatch`es in the files' order; at most the first `clips` clips."""
+
+        def parse(serialized: tf.Tensor) -> VideoBatch:
+            return _video(records.parse(serialized, self.spec), features)
+
+        dataset = self.dataset().take(-1 if clips is None else clips)
+        return dataset.batch(batch_size).map(parse, tf.data.AUTOTUNE).prefetch(2)
+
+
+class TrainingClips:
+    """Batches to learn from; everything random in them follows from seed and epoch.
+
+    Args:
+        source: The training split; clips without captions are left out.
+        vocabulary: Turns captions into ids.
+        features: Those that the model reads.
+        batch_size: Clips a batch; what does not fill a batch waits for another epoch.
+        captions_per_clip: K; drawn afresh for each epoch, without repetition where a
+            clip has K or more.
+        max_words: Longer captions are cut.
+        seed: Decides the order and the captions of every epoch.
+        memory_bytes: Records are kept in memory up to this size.
+    """
+
+    def __init__(
+        self,
+        source: Records,
+        vocabulary: Vocabulary,
+        features: Collection[str],
+        *,
+        batch_size: int,
+        captions_per_clip: int,
+        max_words: int,
+        seed: int,
+        memory_bytes: int = MEMORY_BYTES,
+    ):
+        usable = len(source.references)
+        if not usable:
+            raise DataError(f"no clip of {', '.join(source.files)} has a caption.")
+        self._source = source
+        self._vocabulary = vocabulary
+        self._features = tuple(features)
+        self._captions_per_clip = captions_per_clip
+        self._max_words = max_words
+        self._seed = seed
+        self._in_memory = source.bytes <= memory_bytes
+        self.batch_size = min(batch_size, usable)
+        self.steps_per_epoch = usable // self.batch_size
+
+    def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
+        """The `TrainingBatch`es of one epoch, from batch `first_step` on."""
+        random = np.random.default_rng([self._seed, epoch])
+        dataset = self._kept if self._in_memory else self._streamed(random)
+        dataset = dataset.shuffle(
+            self._buffer,
+            seed=int(random.integers(1 << 31)),
+            reshuffle_each_iteration=False,
+        )
+        key = int(random.integers(1 << 31))
+        batches = dataset.batch(self.batch_size, drop_remainder=True).enumerate()
+        batches = batches.skip(first_step)
+
+        def parse(step: tf.Tensor, serialized: tf.Tensor) -> TrainingBatch:
+            return self._parse(serialized, tf.stack([key, step]))
+
+        return batches.map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+    @functools.cached_property
+    def _kept(self) -> tf.data.Dataset:
+        return self._captioned(self._source.dataset()).cache()
+
+    def _streamed(self, random: np.random.Generator) -> tf.data.Dataset:
+        files = [str(file) for file in random.permutation(self._source.files)]
+        return self._captioned(self._source.dataset(files))
+
+    def _captioned(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        if all(clip.captions for clip in self._source.clips):
+            return dataset
+        return dataset.filter(_has_captions)
+
+    @property
+    def _buffer(self) -> int:
+        clips = len(self._source.clips)
+        if self._in_memory:
+            return clips
+        return max(self.batch_size, clips * SHUFFLE_BYTES // self._source.bytes)
+
+    def _parse(self, serialized: tf.Tensor, seed: tf.Tensor) -> TrainingBatch:
+        parsed = records.parse(serialized, self._source.spec)
+        chosen = draw_captions(parsed.captions, self._captions_per_clip, seed)  # (B, K)
+        tokens = self._vocabulary.encode(chosen, self._max_words)  # (B, K, L)
+        return TrainingBatch(_video(parsed, self._features), tokens)
+
+
+def expand(files: Iterable[str | pathlib.Path]) -> tuple[str, ...]:
+    """Paths and patterns → sorted existing paths; `DataError` when one fits nothing."""
+    found: set[str] = set()
+    for pattern in map(str, files):
+        matches = tf.io.gfile.glob(pattern)
+        if not matches:
+            raise DataError(f"no records at {pattern}.")
+        found.update(matches)
+    if not found:
+        raise DataError("no records were given.")
+    return tuple(sorted(found))
+
+
+def draw_captions(captions: tf.RaggedTensor, count: int, seed: tf.Tensor) -> tf.Tensor:
+    """(B, None) captions → (B, `count`) of them, in random order.
+
+    A clip with fewer captions than `count` gives all of them, then the same again.
+    """
+    dense = captions.to_tensor("")  # (B, N)
+    available = tf.cast(captions.row_lengths(), tf.int32)[:, tf.newaxis]  # (B, 1)
+    there = tf.range(tf.shape(dense)[1])[tf.newaxis] < available
+    keys = tf.random.stateless_uniform(tf.shape(dense), seed)
+    order = tf.argsort(tf.where(there, keys, 2.0), axis=1)  # (B, N), present ones first
+    picks = tf.range(count)[tf.newaxis] % available  # (B, K)
+    order = tf.gather(order, picks, batch_dims=1)
+    return tf.gather(dense, order, batch_dims=1)
+
+
+def _video(parsed: records.ParsedBatch, features: Collection[str]) -> VideoBatch:
+    return VideoBatch(
+        parsed.video_id,
+        {name: parsed.features[name] for name in features},
+        {name: parsed.masks[name] for name in features},
+    )
+
+
+def _has_captions(serialized: tf.Tensor) -> tf.Tensor:
+    parsed = tf.io.parse_single_example(
+        serialized, {schema.CAPTIONS: tf.io.VarLenFeature(tf.string)}
+    )
+    return tf.size(parsed[schema.CAPTIONS].values) > 0
+
+
+def _check_first_record(file: str, spec: FeatureSpec) -> None:
+    try:
+        first = next(tf.data.TFRecordDataset(file).take(1).as_numpy_iterator(), None)
+    except tf.errors.OpError as error:
+        raise DataError(f"{file} is not a TFRecord file that can be read.") from error
+    if first is None:  # an empty shard is no mistake
+        return
+    parsed = tf.io.parse_single_example(
+        first, {schema.SPEC_HASH: tf.io.FixedLenFeature([], tf.string, "")}
+    )
+    records.check_spec_hash(parsed[schema.SPEC_HASH].numpy().decode(), spec, file)
+
+
+def _clips_of(file: str) -> Iterator[Clip]:
+    columns = {
+        schema.VIDEO_ID: tf.io.FixedLenFeature([], tf.string, ""),
+        schema.CAPTIONS: tf.io.RaggedFeature(tf.string),
+        schema.CATEGORY: tf.io.FixedLenFeature([], tf.string, ""),
+    }
+    dataset = tf.data.TFRecordDataset(file).batch(64)
+    for batch in dataset.map(lambda batch: tf.io.parse_example(batch, columns)):
+        for video_id, captions, category in zip(
+            batch[schema.VIDEO_ID].numpy(),
+            batch[schema.CAPTIONS].to_list(),
+            batch[schema.CATEGORY].numpy(),
+            strict=True,
+        ):
+            yield Clip(
+                video_id.decode(),
+                tuple(caption.decode() for caption in captions),
+                category.decode(),
+            )

@@ -1,0 +1,60 @@
+"""Which devices a model is trained on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from transform.config import Config
+
+
+class OneDevice(Config):
+    """TensorFlow's own choice: the first GPU, else the CPU."""
+
+    kind: Literal["one_device"] = "one_device"
+
+    def strategy(self) -> tf.distribute.Strategy:
+        """Of TensorFlow, to train under."""
+        return tf.distribute.get_strategy()
+
+
+class Mirrored(Config):
+    """Several devices of this machine; each takes its share of a batch."""
+
+    kind: Literal["mirrored"] = "mirrored"
+    devices: tuple[str, ...] = ()  # as in "GPU:0"; all GPUs when empty
+
+    def strategy(self) -> tf.distribute.Strategy:
+        """Of TensorFlow, to train under."""
+        return tf.distribute.MirroredStrategy(list(self.devices) or None)
+
+
+class MultiWorker(Config):
+    """Several machines, each told its place by `TF_CONFIG`.
+
+    They share the folder of the run; the chief writes there.
+    """
+
+    kind: Literal["multi_worker"] = "multi_worker"
+
+    def strategy(self) -> tf.distribute.Strategy:
+        """Of TensorFlow, to train under."""
+        return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+Distribution = Annotated[
+    Union[OneDevice, Mirrored, MultiWorker], pydantic.Field(discriminator="kind")
+]
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes what a run leaves."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    chiefs = resolver.cluster_spec().as_dict().get("chief")
+    if chiefs:
+        return resolver.task_type == "chief"
+    return resolver.task_type == "worker" and resolver.task_id == 0

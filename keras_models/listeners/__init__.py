@@ -1,0 +1,1 @@
+"""Who hears of a training run: history files, TensorBoard, a progress bar."""

@@ -1,0 +1,120 @@
+"""How good a captioner is while it is being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+import pydantic
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.captioning import CaptionWriter
+from keras_models.data import Records
+from keras_models.metrics.cider_d import CiderD
+from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.search import Greedy, SearchConfig
+from transform import vocabulary as words
+from transform.config import Config
+from transform.vocabulary import Vocabulary
+
+
+class ValidationConfig(Config):
+    """How the best weights are told: CIDEr-D of captions for the validation clips."""
+
+    search: SearchConfig = Greedy()
+    clips: Optional[int] = pydantic.Field(None, ge=1)  # the first ones; all by default
+    batch_size: int = pydantic.Field(32, ge=1)
+
+
+class Validation(NamedTuple):
+    """The captions of one validation, and what they are worth."""
+
+    score: float  # CIDEr-D
+    distinct: int  # different captions
+    captions: dict[str, str]  # by video id
+
+
+class Validator:
+    """Captions the validation clips and scores them.
+
+    Args:
+        captioner: Its current weights count at every call.
+        vocabulary: Its words.
+        config: The settings.
+        clips: The validation split; clips without captions are captioned too, but have
+            no score.
+    """
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        vocabulary: Vocabulary,
+        config: ValidationConfig,
+        clips: Records,
+    ):
+        self.references = clips.references
+        self._write = CaptionWriter(captioner, vocabulary, config.search)
+        self._videos = clips.videos(
+            config.batch_size, captioner.variant.features(), config.clips
+        )
+        self._cider_d = SplitCiderD(self.references)
+
+    def __call__(self) -> Validation:
+        """Captions and scores with the captioner's current weights."""
+        captions = self._write(self._videos)
+        scores = self._cider_d.score(
+            {
+                video_id: caption
+                for video_id, caption in captions.items()
+                if video_id in self.references
+            }
+        )
+        distinct = len(set(captions.values()))
+        return Validation(float(np.mean(list(scores.values()))), distinct, captions)
+
+
+class SplitCiderD:
+    """CIDEr-D of captions that are split into words as the vocabulary splits them.
+
+    Words outside a vocabulary count as themselves, so that scores of models with
+    different vocabularies compare.
+
+    Args:
+        references: Captions by video id.
+    """
+
+    def __init__(self, references: Mapping[str, Sequence[str]]):
+        self._rows = {video_id: row for row, video_id in enumerate(references)}
+        self._ids: dict[bytes, int] = {}
+        sizes = [len(captions) for captions in references.values()]
+        every = self._encode([c for captions in references.values() for c in captions])
+        ends = np.cumsum(sizes)
+        self._ngrams = ReferenceNgrams(
+            [every[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+        )
+        self._cider_d = CiderD(self._ngrams)
+
+    def score(self, captions: Mapping[str, str]) -> dict[str, float]:
+        """Captions by video id → their scores by video id."""
+        scores = self.score_rows(
+            [self._rows[video_id] for video_id in captions], list(captions.values())
+        )
+        return dict(zip(captions, scores.tolist(), strict=True))
+
+    def score_rows(self, rows: Sequence[int], captions: Sequence[str]) -> np.ndarray:
+        """Captions of the clips at `rows` of the references → (N,) float64."""
+        sentences = Sentences.of(self._encode(captions))
+        return self._cider_d.score(
+            np.asarray(rows, np.int64),
+            sentences.lengths,
+            self._ngrams.count(sentences),
+        )
+
+    def _encode(self, captions: Sequence[str]) -> list[list[int]]:
+        split = words.split(tf.constant(list(captions), tf.string)).to_list()
+        return [
+            [self._ids.setdefault(word, len(self._ids)) for word in caption]
+            for caption in split
+        ]

@@ -1,0 +1,68 @@
+"""A corpus of random clips whose captions follow from their features."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from transform import records
+from transform.schema import FeatureSpec, Flow, FrameGrid, Png, Sampling
+from transform.vocabulary import Vocabulary, split
+
+COLOURS = ("red", "green", "blue", "white")
+MOVES = ("rolls", "jumps", "spins")
+PATTERNS = ("a {} ball {}", "the {} ball {} slowly", "there {} {} a ball")
+
+SPEC = FeatureSpec(
+    sampling=Sampling(frames=3, window=2),
+    features=(
+        Flow(size=8, encoding=Png()),
+        FrameGrid(
+            name="tiny", network="tiny", layer="top", size=8, grid=(2, 2), width=8
+        ),
+    ),
+)
+
+
+class Corpus(NamedTuple):
+    """Records in files, a third of the clips in each."""
+
+    spec: FeatureSpec
+    files: list[str]
+    vocabulary: Vocabulary
+    references: dict[str, tuple[str, ...]]
+
+
+def write(
+    folder: pathlib.Path, clips: int = 24, seed: int = 0, spec: FeatureSpec = SPEC
+) -> Corpus:
+    """Writes a corpus: what a clip's captions say stands in its features."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [str(folder / f"records-{shard:05d}-of-00003") for shard in range(3)]
+    writers = [tf.io.TFRecordWriter(file) for file in files]
+    references = {}
+    for clip in range(clips):
+        colour, move = int(rng.integers(4)), int(rng.integers(3))
+        captions = tuple(p.format(COLOURS[colour], MOVES[move]) for p in PATTERNS)
+        grid = rng.normal(0, 0.05, (3, 2, 2, 8))
+        grid[..., colour] += 1
+        grid[..., 4 + move] += 1
+        planes = rng.integers(0, 255, (3, 8, 8, 2)).astype(np.uint8)
+        video_id = f"clip{clip}"
+        references[video_id] = captions
+        example = records.to_example(
+            records.VideoExample(
+                video_id, captions, {"flow": planes, "tiny": grid}, category=str(colour)
+            ),
+            spec,
+        )
+        writers[clip % 3].write(example.SerializeToString())
+    for writer in writers:
+        writer.close()
+    every = [text for captions in references.values() for text in captions]
+    words = sorted({word.decode() for word in split(every).flat_values.numpy()})
+    return Corpus(spec, files, Vocabulary(words), references)
