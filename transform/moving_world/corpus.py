@@ -26,6 +26,7 @@ ANNOTATIONS = "videodatainfo.json"
 
 _SPLITS = {"train": "train", "val": "validate", "test": "test"}  # ours → MSR-VTT's
 _SEEDS_A_SPLIT = 100_000
+UNUSED_SEEDS = 10**15  # from here on, no corpus ever uses a scene's seed
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +34,7 @@ Progress = Callable[[int, int], None]
 class CorpusConfig(Config):
     """What to render: how many clips a split, of which subset, from which seed."""
 
-    seed: int = pydantic.Field(0, ge=0)
+    seed: int = pydantic.Field(0, ge=0, lt=10**9)
     subset: str = "mixed"
     train: int = pydantic.Field(480, ge=0, le=_SEEDS_A_SPLIT)
     val: int = pydantic.Field(60, ge=0, le=_SEEDS_A_SPLIT)

@@ -103,7 +103,10 @@ def _marks(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if texture == "striped":
         return np.mod(x + 0.12, 0.5) < 0.22
     if texture == "dotted":
-        return np.hypot(np.mod(x, 0.52) - 0.26, np.mod(y, 0.52) - 0.26) < 0.15
+        return (
+            np.hypot(np.mod(x + 0.26, 0.52) - 0.26, np.mod(y + 0.26, 0.52) - 0.26)
+            < 0.15
+        )
     if texture == "checkered":
         return np.mod(np.floor(x / 0.36) + np.floor(y / 0.36), 2) < 1
     return np.zeros(np.broadcast(x, y).shape, bool)
@@ -118,18 +121,18 @@ def _sprite(thing: Thing, diameter: int) -> np.ndarray:
     corners = np.round((outline(thing.shape) * radius + fine / 2) * 16)
     points = [corners.astype(np.int32)]
     coverage = np.zeros((fine, fine), np.uint8)
-    cv2.fillPoly(coverage, points, (1,), shift=4)
-    edge = np.zeros((fine, fine), np.uint8)
-    cv2.polylines(edge, points, True, (1,), thickness=_OVERSAMPLING * 2, shift=4)
-    axis = (np.arange(fine) + 0.5 - fine / 2) / radius
-    marks = _marks(thing.texture, axis[None, :], axis[:, None])
+    cv2.fillPoly(coverage, points, (255,), shift=4)
+    axis = ((np.arange(fine) + 0.5 - fine / 2) / radius).astype(np.float32)
+    dark = np.where(_marks(thing.texture, axis[None, :], axis[:, None]), coverage, 0)
+    cv2.polylines(dark, points, True, (255,), thickness=_OVERSAMPLING * 2, shift=4)
+    dark = np.minimum(dark, coverage)
+    covered, darkened = (
+        cv2.resize(mask, (side, side), interpolation=cv2.INTER_AREA)[..., None]
+        * np.float32(1 / 255)
+        for mask in (coverage, dark)
+    )
     colour = np.array(COLOURS[thing.colour], np.float32)
-    dark = (marks | (edge > 0))[..., None]
-    ink = np.where(dark, 0.3 * colour, colour) * coverage[..., None]
-    fine_sprite = np.concatenate(
-        [ink, coverage[..., None].astype(np.float32)], axis=-1
-    ).astype(np.float32)
-    return cv2.resize(fine_sprite, (side, side), interpolation=cv2.INTER_AREA)
+    return np.concatenate([colour * (covered - 0.7 * darkened), covered], axis=-1)
 
 
 def _draw(
