@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import itertools
 import json
 import logging
 import multiprocessing
@@ -19,7 +18,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, repeat
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import cv2
@@ -28,7 +29,6 @@ from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from transform import (
-    annotations,
     backbones,
     feature_store,
     progress,
@@ -37,6 +37,7 @@ from transform import (
     video_io,
 )
 from transform.annotations import AnnotationSource, VideoRecord
+from transform.annotations import read as read_annotations
 from transform.errors import KinescribeError
 from transform.extraction import Extractor
 from transform.extraction_settings import ExtractionSettings
@@ -86,13 +87,15 @@ def extract(
         WeightsError: A network's weights are not to be had.
         ManifestError: More clips failed than the settings allow.
     """
-    clips = annotations.read(source)
+    clips = read_annotations(source)
     spec = backbones.resolve(spec)
     features = FeatureStore(store, spec.content_hash)
     job = _Job(out, settings, pipeline_options)
 
     rows = _extract_features(clips, spec, features, job)
     manifest = Manifest(rows)
+    for reason, clips_lost in manifest.reasons():
+        _log.warning("%d × %s", clips_lost, reason)
     manifest.check(settings.max_failure_ratio)
 
     shards = _shards(clips, manifest, settings.shards)
@@ -146,7 +149,7 @@ class _ExtractClip(beam.DoFn):
         if os.getpid() != self._launcher:  # one of several: a core each
             _use_one_thread()
 
-    def process(self, clip: VideoRecord) -> Iterator[ManifestRow]:
+    def process(self, clip: VideoRecord) -> Iterator[Any]:
         began = time.monotonic()
         with self._journal.holding(clip):
             row = extract_clip(clip, self._spec_json, self._store)
@@ -157,7 +160,7 @@ class _ExtractClip(beam.DoFn):
         if row.usable:
             yield row
         else:
-            _log.warning("clip %s: %s", row.video_id, row.reason)
+            _log.info("clip %s: %s", row.video_id, row.reason)
             yield beam.pvalue.TaggedOutput(FAILED, row)
 
 
@@ -220,23 +223,28 @@ def _use_one_thread() -> None:
 def _extract_features(
     clips: list[VideoRecord], spec: FeatureSpec, store: FeatureStore, job: _Job
 ) -> list[ManifestRow]:
-    """Runs the first job until no clip ends a worker process any more."""
+    """Runs the first job for what the store lacks, until no clip ends a process."""
+    rows, missing = _look_up(clips, store)
+    known = len(rows)
     folder = os.path.join(job.out, ROWS_FOLDER)
     with (
         tempfile.TemporaryDirectory(prefix="kinescribe-") as journals,
         progress.shown("Extracting clips", len(clips)) as report,
     ):
-        for attempt in itertools.count():
+        report(known)
+        for attempt in count():
+            if not missing:
+                break
             journal = Journal(os.path.join(journals, str(attempt)))
             storage.remove(folder)
             try:
                 with (
-                    _reported(journal, report),
-                    beam.Pipeline(options=job.options(len(clips))) as pipeline,
+                    _watched(journal, lambda done: report(known + done)),
+                    beam.Pipeline(options=job.options(len(missing))) as pipeline,
                 ):
                     found = (
                         pipeline
-                        | "Clips" >> beam.Create(clips)
+                        | "Clips" >> beam.Create(missing)
                         | "Features" >> ExtractFeatures(spec, store, journal)
                     )
                     _ = (
@@ -253,12 +261,35 @@ def _extract_features(
                     _extract_alone(clip, spec, store)
             else:
                 break
-    rows = []
     for name in storage.names_in(folder):
         with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
             rows.extend(ManifestRow(*json.loads(line)) for line in file)
     storage.remove(folder)
     return rows
+
+
+def _look_up(
+    clips: list[VideoRecord], store: FeatureStore
+) -> tuple[list[ManifestRow], list[VideoRecord]]:
+    """The rows of clips that are in the store, and the clips to be looked at.
+
+    Reading a file costs a hundredth of decoding it, so that a job with nothing new
+    starts no worker. Clips on other machines are left to the workers.
+    """
+    here = [clip for clip in clips if "://" not in clip.uri]
+    with ThreadPoolExecutor(max_workers=_cores()) as threads:
+        rows = [row for row in threads.map(_stored_row, here, repeat(store)) if row]
+    there = {row.video_id for row in rows}
+    return rows, [clip for clip in clips if clip.video_id not in there]
+
+
+def _stored_row(clip: VideoRecord, store: FeatureStore) -> ManifestRow | None:
+    try:
+        name = feature_store.clip_hash(clip.uri, clip.start, clip.end)
+    except OSError:
+        return None
+    info = store.info(name)
+    return ManifestRow.of(clip, info, name) if info else None
 
 
 def _extract_alone(clip: VideoRecord, spec: FeatureSpec, store: FeatureStore) -> None:
@@ -279,7 +310,7 @@ def _extract_alone(clip: VideoRecord, spec: FeatureSpec, store: FeatureStore) ->
 
 
 @contextlib.contextmanager
-def _reported(journal: Journal, report: Callable[[int], None]) -> Iterator[None]:
+def _watched(journal: Journal, report: Callable[[int], None]) -> Iterator[None]:
     """Reports the journal's count while the block runs."""
     over = threading.Event()
 
@@ -308,7 +339,10 @@ class Shard(NamedTuple):
 
 
 class AssembleExamples(beam.PTransform):
-    """`Shard`s → TFRecord files below `out`, uncompressed, each whole or not at all."""
+    """`Shard`s → the paths of TFRecord files below `out`, uncompressed.
+
+    Each file is there whole or not at all.
+    """
 
     def __init__(self, spec: FeatureSpec, store: FeatureStore, out: str):
         super().__init__()
@@ -325,7 +359,7 @@ class _WriteShard(beam.DoFn):
         self._store = store
         self._out = out
 
-    def process(self, shard: Shard) -> None:
+    def process(self, shard: Shard) -> Iterator[str]:
         spec = FeatureSpec.from_json(self._spec_json)
         with (
             storage.replacing(os.path.join(self._out, shard.path)) as path,
@@ -344,19 +378,20 @@ class _WriteShard(beam.DoFn):
                 example = records.to_example(video, spec, encoded=stored.features)
                 file.write(example.SerializeToString(deterministic=True))
         Metrics.counter("kinescribe", "records").inc(len(shard.clips))
+        yield shard.path
 
 
-def _shards(clips: list[VideoRecord], manifest: Manifest, count: int) -> list[Shard]:
+def _shards(clips: list[VideoRecord], manifest: Manifest, files: int) -> list[Shard]:
     """Deals a split's usable clips out to files, evenly and by their ids alone."""
     by_id = {clip.video_id: clip for clip in clips}
     shards = []
     for split in manifest.splits():
         rows = [row for row in manifest.rows if row.usable and row.split == split]
         dealt = sorted(rows, key=lambda row: _id_hash(row.video_id))
-        files = min(count, len(rows))
-        for index in range(files):
-            path = f"Split-{split}/data_tfrecord-{index:05d}-of-{files:05d}"
-            members = sorted(dealt[index::files])
+        total = min(files, len(rows))
+        for index in range(total):
+            path = f"Split-{split}/data_tfrecord-{index:05d}-of-{total:05d}"
+            members = sorted(dealt[index::total])
             shards.append(Shard(path, [(by_id[row.video_id], row) for row in members]))
     return shards
 
@@ -377,6 +412,10 @@ def _remove_other_files(out: str, shards: set[str]) -> None:
             tf.io.gfile.rmtree(os.path.join(out, folder))
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 class _Job(NamedTuple):
     """Where a job writes and how Beam runs it."""
 
@@ -386,7 +425,7 @@ class _Job(NamedTuple):
 
     def options(self, clips: int) -> PipelineOptions:
         """Beam's options for so many clips to decode; 0 for light work."""
-        workers = min(len(os.sched_getaffinity(0)), clips // CLIPS_WORTH_A_WORKER)
+        workers = min(_cores(), clips // CLIPS_WORTH_A_WORKER)
         if clips and self.settings.workers:
             workers = self.settings.workers
         mode = "multi_processing" if workers > 1 else "in_memory"

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
-from transform import annotations
 from transform.annotations import AnnotationSource
+from transform.annotations import read as read_annotations
 
 
 def data_digest(source: AnnotationSource) -> str:
@@ -17,7 +17,7 @@ def data_digest(source: AnnotationSource) -> str:
 
     Cheap enough to be computed before every run: no clip is read.
     """
-    records = annotations.read(source)
+    records = read_annotations(source)
     uris = sorted({record.uri for record in records})
     with ThreadPoolExecutor(max_workers=16) as threads:  # remote stores answer slowly
         stamps = list(threads.map(_stamp, uris))

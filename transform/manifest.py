@@ -7,7 +7,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,16 +109,12 @@ class Manifest:
 
     def write(self, folder: str) -> None:
         """Writes `manifest.parquet` and `manifest.csv`: equal rows, equal bytes."""
-        table = pa.table(
-            {
-                name: pa.array(
-                    [getattr(row, name) for row in self.rows], _types()[name]
-                )
-                for name in ManifestRow._fields
-            }
-        )
+        columns = {
+            name: pa.array([getattr(row, name) for row in self.rows], kind)
+            for name, kind in _types().items()
+        }
         parquet = io.BytesIO()
-        pq.write_table(table, parquet)
+        pq.write_table(pa.table(columns), parquet)
         storage.write(os.path.join(folder, "manifest.parquet"), parquet.getvalue())
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -136,5 +132,6 @@ class Manifest:
 
 
 def _types() -> dict[str, pa.DataType]:
-    arrow = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
-    return {name: arrow[kind] for name, kind in ManifestRow.__annotations__.items()}
+    arrow = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    hints = get_type_hints(ManifestRow)
+    return {name: arrow[hints[name]] for name in ManifestRow._fields}

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import pydantic
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
-from transform import beam_jobs
+from transform import backbones, beam_jobs
 from transform.annotations import AnnotationSource
+from transform.config import Config
 from transform.extraction_settings import ExtractionSettings
 from transform.schema import FeatureSpec
+
+
+class _Corpus(Config):
+    source: AnnotationSource
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -28,19 +33,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Writes the records; TFX calls this."""
         del input_dict
         examples = artifact_utils.get_single_instance(output_dict["examples"])
-        settings = ExtractionSettings.from_json(exec_properties["settings"])
-        extracted = beam_jobs.extract(
-            pydantic.parse_raw_as(AnnotationSource, exec_properties["source"]),
-            FeatureSpec.from_json(exec_properties["spec"]),
+        source = json.loads(exec_properties["source"])
+        spec = backbones.resolve(FeatureSpec.from_json(exec_properties["spec"]))
+        manifest = beam_jobs.extract(
+            _Corpus.from_dict({"source": source}).source,
+            spec,
             store=exec_properties["store"],
             out=examples.uri,
-            settings=settings,
-            pipeline_options=self._beam_pipeline_args,
+            settings=ExtractionSettings.from_json(exec_properties["settings"]),
+            pipeline_options=[str(option) for option in self._beam_pipeline_args],
         )
-        manifest, spec = extracted.manifest, extracted.spec
         examples.split_names = artifact_utils.encode_split_names(manifest.splits())
         examples_utils.set_payload_format(
-            examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
+            examples,
+            example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE,  # type: ignore[attr-defined]
         )
         examples.set_string_custom_property("spec_hash", spec.content_hash)
         examples.set_string_custom_property("feature_spec", spec.to_json())

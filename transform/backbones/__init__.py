@@ -9,13 +9,14 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import keras_applications
+from transform.backbones import keras_applications, tiny
 from transform.backbones.network import Network
 from transform.backbones.weights import WeightsError, WeightsFile
 from transform.config import ConfigError
 from transform.schema import FeatureSpec, FrameGrid
 
 NETWORKS: Mapping[str, Network] = {
+    "tiny": tiny.TINY,
     "inception_resnet_v2": keras_applications.INCEPTION_RESNET_V2,
     "resnet50": keras_applications.RESNET50,
     "resnet152": keras_applications.RESNET152,
