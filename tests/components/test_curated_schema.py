@@ -1,41 +1,8 @@
-import numpy as np
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tfx.types import standard_artifacts
 
 from components import curated_schema
-from transform import records
-from transform.records import VideoExample
-from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling
-
-SPEC = FeatureSpec(
-    sampling=Sampling(frames=2, window=3),
-    features=(
-        Flow(size=8),
-        FrameGrid(
-            name="grid", network="tiny", layer="out", size=8, grid=(1, 1), width=4
-        ),
-    ),
-)
-
-
-def write_records(path, spec, clips=8):
-    flow = np.full((2, 8, 8, 4), 128, np.uint8)
-    grid = np.zeros((2, 1, 1, 4), np.float32)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for index in range(clips):
-            features = {"flow": flow, "grid": grid} if index else {"flow": flow}
-            video = VideoExample(
-                video_id=f"video{index}",
-                captions=("a ball rolls", f"the ball number {index} rolls")[
-                    : 1 + index % 2
-                ],
-                features=features,
-                category="ball",
-                clip_length="under_5s",
-                clip_hash=f"{index:016x}",
-            )
-            writer.write(records.to_example(video, spec).SerializeToString())
+from tests.components.records import SPEC, write_records
 
 
 def anomalies_of(path):
@@ -63,7 +30,7 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
 
 def test_records_of_the_specification_have_no_anomalies(tmp_path):
     path = tmp_path / "records"
-    write_records(path, SPEC)
+    write_records(path)
     assert not anomalies_of(path)
 
 

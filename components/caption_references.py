@@ -1,0 +1,35 @@
+"""All references of a split in one file, for CIDEr's document frequencies."""
+
+import os
+import typing
+
+from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+
+from components import caption_metrics
+from keras_models.data import Records
+from transform.schema import FeatureSpec
+
+
+@tfx.dsl.components.component
+@typing.no_type_check  # TFX reads the annotations in its own way
+def CaptionReferences(  # noqa: N802
+    examples: InputArtifact[tfx.types.standard_artifacts.Examples],
+    split: Parameter[str],
+    path: Parameter[str],
+) -> None:
+    """Writes the captions of a split's clips to `path`, which the metrics are told.
+
+    A metric sees one slice of the clips and is configured before there are any, so
+    that it can learn of the others from a place known in advance only.
+    """
+    with fileio.open(os.path.join(examples.uri, "feature_spec.json")) as file:
+        spec = FeatureSpec.from_json(file.read())
+    folder = artifact_utils.get_split_uri([examples], split)
+    clips = Records([os.path.join(folder, "*")], spec)
+    fileio.makedirs(os.path.dirname(path))
+    partial = f"{path}.partial"
+    caption_metrics.write_references(partial, clips.references)
+    fileio.rename(partial, path, overwrite=True)
