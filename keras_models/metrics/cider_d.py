@@ -75,8 +75,9 @@ class CiderD:
             product = np.minimum(weight[owner], theirs) * theirs
             pair = shift[row[owner]] + self._references.orders[order].reference[entry]
             similarity = np.bincount(pair, product, len(candidate))
+            similarity = similarity.astype(np.float64)  # of nothing it is integers
             norms = norm[candidate] * self._norms[order][reference]
-            total += np.divide(similarity, norms, out=similarity, where=norms > 0)
+            total += similarity / np.where(norms > 0, norms, 1.0)
         delta = np.maximum(lengths - 1, 0)[candidate] - self._bigrams[reference]
         total *= np.exp(-(delta**2) / (2 * _SIGMA**2))
         return 10.0 * np.bincount(candidate, total, N) / (ORDERS * sizes)

@@ -12,6 +12,7 @@ from keras_models import search
 from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
+from keras_models.search import Greedy, Sampling
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.config import Config
 from transform.vocabulary import BOS, PAD, UNK
@@ -138,7 +139,7 @@ class SelfCriticalObjective(Objective):
         config = self._config
         state, memory = captioner.start(captioner.encode(batch.video, training=False))
         sampled = search.run(
-            search.Sampling(samples=config.samples),
+            Sampling(samples=config.samples),
             captioner.step,
             state,
             memory,
@@ -148,7 +149,7 @@ class SelfCriticalObjective(Objective):
         tokens = sampled.tokens  # (B, k, L)
         if isinstance(config.baseline, GreedyBaseline):
             greedy = search.run(
-                search.Greedy(), captioner.step, state, memory, captioner.max_words
+                Greedy(), captioner.step, state, memory, captioner.max_words
             )
             tokens = tf.concat([tokens, greedy.tokens], axis=1)  # (B, k + 1, L)
         scores = self._score(batch.video.video_id, tokens)
@@ -163,6 +164,7 @@ class SelfCriticalObjective(Objective):
         """(B,) ids and (B, n, L) captions → (B, n) float32 rewards."""
         shape = tf.shape(tokens)
 
+        @tf.autograph.experimental.do_not_convert
         def score(video_ids: np.ndarray, tokens: np.ndarray) -> np.ndarray:
             return self._rewards.score(video_ids, tokens).astype(np.float32)
 
@@ -177,11 +179,12 @@ class SelfCriticalObjective(Objective):
 def spoken_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """(R, L, V) and (R, L) ids → (R,) log-probabilities under a search's policy.
 
-    A search never says <pad>, <bos> or <unk>, so that it draws from the distribution
-    over the other words, and that one's logarithm is what REINFORCE needs.
+    A search never says <pad>, <bos> or <unk>: it draws from the distribution over the
+    other words. At the last place it can only say <eos>, which is no choice.
     """
-    chosen = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
-    unsaid = tf.gather(log_probs, NEVER_SAID, axis=-1)  # (R, L, 3)
+    log_probs, tokens = log_probs[:, :-1], tokens[:, :-1]
+    chosen = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L − 1)
+    unsaid = tf.gather(log_probs, NEVER_SAID, axis=-1)  # (R, L − 1, 3)
     share = tf.reduce_sum(tf.exp(unsaid), axis=-1)
     chosen -= tf.math.log1p(-tf.minimum(share, 1 - 1e-6))
     return tf.reduce_sum(tf.where(tokens != PAD, chosen, 0.0), axis=-1)

@@ -142,7 +142,7 @@ def test_clips_without_captions_are_left_out(tmp_path):
     assert clips.steps_per_epoch == 3
     for _, tokens in contents(clips.epoch(0)):
         assert np.all(np.any(np.equal(tokens, EOS), axis=-1))
-    with pytest.raises(DataError, match="no clip .* has a caption"):
+    with pytest.raises(DataError, match=r"no clip .* has a caption"):
         training_clips(corpus._replace(files=[str(silent)]))
 
 

@@ -1,0 +1,119 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models.objectives.cross_entropy import CrossEntropy, word_loss
+from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.scheduled_sampling import (
+    ConstantSampling,
+    InverseSigmoidSampling,
+)
+from keras_models.structs import TrainingBatch, VideoBatch
+from tests.keras_models.table_captioner import TableCaptioner
+from transform.vocabulary import Vocabulary
+
+SIZE = 7  # four special ids and three words
+TOKENS = np.array([[[4, 5, 2], [6, 2, 0]], [[2, 0, 0], [5, 5, 2]]], np.int32)
+
+
+def materials(clock: Clock | None = None) -> Materials:
+    return Materials(Vocabulary("abc"), {}, 2, clock or Clock())
+
+
+def batch(tokens: np.ndarray = TOKENS) -> TrainingBatch:
+    clips = tf.range(len(tokens))
+    names = tf.strings.as_string(clips)
+    masks = {"clip": tf.ones([len(tokens), 1], tf.bool)}
+    video = VideoBatch(names, {"clip": clips[:, tf.newaxis]}, masks)
+    return TrainingBatch(video, tf.constant(tokens))
+
+
+def likelihoods(captioner: TableCaptioner) -> list[np.ndarray]:
+    """log p(· | …) at each word of each caption."""
+    found = []
+    for clip, captions in enumerate(TOKENS):
+        for caption in captions:
+            before = 1
+            for place, word in enumerate(caption):
+                if word:
+                    row = captioner.table.numpy()[clip, place, before].astype(float)
+                    found.append((row - np.log(np.exp(row).sum()), word))
+                before = word
+    return found
+
+
+def test_loss_is_the_mean_over_words_and_sentence_ends():
+    captioner = TableCaptioner(2, 2, SIZE)
+    output = CrossEntropy().build(materials())(captioner, batch())
+    expected = -np.mean([log_probs[word] for log_probs, word in likelihoods(captioner)])
+    assert output.loss.numpy() == pytest.approx(expected, rel=1e-6)
+    assert output.metrics["cross_entropy"].numpy() == pytest.approx(expected, rel=1e-6)
+
+
+def test_label_smoothing_spreads_a_share_over_the_vocabulary():
+    captioner = TableCaptioner(2, 2, SIZE)
+    output = CrossEntropy(label_smoothing=0.1).build(materials())(captioner, batch())
+    expected = -np.mean(
+        [0.9 * p[word] + 0.1 * p.mean() for p, word in likelihoods(captioner)]
+    )
+    assert output.loss.numpy() == pytest.approx(expected, rel=1e-6)
+
+
+def test_padding_does_not_count():
+    log_probs = tf.math.log_softmax(tf.random.stateless_normal([1, 4, SIZE], [0, 1]))
+    short = word_loss(log_probs[:, :2], tf.constant([[4, 2]]))
+    long = word_loss(log_probs, tf.constant([[4, 2, 0, 0]]))
+    assert short.numpy() == pytest.approx(long.numpy())
+
+
+def test_captions_of_padding_only_give_no_loss_and_no_nan():
+    log_probs = tf.fill([2, 3, SIZE], -float("inf"))
+    assert word_loss(log_probs, tf.zeros([2, 3], tf.int32)).numpy() == 0
+
+
+def test_auxiliary_losses_are_weighted_and_logged():
+    captioner = TableCaptioner(2, 2, SIZE)
+    plain = CrossEntropy().build(materials())(captioner, batch()).loss
+    captioner.auxiliary = {"ranking": 3.0}
+    weighted = CrossEntropy(auxiliary={"ranking": 0.5}).build(materials())
+    output = weighted(captioner, batch())
+    assert output.loss.numpy() == pytest.approx(plain.numpy() + 1.5, rel=1e-6)
+    assert output.metrics["ranking"].numpy() == pytest.approx(3.0)
+
+
+def test_an_auxiliary_loss_without_weight_is_refused():
+    captioner = TableCaptioner(2, 2, SIZE)
+    captioner.auxiliary = {"ranking": 3.0}
+    with pytest.raises(ValueError, match=r"\['ranking'\].*received \[\]"):
+        CrossEntropy().build(materials())(captioner, batch())
+
+
+def test_inverse_sigmoid_follows_its_equation():
+    rule = InverseSigmoidSampling(eta=24.0)
+    for epoch in (0, 1, 50, 100, 10_000):
+        forcing = 24 / (24 + math.exp(min(epoch / 24, 700)))
+        assert rule.at(tf.constant(epoch)).numpy() == pytest.approx(
+            1 - forcing, rel=1e-5
+        )
+
+
+def test_the_sampling_probability_follows_the_clock():
+    captioner, clock = TableCaptioner(2, 2, SIZE), Clock()
+    rule = InverseSigmoidSampling(eta=2.0)
+    objective = CrossEntropy(scheduled_sampling=rule).build(materials(clock))
+    clock.epoch.assign(5)
+    output = objective(captioner, batch())
+    expected = 1 - 2 / (2 + math.exp(2.5))
+    assert float(captioner.probability) == pytest.approx(expected, rel=1e-6)
+    assert float(output.metrics["sampling_probability"]) == pytest.approx(expected)
+
+
+def test_without_sampling_the_captioner_may_read_words_all_at_once():
+    captioner = TableCaptioner(2, 2, SIZE)
+    CrossEntropy(scheduled_sampling=ConstantSampling()).build(materials())(
+        captioner, batch()
+    )
+    assert isinstance(captioner.probability, float)
+    assert captioner.probability == 0.0
