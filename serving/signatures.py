@@ -100,7 +100,12 @@ def _captions_of(
         encoded = captioner.encode(video, training=False)
         state, memory = captioner.start(encoded)
         found = search.run(
-            search_config, captioner.step, state, memory, captioner.max_words
+            search_config,
+            captioner.step,
+            state,
+            memory,
+            captioner.max_words,
+            seed=tf.constant([0, 0]),  # a sampled caption is the same at every call
         )
         words = tf.gather(tf.constant(spoken), found.tokens)  # (B, K, L)
         captions = tf.strings.strip(
@@ -130,6 +135,5 @@ def _named(
 ) -> tf.types.experimental.ConcreteFunction:
     """Traces a function of a dict as one of named tensors, as a signature must be."""
     named = {name: tf.TensorSpec(s.shape, s.dtype, name) for name, s in inputs.items()}
-    return tf.function(lambda **tensors: function(tensors)).get_concrete_function(
-        **named
-    )
+    traced = tf.function(lambda **tensors: function(tensors), autograph=False)
+    return traced.get_concrete_function(**named)

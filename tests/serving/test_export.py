@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_models import search
+from keras_models.search import Beam, Greedy, Sampling
+from keras_models.structs import VideoBatch
+from serving import names, warmup
+from serving.errors import ServingError
+from serving.export import export, read_spec
+from transform import records
+
+LOAD_WITH_TENSORFLOW_ALONE = """
+import json, sys
+import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
+model = tf.saved_model.load(sys.argv[1])
+outputs = model.signatures["feature_spec"](request=tf.constant([b""]))
+unknown = [op for op in json.loads(sys.argv[2]) if op_def_registry.get(op) is None]
+custom = [name for name in sys.modules if name.split(".")[0] in (
+    "tensorflow_addons", "tensorflow_io", "tensorflow_text", "keras_nlp",
+    "serving", "keras_models", "transform")]
+print(json.dumps({
+    "spec_hash": outputs["spec_hash"].numpy()[0].decode(),
+    "unknown": unknown,
+    "custom": custom,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def served(exported):
+    model = tf.saved_model.load(str(exported))
+
+    def call(signature: str, **inputs) -> dict[str, np.ndarray]:
+        outputs = model.signatures[signature](
+            **{name: tf.constant(value) for name, value in inputs.items()}
+        )
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    call.signatures = model.signatures
+    return call
+
+
+def all_ops(folder) -> set[str]:
+    saved = saved_model_pb2.SavedModel.FromString(
+        (folder / "saved_model.pb").read_bytes()
+    )
+    graph = saved.meta_graphs[0].graph_def
+    nodes = [*graph.node]
+    for function in graph.library.function:
+        nodes.extend(function.node_def)
+    functions = {function.signature.name for function in graph.library.function}
+    return {node.op for node in nodes} - functions
+
+
+def test_the_graph_holds_core_ops_only_and_loads_without_us(exported, spec, tmp_path):
+    ops = all_ops(exported)
+    assert "While" in ops or "StatelessWhile" in ops  # functions were looked into
+    assert not [op for op in ops if ">" in op]
+    answer = json.loads(
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                LOAD_WITH_TENSORFLOW_ALONE,
+                exported,
+                json.dumps(sorted(ops)),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=tmp_path,
+        ).stdout
+    )
+    assert answer == {"spec_hash": spec.content_hash, "unknown": [], "custom": []}
+
+
+def test_every_input_and_output_has_a_leading_batch_axis(served):
+    assert set(served.signatures) == {
+        "serving_default",
+        "caption_examples",
+        "caption",
+        "feature_spec",
+    }
+    for function in served.signatures.values():
+        tensors = {
+            **function.structured_input_signature[1],
+            **function.structured_outputs,
+        }
+        for tensor in tensors.values():
+            assert tensor.shape.rank >= 1 and tensor.shape[0] is None
+
+
+def test_captions_are_those_of_the_captioner(
+    served, captioner, vocabulary, spec, make_example
+):
+    examples = [make_example(1), make_example(2, steps=2), make_example(3)]
+    outputs = served("caption_examples", examples=examples)
+    parsed = records.parse(tf.constant(examples), spec)
+    video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
+    encoded = captioner.encode(video)
+    state, memory = captioner.start(encoded)
+    found = search.run(
+        Beam(width=3, n_best=2), captioner.step, state, memory, captioner.max_words
+    )
+    texts = vocabulary.decode(found.tokens).numpy()
+    assert len(set(texts.ravel())) > 3
+    assert outputs[names.CAPTIONS].tolist() == texts.tolist()
+    assert outputs[names.CAPTION].tolist() == texts[:, 0].tolist()
+    np.testing.assert_allclose(outputs[names.LOG_PROBS], found.log_probs, rtol=1e-5)
+    assert outputs[names.WORDS].shape == (3, 2, 7)
+    for text, words in zip(
+        texts.ravel(), outputs[names.WORDS].reshape(-1, 7), strict=True
+    ):
+        assert b" ".join(word for word in words if word) == text
+    np.testing.assert_allclose(
+        outputs["attention_spatial"], encoded.weights["spatial"], rtol=1e-4, atol=1e-6
+    )
+    for name, weights in found.weights.items():
+        values = outputs[f"attention_{name}"]
+        assert values.shape[:3] == (3, 2, 7)
+        np.testing.assert_allclose(values, weights, rtol=1e-4, atol=1e-6)
+    assert found.weights.keys() == {"temporal"}
+
+
+def test_word_attention_is_a_distribution_over_the_steps_there_are(
+    served, make_example
+):
+    outputs = served("caption_examples", examples=[make_example(2, steps=2)])
+    temporal = outputs["attention_temporal"][0]  # (K, L, T)
+    assert (temporal[..., 2:] == 0).all()
+    spoken = outputs[names.WORDS][0] != b""
+    np.testing.assert_allclose(temporal[spoken].sum(-1), 1, rtol=1e-5)
+
+
+def test_the_batch_changes_no_answer(served, make_example):
+    examples = [make_example(seed) for seed in range(5)]
+    together = served("serving_default", examples=examples)
+    for row, example in enumerate(examples):
+        alone = served("caption_examples", examples=[example])
+        assert alone[names.CAPTIONS][0].tolist() == (
+            together[names.CAPTIONS][row].tolist()
+        )
+        np.testing.assert_allclose(
+            alone[names.LOG_PROBS][0], together[names.LOG_PROBS][row], rtol=1e-4
+        )
+
+
+def test_features_and_records_give_the_same_captions(
+    served, spec, make_example, clip_features
+):
+    """But for JPEG, which the record's flow went through."""
+    example = make_example(4)
+    stored = records.from_example(tf.train.Example.FromString(example), spec)
+    features = {name: values[None] for name, values in stored.features.items()}
+    masks = {names.mask_name(name): np.ones((1, 4), bool) for name in features}
+    by_features = served("caption", spec_hash=[spec.content_hash], **features, **masks)
+    by_record = served("caption_examples", examples=[example])
+    assert by_features.keys() == by_record.keys()
+    assert by_features[names.CAPTIONS].tolist() == by_record[names.CAPTIONS].tolist()
+    np.testing.assert_allclose(
+        by_features[names.LOG_PROBS], by_record[names.LOG_PROBS], rtol=1e-5
+    )
+
+
+def test_features_of_another_specification_are_refused_with_both_hashes(
+    served, spec, make_example, clip_features
+):
+    other = spec.override({"sampling": {"resize": "area"}})
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        served(
+            "caption_examples", examples=[make_example(1), make_example(1, of=other)]
+        )
+    assert spec.content_hash in str(caught.value)
+    assert other.content_hash in str(caught.value)
+    features = {name: values[None] for name, values in clip_features(1).items()}
+    masks = {names.mask_name(name): np.ones((1, 4), bool) for name in features}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=other.content_hash):
+        served("caption", spec_hash=[other.content_hash], **features, **masks)
+
+
+def test_the_specification_is_served_and_an_asset(
+    served, exported, spec, vocabulary, captioner
+):
+    outputs = served("feature_spec", request=["", "any"])
+    assert outputs["spec_hash"].tolist() == [spec.content_hash.encode()] * 2
+    assert outputs["spec_json"][0].decode() == spec.to_json()
+    assert outputs["vocabulary_digest"][0].decode() == vocabulary.digest
+    assert outputs["variant_json"][0].decode() == captioner.variant.to_json()
+    assert read_spec(exported) == spec
+    words = (exported / "assets" / "vocabulary.txt").read_text().split()
+    assert tuple(words) == vocabulary.words[4:]
+
+
+def test_warm_up_requests_call_every_signature(exported, served):
+    requests = warmup.read(str(exported))
+    assert {request.model_spec.signature_name for request in requests} == {
+        "caption_examples",
+        "caption",
+        "feature_spec",
+    }
+    for request in requests:
+        inputs = {
+            name: tf.make_ndarray(value) for name, value in request.inputs.items()
+        }
+        served(request.model_spec.signature_name, **inputs)
+
+
+def test_an_export_is_whole_or_not_there(
+    captioner, vocabulary, spec, tmp_path, monkeypatch
+):
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(warmup, "write", fail)
+    with pytest.raises(OSError, match="disk full"):
+        export(captioner, vocabulary, spec, tmp_path / "model", Greedy())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_replaces_nothing(exported, captioner, vocabulary, spec):
+    with pytest.raises(ServingError, match="not empty"):
+        export(captioner, vocabulary, spec, exported, Greedy())
+
+
+@pytest.mark.parametrize(
+    "config", [Greedy(), Sampling(samples=2)], ids=["greedy", "sampling"]
+)
+def test_every_search_can_be_served(
+    captioner, vocabulary, spec, tmp_path, make_example, config
+):
+    (tmp_path / "model").mkdir()  # as the trainer may leave it: empty
+    folder = export(captioner, vocabulary, spec, tmp_path / "model", config)
+    function = tf.saved_model.load(folder).signatures["caption_examples"]
+    examples = tf.constant([make_example(1)])
+    first, second = function(examples=examples), function(examples=examples)
+    assert first[names.CAPTIONS].numpy().tolist() == (
+        second[names.CAPTIONS].numpy().tolist()
+    )
