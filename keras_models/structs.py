@@ -42,6 +42,8 @@ class EncodedVideo(NamedTuple):
     summary: tf.Tensor  # (B, D) seeds the decoder's state
     weights: dict[str, tf.Tensor]  # attention for plots, e.g. "spatial" (B, T, S)
     aux: dict[str, tf.Tensor]  # for objectives only, e.g. "keyframe_log_prob" (B, T)
+    frame_streams: tuple[tf.Tensor, ...] = ()  # (B, T, ·), attended as `frames` are
+    clip_vectors: tuple[tf.Tensor, ...] = ()  # (B, ·), the same for every word
 
 
 class Context(NamedTuple):

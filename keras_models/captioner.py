@@ -1,0 +1,171 @@
+"""`Captioner`: an encoder, attentions and a decoder that make one model."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import tensorflow as tf
+
+from keras_models.layers.masking import expand_mask
+from keras_models.registry import Variant
+from keras_models.structs import (
+    EncodedVideo,
+    State,
+    StepOutput,
+    TeacherForced,
+    TrainingBatch,
+    VideoBatch,
+    repeat_batch,
+)
+from transform.errors import KinescribeError
+from transform.schema import FeatureSpec, Raw
+from transform.vocabulary import BOS
+
+
+class Captioner(tf.keras.Model):
+    """Writes sentences about videos.
+
+    Called on a `TrainingBatch`, it is `teacher_force`. A search sees only `start` and
+    `step`, an objective only the methods below.
+
+    Args:
+        variant: The parts; see `keras_models.registry`.
+        spec: Describes the records that the model is fed.
+        vocabulary_size: V, with the special ids.
+        max_words: The most words of a caption, without <eos>.
+
+    Raises:
+        KinescribeError: `spec` lacks a feature that the variant reads.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        spec: FeatureSpec,
+        vocabulary_size: int,
+        max_words: int,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        missing = [
+            name
+            for name in variant.features()
+            if name not in {tensor.name for tensor in spec.tensors()}
+        ]
+        if missing:
+            raise KinescribeError(
+                f"the model reads {', '.join(missing)}, which specification "
+                f"{spec.content_hash} does not have; it has "
+                f"{', '.join(tensor.name for tensor in spec.tensors())}."
+            )
+        self.variant = variant
+        self.spec = spec
+        self.vocabulary_size = vocabulary_size
+        self.max_words = max_words
+        self.encoder = variant.encoder.build(spec)
+        self.decoder = variant.decoder.build(
+            vocabulary_size,
+            [
+                attention.build(name=f"attention_{index + 1}")
+                for index, attention in enumerate(variant.attentions)
+            ],
+        )
+        self._generator = tf.random.Generator.from_seed(random.getrandbits(31))
+
+    def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        """Widens the stored features (B, T, …) and looks at the videos."""
+        return self.encoder(self._widen(video), training=training)
+
+    def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
+        """The decoder's state before the first word, and its memory."""
+        with tf.name_scope(self.decoder.name):
+            return self.decoder.start(encoded, training=training)
+
+    def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
+        """Reads (B,) ids; how likely each word comes next."""
+        with tf.name_scope(self.decoder.name):
+            return self.decoder.step(tokens, state, memory)
+
+    def teacher_force(
+        self,
+        batch: TrainingBatch,
+        training: bool = False,
+        sampling_probability: tf.Tensor | float = 0.0,
+    ) -> TeacherForced:
+        """How likely each word of given captions is after the words before it.
+
+        Args:
+            batch: Clips with K captions each; a clip is encoded once.
+            training: Whether dropout is on.
+            sampling_probability: How often a word is read that the decoder itself drew
+                in place of the caption's (scheduled sampling). () tensor, or 0.0.
+
+        Returns:
+            `TeacherForced`: row r = b · K + k is caption k of clip b.
+        """
+        encoded = self.encode(batch.video, training=training)
+        clips, captions, length = _dynamic_shape(batch.tokens)
+        tokens = tf.reshape(batch.tokens, [-1, length])  # (R, L)
+        first = tf.fill([clips * captions, 1], BOS)
+        inputs = tf.concat([first, tokens[:, :-1]], axis=1)
+        state, memory = repeat_batch(self.start(encoded, training), captions)
+        with tf.name_scope(self.decoder.name):
+            if isinstance(sampling_probability, float) and sampling_probability == 0:
+                outputs, contexts = self.decoder.read(
+                    inputs, state, memory, training=training
+                )
+            else:
+                # TensorFlow Addons is for training only: never loaded while serving.
+                from keras_models.decoders import scheduled_sampling
+
+                outputs, contexts = scheduled_sampling.read_and_sample(
+                    self.decoder,
+                    inputs,
+                    state,
+                    memory,
+                    sampling_probability,
+                    self._generator,
+                )
+            log_probs = self.decoder.project(outputs, training=training)
+        return TeacherForced(log_probs, contexts, encoded)
+
+    def call(self, batch: TrainingBatch, training: bool = False) -> TeacherForced:
+        return self.teacher_force(batch, training=training)
+
+    def build_from_spec(self) -> Captioner:
+        """Creates every variable, so that weights can be counted and loaded."""
+        if not self.built:
+            features = {}
+            for tensor in self.spec.tensors():
+                dtype = tf.float16 if isinstance(tensor.encoding, Raw) else tf.uint8
+                features[tensor.name] = tf.zeros([1, 1, *tensor.step_shape], dtype)
+            masks = {name: tf.ones([1, 1], tf.bool) for name in features}
+            video = VideoBatch(tf.constant([""]), features, masks)
+            self(TrainingBatch(video, tf.zeros([1, 1, 1], tf.int32)))
+        return self
+
+    def _widen(self, video: VideoBatch) -> VideoBatch:
+        """Stored dtypes → floats, 0 where masked; drops what the model does not read.
+
+        uint8 planes become (x − 128) / 127, so that no motion is exactly 0.
+        """
+        features, masks = {}, {}
+        for name in self.variant.features():
+            values, mask = video.features[name], video.masks[name]
+            there = expand_mask(mask, values)
+            if values.dtype == tf.uint8:
+                values = tf.where(there, values, tf.constant(128, tf.uint8))
+                values = (tf.cast(values, self.compute_dtype) - 128) * (1 / 127)
+            else:
+                values = tf.where(there, tf.cast(values, self.compute_dtype), 0)
+            features[name], masks[name] = values, mask
+        return VideoBatch(video.video_id, features, masks)
+
+
+def _dynamic_shape(tensor: tf.Tensor) -> list:
+    dynamic = tf.shape(tensor)
+    return [
+        dynamic[axis] if size is None else size
+        for axis, size in enumerate(tensor.shape.as_list())
+    ]

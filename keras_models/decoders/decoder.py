@@ -1,0 +1,71 @@
+"""What every decoder is."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_models.layers.scan import scan
+from keras_models.structs import Context, EncodedVideo, State, StepOutput
+
+
+class Advance(NamedTuple):
+    """One word read, the next one's distribution not yet computed."""
+
+    output: tf.Tensor  # (B, U)
+    state: State
+    contexts: tuple[Context, ...]
+
+
+class Decoder(tf.keras.layers.Layer, abc.ABC):
+    """A language model over an encoded video.
+
+        state, memory = decoder.start(encoded)
+        log_probs, state, contexts = decoder.step(tokens, state, memory)
+
+    `memory` is the same for every word; `state` is a nest of tensors whose shapes never
+    change. Both have the batch on axis 0, so that a search may repeat and reorder rows.
+    A step is `advance`, then `project`; teacher forcing advances through a caption and
+    projects all its words at once, which is several times faster.
+    """
+
+    @abc.abstractmethod
+    def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
+        """The state before the first word, and the memory."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def advance(
+        self, tokens: tf.Tensor, state: State, memory: Any, training: bool = False
+    ) -> Advance:
+        """Reads (B,) token ids."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """(…, U) outputs → (…, V) float32 log-probabilities of the next word."""
+        raise NotImplementedError
+
+    def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
+        """Reads (B,) token ids and says how likely each word comes next."""
+        output, state, contexts = self.advance(tokens, state, memory)
+        return StepOutput(self.project(output), state, contexts)
+
+    def read(
+        self, tokens: tf.Tensor, state: State, memory: Any, training: bool = False
+    ) -> tuple[tf.Tensor, tuple[Context, ...]]:
+        """Reads whole captions: (R, L) token ids, the first of them <bos>.
+
+        Returns:
+            The (R, L, U) outputs, and the contexts with a time axis in each leaf. A
+            decoder may override this with something equal and faster.
+        """
+
+        def step(token: tf.Tensor, state: State) -> tuple[Any, State]:
+            output, state, contexts = self.advance(token, state, memory, training)
+            return (output, contexts), state
+
+        (outputs, contexts), _ = scan(step, tokens, state)
+        return outputs, contexts

@@ -1,0 +1,71 @@
+"""Reading captions while some words are the decoder's own. Training only."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from keras_models.layers.scan import scan
+from keras_models.structs import Context, State
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # tensorflow-addons' end-of-life notice
+    from tensorflow_addons.seq2seq import ScheduledEmbeddingTrainingSampler
+
+if TYPE_CHECKING:
+    from keras_models.decoders.decoder import Decoder
+
+
+class TokenSampler(ScheduledEmbeddingTrainingSampler):
+    """Chooses between the reference's word and one drawn from the decoder.
+
+    TensorFlow Addons' sampler, over ids in place of embeddings and with a generator
+    that checkpoints save.
+    """
+
+    def __init__(self, probability: tf.Tensor | float, generator: tf.random.Generator):
+        super().__init__(probability, embedding_fn=lambda ids: ids)
+        self._generator = generator
+
+    def sample(self, time: tf.Tensor, outputs: tf.Tensor, state: State) -> tf.Tensor:
+        """(B, V) log-probabilities → (B,) ids, −1 where the reference's is read."""
+        del time, state
+        ids = tf.random.stateless_categorical(
+            outputs, 1, self._generator.make_seeds()[:, 0], dtype=tf.int32
+        )
+        chosen = self._generator.uniform([self.batch_size]) < self.sampling_probability
+        return tf.where(chosen, ids[:, 0], -1)
+
+
+def read_and_sample(
+    decoder: Decoder,
+    tokens: tf.Tensor,
+    state: State,
+    memory: Any,
+    probability: tf.Tensor | float,
+    generator: tf.random.Generator,
+) -> tuple[tf.Tensor, tuple[Context, ...]]:
+    """`Decoder.read` with scheduled sampling (Bengio et al., 2015).
+
+    Each word after the first is with `probability` drawn from the distribution that the
+    decoder gave for it. No gradient flows through a choice.
+    """
+    sampler = TokenSampler(probability, generator)
+    _, first = sampler.initialize(tokens)
+
+    def step(time: tf.Tensor, state: Any) -> tuple[Any, Any]:
+        token, inner = state
+        output, inner, contexts = decoder.advance(token, inner, memory, training=True)
+        log_probs = tf.stop_gradient(decoder.project(output))
+        ids = sampler.sample(time, log_probs, inner)
+        _, token, _ = sampler.next_inputs(time, log_probs, inner, ids)
+        return (output, contexts), (token, inner)
+
+    rows, length = tf.unstack(tf.shape(tokens))
+    times = tf.repeat(tf.range(length)[tf.newaxis], rows, axis=0)
+    (outputs, contexts), _ = scan(
+        lambda time, state: step(time[0], state), times, (first, state)
+    )
+    return outputs, contexts

@@ -1,0 +1,186 @@
+"""Two stacked LSTMs with attention between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.step_attention import StepAttention
+from keras_models.decoders.decoder import Advance, Decoder
+from keras_models.layers.dropout import Dropout
+from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
+from keras_models.layers.scan import scan
+from keras_models.structs import Context, EncodedVideo, State
+from transform.config import Config
+
+
+class TwoLayerLSTMConfig(Config):
+    """The decoder of MGSA (Chen and Jiang, 2019, Sec. 3.3)."""
+
+    kind: Literal["two_layer_lstm"] = "two_layer_lstm"
+    units: int = pydantic.Field(1024, ge=1)  # Sec. 4.2
+    embedding: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: vertical connections
+
+    def build(
+        self, vocabulary_size: int, attentions: Sequence[StepAttention]
+    ) -> TwoLayerLSTM:
+        """The decoder."""
+        return TwoLayerLSTM(self, vocabulary_size, attentions, name="decoder")
+
+
+class TwoLayerState(NamedTuple):
+    """What changes from word to word."""
+
+    lower: LSTMState
+    upper: LSTMState
+    attentions: tuple[State, ...]
+
+
+class TwoLayerMemory(NamedTuple):
+    """What does not."""
+
+    attentions: tuple[Any, ...]
+    clip_vectors: tuple[tf.Tensor, ...]  # each (B, ·)
+
+
+class TwoLayerLSTM(Decoder):
+    """The lower LSTM reads words, the upper one what attention makes of the video.
+
+        h1_t, c1_t = LSTM1(x_{t−1}, ·)
+        G_t = Attention([h1_t, h2_{t−1}])            several: concatenated
+        h2_t, c2_t = LSTM2([h1_t, G_t, clip vectors], ·)
+        y_t = softmax(W_o h2_t + b_o)                Eq. 9–12
+
+    Dropout is on the vertical connections (Zaremba et al., 2014): what enters each LSTM
+    and the output layer, with a fresh mask at every word. Both LSTMs start at 0.
+
+    Notes:
+        The paper's Eq. 11 attends with h2_t, which Eq. 10 computes from the attended
+        vector; h2_{t−1} is the causal reading.
+    """
+
+    def __init__(
+        self,
+        config: TwoLayerLSTMConfig,
+        vocabulary_size: int,
+        attentions: Sequence[StepAttention],
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = config
+        self.attentions = tuple(attentions)
+        units = config.units
+        self.embedding = tf.keras.layers.Embedding(
+            vocabulary_size, config.embedding, name="embedding"
+        )
+        self.lower_words = input_projection(units, "lower_words", bias=True)
+        self.lower = LSTMCell(units, name="lower")
+        self.upper_lower = input_projection(units, "upper_lower", bias=True)
+        self.upper_context = input_projection(units, "upper_context")
+        self.upper = LSTMCell(units, name="upper")
+        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
+        self.embedding_dropout = Dropout(config.dropout, name="embedding_dropout")
+        self.lower_dropout = Dropout(config.dropout, name="lower_dropout")
+        self.context_dropout = Dropout(config.dropout, name="context_dropout")
+        self.output_dropout = Dropout(config.dropout, name="output_dropout")
+
+    def start(
+        self, encoded: EncodedVideo, training: bool = False
+    ) -> tuple[TwoLayerState, TwoLayerMemory]:
+        """Zeros, and the attentions' memories."""
+        batch = tf.shape(encoded.frames)[0]
+        state = TwoLayerState(
+            self.lower.zero_state(batch),
+            self.upper.zero_state(batch),
+            tuple(attention.initial_state(encoded) for attention in self.attentions),
+        )
+        memories = []
+        for attention in self.attentions:
+            with tf.name_scope(attention.name):
+                memories.append(attention.prepare(encoded, training=training))
+        return state, TwoLayerMemory(tuple(memories), encoded.clip_vectors)
+
+    def advance(
+        self,
+        tokens: tf.Tensor,
+        state: TwoLayerState,
+        memory: TwoLayerMemory,
+        training: bool = False,
+    ) -> Advance:
+        """Reads (B,) token ids."""
+        lower = self.lower(self._project_words(tokens, training), state.lower)
+        projected = self._project_lower(lower.hidden, training)
+        upper, attentions, contexts = self._attend(
+            lower.hidden, projected, state.upper, state.attentions, memory, training
+        )
+        state = TwoLayerState(lower, upper, attentions)
+        return Advance(upper.hidden, state, contexts)
+
+    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """(…, U) → (…, V) float32 log-probabilities."""
+        logits = self.words(self.output_dropout(outputs, training=training))
+        return tf.nn.log_softmax(tf.cast(logits, tf.float32))  # Eq. 12
+
+    def read(
+        self,
+        tokens: tf.Tensor,
+        state: TwoLayerState,
+        memory: TwoLayerMemory,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, tuple[Context, ...]]:
+        """As `Decoder.read`: the lower LSTM first, since it needs no attention."""
+
+        def read_words(
+            projected: tf.Tensor, state: LSTMState
+        ) -> tuple[tf.Tensor, LSTMState]:
+            state = self.lower(projected, state)
+            return state.hidden, state
+
+        def attend(element: tuple[tf.Tensor, ...], state: Any) -> tuple[Any, Any]:
+            hidden, projected = element
+            upper, attentions, contexts = self._attend(
+                hidden, projected, *state, memory, training
+            )
+            return (upper.hidden, contexts), (upper, attentions)
+
+        words = self._project_words(tokens, training)  # (R, L, 4U)
+        hidden, _ = scan(read_words, words, state.lower)  # (R, L, U)
+        projected = self._project_lower(hidden, training)  # (R, L, 4U)
+        (outputs, contexts), _ = scan(
+            attend, (hidden, projected), (state.upper, state.attentions)
+        )
+        return outputs, contexts
+
+    def _project_words(self, tokens: tf.Tensor, training: bool) -> tf.Tensor:
+        words = self.embedding_dropout(self.embedding(tokens), training=training)
+        return self.lower_words(words)
+
+    def _project_lower(self, hidden: tf.Tensor, training: bool) -> tf.Tensor:
+        return self.upper_lower(self.lower_dropout(hidden, training=training))
+
+    def _attend(
+        self,
+        lower: tf.Tensor,  # (B, U)
+        projected: tf.Tensor,  # (B, 4U)
+        upper: LSTMState,
+        states: tuple[State, ...],
+        memory: TwoLayerMemory,
+        training: bool,
+    ) -> tuple[LSTMState, tuple[State, ...], tuple[Context, ...]]:
+        query = tf.concat([lower, upper.hidden], axis=-1)  # Eq. 11
+        attended = [
+            attention(query, item, state, training=training)
+            for attention, item, state in zip(
+                self.attentions, memory.attentions, states, strict=True
+            )
+        ]
+        contexts = tuple(context for context, _ in attended)
+        vectors = [context.vector for context in contexts]
+        context = tf.concat([*vectors, *memory.clip_vectors], axis=-1)
+        context = self.context_dropout(context, training=training)
+        upper = self.upper(projected + self.upper_context(context), upper)  # Eq. 10
+        return upper, tuple(state for _, state in attended), contexts

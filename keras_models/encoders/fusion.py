@@ -1,0 +1,61 @@
+"""Further modalities beside the main frame vectors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.layers.masking import expand_mask, masked_mean
+from keras_models.structs import VideoBatch
+from transform.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+
+class FrameStream(Config):
+    """A modality with one vector per key frame, e.g. C3D around it.
+
+    It is weighed by the weights of the main vectors and does not influence them.
+    """
+
+    kind: Literal["frame_stream"] = "frame_stream"
+    feature: str
+
+    def check(self, spec: FeatureSpec, steps: int) -> None:
+        """Raises `ConfigError` unless the feature has as many steps as frames."""
+        found = spec.tensor(self.feature).max_steps
+        if found != steps:
+            raise ConfigError(
+                f"feature {self.feature} has {found} steps but the clip has {steps} "
+                "key frames; fuse it with kind: clip_mean."
+            )
+
+    def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
+        """(B, T, D): inner axes averaged, 0 where this modality is masked."""
+        values = video.features[self.feature]
+        inner = list(range(2, values.shape.rank - 1))
+        if inner:
+            values = tf.reduce_mean(values, axis=inner)
+        mask = video.masks[self.feature] & frame_mask
+        return tf.where(expand_mask(mask, values), values, 0)
+
+
+class ClipMean(Config):
+    """A modality as one vector per clip: its mean over all axes but the last."""
+
+    kind: Literal["clip_mean"] = "clip_mean"
+    feature: str
+
+    def check(self, spec: FeatureSpec, steps: int) -> None:
+        """Every feature fits."""
+
+    def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
+        """(B, D): 0 for a clip that lacks the modality."""
+        del frame_mask
+        values = masked_mean(video.features[self.feature], video.masks[self.feature])
+        inner = list(range(1, values.shape.rank - 1))
+        return tf.reduce_mean(values, axis=inner) if inner else values
+
+
+Fusion = Annotated[Union[FrameStream, ClipMean], pydantic.Field(discriminator="kind")]

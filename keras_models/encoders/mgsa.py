@@ -1,0 +1,113 @@
+"""MGSA: motion guided spatial attention."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.fusion import ClipMean, FrameStream, Fusion
+from keras_models.layers.appearance_guide import AppearanceGuideConfig
+from keras_models.layers.flow_guide import FlowGuideConfig
+from keras_models.layers.masking import masked_mean, masked_softmax
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+SpatialGuide = Annotated[
+    Union[FlowGuideConfig, AppearanceGuideConfig], pydantic.Field(discriminator="kind")
+]
+
+
+class MGSAConfig(Config):
+    """The encoder of Chen and Jiang (2019); `spatial` chooses the row of Table 2."""
+
+    kind: Literal["mgsa"] = "mgsa"
+    grid: str = "inception_resnet_v2"  # Sec. 4.2: the record feature L
+    spatial: SpatialGuide = FlowGuideConfig()
+    fused: tuple[Fusion, ...] = ()  # Table 1: C3D, audio, category
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        names = (self.grid, *self.spatial.features())
+        return (*names, *(modality.feature for modality in self.fused))
+
+    def build(self, spec: FeatureSpec) -> MGSAEncoder:
+        """The encoder of records of a specification."""
+        return MGSAEncoder(self, spec, name="encoder")
+
+
+class MGSAEncoder(Encoder):
+    """Region features averaged by motion guided attention (Chen and Jiang, 2019).
+
+        A^r = Φ_c(F) ;  A = GARU(A^r, G)        Eq. 1, 2; see `FlowGuide`, `GARU`
+        α_n = softmax_{h,w}(A_n)                Eq. 7
+        Ga_n = Σ_{h,w} α_nhw L_nhw              Eq. 8
+
+    with G_n the mean of L_n over its cells. `frames` are Ga (B, T, D), `summary` their
+    mean, `weights["spatial"]` α (B, T, S).
+
+    Call arguments:
+        video: `VideoBatch`; `grid` is (B, T, H, W, D), the guide's feature beside it.
+
+    Notes:
+        A frame is there where its region features are. Where they are but the flow is
+        not, A^r_n is 0 and attention follows G and the frames before.
+    """
+
+    def __init__(self, config: MGSAConfig, spec: FeatureSpec, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        regions = spec.tensor(config.grid)
+        if len(regions.step_shape) != 3:
+            raise ConfigError(
+                f"encoder.grid = {config.grid!r} is wrong: a feature of (rows, "
+                f"columns, width) is needed, this one is {regions.step_shape}."
+            )
+        for modality in config.fused:
+            modality.check(spec, regions.max_steps)
+        rows, columns, _ = regions.step_shape
+        self.guide = config.spatial.build((rows, columns))
+        self.recurrence = config.spatial.recurrence.build()
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        del training
+        regions, mask = self._regions(video)  # (B, T, S, D), (B, T)
+        summary = tf.reduce_mean(regions, axis=2)  # G: (B, T, D)
+        rough = self.guide(video, regions, summary)  # A^r: (B, T, S)
+        maps = self.recurrence(rough, summary, mask)  # A: (B, T, S)
+        there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(maps))
+        weights = masked_softmax(maps, there)  # Eq. 7
+        frames = tf.einsum(  # Eq. 8
+            "bts,btsd->btd", tf.cast(weights, regions.dtype), regions
+        )
+        fused = self.config.fused
+        return EncodedVideo(
+            frames=frames,
+            frame_mask=mask,
+            grids=(),
+            grid_masks=(),
+            summary=masked_mean(frames, mask),
+            weights={"spatial": weights},
+            aux={},
+            frame_streams=tuple(
+                modality(video, mask)
+                for modality in fused
+                if isinstance(modality, FrameStream)
+            ),
+            clip_vectors=tuple(
+                modality(video, mask)
+                for modality in fused
+                if isinstance(modality, ClipMean)
+            ),
+        )
+
+    def _regions(self, video: VideoBatch) -> tuple[tf.Tensor, tf.Tensor]:
+        grid = video.features[self.config.grid]  # (B, T, H, W, D)
+        mask = video.masks[self.config.grid]  # (B, T)
+        _, steps, rows, columns, width = grid.shape
+        steps = steps or tf.shape(grid)[1]
+        regions = tf.reshape(grid, [-1, steps, rows * columns, width])
+        return tf.where(mask[..., tf.newaxis, tf.newaxis], regions, 0), mask

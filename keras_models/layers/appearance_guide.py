@@ -1,0 +1,58 @@
+"""Rough spatial attention maps from the region features themselves."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.layers.flow_guide import Recurrence
+from keras_models.layers.garu import GARUConfig
+from keras_models.structs import VideoBatch
+from transform.config import Config
+
+
+class AppearanceGuideConfig(Config):
+    """Spatial attention without motion (MGSA Table 2, "Spatial Attention")."""
+
+    kind: Literal["appearance_guide"] = "appearance_guide"
+    units: int = pydantic.Field(256, ge=1)  # not given in the paper
+    recurrence: Recurrence = GARUConfig()
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the maps come from, besides the regions."""
+        return ()
+
+    def build(self, grid: tuple[int, int]) -> AppearanceGuide:
+        """The layer; it fits every grid."""
+        del grid
+        return AppearanceGuide(self.units, name="appearance_guide")
+
+
+class AppearanceGuide(tf.keras.layers.Layer):
+    """A^r_nhw = w^T tanh(W L_nhw + V G_n + b), an additive MLP in place of Φ_c.
+
+    Call arguments:
+        video: `VideoBatch`, unused.
+        regions: (B, T, S, D), the region features L.
+        summary: (B, T, D), their mean G.
+
+    Returns:
+        (B, T, S).
+    """
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.from_regions = tf.keras.layers.Dense(units, name="regions")
+        self.from_summary = tf.keras.layers.Dense(units, use_bias=False, name="summary")
+        self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
+
+    def call(
+        self, video: VideoBatch, regions: tf.Tensor, summary: tf.Tensor
+    ) -> tf.Tensor:
+        del video
+        guided = self.from_summary(summary)[:, :, tf.newaxis]  # (B, T, 1, A)
+        scores = self.score(tf.tanh(self.from_regions(regions) + guided))
+        return tf.squeeze(scores, axis=-1)

@@ -1,0 +1,43 @@
+"""Averages a map onto a grid of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+
+class AreaPooling(tf.keras.layers.Layer):
+    """Each output cell is the mean of the input over the cell's area.
+
+    Where the sizes divide, this is average pooling; where they do not, input cells on a
+    border count by the share of them that lies inside.
+
+    Call arguments:
+        inputs: (B, h, w, C), h and w static.
+
+    Returns:
+        (B, rows, columns, C).
+    """
+
+    def __init__(self, grid: tuple[int, int], **kwargs):
+        super().__init__(**kwargs)
+        self.grid = tuple(grid)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        rows, columns = self.grid
+        if inputs.shape[1:3] == (rows, columns):
+            return inputs
+        down = tf.constant(overlaps(inputs.shape[1], rows), inputs.dtype)
+        across = tf.constant(overlaps(inputs.shape[2], columns), inputs.dtype)
+        return tf.einsum("rh,bhwc,qw->brqc", down, inputs, across)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "grid": self.grid}
+
+
+def overlaps(size: int, cells: int) -> np.ndarray:
+    """(cells, size): how much of each cell of a line each of `size` inputs covers."""
+    edges = np.arange(size)
+    starts = np.arange(cells)[:, np.newaxis] * size / cells
+    inside = np.minimum(edges + 1, starts + size / cells) - np.maximum(edges, starts)
+    return np.clip(inside, 0, None) * cells / size

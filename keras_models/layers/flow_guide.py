@@ -1,0 +1,98 @@
+"""Φ_c: optical flow → rough spatial attention maps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.layers.area_pooling import AreaPooling
+from keras_models.layers.direct import DirectConfig
+from keras_models.layers.garu import GARUConfig
+from keras_models.structs import VideoBatch
+from transform.config import Config
+
+Recurrence = Annotated[
+    Union[GARUConfig, DirectConfig], pydantic.Field(discriminator="kind")
+]
+
+
+class FlowGuideConfig(Config):
+    """Spatial attention guided by motion (MGSA Sec. 3.2).
+
+    The paper gives Φ_c's depth and its interleaved max-pooling, not its widths.
+    """
+
+    kind: Literal["flow_guide"] = "flow_guide"
+    flow: str = "flow"  # the record feature
+    channels: tuple[int, ...] = (32, 64, 64, 64)  # with the last layer's 1: 5 layers
+    kernel: int = pydantic.Field(3, ge=1)
+    first_stride: int = pydantic.Field(1, ge=1)  # 2 costs a quarter
+    recurrence: Recurrence = GARUConfig()
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the maps come from."""
+        return (self.flow,)
+
+    def build(self, grid: tuple[int, int]) -> FlowGuide:
+        """The layer, for maps of `grid` (rows, columns)."""
+        return FlowGuide(self, grid, name="flow_guide")
+
+
+class FlowGuide(tf.keras.layers.Layer):
+    """A^r = Φ_c(F) (Chen and Jiang, 2019, Eq. 1), all frames at once.
+
+    Convolutions with ReLU, each followed by 2×2 max-pooling (SAME) along those axes
+    that stay at least as long as the grid's, then a convolution to one channel. What
+    remains between its map and the grid is averaged by area, so that every flow size
+    goes with every grid; where flow size = grid size · 2^k nothing remains.
+
+    Call arguments:
+        video: `VideoBatch` with the flow stacks (B, T, rows, columns, 2M) in [−1, 1].
+        regions: (B, T, S, D), unused.
+        summary: (B, T, D), unused.
+
+    Returns:
+        (B, T, S): 0 where a frame has no flow.
+    """
+
+    def __init__(self, config: FlowGuideConfig, grid: tuple[int, int], **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.grid = tuple(grid)
+        self.convolutions = [
+            tf.keras.layers.Conv2D(
+                channels,
+                config.kernel,
+                strides=1 if index else config.first_stride,
+                padding="same",
+                activation="relu",
+                name=f"convolution_{index + 1}",
+            )
+            for index, channels in enumerate(config.channels)
+        ]
+        self.map = tf.keras.layers.Conv2D(1, config.kernel, padding="same", name="map")
+        self.fit = AreaPooling(self.grid, name="fit")
+
+    def call(
+        self, video: VideoBatch, regions: tf.Tensor, summary: tf.Tensor
+    ) -> tf.Tensor:
+        del regions, summary
+        flow = video.features[self.config.flow]
+        frame_shape = flow.shape[2:]
+        x = tf.reshape(flow, [-1, *frame_shape])  # (B · T, rows, columns, 2M)
+        for convolution in self.convolutions:
+            x = convolution(x)
+            window = [
+                2 if size >= 2 * wanted else 1
+                for size, wanted in zip(x.shape[1:3], self.grid, strict=True)
+            ]
+            if window != [1, 1]:
+                x = tf.nn.max_pool2d(x, window, window, "SAME")
+        maps = self.fit(self.map(x))  # (B · T, H, W, 1)
+        rows, columns = self.grid
+        steps = flow.shape[1] or tf.shape(flow)[1]
+        maps = tf.reshape(maps, [-1, steps, rows * columns])
+        mask = video.masks[self.config.flow][..., tf.newaxis]
+        return tf.where(mask, maps, 0)

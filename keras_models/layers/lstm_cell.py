@@ -1,0 +1,76 @@
+"""The recurrent half of an LSTM; its owner projects the inputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class LSTMState(NamedTuple):
+    """An LSTM's hidden and cell state."""
+
+    hidden: tf.Tensor  # (B, U)
+    cell: tf.Tensor  # (B, U)
+
+
+class LSTMCell(tf.keras.layers.Layer):
+    """One step of an LSTM (Hochreiter and Schmidhuber, 1997, with forget gates).
+
+        i, f, o = σ(·), g = tanh(·) of the four quarters of  W x + U h + b
+        c' = f ⊙ c + i ⊙ g ;  h' = o ⊙ tanh(c')
+
+    The products W x are not computed here but passed in: an input whose values are
+    known for all steps is then projected once for all of them, and each of several
+    inputs has a kernel of its own. `input_projection` makes such a kernel.
+
+    Call arguments:
+        projected: (B, 4U), the sum of the inputs' projections, bias included.
+        state: `LSTMState`.
+
+    Returns:
+        The next `LSTMState`.
+    """
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        self.recurrent_kernel = self.add_weight(
+            "recurrent_kernel", (self.units, 4 * self.units), initializer="orthogonal"
+        )
+        super().build(input_shape)
+
+    def call(self, projected: tf.Tensor, state: LSTMState) -> LSTMState:
+        total = projected + tf.matmul(state.hidden, self.recurrent_kernel)
+        i, f, g, o = tf.split(total, 4, axis=-1)
+        cell = tf.sigmoid(f) * state.cell + tf.sigmoid(i) * tf.tanh(g)
+        return LSTMState(tf.sigmoid(o) * tf.tanh(cell), cell)
+
+    def zero_state(self, batch: tf.Tensor | int) -> LSTMState:
+        """The state before the first step, all zeros."""
+        zeros = tf.zeros([batch, self.units], self.compute_dtype)
+        return LSTMState(zeros, zeros)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "units": self.units}
+
+
+def input_projection(
+    units: int, name: str, bias: bool = False
+) -> tf.keras.layers.Dense:
+    """A kernel (D, 4U) for one of an LSTM's inputs; one of them carries the bias.
+
+    The forget gate's bias starts at 1 (Jozefowicz et al., 2015).
+    """
+
+    def forget_one(shape: tuple[int, ...], dtype: tf.DType = tf.float32) -> tf.Tensor:
+        del shape
+        quarters = [tf.zeros([units], dtype)] * 4
+        quarters[1] = tf.ones([units], dtype)
+        return tf.concat(quarters, axis=0)
+
+    return tf.keras.layers.Dense(
+        4 * units, use_bias=bias, bias_initializer=forget_one, name=name
+    )
