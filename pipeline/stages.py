@@ -34,6 +34,9 @@ class Stage(NamedTuple):
     outputs: Mapping[str, types.Artifact]
 
 
+Stages = dict[str, Stage]  # by name, in the order in which they ran
+
+
 class Listener(Protocol):
     """Hears of stages, in the order in which they run."""
 
@@ -60,10 +63,16 @@ class StageRunner(tfx_runner.IrBasedRunner):
         self._listener = listener
         self._uncached = frozenset(uncached)
 
+    def run(self, pipeline: Any, run_options: Any = None, **kwargs: Any) -> Stages:
+        """Runs every node; raises `StageError` at the first that fails."""
+        done = super().run(pipeline, run_options, **kwargs)
+        assert done is not None
+        return done
+
     def run_with_ir(
         self, pipeline: Any, run_options: Any = None, **kwargs: Any
-    ) -> dict[str, Stage]:
-        """Runs every node; raises `StageError` at the first that fails."""
+    ) -> Stages:
+        """The same, of a pipeline that is compiled already."""
         del run_options, kwargs
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline,
