@@ -31,7 +31,7 @@ class CaptionWriter:
             )
             return vocabulary.decode(found.tokens[:, 0])  # (B,)
 
-        self._write = tf.function(write, reduce_retracing=True)
+        self._write = tf.function(write, autograph=False, reduce_retracing=True)
 
     def __call__(self, videos: tf.data.Dataset) -> dict[str, str]:
         """`VideoBatch`es → captions by video id, in the clips' order."""

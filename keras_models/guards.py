@@ -20,9 +20,11 @@ class Guards(Config):
 
     A run that trips goes back to it with a learning rate `rate_factor` times as high;
     when it has done so `rollbacks` times in a stage, the stage ends there instead.
+    Scores below `floor` say too little about a run to judge it by.
     """
 
-    score_ratio: float = pydantic.Field(0.5, ge=0, lt=1)  # of the best CIDEr-D
+    floor: float = pydantic.Field(0.2, ge=0)  # CIDEr-D
+    score_ratio: float = pydantic.Field(0.4, ge=0, lt=1)  # of the best CIDEr-D
     distinct_ratio: float = pydantic.Field(0.2, ge=0, lt=1)  # of the captions then
     rate_factor: float = pydantic.Field(0.5, gt=0, le=1)
     rollbacks: int = pydantic.Field(1, ge=0)
@@ -38,6 +40,8 @@ class Guards(Config):
         self, score: float, distinct: int, best_score: float, best_distinct: int
     ) -> str:
         """What is wrong with the validation captions, '' if nothing."""
+        if best_score < self.floor:
+            return ""
         if score < self.score_ratio * best_score:
             return f"validation CIDEr-D fell from {best_score:.3f} to {score:.3f}"
         if distinct < self.distinct_ratio * best_distinct:

@@ -49,7 +49,7 @@ class Updater:
         if self._scales_loss:
             self.optimizer = tf.keras.mixed_precision.LossScaleOptimizer(self.optimizer)
         self._update: Callable[..., dict[str, tf.Tensor]] = tf.function(
-            self._everywhere
+            self._everywhere, autograph=False
         )
 
     def rate(self) -> tf.Tensor:
