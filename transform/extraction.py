@@ -72,9 +72,7 @@ class Extractor:
         features: dict[str, np.ndarray] = {}
         for grid in self._grids:
             frames = clip.key_frames[grid.size]  # (N, size, size, 3)
-            features[grid.name] = _finite(
-                grid.name, self._backbones[grid.name](frames).astype(np.float16)
-            )
+            features[grid.name] = _half(grid.name, self._backbones[grid.name](frames))
         for flow in self._flows:
             windows = clips[flow.size]
             features[flow.name] = optical_flow.flow_stack(
@@ -114,11 +112,13 @@ class Extractor:
         for sound in self._sounds:
             patches = audio.log_mel(samples, sound)  # (P, 96, bands)
             if len(patches):
-                features[sound.name] = _finite(sound.name, patches.astype(np.float16))
+                features[sound.name] = _half(sound.name, patches)
         return info
 
 
-def _finite(name: str, values: np.ndarray) -> np.ndarray:
-    if not np.isfinite(values).all():
+def _half(name: str, values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        halves = values.astype(np.float16)
+    if not np.isfinite(halves).all():
         raise ValueError(f"feature {name} has values beyond float16's range")
-    return values
+    return halves

@@ -22,6 +22,14 @@ from transform import storage
 from transform.video_io import VideoInfo
 
 _INFO = "info.json"
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tf.errors.InvalidArgumentError,  # a directory entry points outside of the file
+    tf.errors.OutOfRangeError,
+    ValueError,  # neither JSON …
+    KeyError,
+    TypeError,  # … nor with the fields of a `VideoInfo`
+)
 
 
 class StoredClip(NamedTuple):
@@ -59,8 +67,10 @@ class FeatureStore:
                 zipfile.ZipFile(file) as entry,
             ):
                 return VideoInfo(**json.loads(entry.read(_INFO)))
-        except (tf.errors.NotFoundError, zipfile.BadZipFile, KeyError, TypeError):
-            return None  # absent, or from a disk that lost part of it: extract again
+        except tf.errors.NotFoundError:
+            return None
+        except _DAMAGED:  # a disk lost part of it
+            return None
 
     def get(self, clip: str) -> StoredClip:
         """A clip's whole entry; `tf.errors.NotFoundError` if there is none."""

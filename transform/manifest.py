@@ -95,16 +95,18 @@ class Manifest:
     def check(self, max_failure_ratio: float) -> None:
         """Raises `ManifestError` if more than that part failed, or every clip did."""
         failed = self.counts()["failed"]
-        ratio = failed / len(self.rows) if self.rows else 1.0
-        if ratio <= max_failure_ratio and self.splits():
+        if failed == len(self.rows):
+            verdict = "every one"
+        elif failed > max_failure_ratio * len(self.rows):
+            verdict = f"more than max_failure_ratio = {max_failure_ratio:g} allows"
+        else:
             return
         reasons = self.reasons()
         said = "; ".join(f"{n:,} × {reason}" for reason, n in reasons[:_REASONS_SAID])
         if more := reasons[_REASONS_SAID:]:
             said += f"; {sum(n for _, n in more):,} for other reasons"
         raise ManifestError(
-            f"{failed:,} of {len(self.rows):,} clips failed, more than "
-            f"max_failure_ratio = {max_failure_ratio:g} allows: {said}."
+            f"{failed:,} of {len(self.rows):,} clips failed, {verdict}: {said}."
         )
 
     def write(self, folder: str) -> None:
