@@ -1,0 +1,108 @@
+"""`PipelineConfig`: one YAML file that says everything about a pipeline."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import pathlib
+from typing import Any
+
+import pydantic
+
+from components.evaluation_gate import GateConfig
+from keras_models.search import Beam, SearchConfig
+from keras_models.training import TrainingConfig
+from transform.annotations import AnnotationSource
+from transform.config import Config, ConfigError
+from transform.errors import KinescribeError
+from transform.extraction_settings import ExtractionSettings
+from transform.schema import FeatureSpec, Flow
+
+
+class VocabularyConfig(Config):
+    """Which words of the training captions a model knows."""
+
+    min_count: int = pydantic.Field(1, ge=1)  # rarer words become <unk>
+
+
+class PipelineConfig(Config):
+    """From annotated clips to a pushed model.
+
+    Relative paths are looked up from the working directory, like paths on a command
+    line: a shipped file has no folder of its own to start from.
+    """
+
+    name: str = pydantic.Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    root: str  # artifacts, metadata, feature store, training runs; and by default:
+    push_to: str = ""  # the folder that a model server watches; <root>/pushed
+    corpus: AnnotationSource
+    features: FeatureSpec
+    extraction: ExtractionSettings = ExtractionSettings()
+    vocabulary: VocabularyConfig = VocabularyConfig()
+    training: TrainingConfig
+    search: SearchConfig = Beam(width=5)  # of the served model; MGSA Sec. 4.2
+    gates: GateConfig = GateConfig()
+    image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _fits_together(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        spec: FeatureSpec = values["features"]
+        training: TrainingConfig = values["training"]
+        try:
+            variant = training.variant_config()
+        except KinescribeError as error:
+            raise ValueError(f"training: {error}") from error
+        have = [feature.name for feature in spec.features]
+        lacking = [name for name in variant.features() if name not in have]
+        if lacking:
+            raise ValueError(
+                f"model {training.variant} reads {', '.join(lacking)}, but features "
+                f"has only {', '.join(have)}: add what lacks, or choose another "
+                "training.variant"
+            )
+        if spec.sampling.window < 2 and any(isinstance(f, Flow) for f in spec.features):
+            raise ValueError(
+                "features.sampling.window is 1, but optical flow needs 2 or more"
+            )
+        return values
+
+    @property
+    def push_destination(self) -> str:
+        """The folder that a model server watches."""
+        return self.push_to or os.path.join(self.root, "pushed")
+
+    @property
+    def feature_store(self) -> str:
+        """Extracted features by clip and specification; outlives every run."""
+        return os.path.join(self.root, "features")
+
+    @property
+    def training_folder(self) -> str:
+        """Checkpoints and histories; a training that was cut short goes on there."""
+        return os.path.join(self.root, "training")
+
+
+def shipped() -> dict[str, pathlib.Path]:
+    """The configurations that come with Kinescribe, by name."""
+    folder = _shipped_folder()
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find(name: str) -> PipelineConfig:
+    """A configuration by the path of its YAML file, or a shipped one by its name."""
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        return PipelineConfig.from_yaml(name)
+    paths = shipped()
+    if name not in paths:
+        raise ConfigError(
+            f"there is no configuration {name!r}: give a YAML file, or one of "
+            f"{', '.join(paths)}."
+        )
+    return PipelineConfig.from_yaml(paths[name])
+
+
+def _shipped_folder() -> pathlib.Path:
+    beside = pathlib.Path(__file__).parents[1] / "configs"
+    if beside.is_dir():  # a checkout
+        return beside
+    return pathlib.Path(str(importlib.resources.files("kinescribe.configs")))

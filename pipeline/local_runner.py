@@ -1,0 +1,153 @@
+"""Runs a pipeline on this machine: `run(config)`."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import tensorflow_data_validation as tfdv
+from tfx.components.util import model_utils
+from tfx.orchestration import metadata
+from tfx.types import Artifact, artifact_utils
+from tfx.utils import path_utils
+
+from components import baseline_model, push_destination
+from pipeline import stages
+from pipeline.configs import PipelineConfig
+from pipeline.pipeline import create_pipeline
+from pipeline.stages import Stage
+from transform import backbones
+from transform.data_digest import data_digest
+from transform.errors import KinescribeError
+
+
+class RunResult(NamedTuple):
+    """Where everything is."""
+
+    root: pathlib.Path
+    examples: pathlib.Path  # records by split, with the specification
+    manifest: pathlib.Path  # what became of every clip
+    coverage: str  # as in "590 of 600 clips"
+    anomalies: tuple[str, ...]  # what the records' statistics say against the schema
+    model: pathlib.Path  # a SavedModel
+    training: pathlib.Path  # checkpoints, histories
+    evaluation: pathlib.Path  # scores by slice, and the gates' findings
+    baseline: str  # what the model was compared with, and why
+    blessed: bool
+    pushed: pathlib.Path | None  # the version's folder
+    stages: tuple[Stage, ...]
+
+
+def run(config: PipelineConfig, listener: stages.Listener) -> RunResult:
+    """Runs what is not done yet, and says where everything is.
+
+    A second run with nothing new reuses every stage. A run that was killed goes on
+    with the stage that it was in; extraction and training go on inside of theirs.
+
+    Raises:
+        StageError: A stage failed.
+        KinescribeError: As the message says, before the first stage.
+    """
+    root = pathlib.Path(config.root)
+    root.mkdir(parents=True, exist_ok=True)
+    config = config.replace(features=backbones.resolve(config.features))
+    digest = data_digest(config.corpus)
+    with _one_run_in(root), _own_arguments(), _quiet():
+        connection = metadata.sqlite_metadata_connection_config(
+            str(root / "metadata.sqlite")
+        )
+        artifacts = root / "artifacts"
+        for execution in stages.close_abandoned(metadata.Metadata(connection)):
+            for folder in artifacts.glob(f"*/*/{execution}"):
+                shutil.rmtree(folder)
+        pipeline = create_pipeline(
+            config,
+            pipeline_root=str(artifacts),
+            metadata=connection,
+            data_digest=digest,
+            compared_with=push_destination.compared_with(
+                config.push_destination, config.digest(), digest
+            ),
+            enable_cache=True,
+        )
+        done = stages.StageRunner(listener, uncached={"Pusher"}).run(pipeline)
+    return _result(config, done)
+
+
+def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
+    def artifact(stage: str, key: str) -> Artifact:
+        return done[stage].outputs[key]
+
+    examples = artifact("VideoExampleGen", "examples")
+    model = artifact("Trainer", "model")
+    baseline = artifact("BaselineModel", "baseline")
+    pushed = artifact("Pusher", "pushed_model")
+    destination = pushed.get_string_custom_property("pushed_destination")
+    return RunResult(
+        root=pathlib.Path(config.root),
+        examples=pathlib.Path(examples.uri),
+        manifest=pathlib.Path(examples.uri, "manifest.csv"),
+        coverage=examples.get_string_custom_property("coverage"),
+        anomalies=_anomalies(artifact("ExampleValidator", "anomalies")),
+        model=pathlib.Path(path_utils.serving_model_path(model.uri)),
+        training=pathlib.Path(config.training_folder),
+        evaluation=pathlib.Path(artifact("Evaluator", "evaluation").uri),
+        baseline=baseline.get_string_custom_property(baseline_model.REASON),
+        blessed=model_utils.is_model_blessed(artifact("Evaluator", "blessing")),
+        pushed=pathlib.Path(destination) if destination else None,
+        stages=tuple(done.values()),
+    )
+
+
+def _anomalies(artifact: Artifact) -> tuple[str, ...]:
+    found = []
+    for split in artifact_utils.decode_split_names(artifact.split_names):
+        path = os.path.join(artifact.uri, f"Split-{split}", "SchemaDiff.pb")
+        for name, info in tfdv.load_anomalies_binary(path).anomaly_info.items():
+            found.append(f"{split}, {name}: {info.description}")
+    return tuple(found)
+
+
+@contextlib.contextmanager
+def _one_run_in(root: pathlib.Path) -> Iterator[None]:
+    """Refuses a second run in the same folder; the lock ends with the process."""
+    with (root / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KinescribeError(
+                f"another run is going on in {root}: wait for it, or choose another "
+                "root."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _own_arguments() -> Iterator[None]:
+    """TFX hands the process' arguments to Beam, which cannot make sense of ours."""
+    arguments = sys.argv
+    sys.argv = arguments[:1]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences what TFX logs of an error that is raised all the same."""
+    absl = logging.getLogger("absl")
+    level = absl.level
+    if level >= logging.ERROR:  # `kinescribe --verbose` leaves it below
+        absl.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        absl.setLevel(level)

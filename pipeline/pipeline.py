@@ -1,0 +1,130 @@
+"""`create_pipeline`: the one wiring, for every runner."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tfx import v1 as tfx
+
+from components.baseline_model import BaselineModel
+from components.caption_references import CaptionReferences
+from components.curated_schema import DESCRIPTIVE, CuratedSchema
+from components.evaluation_gate import eval_config
+from components.pusher import Pusher
+from components.video_example_gen.component import VideoExampleGen
+from pipeline.configs import PipelineConfig
+
+_EVALUATED = "test"
+
+
+def create_pipeline(
+    config: PipelineConfig,
+    *,
+    pipeline_root: str,
+    metadata: Any = None,
+    data_digest: str = "",
+    compared_with: str = "",
+    enable_cache: bool = False,
+) -> tfx.dsl.Pipeline:
+    """Clips → records → vocabulary → model → verdict → pushed model.
+
+    Every node is an ordinary component, so that a Kubeflow Pipelines backend runs the
+    same graph: it has neither resolvers nor drivers.
+
+    Args:
+        config: What to do.
+        pipeline_root: Folder of the artifacts.
+        metadata: TFX's connection to ML Metadata; Kubeflow brings its own.
+        data_digest: `transform.data_digest` of the corpus; recorded, and a change
+            makes the clips be looked at again where nodes are cached.
+        compared_with: `components.push_destination.compared_with`; a change makes the
+            baseline be chosen again where nodes are cached.
+        enable_cache: Whether a node with unchanged inputs is spared.
+    """
+    example_gen = VideoExampleGen(
+        source=config.corpus,
+        spec=config.features,
+        store=config.feature_store,
+        settings=config.extraction,
+        data_digest=data_digest,
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(
+        examples=examples,
+        stats_options=tfdv.StatsOptions(feature_allowlist=list(DESCRIPTIVE)),
+    )
+    curated_schema = CuratedSchema(examples=examples)
+    schema = curated_schema.outputs["schema"]
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema
+    )
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.caption_transform.preprocessing_fn",
+        custom_config={"min_count": config.vocabulary.min_count},
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
+        materialize=False,
+        disable_analyzer_cache=True,
+        disable_statistics=True,
+    )
+    trainer = tfx.components.Trainer(
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn="components.trainer.run_fn.run_fn",
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["val"]),
+        custom_config={
+            "config": config.training.to_json(),
+            "search": config.search.to_json(),
+            "workdir": config.training_folder,
+        },
+    )
+    model = trainer.outputs["model"]
+    baseline_model = BaselineModel(
+        candidate=model,
+        destination=config.push_destination,
+        compared_with=compared_with,
+    )
+    references = os.path.join(
+        config.root, "references", f"{_EVALUATED}-{data_digest or 'latest'}.json"
+    )
+    caption_references = CaptionReferences(
+        examples=examples, split=_EVALUATED, path=references
+    )
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=baseline_model.outputs["baseline"],
+        eval_config=eval_config(config.gates, references),
+        example_splits=[_EVALUATED],
+    )
+    evaluator.add_upstream_node(caption_references)
+    pusher = Pusher(
+        model=model,
+        baseline=baseline_model.outputs["baseline"],
+        blessing=evaluator.outputs["blessing"],
+        destination=config.push_destination,
+        config_digest=config.digest(),
+        data_digest=data_digest,
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=pipeline_root,
+        metadata_connection_config=metadata,
+        enable_cache=enable_cache,
+        components=[
+            example_gen,
+            statistics_gen,
+            curated_schema,
+            example_validator,
+            transform,
+            trainer,
+            baseline_model,
+            caption_references,
+            evaluator,
+            pusher,
+        ],
+    )
