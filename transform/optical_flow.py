@@ -12,6 +12,9 @@ import cv2
 import numpy as np
 
 from transform import schema
+from transform.config import ConfigError
+
+_SMALLEST_FOR_DIS = 16  # a multiple of 8 above OpenCV's own 12
 
 # (first, second) grey frames → (height, width, 2) float32 pixels, x then y
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -40,6 +43,11 @@ def flow_stack(
         raise ValueError(
             f"{feature.name} needs frames of {size} × {size}; received "
             f"{window_frames.shape}"
+        )
+    if isinstance(feature.algorithm, schema.Dis) and size < _SMALLEST_FOR_DIS:
+        raise ConfigError(
+            f"{feature.name}: frames of {size} × {size} are too small for DIS flow; "
+            f"set size to {_SMALLEST_FOR_DIS} or more."
         )
     pairs = np.stack([window_index[:, :-1], window_index[:, 1:]], axis=-1)  # (N, M, 2)
     unique, place = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)

@@ -11,6 +11,7 @@ import os
 import pathlib
 import stat
 from collections.abc import Collection, Iterator
+from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 import av
@@ -110,18 +111,18 @@ def read_frames(
     plan = _Plan.of(timeline.frames, sampling)
     wanted = plan.keys if window_size is None else plan.window_frames
     if leaps := timeline.leaps(wanted):
-        album = _Album(plan, sampling, key_sizes, window_size)
+        album = _Album(path, plan, sampling, key_sizes, window_size)
         with _Source(path) as source:
             for index, frame in source.leap(timeline, wanted, leaps):
                 album.add(index, frame, source.seconds_of(frame))
-            if album.complete and not source.damaged:
+            if album.complete and not (source.damaged or source.patched):
                 info = source.info(timeline, timeline.frames, sampling.frames)
                 return album.bind(info)
 
     promised = timeline.frames
     for _ in range(3):
         plan = _Plan.of(promised, sampling)
-        album = _Album(plan, sampling, key_sizes, window_size)
+        album = _Album(path, plan, sampling, key_sizes, window_size)
         with _Source(path) as source:
             frames = 0
             for frame in source.frames_between(start, end):
@@ -166,8 +167,8 @@ def read_audio(
 ) -> np.ndarray:
     """Decodes the sound track, mixed to one channel: (samples,) float32 in [−1, 1].
 
-    Damaged packets are left out; a file without a sound track gives no samples. At most
-    four hours are read.
+    Damaged packets are left out; a file without a sound track that can be decoded gives
+    no samples. At most four hours are read.
     """
     begin = start or 0.0
     seconds = min(math.inf if end is None else end - begin, _MAX_AUDIO_SECONDS)
@@ -204,18 +205,18 @@ class _Source:
         self, path: str | os.PathLike, kind: Literal["video", "audio"] = "video"
     ) -> None:
         self.path = os.fspath(path)
-        self.damaged = 0
+        self.damaged = 0  # packets
+        self.patched = 0  # frames with parts that the decoder made up
         self._bytes, self.container = _open(path)
         self.stream: Any = self.container.streams.best(kind)
         self._first: Any = None
         self._resampler: tuple[tuple, Any] = ((), None)
         if kind == "video":
             self._check_video()
+        elif self.stream is not None and self.stream.codec_context is None:
+            self.stream = None  # sound without a decoder is no sound
         if self.stream is not None:
             context = self.stream.codec_context
-            if context is None:
-                self.container.close()
-                raise DecodeError(path, f"no decoder for its {kind} is installed")
             # Frame threads would lose a varying number of frames around damage.
             context.thread_count = 1
             if kind == "video":
@@ -235,7 +236,9 @@ class _Source:
             self.stream.disposition & av.stream.Disposition.attached_pic
         ):
             reason = "it has no video stream"
-        elif self.stream.codec_context is not None:
+        elif self.stream.codec_context is None:
+            reason = "no decoder for its video is installed"
+        else:
             width = self.stream.codec_context.width
             height = self.stream.codec_context.height
             if width * height > _MAX_PIXELS:
@@ -270,9 +273,16 @@ class _Source:
                 return
             except av.error.FFmpegError:
                 self.damaged += 1
+            except IndexError:  # PyAV, where a stream appeared on the way: all is read
+                return
 
-    def frames(self, end: float | None = None) -> Iterator[Any]:
-        """Every frame that decodes, in the order of presentation."""
+    def frames(
+        self, start: float | None = None, end: float | None = None
+    ) -> Iterator[Any]:
+        """Every frame that decodes, in the order of presentation.
+
+        Damage counts from `start` on; what lies at `end` or later is not decoded.
+        """
         for packet in self.packets(self.stream, end=end):
             damaged = packet.is_corrupt
             frames = []
@@ -280,25 +290,28 @@ class _Source:
                 frames = packet.decode()
             except av.error.FFmpegError:
                 damaged = True
-            self.damaged += damaged
-            yield from self._noted(frames)
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if damaged and (stamp is None or _within(self.seconds(stamp), start, end)):
+                self.damaged += 1
+            yield from self._noted(frames, start, end)
         try:
             frames = self.stream.decode(None)
         except av.error.FFmpegError:
             return
-        yield from self._noted(frames)
+        yield from self._noted(frames, start, end)
 
-    def _noted(self, frames: list) -> list:
+    def _noted(self, frames: list, start: float | None, end: float | None) -> list:
         if self._first is None and frames:
             self._first = frames[0]
+        self.patched += sum(
+            frame.is_corrupt and _within(self.seconds_of(frame), start, end)
+            for frame in frames
+        )
         return frames
 
     def frames_between(self, start: float | None, end: float | None) -> Iterator[Any]:
         """The frames shown at `start` or later and before `end`."""
-        if start is None and end is None:
-            yield from self.frames()
-            return
-        for frame in self.frames(end):
+        for frame in self.frames(start, end):
             if _within(self.seconds_of(frame), start, end):
                 yield frame
 
@@ -370,9 +383,12 @@ class _Source:
         remarks = []
         if lost:
             remarks.append(f"{lost} of {expected} packets lost")
+        if self.patched:
+            remarks.append(f"{_frames(self.patched)} damaged")
+        status: Status = "repaired" if remarks else "ok"
         if frames < wanted:
             remarks.append(f"{_frames(frames)}, fewer than the {wanted} wanted")
-        status: Status = "repaired" if lost else "short" if remarks else "ok"
+            status = "repaired" if status == "repaired" else "short"
         first = self._first
         rotation = 90 * round(first.rotation / 90) % 360
         size = (first.width, first.height)
@@ -472,15 +488,19 @@ def _demux(source: _Source, start: float | None, end: float | None) -> _Timeline
     hides_frames = stream.codec_context.codec.canonical_name == "vp8"
     stamps: list[int] = []
     key_stamps: list[int] = []
+    packets = 0
     complete = True  # every packet says when it is shown
     held = 0.0  # seconds, of any stream
     origin = (container.start_time or 0) / av.time_base
-    for packet in source.packets(end=end):
+    for packet in source.packets(*container.streams, end=end):
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is not None and packet.time_base:
             shown = float((stamp + (packet.duration or 0)) * packet.time_base)
             held = max(held, shown - origin)
-        if packet.stream_index != stream.index or packet.is_discard:
+        if packet.stream_index != stream.index:
+            continue
+        packets += 1
+        if packet.is_discard:
             continue
         if hides_frames and not bytes(packet)[0] & 0x10:
             continue  # an alternate reference frame of VP8, never shown
@@ -499,22 +519,16 @@ def _demux(source: _Source, start: float | None, end: float | None) -> _Timeline
 
     first = inside.index(True)
     clip = times[first : first + frames]
-    rate = stream.average_rate or stream.guessed_rate
-    if rate:
-        gap = 1 / float(rate)
-    elif frames > 1:
-        gap = float((clip[-1] - clip[0]) * source.time_base) / (frames - 1)
-    else:
-        gap = 0.0
-    seconds = float(int(clip[-1] - clip[0]) * source.time_base) + gap
+    lasts = float(int(clip[-1] - clip[0]) * source.time_base)  # without its last frame
+    gap = _mean_gap(lasts, frames, stream.average_rate or stream.guessed_rate)
 
     declared = (container.duration or 0) / av.time_base
     lacking = min(declared, math.inf if end is None else end) - held
     missing = 0
     if gap and lacking > max(0.5, 2 * gap, 0.02 * declared):
-        missing = round(lacking / gap)
-        if stream.frames:
-            missing = min(missing, max(0, stream.frames - len(stamps)))
+        # Where the file announces its frames, their number is the firmer answer.
+        announced = max(0, stream.frames - packets)
+        missing = announced if stream.frames else round(lacking / gap)
     names = set(container.format.name.split(","))
     return _Timeline(
         stamps=times,
@@ -523,11 +537,20 @@ def _demux(source: _Source, start: float | None, end: float | None) -> _Timeline
         frames=frames,
         missing=missing,
         fps=1 / gap if gap else 0.0,
-        seconds=seconds,
+        seconds=lasts + gap,
         seekable=bool(
             names & _SEEKABLE and complete and len(np.unique(times)) == len(times)
         ),
     )
+
+
+def _mean_gap(lasts: float, frames: int, rate: Fraction | None) -> float:
+    """Mean seconds from frame to frame: as the container has it, unless that is off."""
+    declared = 1 / float(rate) if rate else 0.0
+    measured = lasts / (frames - 1) if frames > 1 else 0.0
+    if declared and (not measured or abs(measured / declared - 1) < 0.05):
+        return declared
+    return measured
 
 
 def _nothing_between(
@@ -574,11 +597,13 @@ class _Album:
 
     def __init__(
         self,
+        path: str | os.PathLike,
         plan: _Plan,
         sampling: schema.Sampling,
         key_sizes: Collection[int],
         window_size: int | None,
     ) -> None:
+        self._path = path
         self._plan = plan
         self._filter = sampling.resize.upper()
         self._scalers: dict[tuple[int, str], VideoReformatter] = {}
@@ -617,9 +642,13 @@ class _Album:
 
     def _convert(self, frame: Any, size: int, pixel_format: str) -> np.ndarray:
         scaler = self._scalers.setdefault((size, pixel_format), VideoReformatter())
-        picture = scaler.reformat(
-            frame, size, size, pixel_format, interpolation=self._filter, threads=1
-        )
+        try:
+            picture = scaler.reformat(
+                frame, size, size, pixel_format, interpolation=self._filter, threads=1
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            reason = f"its {frame.format.name} frames cannot be converted"
+            raise DecodeError(self._path, reason) from error
         return np.rot90(picture.to_ndarray(), round(frame.rotation / 90))
 
     def bind(self, info: VideoInfo) -> ClipFrames:

@@ -1,6 +1,56 @@
-"""`kinescribe inspect`."""
+"""`kinescribe inspect`: what the decoder sees of a clip."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Annotated, Optional
+
+import typer
 
 
-def command() -> int:
-    """To be written."""
-    return 1
+def command(
+    clip: Annotated[pathlib.Path, typer.Argument(help="A video file.")],
+    start: Annotated[
+        Optional[float], typer.Option(help="Where the clip begins, in seconds.")
+    ] = None,
+    end: Annotated[
+        Optional[float], typer.Option(help="Where the clip ends, in seconds.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output.")
+    ] = False,
+) -> int:
+    """Decode a clip whole and tell what it holds and what is damaged.
+
+    The exit code is 1 if nothing can be decoded, and 0 else.
+    """
+    from transform import video_io
+
+    info = video_io.inspect(clip, start, end)
+    if json:
+        import json as codec
+
+        print(codec.dumps({"clip": str(clip), **info._asdict()}, ensure_ascii=False))
+        return int(info.status == "failed")
+    if info.status == "failed":
+        raise video_io.DecodeError(clip, info.reason)
+
+    import rich.console
+    import rich.table
+    import rich.text
+
+    turned = f", turned by {info.rotation}°" if info.rotation else ""
+    rows = {
+        "status": info.status + (f" ({info.reason})" if info.reason else ""),
+        "frames": str(info.frames),
+        "packets lost": str(info.packets_lost),
+        "length": f"{info.seconds:.2f} s at {info.fps:.2f} frames a second",
+        "size": f"{info.width} × {info.height}{turned}",
+        "codec": f"{info.codec}, {info.pixel_format}",
+        "sound": info.audio or "none",
+    }
+    table = rich.table.Table(title=rich.text.Text(str(clip)), show_header=False)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    rich.console.Console().print(table)
+    return 0

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from transform import optical_flow, schema
+from transform.config import ConfigError
 
 ALGORITHMS = [
     schema.Dis(preset="ultrafast"),
@@ -148,4 +149,11 @@ def test_frames_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match=r"needs frames of 64 × 64; received \(2, 16"):
         optical_flow.flow_stack(
             _moving(16, 2, 0, 0), np.array([[0, 1]]), schema.Flow(size=64)
+        )
+
+
+def test_frames_too_small_for_dis_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"8 × 8 are too small.*set size to 16"):
+        optical_flow.flow_stack(
+            _moving(8, 2, 0, 0), np.array([[0, 1]]), schema.Flow(size=8)
         )
