@@ -6,6 +6,7 @@ that a damaged clip becomes a shorter one. Here each packet fails alone and is c
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import pathlib
@@ -34,6 +35,7 @@ _SEEKABLE = {"mov", "matroska"}
 # Decoding this many frames costs more than a seek and a decoder's restart.
 _FAR = 64
 _MAX_PIXELS = 8192 * 8192
+_MAX_PACKETS = 5_000_000  # two days at 30 frames a second
 _MAX_UNREADABLE = 1000  # failed reads of the container before it counts as ended
 _MAX_AUDIO_SECONDS = 4 * 3600
 
@@ -256,7 +258,8 @@ class _Source:
         budget = 4 * self._bytes + (1 << 20)
         for _ in range(_MAX_UNREADABLE):
             try:
-                for packet in self.container.demux(*streams):
+                packets = self.container.demux(*streams)
+                for packet in itertools.islice(packets, _MAX_PACKETS):
                     budget -= packet.size + 16
                     if budget < 0:
                         return
@@ -621,12 +624,14 @@ class _Album:
         self._window_rows = {
             int(index): row for row, index in enumerate(plan.window_frames)
         }
-        self._found = 0
+        self._lacking = len(self._key_rows)
+        if window_size is not None:
+            self._lacking += len(self._window_rows)
 
     @property
     def complete(self) -> bool:
-        """Whether every key frame was met."""
-        return self._found == len(self._plan.keys)
+        """Whether every wanted frame was met."""
+        return not self._lacking
 
     def add(self, index: int, frame: Any, seconds: float) -> None:
         """Keeps frame `index` of the clip if it is wanted."""
@@ -635,10 +640,11 @@ class _Album:
             for size, frames in self._keys.items():
                 frames[row] = self._convert(frame, size, "rgb24")
             self._seconds[row] = seconds
-            self._found += 1
+            self._lacking -= 1
         if self._window_size is not None and index in self._window_rows:
             row = self._window_rows[index]
             self._windows[row] = self._convert(frame, self._window_size, "gray")
+            self._lacking -= 1
 
     def _convert(self, frame: Any, size: int, pixel_format: str) -> np.ndarray:
         scaler = self._scalers.setdefault((size, pixel_format), VideoReformatter())

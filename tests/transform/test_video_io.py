@@ -407,6 +407,20 @@ def test_damage_met_on_a_leap_falls_back_to_the_whole_way(tmp_path) -> None:
     assert len(read.key_seconds) == 6
 
 
+def test_a_leap_that_misses_the_last_window_frame_falls_back(
+    tmp_path, monkeypatch
+) -> None:
+    path = clips.write(tmp_path / "a.mp4", 1000, options={"g": "40", "bf": "0"})
+    leap = video_io._Source.leap
+
+    def without_the_last(*arguments):
+        frames = list(leap(*arguments))
+        yield from frames[:-1]
+
+    monkeypatch.setattr(video_io._Source, "leap", without_the_last)
+    assert _windows(_read(path))[-1] == [915, 916, 917]
+
+
 # -------------------------------------------------------------------- sound
 
 

@@ -61,7 +61,10 @@ class _Row(Config):
 
 def _parse(line: str, where: str) -> _Row:
     try:
-        return _Row.from_dict(json.loads(line))
+        row = json.loads(line)
+        if not isinstance(row, dict):
+            raise AnnotationError(f"{where}: a JSON object is expected, not {line}.")
+        return _Row.from_dict(row)
     except json.JSONDecodeError as error:
         raise AnnotationError(f"{where}: not valid JSON: {error.msg}.") from error
     except ConfigError as error:
