@@ -19,7 +19,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
 from keras_models.metrics import diversity
-from keras_models.metrics.scorer import Scorer, ScoreError
+from keras_models.metrics.scorer import ScoreError, Scorer
 from transform import schema
 from transform.errors import KinescribeError
 
@@ -63,7 +63,10 @@ def _score(corpus: Corpus, metric: str, references: str) -> float:
         else Scorer({clip: texts for clip, (_, texts) in corpus.items()})
     )
     captions = {clip: caption for clip, (caption, _) in corpus.items()}
-    return scorer.measure(captions, [metric]).corpus()[metric]
+    # TFMA's change thresholds divide by the baseline's value: a baseline of exactly 0
+    # would have every model after it refused.
+    value = scorer.measure(captions, [metric]).corpus()[metric]
+    return value or sys.float_info.min
 
 
 def _describe(corpus: Corpus, measure: Callable[[Iterable[str]], float]) -> float:
@@ -179,9 +182,7 @@ def _derive(
     value: Callable[[Corpus], float],
     metrics: Mapping[tfma.metrics.MetricKey, Any],
 ) -> dict[tfma.metrics.MetricKey, float]:
-    # TFMA's change thresholds divide by the baseline's value: a baseline of exactly 0
-    # would have every model after it refused.
-    return {target: value(metrics[corpus]) or sys.float_info.min}
+    return {target: value(metrics[corpus])}
 
 
 class _Score(tfma.metrics.Metric):

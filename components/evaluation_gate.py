@@ -27,9 +27,8 @@ METRICS = {
     "vocabulary_size": "VocabularySize",
     "repetition": "Repetition",
 }
+# Of these more is not better.
 _DESCRIPTIONS = frozenset({"caption_length", "vocabulary_size", "repetition"})
-# Where less may well be better.
-_AMBIGUOUS = _DESCRIPTIONS - {"vocabulary_size"}
 
 
 class GateConfig(Config):
@@ -39,9 +38,11 @@ class GateConfig(Config):
     `max_regression` below the model that was pushed last.
     """
 
-    minimum: dict[str, float] = {}
-    maximum: dict[str, float] = {}
-    max_regression: dict[str, float] = {"CIDEr": 0.02}
+    minimum: dict[str, float] = pydantic.Field(default_factory=dict)
+    maximum: dict[str, float] = pydantic.Field(default_factory=dict)
+    max_regression: dict[str, float] = pydantic.Field(
+        default_factory=lambda: {"CIDEr": 0.02}
+    )
     slices: tuple[str, ...] = (schema.CATEGORY, schema.CLIP_LENGTH, schema.MISSING)
 
     @pydantic.validator("minimum", "maximum", "max_regression")
@@ -54,7 +55,7 @@ class GateConfig(Config):
     @pydantic.validator("max_regression")
     def _gradual(cls, values: dict[str, float]) -> dict[str, float]:  # noqa: N805
         for name, fall in values.items():
-            if name in _AMBIGUOUS:
+            if name in _DESCRIPTIONS:
                 raise ValueError(f"a fall of {name} is no regression; bound it instead")
             if fall < 0:
                 raise ValueError(f"the fall of {name} that is allowed must not be < 0")

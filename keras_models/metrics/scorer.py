@@ -86,10 +86,10 @@ class Scorer:
 
     def __init__(self, references: Mapping[str, Sequence[str]]):
         _check_references(references)
-        self._captions = {clip: list(texts) for clip, texts in references.items()}
-        self._rows = {clip: row for row, clip in enumerate(references)}
+        # Sums of floats depend on their order, so clips always stand in one order.
+        self._captions = {clip: list(references[clip]) for clip in sorted(references)}
+        self._rows = {clip: row for row, clip in enumerate(self._captions)}
         self._tokenized: list[list[str]] = []  # each clip's references, when needed
-        self._ids: dict[str, int] = {}
 
     def measure(
         self, predictions: Mapping[str, str], metrics: Iterable[str] = METRICS
@@ -102,8 +102,9 @@ class Scorer:
         """
         names = check_metrics(metrics)
         self._check_predictions(predictions)
-        captions = self._tokenize(predictions.values())
-        clips = np.array([self._rows[clip] for clip in predictions])
+        ids = sorted(predictions)
+        captions = self._tokenize(predictions[clip] for clip in ids)
+        clips = np.array([self._rows[clip] for clip in ids])
         statistics = {}
         if not {"CIDEr", *_BLEU}.isdisjoint(names):
             sentences = self._encode([text.split() for text in captions])
@@ -126,7 +127,7 @@ class Scorer:
             statistics["METEOR"] = meteor.shared().statistics(
                 captions, [self._tokenized[clip] for clip in clips]
             )
-        return Measured(tuple(predictions), names, statistics)
+        return Measured(tuple(ids), names, statistics)
 
     # -------------------------------------------------------- the references
 
@@ -142,11 +143,18 @@ class Scorer:
         return list(tokens)
 
     @functools.cached_property
+    def _ids(self) -> dict[str, int]:
+        """The references' words; ROUGE-L splits at single spaces, the others at any."""
+        texts = [text for texts in self._tokenized for text in texts]
+        words = (w for text in texts for w in (*text.split(), *text.split(" ")))
+        return {word: number for number, word in enumerate(dict.fromkeys(words))}
+
+    @functools.cached_property
     def _ngrams(self) -> ReferenceNgrams:
         ids = self._ids
         return ReferenceNgrams(
             [
-                [[ids.setdefault(w, len(ids)) for w in t.split()] for t in texts]
+                [[ids[word] for word in text.split()] for text in texts]
                 for texts in self._tokenized
             ]
         )
@@ -158,14 +166,21 @@ class Scorer:
     @functools.cached_property
     def _lines(self) -> Sentences:
         """The references as ROUGE-L sees them: one empty word where there is none."""
-        texts = (text for texts in self._tokenized for text in texts)
-        return self._encode([text.split(" ") for text in texts])
+        return self._encode(
+            [text.split(" ") for texts in self._tokenized for text in texts]
+        )
 
     def _encode(self, sentences: list[list[str]]) -> Sentences:
+        """Numbers words; those that no reference has get numbers beyond, for now."""
         ids = self._ids
-        return Sentences.of(
-            [[ids.setdefault(word, len(ids)) for word in words] for words in sentences]
-        )
+        new: dict[str, int] = {}
+
+        def number(word: str) -> int:
+            return (
+                ids[word] if word in ids else new.setdefault(word, len(ids) + len(new))
+            )
+
+        return Sentences.of([[number(word) for word in words] for words in sentences])
 
     def _check_predictions(self, predictions: Mapping[str, str]) -> None:
         if not predictions:

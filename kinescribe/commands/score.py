@@ -1,6 +1,83 @@
-"""`kinescribe score`."""
+"""`kinescribe score`: captions against references."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Annotated, Any
+
+import typer
 
 
-def command() -> int:
-    """To be written."""
-    return 1
+def command(
+    predictions: Annotated[
+        pathlib.Path, typer.Argument(help='JSON: {"clip": "a caption", …}.')
+    ],
+    references: Annotated[
+        pathlib.Path, typer.Argument(help='JSON: {"clip": ["a caption", …], …}.')
+    ],
+    metrics: Annotated[
+        str,
+        typer.Option(help="Only these, as in 'BLEU-4,CIDEr'."),
+    ] = "",
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="95 % bootstrap intervals over clips.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Fractions as JSON, nothing rounded.")
+    ] = False,
+) -> None:
+    """Scores captions with BLEU, METEOR, ROUGE-L and CIDEr, as papers report them."""
+    from keras_models.metrics import bootstrap, scorer
+
+    names = scorer.METRICS
+    if metrics:
+        known = {name.lower(): name for name in names}
+        wanted = [name.strip() for name in metrics.split(",") if name.strip()]
+        names = scorer.check_metrics(known.get(name.lower(), name) for name in wanted)
+    captions, corpus = _read(predictions), _read(references)
+    measured = scorer.Scorer(corpus).measure(captions, names)
+    values = measured.corpus()
+    bounds = bootstrap.intervals(measured) if intervals else {}
+
+    if as_json:
+        result: dict[str, Any] = dict(values)
+        if intervals:
+            result["intervals"] = {
+                name: [interval.low, interval.high] for name, interval in bounds.items()
+            }
+        result["clips"] = len(captions)
+        result["clips_with_references"] = len(corpus)
+        print(json.dumps(result))
+        return
+
+    from rich import box, console, table
+
+    rows = table.Table(box=box.SIMPLE, show_edge=False)
+    rows.add_column("metric")
+    rows.add_column("score", justify="right")
+    if intervals:
+        rows.add_column("95 % interval", justify="right")
+    for name, value in values.items():
+        cells = [name, f"{100 * value:.1f}"]
+        if intervals:
+            low, high = 100 * bounds[name].low, 100 * bounds[name].high
+            cells.append(f"{low:.1f} … {high:.1f}")
+        rows.add_row(*cells)
+    output = console.Console()
+    output.print(rows)
+    output.print(f"{len(captions):,} of {len(corpus):,} clips")
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    from transform.errors import KinescribeError
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KinescribeError(f"cannot read {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise KinescribeError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise KinescribeError(f"{path} must hold an object from clip ids to captions.")
+    return data

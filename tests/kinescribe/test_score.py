@@ -1,0 +1,90 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from keras_models.metrics import scorer
+from kinescribe import cli
+from transform.errors import KinescribeError
+
+PREDICTIONS = {"a": "a man plays the guitar", "b": "a dog runs", "c": "a cat eats"}
+REFERENCES = {
+    "a": ["A man is playing a guitar.", "a man plays the guitar"],
+    "b": ["the dog runs in a park", "a brown dog is running"],
+    "c": ["a cat drinks milk"],
+    "d": ["two children dance"],
+}
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, data in (("predictions", PREDICTIONS), ("references", REFERENCES)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    return [str(tmp_path / "predictions.json"), str(tmp_path / "references.json")]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, ["score", *arguments], catch_exceptions=False)
+
+
+def test_json_holds_the_raw_fractions(files):
+    result = json.loads(run(*files, "--json").stdout)
+    expected = scorer.score(PREDICTIONS, REFERENCES)
+    assert result == {**expected, "clips": 3, "clips_with_references": 4}
+
+
+def test_table_holds_percent_and_the_coverage(files):
+    output = run(*files, "--metrics", "cider,BLEU-4").stdout
+    values = scorer.score(PREDICTIONS, REFERENCES, ("BLEU-4", "CIDEr"))
+    rows = [line.split() for line in output.splitlines() if line.strip()]
+    assert ["CIDEr", f"{100 * values['CIDEr']:.1f}"] in rows
+    assert ["BLEU-4", f"{100 * values['BLEU-4']:.1f}"] in rows
+    assert not any(row[0] == "METEOR" for row in rows)
+    assert rows[-1] == "3 of 4 clips".split()
+
+
+def test_intervals_enclose_the_score(files):
+    arguments = (*files, "--json", "--intervals", "--metrics", "ROUGE-L")
+    result = json.loads(run(*arguments).stdout)
+    low, high = result["intervals"]["ROUGE-L"]
+    assert low <= result["ROUGE-L"] <= high
+    assert "…" in run(*files, "--intervals", "--metrics", "ROUGE-L").stdout
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "sentence"),
+    [
+        ("{", "{}", "is not valid JSON"),
+        ("[]", "{}", "must hold an object"),
+        ("{}", '{"a": ["x"]}', "no caption to score"),
+        ('{"z": "x"}', '{"a": ["x"]}', "no reference caption for 'z'"),
+        ('{"a": ["x"]}', '{"a": ["x"]}', "the prediction for 'a' is a list"),
+        ('{"a": "x"}', '{"a": "x"}', "references of 'a' are a string"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, predictions, references, sentence):
+    paths = [tmp_path / "predictions.json", tmp_path / "references.json"]
+    for path, text in zip(paths, (predictions, references), strict=True):
+        path.write_text(text)
+    with pytest.raises(KinescribeError, match=sentence):
+        run(*map(str, paths))
+
+
+def test_unknown_metric_and_missing_file_are_one_sentence(files, tmp_path):
+    with pytest.raises(KinescribeError, match="no metric 'SPICE'; choose from BLEU-1"):
+        run(*files, "--metrics", "SPICE")
+    with pytest.raises(KinescribeError, match="cannot read"):
+        run(str(tmp_path / "none.json"), files[1])
+
+
+def test_scoring_imports_no_tensorflow(files):
+    program = (
+        "import sys; from kinescribe import cli; sys.argv[1:] = "
+        f"{['score', *files, '--metrics', 'BLEU-4,ROUGE-L,CIDEr']!r}\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
