@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import yaml
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
     KubeflowV2DagRunner,
     KubeflowV2DagRunnerConfig,
@@ -23,18 +24,26 @@ def compile_pipeline(config: PipelineConfig, output: str | pathlib.Path) -> None
 
     Args:
         config: What to do; every stage runs in `config.image`.
-        output: The file. TFX writes a bare specification, the only form that the
-            backend takes, where its name ends in .yaml.
+        output: The file; its name ends in .yaml.
     """
-    path = pathlib.Path(output).absolute()
-    if path.suffix not in (".yaml", ".yml"):
+    output = pathlib.Path(output)
+    if output.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{output} must end in .yaml to be taken by Kubeflow.")
-    runner = KubeflowV2DagRunner(
-        config=KubeflowV2DagRunnerConfig(
-            default_image=config.image, use_pipeline_spec_2_1=True
-        ),
-        output_dir=str(path.parent),
-        output_filename=path.name,
+    for place in (config.root, config.push_destination):
+        if not place.startswith("/") and "://" not in place:
+            raise ConfigError(
+                f"{place} means nothing on a cluster, where every stage has a machine "
+                "of its own; set root to a mounted volume or to a bucket, as in "
+                "gs://bucket/captions."
+            )
+    root = f"{config.root.rstrip('/')}/artifacts"
+    settings = KubeflowV2DagRunnerConfig(
+        default_image=config.image, use_pipeline_spec_2_1=True
     )
-    root = config.root.rstrip("/")
-    runner.run(create_pipeline(config, pipeline_root=f"{root}/artifacts"))
+    job = KubeflowV2DagRunner(settings).run(
+        create_pipeline(config, pipeline_root=root), write_out=False
+    )
+    # Else the backend's own default holds, which TFX's file systems need not know.
+    specification = {**job["pipelineSpec"], "defaultPipelineRoot": root}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(yaml.safe_dump(specification))
