@@ -45,7 +45,7 @@ class Captioner(tf.keras.Model):
         spec: FeatureSpec,
         vocabulary_size: int,
         max_words: int,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         missing = [

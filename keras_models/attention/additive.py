@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pydantic
 import tensorflow as tf
@@ -44,7 +44,7 @@ class AdditiveAttention(StepAttention):
         video without a single frame.
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.key = tf.keras.layers.Dense(units, name="key")

@@ -68,7 +68,7 @@ class TwoLayerLSTM(Decoder):
         config: TwoLayerLSTMConfig,
         vocabulary_size: int,
         attentions: Sequence[StepAttention],
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.config = config
@@ -140,10 +140,11 @@ class TwoLayerLSTM(Decoder):
             state = self.lower(projected, state)
             return state.hidden, state
 
-        def attend(element: tuple[tf.Tensor, ...], state: Any) -> tuple[Any, Any]:
+        def attend(element: Any, state: Any) -> tuple[Any, Any]:
             hidden, projected = element
+            upper, attentions = state
             upper, attentions, contexts = self._attend(
-                hidden, projected, *state, memory, training
+                hidden, projected, upper, attentions, memory, training
             )
             return (upper.hidden, contexts), (upper, attentions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import pydantic
 import tensorflow as tf
@@ -57,7 +57,7 @@ class MGSAEncoder(Encoder):
         not, A^r_n is 0 and attention follows G and the frames before.
     """
 
-    def __init__(self, config: MGSAConfig, spec: FeatureSpec, **kwargs):
+    def __init__(self, config: MGSAConfig, spec: FeatureSpec, **kwargs: Any):
         super().__init__(**kwargs)
         self.config = config
         regions = spec.tensor(config.grid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 import tensorflow as tf
@@ -42,7 +42,7 @@ class AppearanceGuide(tf.keras.layers.Layer):
         (B, T, S).
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.from_regions = tf.keras.layers.Dense(units, name="regions")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,9 +21,9 @@ class AreaPooling(tf.keras.layers.Layer):
         (B, rows, columns, C).
     """
 
-    def __init__(self, grid: tuple[int, int], **kwargs):
+    def __init__(self, grid: tuple[int, int], **kwargs: Any):
         super().__init__(**kwargs)
-        self.grid = tuple(grid)
+        self.grid = grid
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows, columns = self.grid
@@ -30,9 +32,6 @@ class AreaPooling(tf.keras.layers.Layer):
         down = tf.constant(overlaps(inputs.shape[1], rows), inputs.dtype)
         across = tf.constant(overlaps(inputs.shape[2], columns), inputs.dtype)
         return tf.einsum("rh,bhwc,qw->brqc", down, inputs, across)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "grid": self.grid}
 
 
 def overlaps(size: int, cells: int) -> np.ndarray:

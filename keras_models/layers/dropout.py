@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,7 +20,7 @@ class Dropout(tf.keras.layers.Layer):
         training: Without it, the inputs come back unchanged.
     """
 
-    def __init__(self, rate: float, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"rate must be in [0, 1); received {rate}")
@@ -32,6 +33,3 @@ class Dropout(tf.keras.layers.Layer):
             return inputs
         keep = self._generator.uniform(tf.shape(inputs)) >= self.rate
         return tf.where(keep, inputs / (1 - self.rate), 0)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "rate": self.rate}

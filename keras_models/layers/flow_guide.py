@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 import pydantic
 import tensorflow as tf
@@ -57,10 +57,10 @@ class FlowGuide(tf.keras.layers.Layer):
         (B, T, S): 0 where a frame has no flow.
     """
 
-    def __init__(self, config: FlowGuideConfig, grid: tuple[int, int], **kwargs):
+    def __init__(self, config: FlowGuideConfig, grid: tuple[int, int], **kwargs: Any):
         super().__init__(**kwargs)
         self.config = config
-        self.grid = tuple(grid)
+        self.grid = grid
         self.convolutions = [
             tf.keras.layers.Conv2D(
                 channels,

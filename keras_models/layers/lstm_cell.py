@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -32,7 +32,7 @@ class LSTMCell(tf.keras.layers.Layer):
         The next `LSTMState`.
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
 
@@ -52,9 +52,6 @@ class LSTMCell(tf.keras.layers.Layer):
         """The state before the first step, all zeros."""
         zeros = tf.zeros([batch, self.units], self.compute_dtype)
         return LSTMState(zeros, zeros)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "units": self.units}
 
 
 def input_projection(
