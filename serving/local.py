@@ -40,7 +40,7 @@ class LocalModel(ClipCaptioner):
         spec = model_folders.read_spec(folder)
         try:
             self._model = tf.saved_model.load(folder)
-        except (OSError, tf.errors.OpError) as error:
+        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
             raise ServingError(
                 f"the model in {folder} cannot be loaded: {tf_errors.sentence(error)}"
             ) from error

@@ -245,7 +245,7 @@ def test_status_tells_of_every_version(
 
     assert states() == {1: "AVAILABLE"}
     damaged = push(doubling_model, 2)
-    (damaged / "saved_model.pb").write_bytes(b"damaged")
+    (damaged / "saved_model.pb").write_bytes(b"\xff" * 9)
     eventually(lambda: states().get(2) == "END")
     push(doubling_model, 3)
     eventually(lambda: states() == {1: "END", 2: "END", 3: "AVAILABLE"})

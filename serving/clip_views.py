@@ -1,0 +1,56 @@
+"""What a model looked at in a clip, made ready for `serving.pictures`."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from serving.pictures import ClipView
+from serving.results import CaptionResult
+from transform import video_io
+from transform.extraction import Extraction
+from transform.schema import FeatureSpec, Flow, FrameGrid
+
+PICTURE_SIZE = 224
+NOTHING = np.zeros(0)
+
+
+def view(
+    path: str | os.PathLike[str],
+    spec: FeatureSpec,
+    extraction: Extraction,
+    result: CaptionResult,
+    start: float | None = None,
+    end: float | None = None,
+) -> ClipView:
+    """The best caption's words beside the key frames and weights they came from."""
+    clip = video_io.read_frames(path, spec.sampling, {PICTURE_SIZE}, None, start, end)
+    key_frames = clip.key_frames[PICTURE_SIZE]  # (N, size, size, 3)
+    steps, words = len(key_frames), result.words[0]
+    temporal = result.attention.get("temporal")  # (K, L, T)
+    flows = [feature.name for feature in spec.features if isinstance(feature, Flow)]
+    return ClipView(
+        key_frames=key_frames,
+        words=words,
+        temporal=(
+            np.zeros((0, steps))
+            if temporal is None
+            else temporal[0, : len(words), :steps]
+        ),
+        spatial=_spatial(spec, result, steps),
+        flow=extraction.features[flows[0]] if flows else NOTHING,
+    )
+
+
+def _spatial(spec: FeatureSpec, result: CaptionResult, steps: int) -> np.ndarray:
+    """(N, rows, columns), or nothing where no grid has as many cells."""
+    weights = result.attention.get("spatial")  # (T, S)
+    if weights is None:
+        return NOTHING
+    for feature in spec.features:
+        if isinstance(feature, FrameGrid):
+            rows, columns = feature.grid
+            if rows * columns == weights.shape[1]:
+                return weights[:steps].reshape(-1, rows, columns)
+    return NOTHING

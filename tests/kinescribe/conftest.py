@@ -1,0 +1,19 @@
+from tests.serving.models import (
+    broken_clip,
+    captioner,
+    clip,
+    doubling_model,
+    exported,
+    spec,
+    vocabulary,
+)
+
+__all__ = [
+    "broken_clip",
+    "captioner",
+    "clip",
+    "doubling_model",
+    "exported",
+    "spec",
+    "vocabulary",
+]

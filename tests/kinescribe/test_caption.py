@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from kinescribe.cli import app
+from kinescribe.commands import caption
+from pipeline import configs
+from serving.errors import ServingError
+from serving.local import LocalModel
+from serving.server import Server
+from serving.server_config import ServerConfig
+
+
+@pytest.fixture
+def run():
+    """Runs `kinescribe caption`; the exit code and standard output's lines."""
+
+    def run(*arguments) -> tuple[int, list[str]]:
+        words = ["--verbose", "caption", *map(str, arguments)]
+        outcome = CliRunner().invoke(
+            app, words, standalone_mode=False, catch_exceptions=False
+        )
+        return outcome.return_value, outcome.stdout.splitlines()
+
+    return run
+
+
+def test_a_clip_is_captioned_with_a_model_on_disk(run, exported, clip):
+    code, lines = run(clip, "--model", exported)
+    best = LocalModel(exported).caption_file(clip)
+    assert code == 0
+    assert lines[0] == str(clip)
+    assert lines[1].split() == [*best.caption.split(), f"{best.probabilities[0]:.1%}"]
+    assert len(lines) == 2
+
+
+def test_alternatives_come_with_their_probabilities(run, exported, clip):
+    code, lines = run(clip, "--model", exported, "--top-k", 5, "--json")
+    expected = LocalModel(exported).caption_file(clip)
+    answer = json.loads(lines[0])
+    assert code == 0
+    assert answer["clip"] == str(clip)
+    assert [found["caption"] for found in answer["captions"]] == list(expected.captions)
+    assert [found["probability"] for found in answer["captions"]] == pytest.approx(
+        expected.probabilities
+    )
+
+
+def test_a_broken_clip_is_named_and_the_others_are_captioned(
+    run, exported, clip, broken_clip
+):
+    code, lines = run(broken_clip, clip, "--model", exported, "--json")
+    broken, captioned = map(json.loads, lines)
+    assert code == 1
+    assert broken["clip"] == str(broken_clip) and "broken.mp4" in broken["error"]
+    assert captioned["captions"]
+
+
+def test_a_server_answers_as_the_model_does(run, exported, clip, tmp_path):
+    shutil.copytree(exported, tmp_path / "1")
+    with Server(ServerConfig(model_base=str(tmp_path), port=0)) as server:
+        far = run(clip, "--server", server.address)
+    assert far == run(clip, "--model", tmp_path)
+
+
+def test_a_picture_shows_what_the_model_looked_at(run, exported, clip, tmp_path):
+    code, _ = run(clip, "--model", exported, "--attention", tmp_path / "pictures")
+    assert code == 0
+    picture = (tmp_path / "pictures" / "square.mp4.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_no_model_yet_is_said(run, clip, tmp_path):
+    with pytest.raises(ServingError, match="kinescribe demo"):
+        run(clip, "--model", tmp_path)
+
+
+def test_the_default_is_where_the_demo_pushes_to():
+    assert configs.find("demo").push_destination == caption.DEFAULT_MODEL
