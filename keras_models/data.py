@@ -18,8 +18,9 @@ from transform.errors import KinescribeError
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
 
-MEMORY_BYTES = 1 << 30  # records are kept in memory up to here
-SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that are not
+MEMORY_BYTES = 1 << 30  # clips stay in memory up to here, decoded if that fits
+SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that do not
+PARSED_AT_ONCE = 16  # records
 
 
 class DataError(KinescribeError, ValueError):
@@ -102,6 +103,10 @@ class Records:
         dataset = self.dataset().take(-1 if clips is None else clips)
         return dataset.batch(batch_size).map(parse, tf.data.AUTOTUNE).prefetch(2)
 
+    def decoded_bytes(self) -> int:
+        """Upper bound of all clips' features, decoded."""
+        return len(self.clips) * self.spec.bytes_per_clip()
+
 
 class TrainingClips:
     """Batches to learn from; everything random in them follows from seed and epoch.
@@ -139,53 +144,64 @@ class TrainingClips:
         self._captions_per_clip = captions_per_clip
         self._max_words = max_words
         self._seed = seed
-        self._in_memory = source.bytes <= memory_bytes
+        self._memory_bytes = memory_bytes
         self.batch_size = min(batch_size, usable)
         self.steps_per_epoch = usable // self.batch_size
 
     def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """The `TrainingBatch`es of one epoch, from batch `first_step` on."""
         random = np.random.default_rng([self._seed, epoch])
-        dataset = self._kept if self._in_memory else self._streamed(random)
-        dataset = dataset.shuffle(
-            self._buffer,
-            seed=int(random.integers(1 << 31)),
-            reshuffle_each_iteration=False,
-        )
-        key = int(random.integers(1 << 31))
+        dataset, buffer = self._clips(random)
+        order, key = (int(value) for value in random.integers(1 << 31, size=2))
+        dataset = dataset.shuffle(buffer, seed=order, reshuffle_each_iteration=False)
         batches = dataset.batch(self.batch_size, drop_remainder=True).enumerate()
-        batches = batches.skip(first_step)
 
-        def parse(step: tf.Tensor, serialized: tf.Tensor) -> TrainingBatch:
-            return self._parse(serialized, tf.stack([key, step]))
+        def finish(step: tf.Tensor, clips: tf.Tensor | _Parsed) -> TrainingBatch:
+            parsed = clips if isinstance(clips, _Parsed) else self._parse(clips)
+            return self._training_batch(parsed, tf.stack([key, step]))
 
-        return batches.map(parse, tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+        finished = batches.skip(first_step).map(finish, tf.data.AUTOTUNE)
+        return finished.prefetch(2)
+
+    def _clips(self, random: np.random.Generator) -> tuple[tf.data.Dataset, int]:
+        """The clips before they are shuffled, and the size of the buffer for that."""
+        source = self._source
+        count = len(source.clips)
+        if source.decoded_bytes() <= self._memory_bytes:
+            return self._decoded, count
+        if source.bytes <= self._memory_bytes:
+            return self._serialized, count
+        files = [str(file) for file in random.permutation(source.files)]
+        buffer = max(self.batch_size, count * SHUFFLE_BYTES // source.bytes)
+        return self._captioned(source.dataset(files)), buffer
 
     @functools.cached_property
-    def _kept(self) -> tf.data.Dataset:
-        return self._captioned(self._source.dataset()).cache()
+    def _decoded(self) -> tf.data.Dataset:
+        serialized = self._captioned(self._source.dataset()).batch(PARSED_AT_ONCE)
+        return serialized.map(self._parse, tf.data.AUTOTUNE).unbatch().cache()
 
-    def _streamed(self, random: np.random.Generator) -> tf.data.Dataset:
-        files = [str(file) for file in random.permutation(self._source.files)]
-        return self._captioned(self._source.dataset(files))
+    @functools.cached_property
+    def _serialized(self) -> tf.data.Dataset:
+        return self._captioned(self._source.dataset()).cache()
 
     def _captioned(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         if all(clip.captions for clip in self._source.clips):
             return dataset
         return dataset.filter(_has_captions)
 
-    @property
-    def _buffer(self) -> int:
-        clips = len(self._source.clips)
-        if self._in_memory:
-            return clips
-        return max(self.batch_size, clips * SHUFFLE_BYTES // self._source.bytes)
-
-    def _parse(self, serialized: tf.Tensor, seed: tf.Tensor) -> TrainingBatch:
+    def _parse(self, serialized: tf.Tensor) -> _Parsed:
         parsed = records.parse(serialized, self._source.spec)
+        return _Parsed(_video(parsed, self._features), parsed.captions)
+
+    def _training_batch(self, parsed: _Parsed, seed: tf.Tensor) -> TrainingBatch:
         chosen = draw_captions(parsed.captions, self._captions_per_clip, seed)  # (B, K)
         tokens = self._vocabulary.encode(chosen, self._max_words)  # (B, K, L)
-        return TrainingBatch(_video(parsed, self._features), tokens)
+        return TrainingBatch(parsed.video, tokens)
+
+
+class _Parsed(NamedTuple):
+    video: VideoBatch
+    captions: tf.RaggedTensor  # (B, None) string
 
 
 def expand(files: Iterable[str | pathlib.Path]) -> tuple[str, ...]:

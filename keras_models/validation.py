@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.captioning import CaptionWriter
-from keras_models.data import Records
+from keras_models.data import MEMORY_BYTES, Records
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from keras_models.search import Greedy, SearchConfig
@@ -59,6 +59,8 @@ class Validator:
         self._videos = clips.videos(
             config.batch_size, captioner.variant.features(), config.clips
         )
+        if clips.decoded_bytes() <= MEMORY_BYTES:
+            self._videos = self._videos.cache()
         self._cider_d = SplitCiderD(self.references)
 
     def __call__(self) -> Validation:

@@ -19,7 +19,7 @@ PATTERNS = ("a {} ball {}", "the {} ball {} slowly", "there {} {} a ball")
 SPEC = FeatureSpec(
     sampling=Sampling(frames=3, window=2),
     features=(
-        Flow(size=8, encoding=Png()),
+        Flow(size=16, encoding=Png()),
         FrameGrid(
             name="tiny", network="tiny", layer="top", size=8, grid=(2, 2), width=8
         ),
@@ -51,7 +51,8 @@ def write(
         grid = rng.normal(0, 0.05, (3, 2, 2, 8))
         grid[..., colour] += 1
         grid[..., 4 + move] += 1
-        planes = rng.integers(0, 255, (3, 8, 8, 2)).astype(np.uint8)
+        planes = np.ones((3, 16, 16, 2)) * rng.integers(0, 255, (3, 1, 1, 2))
+        planes = planes.astype(np.uint8)
         video_id = f"clip{clip}"
         references[video_id] = captions
         example = records.to_example(

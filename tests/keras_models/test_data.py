@@ -76,7 +76,7 @@ def test_batches_hold_stored_dtypes_and_captions_of_their_own_clip(corpus):
     batch = next(iter(training_clips(corpus).epoch(0)))
     assert batch.video.features["flow"].dtype == tf.uint8
     assert batch.video.features["tiny"].dtype == tf.float16
-    assert batch.video.features["flow"].shape == (5, 3, 8, 8, 2)
+    assert batch.video.features["flow"].shape == (5, 3, 16, 16, 2)
     assert batch.tokens.shape == (5, 2, 7)
     texts = corpus.vocabulary.decode(batch.tokens).numpy()
     for name, captions in zip(batch.video.video_id.numpy(), texts, strict=True):
@@ -93,13 +93,28 @@ def test_epochs_repeat_exactly_and_differ_from_each_other(corpus):
     assert contents(training_clips(corpus, seed=8).epoch(0)) != epochs[0]
 
 
-@pytest.mark.parametrize("memory_bytes", [0, 1 << 30])
-def test_an_epoch_can_start_at_any_step(corpus, memory_bytes):
+def memory_sizes(corpus: corpora.Corpus) -> dict[str, int]:
+    source = Records(corpus.files, corpus.spec)
+    assert source.bytes < source.decoded_bytes()
+    return {"none": 0, "as stored": source.bytes, "decoded": source.decoded_bytes()}
+
+
+@pytest.mark.parametrize("memory", ["none", "as stored", "decoded"])
+def test_an_epoch_can_start_at_any_step(corpus, memory):
+    memory_bytes = memory_sizes(corpus)[memory]
     clips = training_clips(corpus, memory_bytes=memory_bytes)
     whole = contents(clips.epoch(3))
     for step in range(len(whole)):
         later = training_clips(corpus, memory_bytes=memory_bytes)
         assert contents(later.epoch(3, step)) == whole[step:]
+
+
+def test_what_fits_into_memory_does_not_change_the_batches(corpus):
+    sizes = memory_sizes(corpus)
+    decoded = training_clips(corpus, memory_bytes=sizes["decoded"])
+    stored = training_clips(corpus, memory_bytes=sizes["as stored"])
+    for ours, theirs in zip(decoded.epoch(1), stored.epoch(1), strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
 
 
 def test_captions_change_between_epochs(corpus):
