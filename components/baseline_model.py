@@ -13,6 +13,7 @@ from tfx.dsl.component.experimental.annotations import (
 from tfx.utils import io_utils, path_utils
 
 from components import push_destination
+from serving import model_folders
 
 SOURCE = "source"  # "pushed" or "candidate"
 VERSION = "version"  # of the pushed model; "" for the candidate
@@ -37,8 +38,8 @@ def choose(candidate: str, destination: str) -> Baseline:
     if not pushed:
         reason = f"nothing has been pushed to {destination} yet"
         return Baseline(candidate, "", reason)
-    ours = push_destination.spec_of(candidate).content_hash
-    theirs = push_destination.spec_of(pushed.folder).content_hash
+    ours = model_folders.read_spec(candidate).content_hash
+    theirs = model_folders.read_spec(pushed.folder).content_hash
     if ours != theirs:
         reason = (
             f"the pushed version {pushed.version} reads features of specification "

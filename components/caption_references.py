@@ -10,6 +10,7 @@ from tfx.types import artifact_utils
 
 from components import caption_metrics
 from keras_models.data import Records
+from transform import storage
 from transform.schema import FeatureSpec
 
 
@@ -29,7 +30,5 @@ def CaptionReferences(  # noqa: N802
         spec = FeatureSpec.from_json(file.read())
     folder = artifact_utils.get_split_uri([examples], split)
     clips = Records([os.path.join(folder, "*")], spec)
-    fileio.makedirs(os.path.dirname(path))
-    partial = f"{path}.partial"
-    caption_metrics.write_references(partial, clips.references)
-    fileio.rename(partial, path, overwrite=True)
+    with storage.replacing(path) as temporary:
+        caption_metrics.write_references(temporary, clips.references)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from typing import NamedTuple
 
 from tfx.dsl.io import fileio
 
+from serving import model_folders
 from transform.config import Config
-from transform.schema import FeatureSpec
 
 RECORD = os.path.join("assets.extra", "push.json")
 
@@ -43,16 +42,8 @@ class PushedVersion(NamedTuple):
 
 def versions(destination: str) -> list[PushedVersion]:
     """The complete versions in `destination`, oldest first."""
-    if not fileio.isdir(destination):
-        return []
-    names = (str(name).rstrip("/") for name in fileio.listdir(destination))
-    found = [
-        PushedVersion(name, os.path.join(destination, name))
-        for name in names
-        if name.isdecimal()
-        and fileio.exists(os.path.join(destination, name, "saved_model.pb"))
-    ]
-    return sorted(found, key=lambda pushed: int(pushed.version))
+    found = model_folders.complete_versions(destination)
+    return [PushedVersion(str(number), folder) for number, folder in found.items()]
 
 
 def latest(destination: str) -> PushedVersion | None:
@@ -78,13 +69,6 @@ def compared_with(destination: str, config_digest: str, data_digest: str) -> str
     ):
         return record.baseline_version
     return pushed.version
-
-
-def spec_of(model_folder: str) -> FeatureSpec:
-    """The feature specification that an exported model carries as an asset."""
-    path = os.path.join(model_folder, "assets", "feature_spec.json")
-    with fileio.open(path) as file:
-        return FeatureSpec.from_dict(json.load(file))
 
 
 def model_digest(model_folder: str) -> str:

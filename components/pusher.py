@@ -22,6 +22,7 @@ from tfx.utils import io_utils, path_utils
 
 from components import baseline_model, push_destination
 from components.push_destination import PushedVersion, PushRecord
+from serving import model_folders
 
 _INCOMING = ".incoming-"
 
@@ -137,7 +138,7 @@ def Pusher(  # noqa: N802
         model_digest=push_destination.model_digest(folder),
         config_digest=config_digest,
         data_digest=data_digest,
-        spec_hash=push_destination.spec_of(folder).content_hash,
+        spec_hash=model_folders.read_spec(folder).content_hash,
         baseline_version=baseline.get_string_custom_property(baseline_model.VERSION),
     )
     pushed = push(folder, destination, record)
