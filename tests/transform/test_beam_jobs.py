@@ -1,0 +1,379 @@
+import filecmp
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.transform import clips, corpus
+from transform import backbones, beam_jobs, records
+from transform.extraction import Extractor
+from transform.extraction_settings import ExtractionSettings
+from transform.manifest import Manifest, ManifestError
+
+SPEC = backbones.resolve(corpus.SPEC)
+SETTINGS = ExtractionSettings(workers=1, shards=2, max_failure_ratio=0.5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    corpus.render(folder)
+    return folder
+
+
+class Run:
+    """An extraction into folders of its own."""
+
+    def __init__(self, folder: pathlib.Path, source):
+        self.source = source
+        self.store = folder / "store"
+        self.out = folder / "out"
+
+    def __call__(self, settings: ExtractionSettings = SETTINGS, **changes) -> Manifest:
+        return beam_jobs.extract(
+            changes.pop("source", self.source),
+            changes.pop("spec", corpus.SPEC),
+            store=str(self.store),
+            out=str(self.out),
+            settings=settings.replace(**changes),
+        )
+
+    def entries(self) -> dict[str, int]:
+        """The store's files and when they were written."""
+        return {
+            str(path.relative_to(self.store)): path.stat().st_mtime_ns
+            for path in self.store.rglob("*.zip")
+        }
+
+    def shards(self) -> list[str]:
+        return sorted(str(p.relative_to(self.out)) for p in self.out.glob("Split-*/*"))
+
+    def examples(self, split: str) -> list[records.VideoExample]:
+        found = []
+        for path in sorted(self.out.glob(f"Split-{split}/*")):
+            for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+                example = tf.train.Example.FromString(data)
+                found.append(records.from_example(example, SPEC))
+        return found
+
+
+@pytest.fixture(scope="module")
+def done(folder, tmp_path_factory):
+    """One run over all clips, not to be run again."""
+    run = Run(tmp_path_factory.mktemp("run"), corpus.annotate(folder))
+    run()
+    return run
+
+
+@pytest.fixture
+def run(folder, tmp_path):
+    """A run over three good clips."""
+    source = corpus.annotate(folder, ("whole", "short", "another"))
+    return Run(tmp_path, source)
+
+
+# --------------------------------------------------------------------- what comes out
+
+
+def test_every_clip_ends_in_one_row_that_says_what_became_of_it(done):
+    rows = {row.video_id: row for row in Manifest.read(str(done.out)).rows}
+    assert rows.keys() == {*corpus.GOOD, *corpus.BAD}
+    assert {k: r.reason for k, r in rows.items() if not r.usable} == corpus.BAD
+    assert rows["whole"].status == rows["sounding"].status == "ok"
+    assert rows["short"].status == "short"
+    assert rows["damaged"].status == "repaired"
+    assert rows["damaged"].packets_lost > 0
+    assert rows["sounding"].audio == "aac"
+    assert (rows["another"].frames, rows["another"].width) == (40, 160)
+    for row in rows.values():
+        assert bool(row.shard) == row.usable
+        assert not row.shard or (done.out / row.shard).is_file()
+        assert bool(row.clip_hash) == (row.video_id != "missing")
+
+
+def test_records_hold_what_the_extractor_gives(done, folder):
+    [example] = [e for e in done.examples("train") if e.video_id == "sounding"]
+    direct = Extractor(SPEC).extract(folder / "sounding.mp4")
+    assert example.features.keys() == direct.features.keys()
+    for name, values in direct.features.items():
+        np.testing.assert_array_equal(example.features[name], values)
+    assert example.captions == ("this is sounding",)
+    assert example.category == "bars"
+    assert example.clip_length == "under_5s"
+
+
+def test_each_usable_clip_is_in_its_split_once(done):
+    found = {
+        s: [e.video_id for e in done.examples(s)] for s in ("train", "val", "test")
+    }
+    assert found["val"] == ["another"]
+    assert found["test"] == ["third"]
+    assert sorted(found["train"]) == sorted({*corpus.GOOD} - {"another", "third"})
+
+
+def test_shards_are_dealt_evenly_and_hold_their_clips_by_id(done):
+    assert done.shards() == [
+        "Split-test/data_tfrecord-00000-of-00001",
+        "Split-train/data_tfrecord-00000-of-00002",
+        "Split-train/data_tfrecord-00001-of-00002",
+        "Split-val/data_tfrecord-00000-of-00001",
+    ]
+    for shard in done.shards()[1:3]:
+        data = tf.data.TFRecordDataset(str(done.out / shard)).as_numpy_iterator()
+        ids = [
+            records.from_example(tf.train.Example.FromString(d), SPEC).video_id
+            for d in data
+        ]
+        assert ids == sorted(ids) and len(ids) == 2
+
+
+def test_nothing_else_is_left_behind(done):
+    assert sorted(path.name for path in done.out.iterdir()) == [
+        "Split-test",
+        "Split-train",
+        "Split-val",
+        "feature_spec.json",
+        "manifest.csv",
+        "manifest.parquet",
+    ]
+    assert (done.out / "feature_spec.json").read_text() == SPEC.to_json()
+
+
+def test_clips_of_one_file_are_told_apart_by_their_seconds(folder, tmp_path):
+    path = folder / "parts.jsonl"
+    path.write_text(
+        '{"id": "a", "video": "whole.mp4", "split": "train", "captions": ["x"], '
+        '"start": 0, "end": 1}\n'
+        '{"id": "b", "video": "whole.mp4", "split": "train", "captions": ["y"], '
+        '"start": 1}\n'
+        '{"id": "c", "video": "whole.mp4", "split": "train", "captions": ["z"], '
+        '"start": 7}\n'
+    )
+    run = Run(tmp_path, type(corpus.annotate(folder))(file=str(path)))
+    manifest = run()
+    assert [row.frames for row in manifest.rows] == [30, 30, 0]
+    assert "no frame lies in the clip from 7 s" in manifest.rows[2].reason
+    assert len(run.entries()) == 3
+
+
+# ------------------------------------------------------------------- again, and again
+
+
+def test_second_run_extracts_nothing_and_writes_the_same_bytes(run, monkeypatch):
+    run()
+    before = run.entries()
+    bytes_before = {shard: (run.out / shard).read_bytes() for shard in run.shards()}
+    monkeypatch.setattr(beam_jobs, "ExtractFeatures", None)  # no job is even built
+    run()
+    assert run.entries() == before
+    assert bytes_before == {s: (run.out / s).read_bytes() for s in run.shards()}
+
+
+def test_new_captions_and_splits_reach_the_records_without_extraction(folder, run):
+    run()
+    before = run.entries()
+    captions = {"whole": ["bars that count", "a ramp"]}
+    source = corpus.annotate(folder, ("whole", "short", "another"), captions)
+    run(source=source)
+    assert run.entries() == before
+    found = {e.video_id: e.captions for e in run.examples("train")}
+    assert found == {"whole": tuple(captions["whole"]), "short": ("this is short",)}
+
+
+def test_renamed_clip_is_known_by_its_content(folder, run):
+    run()
+    before = run.entries()
+    (folder / "renamed.mp4").write_bytes((folder / "whole.mp4").read_bytes())
+    manifest = run(source=corpus.annotate(folder, ("renamed", "short")))
+    assert manifest.coverage() == "2 of 2 clips"
+    assert run.entries() == before
+
+
+def test_changed_specification_extracts_anew_beside_the_old(run):
+    run()
+    before = run.entries()
+    sampling = corpus.SPEC.sampling.replace(frames=2)
+    run(spec=corpus.SPEC.replace(sampling=sampling))
+    assert len(run.entries()) == 2 * len(before)
+
+
+def test_bad_content_is_remembered_and_a_missing_file_is_looked_for_again(
+    folder, tmp_path
+):
+    source = corpus.annotate(folder, ("whole", "another", "text", "late"))
+    run = Run(tmp_path, source)
+    assert run().counts()["failed"] == 2
+    before = run.entries()
+    assert len(before) == 3
+    clips.write(folder / "late.mp4", 20)
+    assert run().counts()["failed"] == 1
+    assert before.items() < run.entries().items()
+    (folder / "late.mp4").unlink()
+
+
+def test_entry_that_was_damaged_on_disk_is_made_again(run):
+    run()
+    [path, *_] = sorted(run.store.rglob("*.zip"))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    run()
+    assert path.read_bytes() == data
+
+
+def test_fewer_shards_leave_none_of_the_old(run):
+    run()
+    assert "Split-train/data_tfrecord-00001-of-00002" in run.shards()
+    run(shards=1)
+    assert run.shards() == [
+        "Split-train/data_tfrecord-00000-of-00001",
+        "Split-val/data_tfrecord-00000-of-00001",
+    ]
+
+
+# ------------------------------------------------------------------------ what is wrong
+
+
+def test_too_many_failures_stop_the_run_before_it_writes_records(folder, tmp_path):
+    source = corpus.annotate(folder, ("whole", "another", "empty", "text", "missing"))
+    run = Run(tmp_path, source)
+    with pytest.raises(ManifestError) as raised:
+        run(max_failure_ratio=0.2)
+    assert str(raised.value).startswith("3 of 5 clips failed, more than ")
+    assert "1 × the file is empty" in str(raised.value)
+    assert run.shards() == []
+
+
+def test_error_of_ours_fails_the_clip_and_is_not_remembered(run, monkeypatch):
+    def extract(self, path, start=None, end=None):
+        if "short" in path:
+            raise RuntimeError("a bug")
+        return original(self, path, start, end)
+
+    original = Extractor.extract
+    monkeypatch.setattr(Extractor, "extract", extract)
+    manifest = run()
+    assert manifest.reasons() == [("RuntimeError: a bug", 1)]
+    monkeypatch.undo()
+    assert run().coverage() == "3 of 3 clips"
+
+
+def test_network_that_cannot_be_built_is_one_reason_for_every_clip(run):
+    [flow, grid, sound] = corpus.SPEC.features
+    spec = corpus.SPEC.replace(features=(flow, grid.replace(width=7), sound))
+    with pytest.raises(ManifestError, match="every one: 3 × feature grid: layer grid"):
+        run(spec=spec)
+    assert run.entries() == {}
+
+
+# ------------------------------------------------------------------- several processes
+
+
+def test_workers_change_no_byte(folder, tmp_path, done):
+    run = Run(tmp_path, corpus.annotate(folder))
+    run(workers=2)
+    assert run.shards() == done.shards()
+    files = [*run.shards(), "manifest.csv", "manifest.parquet", "feature_spec.json"]
+    _, differ, missing = filecmp.cmpfiles(run.out, done.out, files, shallow=False)
+    assert not differ and not missing
+    assert run.entries().keys() == done.entries().keys()
+
+
+KILLED = """
+import sys, time
+from tests.transform import corpus
+from transform import beam_jobs
+from transform.annotations import Jsonl
+from transform.extraction import Extractor
+from transform.extraction_settings import ExtractionSettings
+
+def slowly(self, path, start=None, end=None):
+    time.sleep(0.5)
+    return extract(self, path, start, end)
+
+extract, Extractor.extract = Extractor.extract, slowly
+file, store, out = sys.argv[1:]
+beam_jobs.extract(
+    Jsonl(file=file),
+    corpus.SPEC,
+    store=store,
+    out=out,
+    settings=ExtractionSettings(workers=1, max_failure_ratio=0.5),
+)
+"""
+
+
+def test_run_that_was_killed_goes_on_where_it_was(folder, tmp_path):
+    run = Run(tmp_path, corpus.annotate(folder))
+    command = [sys.executable, "-c", KILLED, run.source.file, run.store, run.out]
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=pathlib.Path(__file__).parents[2],
+        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while len(run.entries()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+    before = run.entries()
+    assert 2 <= len(before) < 10
+    assert run.shards() == []
+    run()
+    after = run.entries()
+    assert before.items() <= after.items()  # what was finished was not touched
+    assert len(after) == 10  # all but the missing clip
+    assert Manifest.read(str(run.out)).coverage() == "6 of 11 clips"
+    assert [p for p in run.store.rglob("*") if p.is_file() and p.suffix != ".zip"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_clip_that_ends_its_process_fails_alone(folder, tmp_path, monkeypatch):
+    # Every process gets a decoder that aborts on one of the clips.
+    hook = tmp_path / "site"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(CRASHES)
+    monkeypatch.setenv(
+        "PYTHONPATH", f"{hook}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    )
+    ids = ("whole", "short", "another", "third")
+    run = Run(tmp_path, corpus.annotate(folder, ids))
+    manifest = run(workers=2)
+    rows = {row.video_id: row for row in manifest.rows}
+    assert rows["short"].reason == "decoding it ends the process (exit code -6)"
+    assert manifest.coverage() == "3 of 4 clips"
+    assert run().coverage() == "3 of 4 clips"
+
+
+CRASHES = """
+import importlib.abc, importlib.util, os, sys
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "transform.video_io":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+        def exec_module(module):
+            run(module)
+            read = module.read_frames
+            def read_frames(path, *rest):
+                if "short" in os.fspath(path):
+                    os.abort()
+                return read(path, *rest)
+            module.read_frames = read_frames
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Finder())
+"""
