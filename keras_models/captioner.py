@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models.layers.masking import expand_mask
-from keras_models.registry import Variant
 from keras_models.structs import (
     EncodedVideo,
     State,
@@ -18,6 +17,7 @@ from keras_models.structs import (
     VideoBatch,
     repeat_batch,
 )
+from keras_models.variant import Variant
 from transform.errors import KinescribeError
 from transform.schema import FeatureSpec, Raw
 from transform.vocabulary import BOS
@@ -70,6 +70,7 @@ class Captioner(tf.keras.Model):
                 attention.build(name=f"attention_{index + 1}")
                 for index, attention in enumerate(variant.attentions)
             ],
+            max_words,
         )
         self._generator = tf.random.Generator.from_seed(random.getrandbits(31))
 

@@ -10,7 +10,7 @@ from typing import Literal
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.registry import Variant
+from keras_models.variant import Variant
 from transform.config import Config, ConfigError
 from transform.errors import KinescribeError
 from transform.schema import FeatureSpec

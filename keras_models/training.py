@@ -31,9 +31,9 @@ from keras_models.listeners.listener import (
 )
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.plan import Plan, Stage
-from keras_models.registry import Variant
 from keras_models.updates import Updater
 from keras_models.validation import ValidationConfig, Validator
+from keras_models.variant import Variant
 from transform.config import Config
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary

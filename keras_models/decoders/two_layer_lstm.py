@@ -26,9 +26,10 @@ class TwoLayerLSTMConfig(Config):
     dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: vertical connections
 
     def build(
-        self, vocabulary_size: int, attentions: Sequence[StepAttention]
+        self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> TwoLayerLSTM:
-        """The decoder."""
+        """The decoder; it fits captions of any length."""
+        del max_words
         return TwoLayerLSTM(self, vocabulary_size, attentions, name="decoder")
 
 
