@@ -74,9 +74,8 @@ def _run(sentences: list[str], timeout: float) -> list[str]:
         raise java.JavaError(
             f"the PTB tokenizer failed: {last_line(error.stderr)}."
         ) from error
-    output = done.stdout.decode().split("\n")
-    output = output[: len(sentences)] if not output[-1] else output
-    if len(output) != len(sentences):
+    *output, rest = done.stdout.decode().split("\n")
+    if rest or len(output) != len(sentences):
         raise java.JavaError(
             f"the PTB tokenizer returned {len(output)} lines for {len(sentences)} "
             "sentences; report the sentences that make it do so."
