@@ -1,5 +1,8 @@
 """The built-in backbone: what its map tells, and that it tells the same each time."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -163,3 +166,12 @@ def test_held_out_accuracies_are_shares_of_frames_of_real_clips():
     shares = pretrain_tiny.accuracies(tiny.build(), model, iter(clips))
     assert set(shares) == {"covered", *pretrain_tiny.ATTRIBUTES}
     assert all(0 <= share <= 1 for share in shares.values())
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_same_file_twice(tmp_path):
+    command = [sys.executable, "-m", "transform.backbones.pretrain_tiny"]
+    sizes = ["--steps", "3", "--batch", "8", "--clips", "1"]
+    for name in ("one", "two"):
+        subprocess.run([*command, *sizes, "--out", tmp_path / name], check=True)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

@@ -9,6 +9,7 @@ Nothing here imports TensorFlow.
 """
 
 from transform.moving_world.corpus import (
+    UNUSED_SEEDS,
     Corpus,
     CorpusConfig,
     clip_seed,
@@ -22,6 +23,7 @@ from transform.moving_world.subsets import SUBSETS, sample_scene
 
 __all__ = [
     "SUBSETS",
+    "UNUSED_SEEDS",
     "Corpus",
     "CorpusConfig",
     "Picture",

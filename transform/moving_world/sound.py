@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,10 +20,7 @@ def synthesise(scene: Scene) -> np.ndarray:
         return np.zeros(0, np.float32)
     rng = np.random.default_rng(scene.random("sound").getrandbits(64))
     if scene.sound == "motion":
-        pieces = [
-            _mix([shot_event for shot_event in shot.events], shot.seconds, rng)
-            for shot in scene.shots
-        ]
+        pieces = [_mix(shot.events, shot.seconds, rng) for shot in scene.shots]
         track = np.concatenate(pieces)
     else:
         track = _SIGNALS[scene.sound](_clock(scene.seconds), rng)
@@ -31,7 +28,9 @@ def synthesise(scene: Scene) -> np.ndarray:
     return np.clip(0.5 * track + hiss, -1, 1).astype(np.float32)
 
 
-def _mix(events: list[Event], seconds: float, rng: np.random.Generator) -> np.ndarray:
+def _mix(
+    events: Sequence[Event], seconds: float, rng: np.random.Generator
+) -> np.ndarray:
     clock = _clock(seconds)
     voices = [_VOICES[event.verb](clock, rng) for event in events]
     return sum(voices, np.zeros_like(clock)) / max(1, len(voices))

@@ -61,8 +61,9 @@ def sample_scene(seed: int, subset: str = "mixed") -> Scene:
 def _mixed(seed: int) -> Scene:
     """Mostly one or two large things; a fifth is harder."""
     rng = random.Random(f"mixed:{seed}")
-    family = rng.choices(tuple(_FAMILIES), [weight for _, weight in _FAMILIES.values()])
-    shots = _FAMILIES[family[0]][0](rng)
+    families, weights = zip(*_FAMILIES, strict=True)
+    (family,) = rng.choices(families, weights)
+    shots = family(rng)
     return Scene(
         "mixed",
         seed,
@@ -173,15 +174,15 @@ def _cut(rng: random.Random) -> tuple[Shot, ...]:
     )
 
 
-_FAMILIES: Mapping[str, tuple[Callable[[random.Random], tuple[Shot, ...]], int]] = {
-    "single": (_single, 50),
-    "interacting": (_interacting, 20),
-    "side by side": (_side_by_side, 10),
-    "passing": (_passing, 8),
-    "filmed": (_filmed, 4),
-    "crowd": (_crowd, 4),
-    "cut": (_cut, 4),
-}
+_FAMILIES: tuple[tuple[Callable[[random.Random], tuple[Shot, ...]], int], ...] = (
+    (_single, 50),  # with its weight
+    (_interacting, 20),
+    (_side_by_side, 10),
+    (_passing, 8),
+    (_filmed, 4),
+    (_crowd, 4),
+    (_cut, 4),
+)
 
 # ------------------------------------------------------------------ diagnostic
 
