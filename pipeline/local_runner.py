@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.components.util import model_utils
+from tfx.dsl.io import fileio
 from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
@@ -45,11 +46,18 @@ class RunResult(NamedTuple):
     stages: tuple[Stage, ...]
 
 
-def run(config: PipelineConfig, listener: stages.Listener) -> RunResult:
+def run(
+    config: PipelineConfig, listener: stages.Listener, verbose: bool = False
+) -> RunResult:
     """Runs what is not done yet, and says where everything is.
 
     A second run with nothing new reuses every stage. A run that was killed goes on
     with the stage that it was in; extraction and training go on inside of theirs.
+
+    Args:
+        config: What to do.
+        listener: Hears of every stage.
+        verbose: Whether TFX may say what it does.
 
     Raises:
         StageError: A stage failed.
@@ -59,7 +67,7 @@ def run(config: PipelineConfig, listener: stages.Listener) -> RunResult:
     root.mkdir(parents=True, exist_ok=True)
     config = config.replace(features=backbones.resolve(config.features))
     digest = data_digest(config.corpus)
-    with _one_run_in(root), _own_arguments(), _quiet():
+    with _one_run_in(root), _own_arguments(), _quiet(verbose):
         connection = metadata.sqlite_metadata_connection_config(
             str(root / "metadata.sqlite")
         )
@@ -110,7 +118,9 @@ def _anomalies(artifact: Artifact) -> tuple[str, ...]:
     found = []
     for split in artifact_utils.decode_split_names(artifact.split_names):
         path = os.path.join(artifact.uri, f"Split-{split}", "SchemaDiff.pb")
-        for name, info in tfdv.load_anomalies_binary(path).anomaly_info.items():
+        with fileio.open(path, "rb") as file:
+            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+        for name, info in anomalies.anomaly_info.items():
             found.append(f"{split}, {name}: {info.description}")
     return tuple(found)
 
@@ -141,13 +151,14 @@ def _own_arguments() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences what TFX logs of an error that is raised all the same."""
+def _quiet(verbose: bool) -> Iterator[None]:
+    """Silences TFX, which logs through absl; what fails is raised all the same.
+
+    A level would not last: absl sets its own whenever a component parses flags.
+    """
     absl = logging.getLogger("absl")
-    level = absl.level
-    if level >= logging.ERROR:  # `kinescribe --verbose` leaves it below
-        absl.setLevel(logging.CRITICAL)
+    absl.disabled = not verbose
     try:
         yield
     finally:
-        absl.setLevel(level)
+        absl.disabled = False

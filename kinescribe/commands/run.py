@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     config: Annotated[
         str, typer.Argument(help="A YAML file, or the name of a shipped one.")
     ],
@@ -33,7 +34,7 @@ def command(
     settings = configs.find(config)
     if root:
         settings = settings.replace(root=root)
-    result = local_runner.run(settings, StageLines())
+    result = local_runner.run(settings, StageLines(), verbose=bool(context.obj))
     if as_json:
         places = {
             name: value if isinstance(value, str | bool | tuple) else str(value)
