@@ -59,8 +59,7 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         """Reads whole captions: (R, L) token ids, the first of them <bos>.
 
         Returns:
-            The (R, L, U) outputs, and the contexts with a time axis in each leaf. A
-            decoder may override this with something equal and faster.
+            The (R, L, U) outputs, and the contexts with a time axis in each leaf.
         """
 
         def step(token: tf.Tensor, state: State) -> tuple[Any, State]:

@@ -12,8 +12,7 @@ from keras_models.attention.step_attention import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
-from keras_models.layers.scan import scan
-from keras_models.structs import Context, EncodedVideo, State
+from keras_models.structs import EncodedVideo, State
 from transform.config import Config
 
 
@@ -81,12 +80,12 @@ class TwoLayerLSTM(Decoder):
         self.lower_words = input_projection(units, "lower_words", bias=True)
         self.lower = LSTMCell(units, name="lower")
         self.upper_lower = input_projection(units, "upper_lower", bias=True)
-        self.upper_context = input_projection(units, "upper_context")
+        self.upper_video = input_projection(units, "upper_video")
         self.upper = LSTMCell(units, name="upper")
         self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
         self.embedding_dropout = Dropout(config.dropout, name="embedding_dropout")
         self.lower_dropout = Dropout(config.dropout, name="lower_dropout")
-        self.context_dropout = Dropout(config.dropout, name="context_dropout")
+        self.video_dropout = Dropout(config.dropout, name="video_dropout")
         self.output_dropout = Dropout(config.dropout, name="output_dropout")
 
     def start(
@@ -113,76 +112,29 @@ class TwoLayerLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        lower = self.lower(self._project_words(tokens, training), state.lower)
-        projected = self._project_lower(lower.hidden, training)
-        upper, attentions, contexts = self._attend(
-            lower.hidden, projected, state.upper, state.attentions, memory, training
+        words = self.embedding_dropout(self.embedding(tokens), training=training)
+        lower = self.lower(self.lower_words(words), state.lower)
+
+        query = tf.concat([lower.hidden, state.upper.hidden], axis=-1)  # Eq. 11
+        attended = [
+            attention(query, attention_memory, attention_state, training=training)
+            for attention, attention_memory, attention_state in zip(
+                self.attentions, memory.attentions, state.attentions, strict=True
+            )
+        ]
+        contexts = tuple(context for context, _ in attended)
+
+        vectors = [context.vector for context in contexts]
+        video = tf.concat([*vectors, *memory.clip_vectors], axis=-1)
+        upper = self.upper(  # Eq. 10
+            self.upper_lower(self.lower_dropout(lower.hidden, training=training))
+            + self.upper_video(self.video_dropout(video, training=training)),
+            state.upper,
         )
-        state = TwoLayerState(lower, upper, attentions)
+        state = TwoLayerState(lower, upper, tuple(state for _, state in attended))
         return Advance(upper.hidden, state, contexts)
 
     def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(…, U) → (…, V) float32 log-probabilities."""
         logits = self.words(self.output_dropout(outputs, training=training))
         return tf.nn.log_softmax(tf.cast(logits, tf.float32))  # Eq. 12
-
-    def read(
-        self,
-        tokens: tf.Tensor,
-        state: TwoLayerState,
-        memory: TwoLayerMemory,
-        training: bool = False,
-    ) -> tuple[tf.Tensor, tuple[Context, ...]]:
-        """As `Decoder.read`: the lower LSTM first, since it needs no attention."""
-
-        def read_words(
-            projected: tf.Tensor, state: LSTMState
-        ) -> tuple[tf.Tensor, LSTMState]:
-            state = self.lower(projected, state)
-            return state.hidden, state
-
-        def attend(element: Any, state: Any) -> tuple[Any, Any]:
-            hidden, projected = element
-            upper, attentions = state
-            upper, attentions, contexts = self._attend(
-                hidden, projected, upper, attentions, memory, training
-            )
-            return (upper.hidden, contexts), (upper, attentions)
-
-        words = self._project_words(tokens, training)  # (R, L, 4U)
-        hidden, _ = scan(read_words, words, state.lower)  # (R, L, U)
-        projected = self._project_lower(hidden, training)  # (R, L, 4U)
-        (outputs, contexts), _ = scan(
-            attend, (hidden, projected), (state.upper, state.attentions)
-        )
-        return outputs, contexts
-
-    def _project_words(self, tokens: tf.Tensor, training: bool) -> tf.Tensor:
-        words = self.embedding_dropout(self.embedding(tokens), training=training)
-        return self.lower_words(words)
-
-    def _project_lower(self, hidden: tf.Tensor, training: bool) -> tf.Tensor:
-        return self.upper_lower(self.lower_dropout(hidden, training=training))
-
-    def _attend(
-        self,
-        lower: tf.Tensor,  # (B, U)
-        projected: tf.Tensor,  # (B, 4U)
-        upper: LSTMState,
-        states: tuple[State, ...],
-        memory: TwoLayerMemory,
-        training: bool,
-    ) -> tuple[LSTMState, tuple[State, ...], tuple[Context, ...]]:
-        query = tf.concat([lower, upper.hidden], axis=-1)  # Eq. 11
-        attended = [
-            attention(query, item, state, training=training)
-            for attention, item, state in zip(
-                self.attentions, memory.attentions, states, strict=True
-            )
-        ]
-        contexts = tuple(context for context, _ in attended)
-        vectors = [context.vector for context in contexts]
-        context = tf.concat([*vectors, *memory.clip_vectors], axis=-1)
-        context = self.context_dropout(context, training=training)
-        upper = self.upper(projected + self.upper_context(context), upper)  # Eq. 10
-        return upper, tuple(state for _, state in attended), contexts

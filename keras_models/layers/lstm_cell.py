@@ -20,9 +20,9 @@ class LSTMCell(tf.keras.layers.Layer):
         i, f, o = σ(·), g = tanh(·) of the four quarters of  W x + U h + b
         c' = f ⊙ c + i ⊙ g ;  h' = o ⊙ tanh(c')
 
-    The products W x are not computed here but passed in: an input whose values are
-    known for all steps is then projected once for all of them, and each of several
-    inputs has a kernel of its own. `input_projection` makes such a kernel.
+    The products W x are not computed here but passed in, so that each of several inputs
+    has a kernel of its own, and one that does not change can be projected once for all
+    steps. `input_projection` makes such a kernel.
 
     Call arguments:
         projected: (B, 4U), the sum of the inputs' projections, bias included.

@@ -16,11 +16,14 @@ def masked_softmax(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return tf.where(mask, weights, 0.0)
 
 
-def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean over axis 1 of (B, T, …) values where (B, T) `mask` is True, else 0."""
+def masked_mean(values: tf.Tensor, mask: tf.Tensor, axis: int = 1) -> tf.Tensor:
+    """Mean over an axis of (B, T, …) values where `mask` is True, else 0.
+
+    The mask has the values' first axes, (B, T) or more of them, and `axis` among them.
+    """
     mask = expand_mask(mask, values)
-    total = tf.reduce_sum(tf.where(mask, values, 0), axis=1)
-    count = tf.reduce_sum(tf.cast(mask, values.dtype), axis=1)
+    total = tf.reduce_sum(tf.where(mask, values, 0), axis=axis)
+    count = tf.reduce_sum(tf.cast(mask, values.dtype), axis=axis)
     return tf.math.divide_no_nan(total, count)
 
 
@@ -29,3 +32,11 @@ def expand_mask(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     for _ in range(values.shape.rank - mask.shape.rank):
         mask = mask[..., tf.newaxis]
     return mask
+
+
+def present_regions(regions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Which of (B, T, R, D) regions are there, in steps where (B, T) `mask` is True.
+
+    A detector that finds fewer than R regions leaves all-zero rows. (B, T, R) bool.
+    """
+    return tf.reduce_any(regions != 0, axis=-1) & mask[..., tf.newaxis]

@@ -1,0 +1,39 @@
+"""How well items fit a query, by a network of one hidden layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+class AdditiveEnergy(tf.keras.layers.Layer):
+    """att(h, x) = w^T tanh(W_h h + W_x x + b) (Cherian et al., 2020, Eq. 2).
+
+    `keys` computes W_x x + b, for items that stay the same from word to word once.
+
+    Call arguments:
+        query: (B, Q), h.
+        keys: (B, …, A), the keys of any number of items.
+
+    Returns:
+        (B, …), the energies.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.units = units
+        self.key = tf.keras.layers.Dense(units, name="key")
+        self.query = tf.keras.layers.Dense(units, use_bias=False, name="query")
+        self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
+
+    def keys(self, items: tf.Tensor) -> tf.Tensor:
+        """(B, …, D) → (B, …, A)."""
+        with tf.name_scope(self.name):
+            return self.key(items)
+
+    def call(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        hidden = self.query(query)  # (B, A)
+        for _ in range(keys.shape.rank - 2):
+            hidden = tf.expand_dims(hidden, axis=1)
+        return tf.squeeze(self.score(tf.tanh(hidden + keys)), axis=-1)

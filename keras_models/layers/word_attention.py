@@ -1,0 +1,87 @@
+"""Self-attention over the words written so far."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_models.layers.masking import masked_softmax
+
+
+class WordMemory(NamedTuple):
+    """The words read so far; what stands behind them is 0."""
+
+    keys: tf.Tensor  # (B, L, E)
+    values: tf.Tensor  # (B, L, E)
+    read: tf.Tensor  # (B,) int32, how many
+
+    # Shapes never change, so that beams can be repeated and reordered.
+
+
+class WordAttention(tf.keras.layers.Layer):
+    """Single-head self-attention (Vaswani et al., 2017, Eq. 1) of the last word.
+
+        a_ti = softmax_{i ≤ t}( ⟨W_q w_t, W_k w_i⟩ / √E ) ;  s_t = Σ_i a_ti W_v w_i
+
+    STaTS (Sec. 4.1) joins s_t to the LSTM's state before it looks at the video. Words
+    carry no position: their order is in the LSTM.
+
+    Call arguments:
+        words: (B, E), the embeddings w_t of the last word.
+        memory: `WordMemory` of the words before it.
+
+    Returns:
+        s_t (B, E) and the next `WordMemory`.
+    """
+
+    def __init__(self, width: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.width = width
+        self.query = tf.keras.layers.Dense(width, use_bias=False, name="query")
+        self.key = tf.keras.layers.Dense(width, use_bias=False, name="key")
+        self.value = tf.keras.layers.Dense(width, use_bias=False, name="value")
+
+    def empty(self, batch: tf.Tensor | int, length: int) -> WordMemory:
+        """No word read, room for `length` of them."""
+        zeros = tf.zeros([batch, length, self.width], self.compute_dtype)
+        return WordMemory(zeros, zeros, tf.zeros([batch], tf.int32))
+
+    def call(
+        self, words: tf.Tensor, memory: WordMemory
+    ) -> tuple[tf.Tensor, WordMemory]:
+        places = tf.range(tf.shape(memory.keys)[1])[tf.newaxis]  # (1, L)
+        read = memory.read[:, tf.newaxis]  # (B, 1)
+        here = (places == read)[..., tf.newaxis]  # (B, L, 1)
+        memory = WordMemory(
+            keys=tf.where(here, self.key(words)[:, tf.newaxis], memory.keys),
+            values=tf.where(here, self.value(words)[:, tf.newaxis], memory.values),
+            read=memory.read + 1,
+        )
+        attended = self._attend(
+            self.query(words)[:, tf.newaxis],
+            memory.keys,
+            memory.values,
+            (places <= read)[:, tf.newaxis],
+        )
+        return attended[:, 0], memory
+
+    def read_all(self, words: tf.Tensor) -> tf.Tensor:
+        """(B, L, E) embeddings → (B, L, E): s_t of every word at once."""
+        with tf.name_scope(self.name):
+            places = tf.range(tf.shape(words)[1])
+            before = places[tf.newaxis] <= places[:, tf.newaxis]  # (t, i)
+            return self._attend(
+                self.query(words), self.key(words), self.value(words), before
+            )
+
+    def _attend(
+        self,
+        queries: tf.Tensor,  # (B, t, E)
+        keys: tf.Tensor,  # (B, i, E)
+        values: tf.Tensor,  # (B, i, E)
+        mask: tf.Tensor,  # (…, t, i) bool
+    ) -> tf.Tensor:
+        scores = tf.matmul(queries, keys, transpose_b=True) * self.width**-0.5
+        weights = masked_softmax(scores, tf.broadcast_to(mask, tf.shape(scores)))
+        return tf.matmul(tf.cast(weights, values.dtype), values)  # (B, t, E)
