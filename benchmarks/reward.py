@@ -20,7 +20,7 @@ from pycocoevalcap.cider.cider_scorer import CiderScorer
 from keras_models.objectives.rewards import EOS, RewardConfig, RewardEngine
 
 VOCABULARY = 10_000
-BATCHES = {"64 × 5 captions": 320, "64 × 1 captions": 64}
+CLIPS, SAMPLES = 64, (1, 5)  # of a training step: clips, captions sampled of each
 
 
 def main() -> None:
@@ -55,8 +55,9 @@ def main() -> None:
 
     every = RewardEngine(references, RewardConfig(bleu_4=1.0, rouge_l=1.0))
     two = RewardEngine(references, RewardConfig(bleu_4=1.0))
-    for label, size in BATCHES.items():
-        names = [f"clip{clip}" for clip in random.integers(options.clips, size=size)]
+    for samples in SAMPLES:
+        clips = np.repeat(random.integers(options.clips, size=CLIPS), samples)
+        names = [f"clip{clip}" for clip in clips]
         tokens = _padded([_disturbed(random, references[name][0]) for name in names])
         for what, engine in (
             ("CIDEr-D", cider_d),
@@ -64,7 +65,7 @@ def main() -> None:
             ("CIDEr-D + BLEU-4 + ROUGE-L", every),
         ):
             _, seconds = _least(lambda e=engine, n=names, t=tokens: e.score(n, t), 15)
-            print(f"{label}: {what:<27} {1000 * seconds:6.2f} ms")
+            print(f"{CLIPS} × {samples}: {what:<27} {1000 * seconds:6.2f} ms")
 
 
 def _topic_captions(random: np.random.Generator, count: int) -> list[list[int]]:

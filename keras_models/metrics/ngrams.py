@@ -142,14 +142,13 @@ def _longer(
 
 def _ranks(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Each key's place in the table; unknown keys are numbered from its end on."""
-    if not len(table):
-        return np.unique(keys, return_inverse=True)[1]
-    ranks = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    unknown = table[ranks] != keys
-    if unknown.any():
-        others = np.unique(keys[unknown], return_inverse=True)[1]
-        ranks[unknown] = len(table) + others
-    return ranks
+    wanted, inverse = np.unique(keys, return_inverse=True)  # neighbours: warm caches
+    ranks: np.ndarray = np.searchsorted(table, wanted)
+    known = np.zeros(len(wanted), bool)
+    if len(table):
+        known = table[np.minimum(ranks, len(table) - 1)] == wanted
+    ranks[~known] = len(table) + np.arange((~known).sum())
+    return ranks[inverse]
 
 
 def _count(rows: np.ndarray, grams: np.ndarray) -> Counts:
