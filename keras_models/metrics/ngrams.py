@@ -143,7 +143,7 @@ def _longer(
 def _ranks(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Each key's place in the table; unknown keys are numbered from its end on."""
     wanted, inverse = np.unique(keys, return_inverse=True)  # neighbours: warm caches
-    ranks: np.ndarray = np.searchsorted(table, wanted)
+    ranks = np.asarray(np.searchsorted(table, wanted))
     known = np.zeros(len(wanted), bool)
     if len(table):
         known = table[np.minimum(ranks, len(table) - 1)] == wanted
