@@ -10,9 +10,10 @@ from transform.config import Config
 class ExtractionSettings(Config):
     """Settings of `transform.beam_jobs.extract`.
 
-    `workers` counts the processes on this machine, 0 for one a core; one worker runs
-    inside the calling process, which spares a small job the workers' start-up.
-    `beam_options` are any of Beam's own (`--runner=DataflowRunner`, …) and win.
+    `workers` counts the processes on this machine. One works inside the calling
+    process, which spares a small job the start of others; 0 times a few clips and takes
+    as many as pay, a core each at the most. `beam_options` are any of Beam's own
+    (`--runner=DataflowRunner`, …) and win.
     """
 
     workers: int = pydantic.Field(0, ge=0)

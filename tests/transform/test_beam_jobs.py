@@ -274,6 +274,48 @@ def test_network_that_cannot_be_built_is_one_reason_for_every_clip(run):
 # ------------------------------------------------------------------- several processes
 
 
+@pytest.fixture
+def chosen(monkeypatch):
+    """The numbers of workers that jobs would have been started with."""
+    chosen = []
+
+    def options(runner, workers):
+        chosen.append(workers)
+        return original(runner, 1)
+
+    original = beam_jobs._Runner.options
+    monkeypatch.setattr(beam_jobs._Runner, "options", options)
+    monkeypatch.setattr(beam_jobs, "TIMED_CLIPS", 2)
+    monkeypatch.setattr(beam_jobs, "_cores", lambda: 5)
+    return chosen
+
+
+def test_small_job_starts_no_process(run, chosen):
+    run(workers=0)
+    assert max(chosen) <= 1
+
+
+def test_long_job_starts_as_many_processes_as_pay(
+    folder, tmp_path, chosen, monkeypatch
+):
+    monkeypatch.setattr(beam_jobs, "WORKER_START_SECONDS", 1e-6)
+    source = corpus.annotate(folder, [*corpus.GOOD, "empty", "text"])
+    manifest = Run(tmp_path, source)(workers=0)
+    assert manifest.coverage() == "6 of 8 clips"
+    assert max(chosen) == 5  # a core each
+
+
+def test_no_more_processes_than_clips(run, chosen):
+    run(workers=50)
+    assert max(chosen) == 3
+
+
+def test_clips_are_not_timed_here_for_workers_elsewhere(run):
+    settings = SETTINGS.replace(beam_options=("--runner=DataflowRunner",))
+    assert not beam_jobs._Runner(settings, ()).local
+    assert beam_jobs._Runner(SETTINGS, ("--temp_location=/tmp",)).local
+
+
 def test_workers_change_no_byte(folder, tmp_path, done):
     run = Run(tmp_path, corpus.annotate(folder))
     run(workers=2)
