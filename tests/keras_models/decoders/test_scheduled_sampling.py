@@ -1,0 +1,77 @@
+import numpy as np
+import tensorflow as tf
+
+from keras_models.decoders.scheduled_sampling import TokenSampler
+from tests.keras_models import models
+
+
+def test_never_sampling_is_teacher_forcing():
+    changes = {"decoder": {"dropout": 0.0}}
+    model = models.captioner(**changes)
+    batch = models.batch()
+    plain = model.teacher_force(batch, training=True)
+    sampled = model.teacher_force(
+        batch, training=True, sampling_probability=tf.constant(0.0)
+    )
+    np.testing.assert_allclose(plain.log_probs, sampled.log_probs, rtol=1e-5, atol=1e-6)
+
+
+def test_always_sampling_ignores_the_captions():
+    model = models.captioner(decoder={"dropout": 0.0})
+    # With one word all but certain, what is sampled is known.
+    bias = model.decoder.words.bias
+    bias.assign(tf.one_hot(6, models.WORDS) * 50)
+    batch = models.batch()
+    sampled = model.teacher_force(batch, training=True, sampling_probability=1.0)
+    certain = batch._replace(tokens=tf.fill(batch.tokens.shape, 6))
+    expected = model.teacher_force(certain, training=True)
+    np.testing.assert_allclose(
+        sampled.log_probs, expected.log_probs, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_gradients_reach_every_weight_in_graph():
+    model = models.captioner()
+    batch = models.batch()
+
+    @tf.function
+    def gradients(probability):
+        with tf.GradientTape() as tape:
+            forced = model.teacher_force(
+                batch, training=True, sampling_probability=probability
+            )
+            loss = -tf.reduce_mean(forced.log_probs[..., 4])
+        return tape.gradient(loss, model.trainable_weights)
+
+    for weight, gradient in zip(
+        model.trainable_weights, gradients(tf.constant(0.5)), strict=True
+    ):
+        gradient = tf.convert_to_tensor(gradient).numpy()
+        assert np.all(np.isfinite(gradient)), weight.name
+        assert np.any(gradient), weight.name
+
+
+def test_words_are_replaced_as_often_as_asked_and_drawn_as_distributed():
+    sampler = TokenSampler(0.25, tf.random.Generator.from_seed(1))
+    rows = 20_000
+    sampler.initialize(tf.fill([rows, 2], 3))
+    log_probs = tf.math.log([[0.1, 0.2, 0.7]]) + tf.zeros([rows, 1])
+    drawn = sampler.sample(tf.constant(0), log_probs, ()).numpy()
+    counts = np.array([np.sum(drawn == word) for word in (-1, 0, 1, 2)])
+    expected = rows * np.array([0.75, 0.025, 0.05, 0.175])
+    # Five standard deviations of a binomial.
+    deviation = np.sqrt(expected * (1 - expected / rows))
+    assert np.all(np.abs(counts - expected) < 5 * deviation)
+
+
+def test_a_restored_model_samples_the_same_words(tmp_path):
+    model, other = models.captioner(), models.captioner(seed=1)
+    batch = models.batch()
+    model.teacher_force(batch, training=True, sampling_probability=0.5)
+    path = tf.train.Checkpoint(model=model).write(str(tmp_path / "checkpoint"))
+    tf.train.Checkpoint(model=other).read(path).assert_consumed()
+    first, second = (
+        m.teacher_force(batch, training=True, sampling_probability=0.5).log_probs
+        for m in (model, other)
+    )
+    assert np.array_equal(first, second)
