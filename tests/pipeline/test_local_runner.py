@@ -1,0 +1,123 @@
+import fcntl
+import json
+import pathlib
+
+import pytest
+
+from components import push_destination
+from pipeline import configs, local_runner
+from serving.local import LocalModel
+from transform.errors import KinescribeError
+from transform.moving_world import CorpusConfig, render_corpus
+
+SMALL = {
+    "features": {"sampling": {"frames": 3, "window": 3}},
+    "extraction": {"workers": 1, "shards": 2},
+    "training": {
+        "batch_size": 8,
+        "captions_per_clip": 2,
+        "model": {
+            "encoder": {"spatial": {"channels": [4, 8]}},
+            "attentions": [{"kind": "additive", "units": 16}],
+            "decoder": {"units": 16, "embedding": 8},
+        },
+        "plan": {"stages": [{"name": "cross_entropy", "epochs": 2}]},
+    },
+    "search": {"kind": "beam", "width": 2},
+}
+
+
+class Names:
+    """A listener that keeps the stages that were not cached."""
+
+    def __init__(self):
+        self.ran = []
+
+    def started(self, index, total, name):
+        pass
+
+    def finished(self, index, total, stage):
+        if not stage.cached:
+            self.ran.append(stage.name)
+
+    def failed(self, index, total, name):
+        self.ran.append(f"{name} failed")
+
+
+def run(config):
+    names = Names()
+    return local_runner.run(config, names), names.ran
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The demonstration at its smallest, on a corpus of 24 clips."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    clips = CorpusConfig(train=14, val=4, test=6, references=5)
+    corpus = render_corpus(clips, folder / "corpus", workers=1)
+    return configs.find("demo").override(
+        {
+            **SMALL,
+            "root": str(folder / "run"),
+            "corpus": {"files": [str(corpus.annotations)]},
+        }
+    )
+
+
+@pytest.mark.e2e
+def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
+    # The first run does everything.
+    first, ran = run(small)
+    assert len(ran) == len(first.stages)
+    assert first.coverage == "24 of 24 clips"
+    assert first.anomalies == ()
+    assert first.blessed
+    assert "nothing has been pushed" in first.baseline
+    assert first.pushed.parent == pathlib.Path(small.push_destination)
+    record = json.loads((first.pushed / push_destination.RECORD).read_text())
+    assert record["baseline_version"] == ""
+    assert record["version"] == first.pushed.name
+
+    # What it pushed captions a clip.
+    clip = pathlib.Path(small.corpus.files[0]).parent / "videos/video0.mp4"
+    assert LocalModel(first.pushed).caption_file(str(clip)).captions
+
+    # The same again is a look at what is pushed, nothing else.
+    again, ran = run(small)
+    assert ran == ["Pusher"]
+    assert again._replace(stages=()) == first._replace(stages=())
+    assert sum(stage.seconds for stage in again.stages) < 20
+
+    # Other weights are compared with the pushed ones, and take their place.
+    changes = {"training": {"seed": 1}, "gates": {"max_regression": {"CIDEr": 10}}}
+    changed = small.override(changes)
+    second, ran = run(changed)
+    assert ran == ["Trainer", "BaselineModel", "Evaluator", "Pusher"]
+    assert f"version {first.pushed.name} is the latest" in second.baseline
+    assert int(second.pushed.name) > int(first.pushed.name)
+    latest = push_destination.latest(small.push_destination)
+    assert latest.folder == str(second.pushed)
+    assert latest.record().baseline_version == first.pushed.name
+    assert run(changed)[1] == ["Pusher"]
+
+    # A model that does not reach the bar is not pushed.
+    refused, ran = run(changed.override({"gates": {"minimum": {"CIDEr": 9.9}}}))
+    assert "Trainer" not in ran
+    assert not refused.blessed
+    assert refused.pushed is None
+    assert push_destination.latest(small.push_destination) == latest
+
+
+def test_second_run_at_the_same_time_is_refused(small):
+    root = pathlib.Path(small.root)
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(KinescribeError, match="another run is going on"):
+            run(small)
+
+
+def test_corpus_that_is_not_there_is_one_sentence(small, tmp_path):
+    absent = small.override({"corpus": {"files": [str(tmp_path / "absent.json")]}})
+    with pytest.raises(KinescribeError, match=r"absent\.json"):
+        run(absent)
