@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Union
+
+import pydantic
+
 from keras_models.attention.additive import AdditiveConfig
+from keras_models.attention.stream_attention import StreamAttentionConfig
+from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
+from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
 from keras_models.encoders.mgsa import MGSAConfig
+from keras_models.encoders.streams import StreamsConfig
+from keras_models.encoders.vatex import VatexConfig
 from keras_models.plan import Plan
 from transform.config import Config
 
-# Each becomes a union, told apart by `kind`, as soon as it has a second arm.
-EncoderConfig = MGSAConfig
-AttentionConfig = AdditiveConfig
-DecoderConfig = TwoLayerLSTMConfig
+EncoderConfig = Annotated[
+    Union[MGSAConfig, StreamsConfig, VatexConfig], pydantic.Field(discriminator="kind")
+]
+AttentionConfig = Annotated[
+    Union[AdditiveConfig, StreamAttentionConfig], pydantic.Field(discriminator="kind")
+]
+DecoderConfig = Annotated[
+    Union[TwoLayerLSTMConfig, SelfAttentiveLSTMConfig, TopDownLSTMConfig],
+    pydantic.Field(discriminator="kind"),
+]
 
 
 class Variant(Config):

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 import tensorflow as tf
 
+from keras_models.attention import several
 from keras_models.attention.step_attention import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
@@ -93,16 +94,13 @@ class TwoLayerLSTM(Decoder):
     ) -> tuple[TwoLayerState, TwoLayerMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
+        attentions, memories = several.start(self.attentions, encoded, training)
         state = TwoLayerState(
             self.lower.zero_state(batch),
             self.upper.zero_state(batch),
-            tuple(attention.initial_state(encoded) for attention in self.attentions),
+            attentions,
         )
-        memories = []
-        for attention in self.attentions:
-            with tf.name_scope(attention.name):
-                memories.append(attention.prepare(encoded, training=training))
-        return state, TwoLayerMemory(tuple(memories), encoded.clip_vectors)
+        return state, TwoLayerMemory(memories, encoded.clip_vectors)
 
     def advance(
         self,
@@ -116,13 +114,9 @@ class TwoLayerLSTM(Decoder):
         lower = self.lower(self.lower_words(words), state.lower)
 
         query = tf.concat([lower.hidden, state.upper.hidden], axis=-1)  # Eq. 11
-        attended = [
-            attention(query, attention_memory, attention_state, training=training)
-            for attention, attention_memory, attention_state in zip(
-                self.attentions, memory.attentions, state.attentions, strict=True
-            )
-        ]
-        contexts = tuple(context for context, _ in attended)
+        contexts, attentions = several.look(
+            self.attentions, query, memory.attentions, state.attentions, training
+        )
 
         vectors = [context.vector for context in contexts]
         video = tf.concat([*vectors, *memory.clip_vectors], axis=-1)
@@ -131,7 +125,7 @@ class TwoLayerLSTM(Decoder):
             + self.upper_video(self.video_dropout(video, training=training)),
             state.upper,
         )
-        state = TwoLayerState(lower, upper, tuple(state for _, state in attended))
+        state = TwoLayerState(lower, upper, attentions)
         return Advance(upper.hidden, state, contexts)
 
     def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:

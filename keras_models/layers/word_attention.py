@@ -10,13 +10,11 @@ from keras_models.layers.masking import masked_softmax
 
 
 class WordMemory(NamedTuple):
-    """The words read so far; what stands behind them is 0."""
+    """The words read so far, 0 behind them: beams need shapes that never change."""
 
     keys: tf.Tensor  # (B, L, E)
     values: tf.Tensor  # (B, L, E)
     read: tf.Tensor  # (B,) int32, how many
-
-    # Shapes never change, so that beams can be repeated and reordered.
 
 
 class WordAttention(tf.keras.layers.Layer):
@@ -58,30 +56,8 @@ class WordAttention(tf.keras.layers.Layer):
             values=tf.where(here, self.value(words)[:, tf.newaxis], memory.values),
             read=memory.read + 1,
         )
-        attended = self._attend(
-            self.query(words)[:, tf.newaxis],
-            memory.keys,
-            memory.values,
-            (places <= read)[:, tf.newaxis],
-        )
-        return attended[:, 0], memory
-
-    def read_all(self, words: tf.Tensor) -> tf.Tensor:
-        """(B, L, E) embeddings → (B, L, E): s_t of every word at once."""
-        with tf.name_scope(self.name):
-            places = tf.range(tf.shape(words)[1])
-            before = places[tf.newaxis] <= places[:, tf.newaxis]  # (t, i)
-            return self._attend(
-                self.query(words), self.key(words), self.value(words), before
-            )
-
-    def _attend(
-        self,
-        queries: tf.Tensor,  # (B, t, E)
-        keys: tf.Tensor,  # (B, i, E)
-        values: tf.Tensor,  # (B, i, E)
-        mask: tf.Tensor,  # (…, t, i) bool
-    ) -> tf.Tensor:
-        scores = tf.matmul(queries, keys, transpose_b=True) * self.width**-0.5
-        weights = masked_softmax(scores, tf.broadcast_to(mask, tf.shape(scores)))
-        return tf.matmul(tf.cast(weights, values.dtype), values)  # (B, t, E)
+        scores = tf.einsum("be,ble->bl", self.query(words), memory.keys)
+        weights = masked_softmax(scores * self.width**-0.5, places <= read)
+        values = memory.values
+        attended = tf.einsum("bl,ble->be", tf.cast(weights, values.dtype), values)
+        return attended, memory

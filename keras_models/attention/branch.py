@@ -1,0 +1,40 @@
+"""One way of looking at the cells of all frames."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+
+class Attended(NamedTuple):
+    """What a look at a video gave for one word."""
+
+    vector: tf.Tensor  # (B, D)
+    weights: dict[str, tf.Tensor]
+    losses: dict[str, tf.Tensor]  # each (B,)
+
+
+class Branch(tf.keras.layers.Layer, abc.ABC):
+    """Turns the cells of all frames into one vector, once per word.
+
+    `prepare` computes what does not depend on the word: a nest of tensors with the
+    batch on axis 0.
+
+    Call arguments:
+        query: (B, Q), the language state.
+        memory: The result of `prepare`.
+
+    Returns:
+        `Attended`, of the cells' own width D; 0 for a clip without a single cell.
+    """
+
+    @abc.abstractmethod
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> Any:
+        """(B, T, S, D) cells, 0 where (B, T, S) bool `mask` is not, → memory."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def call(self, query: tf.Tensor, memory: Any) -> Attended:
+        raise NotImplementedError

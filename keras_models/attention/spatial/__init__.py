@@ -1,0 +1,1 @@
+"""One vector a frame from its cells, once per word."""

@@ -1,0 +1,37 @@
+"""The mean of a frame's cells."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from keras_models.attention.spatial.pooling import SpatialMemory, SpatialPooling
+from keras_models.layers.masking import masked_mean
+from transform.config import Config
+
+
+class CellMeanConfig(Config):
+    """No spatial attention: the mean of a frame's cells."""
+
+    kind: Literal["cell_mean"] = "cell_mean"
+
+    def build(self, name: str) -> CellMeanPooling:
+        """The layer."""
+        return CellMeanPooling(name=name)
+
+
+class CellMeanPooling(SpatialPooling):
+    """x̂_n = (1/S) Σ_j x_nj over the cells that are there. No weights."""
+
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatialMemory:
+        """The mean is all that is kept: one cell a frame."""
+        frames = masked_mean(cells, mask, axis=2)  # (B, T, D)
+        there = tf.reduce_any(mask, axis=2, keepdims=True)  # (B, T, 1)
+        return SpatialMemory(frames[:, :, tf.newaxis], there, ())
+
+    def call(
+        self, query: tf.Tensor, memory: SpatialMemory
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        del query
+        return memory.cells[:, :, 0], {}

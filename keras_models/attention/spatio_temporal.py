@@ -1,0 +1,89 @@
+"""ST attention: first the cells of every frame, then the frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.branch import Attended, Branch
+from keras_models.attention.spatial.cell_mean import CellMeanConfig
+from keras_models.attention.spatial.per_frame import PerFrameConfig
+from keras_models.attention.spatial.pooling import SpatialMemory
+from keras_models.attention.spatial.shared_grid import SharedGridConfig
+from keras_models.attention.temporal.additive import AdditivePoolingConfig
+from keras_models.attention.temporal.last_state import LastStateConfig
+from keras_models.attention.temporal.mean import MeanConfig
+from keras_models.attention.temporal.ranked import RankedConfig
+from transform.config import Config
+
+SpatialPoolingConfig = Annotated[
+    Union[SharedGridConfig, PerFrameConfig, CellMeanConfig],
+    pydantic.Field(discriminator="kind"),
+]
+TemporalPoolingConfig = Annotated[
+    Union[MeanConfig, LastStateConfig, AdditivePoolingConfig, RankedConfig],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+class SpatioTemporalConfig(Config):
+    """The ST model (STaTS Sec. 3.1); `temporal` chooses the row of Table 2."""
+
+    kind: Literal["spatio_temporal"] = "spatio_temporal"
+    spatial: SpatialPoolingConfig = SharedGridConfig()
+    temporal: tuple[TemporalPoolingConfig, ...] = (MeanConfig(), RankedConfig())
+
+    @pydantic.validator("temporal")
+    def _some(cls, temporal: tuple) -> tuple:  # noqa: N805
+        if not temporal:
+            raise ValueError("frames must be pooled somehow")
+        return temporal
+
+    def build(self, name: str) -> SpatioTemporal:
+        """The layer."""
+        return SpatioTemporal(self, name=name)
+
+
+class SpatioTemporalMemory(NamedTuple):
+    """What does not depend on the word."""
+
+    spatial: SpatialMemory
+    frame_mask: tf.Tensor  # (B, T) bool
+
+
+class SpatioTemporal(Branch):
+    """x̂_n from the cells of frame n, then x̂_ST from x̂_1 … x̂_N.
+
+    Weights and losses are those of the poolings.
+
+    Notes:
+        The paper does not say how "Mean + Ranked" combines the two. They are added:
+        both are as wide as the frames, and so is what Eq. 12 joins with x̂_TS.
+    """
+
+    def __init__(self, config: SpatioTemporalConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.spatial = config.spatial.build("spatial")
+        self.temporal = [
+            pooling.build(f"temporal_{pooling.kind}") for pooling in config.temporal
+        ]
+
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatioTemporalMemory:
+        """The cells, and the keys of those that keys are computed of."""
+        with tf.name_scope(self.name):
+            return SpatioTemporalMemory(
+                self.spatial.prepare(cells, mask), tf.reduce_any(mask, axis=2)
+            )
+
+    def call(self, query: tf.Tensor, memory: SpatioTemporalMemory) -> Attended:
+        frames, weights = self.spatial(query, memory.spatial)  # (B, T, D)
+        pooled = [
+            pooling(frames, query, memory.frame_mask) for pooling in self.temporal
+        ]
+        losses: dict[str, tf.Tensor] = {}
+        for part in pooled:
+            weights = weights | part.weights
+            losses = losses | part.losses
+        return Attended(tf.add_n([part.vector for part in pooled]), weights, losses)

@@ -1,0 +1,81 @@
+"""STaTS: ST and TS attention, weighed against each other."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.branch import Attended, Branch
+from keras_models.attention.spatio_temporal import SpatioTemporalConfig
+from keras_models.attention.temporo_spatial import TemporoSpatialConfig
+from transform.config import Config
+
+
+class STaTSConfig(Config):
+    """Both branches and their weights (STaTS Sec. 3.3)."""
+
+    kind: Literal["stats"] = "stats"
+    spatio_temporal: SpatioTemporalConfig = SpatioTemporalConfig()
+    temporo_spatial: TemporoSpatialConfig = TemporoSpatialConfig()
+    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+
+    def build(self, name: str) -> STaTS:
+        """The layer."""
+        return STaTS(self, name=name)
+
+
+class STaTSMemory(NamedTuple):
+    """What does not depend on the word."""
+
+    spatio_temporal: Any
+    temporo_spatial: Any
+
+
+class STaTS(Branch):
+    """x̂ = tanh(w_1 x̂_ST + w_2 x̂_TS).
+
+        β_1 = w_ST^T tanh(W_ST x̂_ST + W_h h) ;  β_2 = w_TS^T tanh(W_TS x̂_TS + W_h h)
+        (w_1, w_2) = softmax(β_1, β_2)
+
+    (Cherian et al., 2020, Eq. 12; both scores share W_h.) Weights: "branch" (B, 2),
+    those of TS under their own names, those of ST as "st_<name>".
+    """
+
+    def __init__(self, config: STaTSConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.spatio_temporal = config.spatio_temporal.build("spatio_temporal")
+        self.temporo_spatial = config.temporo_spatial.build("temporo_spatial")
+
+        def dense(units: int, name: str) -> tf.keras.layers.Dense:
+            return tf.keras.layers.Dense(units, use_bias=False, name=name)
+
+        self.query = dense(config.units, "query")
+        self.keys = [dense(config.units, f"key_{name}") for name in ("st", "ts")]
+        self.scores = [dense(1, f"score_{name}") for name in ("st", "ts")]
+
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> STaTSMemory:
+        """The branches' memories."""
+        with tf.name_scope(self.name):
+            return STaTSMemory(
+                self.spatio_temporal.prepare(cells, mask),
+                self.temporo_spatial.prepare(cells, mask),
+            )
+
+    def call(self, query: tf.Tensor, memory: STaTSMemory) -> Attended:
+        st = self.spatio_temporal(query, memory.spatio_temporal)
+        ts = self.temporo_spatial(query, memory.temporo_spatial)
+        hidden = self.query(query)  # W_h h: (B, A)
+        scores = [
+            score(tf.tanh(key(branch.vector) + hidden))  # (B, 1)
+            for score, key, branch in zip(self.scores, self.keys, (st, ts), strict=True)
+        ]
+        weights = tf.nn.softmax(tf.cast(tf.concat(scores, axis=-1), tf.float32))
+        vectors = tf.stack([st.vector, ts.vector], axis=1)  # (B, 2, D)
+        vector = tf.tanh(  # Eq. 12
+            tf.einsum("bk,bkd->bd", tf.cast(weights, vectors.dtype), vectors)
+        )
+        named = {"branch": weights} | ts.weights
+        named |= {f"st_{name}": values for name, values in st.weights.items()}
+        return Attended(vector, named, st.losses | ts.losses)

@@ -1,0 +1,1 @@
+"""One vector a clip from its frames' vectors, once per word."""

@@ -1,0 +1,82 @@
+"""TS attention: first a frame, then its cells."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.branch import Attended, Branch
+from keras_models.layers.additive_energy import AdditiveEnergy
+from keras_models.layers.masking import masked_mean, masked_softmax
+from transform.config import Config
+
+
+class TemporoSpatialConfig(Config):
+    """The TS model (STaTS Sec. 3.2)."""
+
+    kind: Literal["temporo_spatial"] = "temporo_spatial"
+    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+    temperature: float = pydantic.Field(0.1, gt=0)  # "low"; its value is not given
+
+    def build(self, name: str) -> TemporoSpatial:
+        """The layer."""
+        return TemporoSpatial(self, name=name)
+
+
+class TemporoSpatialMemory(NamedTuple):
+    """What does not depend on the word."""
+
+    cells: tf.Tensor  # (B, T, S, D)
+    mask: tf.Tensor  # (B, T, S) bool
+    frame_keys: tf.Tensor  # (B, T, A)
+
+
+class TemporoSpatial(Branch):
+    """Nearly one frame, then a weighted mean of its cells.
+
+        τ = softmax_n( att(h, x̄_n) / temperature )       x̄_n: the mean of its cells
+        x_τj = Σ_n τ_n x_nj ;  e = softmax_j att(h, x_τj) ;  x̂_TS = Σ_j e_j x_τj
+
+    (Cherian et al., 2020, Eq. 9–11.) Weights: "temporal" τ (B, T), "spatial" e (B, S).
+
+    Notes:
+        Eq. 9 picks the best frame; the paper implements it as the softmax above. Eq. 10
+        omits the softmax that its own constraint on e demands.
+        Where some frames lack region j, e_j is softmax_j(att + log p_j) with
+        p_j = Σ_n τ_n over the frames that have it: an absent region is not attended,
+        and where all are there, log p_j is 0.
+    """
+
+    def __init__(self, config: TemporoSpatialConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.temperature = config.temperature
+        self.frame_energy = AdditiveEnergy(config.units, name="frame_energy")
+        self.cell_energy = AdditiveEnergy(config.units, name="cell_energy")
+
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> TemporoSpatialMemory:
+        """The frames' keys; those of the cells depend on the frame that is chosen."""
+        with tf.name_scope(self.name):
+            keys = self.frame_energy.keys(masked_mean(cells, mask, axis=2))
+            return TemporoSpatialMemory(cells, mask, keys)
+
+    def call(self, query: tf.Tensor, memory: TemporoSpatialMemory) -> Attended:
+        cells = memory.cells
+        frame_energies = self.frame_energy(query, memory.frame_keys)  # (B, T)
+        temporal = masked_softmax(  # Eq. 9
+            tf.cast(frame_energies, tf.float32) / self.temperature,
+            tf.reduce_any(memory.mask, axis=2),
+        )
+        frame = tf.einsum("bt,btsd->bsd", tf.cast(temporal, cells.dtype), cells)
+
+        presence = tf.einsum("bt,bts->bs", temporal, tf.cast(memory.mask, tf.float32))
+        there = presence > 0
+        cell_energies = self.cell_energy(query, self.cell_energy.keys(frame))  # (B, S)
+        spatial = masked_softmax(  # Eq. 10
+            tf.cast(cell_energies, tf.float32)
+            + tf.math.log(tf.where(there, presence, 1.0)),
+            there,
+        )
+        vector = tf.einsum("bs,bsd->bd", tf.cast(spatial, frame.dtype), frame)  # Eq. 11
+        return Attended(vector, {"temporal": temporal, "spatial": spatial}, {})

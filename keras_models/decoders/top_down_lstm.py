@@ -1,0 +1,134 @@
+"""An attention LSTM that asks, and a language LSTM that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention import several
+from keras_models.attention.step_attention import StepAttention
+from keras_models.decoders.decoder import Advance, Decoder
+from keras_models.layers.dropout import Dropout
+from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
+from keras_models.structs import EncodedVideo, State
+from transform.config import Config
+
+
+class TopDownLSTMConfig(Config):
+    """The decoder of the VATEX-2019 system (Chen et al., 2019, Sec. 2.2).
+
+    The paper gives no sizes.
+    """
+
+    kind: Literal["top_down_lstm"] = "top_down_lstm"
+    units: int = pydantic.Field(512, ge=1)
+    embedding: int = pydantic.Field(512, ge=1)
+    dropout: float = pydantic.Field(0.5, ge=0, lt=1)
+
+    def build(
+        self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
+    ) -> TopDownLSTM:
+        """The decoder; it fits captions of any length."""
+        del max_words
+        return TopDownLSTM(self, vocabulary_size, attentions, name="decoder")
+
+
+class TopDownState(NamedTuple):
+    """What changes from word to word."""
+
+    lower: LSTMState
+    upper: LSTMState
+    attentions: tuple[State, ...]
+
+
+class TopDownMemory(NamedTuple):
+    """What does not."""
+
+    attentions: tuple[Any, ...]
+    video: tf.Tensor  # (B, 4U), the summary's part of the lower LSTM's input
+
+
+class TopDownLSTM(Decoder):
+    """The lower LSTM knows the whole video, the upper one what is attended of it.
+
+        h1_t = LSTM([v̄, w_{t−1}, h2_{t−1}], h1_{t−1})        v̄: the encoder's summary
+        c_t  = Attention(h1_t)                    several: concatenated; none: left out
+        h2_t = LSTM([c_t, h1_t], h2_{t−1})
+        p    = softmax(W_y h2_t + b_y)                       Eq. 1–5
+
+    Dropout is on the words' embeddings, on c and on what enters the output layer. Both
+    LSTMs start at 0.
+    """
+
+    def __init__(
+        self,
+        config: TopDownLSTMConfig,
+        vocabulary_size: int,
+        attentions: Sequence[StepAttention],
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.config = config
+        self.attentions = tuple(attentions)
+        units = config.units
+        self.embedding = tf.keras.layers.Embedding(
+            vocabulary_size, config.embedding, name="embedding"
+        )
+        self.lower_video = input_projection(units, "lower_video", bias=True)
+        self.lower_words = input_projection(units, "lower_words")
+        self.lower_upper = input_projection(units, "lower_upper")
+        self.lower = LSTMCell(units, name="lower")
+        self.upper_lower = input_projection(units, "upper_lower", bias=True)
+        self.upper_video = input_projection(units, "upper_video")
+        self.upper = LSTMCell(units, name="upper")
+        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
+        self.embedding_dropout = Dropout(config.dropout, name="embedding_dropout")
+        self.video_dropout = Dropout(config.dropout, name="video_dropout")
+        self.output_dropout = Dropout(config.dropout, name="output_dropout")
+
+    def start(
+        self, encoded: EncodedVideo, training: bool = False
+    ) -> tuple[TopDownState, TopDownMemory]:
+        """Zeros, and the attentions' memories."""
+        batch = tf.shape(encoded.frames)[0]
+        attentions, memories = several.start(self.attentions, encoded, training)
+        state = TopDownState(
+            self.lower.zero_state(batch),
+            self.upper.zero_state(batch),
+            attentions,
+        )
+        return state, TopDownMemory(memories, self.lower_video(encoded.summary))
+
+    def advance(
+        self,
+        tokens: tf.Tensor,
+        state: TopDownState,
+        memory: TopDownMemory,
+        training: bool = False,
+    ) -> Advance:
+        """Reads (B,) token ids."""
+        words = self.embedding_dropout(self.embedding(tokens), training=training)
+        lower = self.lower(  # Eq. 1
+            memory.video
+            + self.lower_words(words)
+            + self.lower_upper(state.upper.hidden),
+            state.lower,
+        )
+        contexts, attentions = several.look(
+            self.attentions, lower.hidden, memory.attentions, state.attentions, training
+        )
+        projected = self.upper_lower(lower.hidden)
+        if contexts:
+            video = tf.concat([context.vector for context in contexts], axis=-1)
+            projected += self.upper_video(self.video_dropout(video, training=training))
+        upper = self.upper(projected, state.upper)  # Eq. 4
+        state = TopDownState(lower, upper, attentions)
+        return Advance(upper.hidden, state, contexts)
+
+    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """(…, U) → (…, V) float32 log-probabilities."""
+        logits = self.words(self.output_dropout(outputs, training=training))
+        return tf.nn.log_softmax(tf.cast(logits, tf.float32))  # Eq. 5

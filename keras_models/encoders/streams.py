@@ -1,0 +1,100 @@
+"""Streams of features, each embedded by a linear layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.layers.masking import expand_mask, masked_mean, present_regions
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config
+from transform.schema import FeatureSpec
+
+
+class StreamsConfig(Config):
+    """The inputs of STaTS (Cherian et al., 2020, Sec. 4.1); a row of Tables 3 and 4."""
+
+    kind: Literal["streams"] = "streams"
+    streams: tuple[str, ...] = ("i3d_rgb",)  # record features, each a grid
+    clip: tuple[str, ...] = ()  # record features of the whole clip: the class label
+    units: int = pydantic.Field(512, ge=1)  # Sec. 4.1
+
+    @pydantic.validator("streams")
+    def _some(cls, streams: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+        if not streams:
+            raise ValueError("at least one stream is needed")
+        return streams
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        return (*self.streams, *self.clip)
+
+    def build(self, spec: FeatureSpec) -> StreamsEncoder:
+        """The encoder; it fits features of every shape."""
+        del spec
+        return StreamsEncoder(self, name="encoder")
+
+
+class StreamsEncoder(Encoder):
+    """W x + b of every cell of every stream.
+
+    What a cell is follows from a feature's shape: (T, H, W, D) has H · W cells on a
+    grid, (T, R, D) up to R regions, (T, D) a single cell. Regions that are all zeros
+    are absent and masked.
+
+    Returns:
+        `EncodedVideo` with a grid (B, T, S, D) for every stream, each with its own
+        number of steps, and a clip vector (B, D) for every `clip` feature, 0 where a
+        clip lacks it. `frames` are the first stream's mean cells.
+    """
+
+    def __init__(self, config: StreamsConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.config = config
+        self.embeddings = {
+            name: tf.keras.layers.Dense(config.units, name=f"embed_{name}")
+            for name in config.features()
+        }
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        del training
+        grids, masks = [], []
+        for name in self.config.streams:
+            cells, mask = as_cells(video.features[name], video.masks[name])
+            cells = self.embeddings[name](cells)  # (B, T, S, D)
+            grids.append(tf.where(mask[..., tf.newaxis], cells, 0))
+            masks.append(mask)
+        frames = masked_mean(grids[0], masks[0], axis=2)  # (B, T, D)
+        frame_mask = tf.reduce_any(masks[0], axis=2)
+        return EncodedVideo(
+            frames=frames,
+            frame_mask=frame_mask,
+            grids=tuple(grids),
+            grid_masks=tuple(masks),
+            summary=masked_mean(frames, frame_mask),
+            weights={},
+            aux={},
+            clip_vectors=tuple(self._embed_clip(video, n) for n in self.config.clip),
+        )
+
+    def _embed_clip(self, video: VideoBatch, name: str) -> tf.Tensor:
+        mask = video.masks[name]
+        values = masked_mean(video.features[name], mask)
+        embedded = self.embeddings[name](values)  # (B, D)
+        there = tf.reduce_any(mask, axis=1)
+        return tf.where(expand_mask(there, embedded), embedded, 0)
+
+
+def as_cells(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """A feature (B, T, …, D) → cells (B, T, S, D) and their mask (B, T, S) bool."""
+    inner = values.shape.as_list()[2:]
+    if len(inner) == 2:
+        return values, present_regions(values, mask)
+    steps = values.shape[1] or tf.shape(values)[1]
+    cells = tf.reshape(values, [-1, steps, math.prod(inner[:-1]), inner[-1]])
+    there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
+    return cells, tf.ensure_shape(there, cells.shape[:3])

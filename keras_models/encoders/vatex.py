@@ -1,0 +1,76 @@
+"""The encoder of the VATEX-2019 system: a global vector, and one memory."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.fusion import ClipMean
+from keras_models.encoders.global_memory import GlobalMemoryConfig
+from keras_models.encoders.object_memory import ObjectMemoryConfig
+from keras_models.encoders.segment_memory import SegmentMemoryConfig
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config
+from transform.schema import FeatureSpec
+
+MemoryConfig = Annotated[
+    Union[GlobalMemoryConfig, SegmentMemoryConfig, ObjectMemoryConfig],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+class VatexConfig(Config):
+    """The encoder of Chen et al. (2019); `memory` chooses the row of Table 1."""
+
+    kind: Literal["vatex"] = "vatex"
+    modalities: tuple[str, ...] = ("resnext101", "ir_csn", "vggish")  # of v̄
+    memory: MemoryConfig = GlobalMemoryConfig()
+    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+
+    @pydantic.validator("modalities")
+    def _some(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+        if not modalities:
+            raise ValueError("at least one modality is needed")
+        return modalities
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads, each once."""
+        return tuple(dict.fromkeys((*self.modalities, *self.memory.features())))
+
+    def build(self, spec: FeatureSpec) -> VatexEncoder:
+        """The encoder of records of a specification."""
+        return VatexEncoder(self, spec, name="encoder")
+
+
+class VatexEncoder(Encoder):
+    """v̄ = W [mean image, mean motion, mean audio] + b, and what may be attended to.
+
+    (Chen et al., 2019, Sec. 2.1.) A modality that a clip lacks counts as 0.
+
+    Returns:
+        `EncodedVideo`: `summary` is v̄ (B, D); frames or grids come from the memory.
+    """
+
+    def __init__(self, config: VatexConfig, spec: FeatureSpec, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.modalities = [ClipMean(feature=name) for name in config.modalities]
+        self.embed = tf.keras.layers.Dense(config.units, name="embed")
+        self.memory = config.memory.build(spec, config.units)
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        del training
+        means = [mean(video, video.masks[mean.feature]) for mean in self.modalities]
+        summary = self.embed(tf.concat(means, axis=-1))  # v̄: (B, D)
+        memory = self.memory(video, summary)
+        return EncodedVideo(
+            frames=memory.frames,
+            frame_mask=memory.frame_mask,
+            grids=memory.grids,
+            grid_masks=memory.grid_masks,
+            summary=summary,
+            weights={},
+            aux={},
+        )
