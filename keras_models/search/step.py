@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -39,12 +40,12 @@ def allow(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
 def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:
     """The attention weights of a step; a name's second bearer becomes `<name>_2`."""
     weights: dict[str, tf.Tensor] = {}
+    bearers: collections.Counter[str] = collections.Counter()
     for context in contexts:
         for name, values in context.weights.items():
-            count = 1
-            while (unique := name if count == 1 else f"{name}_{count}") in weights:
-                count += 1
-            weights[unique] = values
+            bearers[name] += 1
+            count = bearers[name]
+            weights[name if count == 1 else f"{name}_{count}"] = values
     return weights
 
 
