@@ -143,6 +143,10 @@ class Client(ClipCaptioner):
                 f"the server at {self._address} took longer than {self._timeout:g} s; "
                 "try again, or allow more time."
             ),
+            grpc.StatusCode.RESOURCE_EXHAUSTED: (
+                f"the server at {self._address} has too much to do, or was sent too "
+                f"much at once: {details}"
+            ),
             grpc.StatusCode.NOT_FOUND: (
                 f"the server at {self._address} has no model {self._model_name!r} to "
                 f"offer: {details}"

@@ -13,12 +13,13 @@ from transform.config import Config
 class BatchingConfig(Config):
     """How requests that arrive together share one run of the graph.
 
-    A batch starts when it is full, or when its first request has waited long enough;
-    while one runs, the next gathers.
+    While a batch runs, the next gathers. It starts when it is full, or when its first
+    request has waited long enough: not at all by default, which on two cores gave the
+    same throughput as waiting and half the latency of a lonely request.
     """
 
     max_rows: int = pydantic.Field(8, ge=1)
-    max_wait_seconds: float = pydantic.Field(0.005, ge=0)
+    max_wait_seconds: float = pydantic.Field(0.0, ge=0)
 
 
 class ServerTLS(Config):

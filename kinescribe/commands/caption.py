@@ -105,7 +105,9 @@ def command(
             if as_json:
                 print(json.dumps({"clip": str(clip), "error": str(error)}))
             else:
-                console.print(f"kinescribe: {error}", style="red", markup=False)
+                console.print(
+                    f"kinescribe: {error}", style="red", markup=False, soft_wrap=True
+                )
             continue
         found = _best(result, top_k)
         if as_json:

@@ -29,7 +29,7 @@ def command(
     ] = 8,
     max_wait: Annotated[
         float, typer.Option(help="Seconds that a request may wait for others.")
-    ] = 0.005,
+    ] = 0.0,
     poll: Annotated[
         float, typer.Option(help="Seconds between looks for a new version.")
     ] = 2.0,
@@ -58,14 +58,13 @@ def command(
 
     import logging
 
-    from rich.console import Console
-    from rich.logging import RichHandler
-
     from serving import serve
     from serving.server_config import BatchingConfig, ServerConfig, ServerTLS
 
     log = logging.getLogger("kinescribe")
-    log.addHandler(RichHandler(console=Console(stderr=True), show_path=False))
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
     log.propagate = False
     tls = None
     if tls_cert and tls_key:

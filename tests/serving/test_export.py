@@ -244,3 +244,23 @@ def test_every_search_can_be_served(
     assert first[names.CAPTIONS].numpy().tolist() == (
         second[names.CAPTIONS].numpy().tolist()
     )
+
+
+def test_a_session_runs_the_model_as_tensorflow_serving_does(
+    exported, served, make_example
+):
+    """The C++ server restores a graph into a session and feeds it by signature."""
+    examples = [make_example(1), make_example(2)]
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(exported))
+        signature = graph.signature_def["caption_examples"]
+        outputs = session.run(
+            {name: info.name for name, info in signature.outputs.items()},
+            {signature.inputs["examples"].name: examples},
+        )
+    expected = served("caption_examples", examples=examples)
+    assert outputs.keys() == expected.keys()
+    assert outputs[names.CAPTIONS].tolist() == expected[names.CAPTIONS].tolist()
+    np.testing.assert_allclose(
+        outputs[names.LOG_PROBS], expected[names.LOG_PROBS], rtol=1e-5
+    )

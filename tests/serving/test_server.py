@@ -348,6 +348,21 @@ def test_a_late_answer_is_given_up_and_not_run(serve, connect, push, doubling_mo
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+def test_more_calls_than_allowed_are_turned_away(
+    serve, client_of, push, doubling_model
+):
+    push(doubling_model, 1)
+    patient = BatchingConfig(max_rows=2, max_wait_seconds=1)
+    server = serve(batching=patient, max_concurrent_calls=1)
+    client = client_of(server)
+    with futures.ThreadPoolExecutor(2) as callers:
+        calls = [callers.submit(double, client, 3) for _ in range(2)]
+        errors = [call.exception(20) for call in calls]
+    assert [str(error) for error in errors].count("None") == 1
+    with pytest.raises(ServingError, match="too much to do"):
+        raise next(filter(None, errors))
+
+
 def test_stopping_answers_what_is_under_way(serve, push, doubling_model):
     push(doubling_model, 1)
     patient = BatchingConfig(max_rows=8, max_wait_seconds=0.3)
