@@ -46,7 +46,7 @@ def view(
 def _spatial(spec: FeatureSpec, result: CaptionResult, steps: int) -> np.ndarray:
     """(N, rows, columns), or nothing where no grid has as many cells."""
     weights = result.attention.get("spatial")  # (T, S)
-    if weights is None:
+    if weights is None or weights.ndim != 2:  # by word, not by clip
         return NOTHING
     for feature in spec.features:
         if isinstance(feature, FrameGrid):

@@ -9,12 +9,14 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_models import search
+from keras_models import registry, search
+from keras_models.captioner import Captioner
 from keras_models.search import Beam, Greedy, Sampling
 from keras_models.structs import VideoBatch
-from serving import names, warmup
+from serving import names, results, warmup
 from serving.errors import ServingError
 from serving.export import export, read_spec
+from tests.keras_models import tiny
 from transform import records
 
 LOAD_WITH_TENSORFLOW_ALONE = """
@@ -244,6 +246,29 @@ def test_every_search_can_be_served(
     assert first[names.CAPTIONS].numpy().tolist() == (
         second[names.CAPTIONS].numpy().tolist()
     )
+
+
+@pytest.mark.parametrize("name", ["stats", "stats_fr", "vatex_spatial"])
+def test_models_of_every_system_can_be_served(name, tmp_path):
+    variant = tiny.shrink(registry.get(name))
+    spec = tiny.spec(variant)
+    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    captioner.build_from_spec()
+    config = Beam(width=2, n_best=2)
+    folder = export(captioner, tiny.VOCABULARY, spec, tmp_path / "model", config)
+    assert not [op for op in all_ops(tmp_path / "model") if ">" in op]
+    function = tf.saved_model.load(folder).signatures["caption_examples"]
+    for tensor in function.structured_outputs.values():
+        assert tensor.shape.rank >= 1 and tensor.shape[0] is None
+    blank = tf.constant([warmup.blank_example(spec)] * 3)
+    outputs = {
+        name: values.numpy() for name, values in function(examples=blank).items()
+    }
+    for result in results.from_outputs(outputs, spec.content_hash):
+        assert len(result.captions) == 2
+        assert result.attention
+        for weights in result.attention.values():
+            assert weights.shape[:2] == (2, tiny.MAX_WORDS + 1)
 
 
 def test_a_session_runs_the_model_as_tensorflow_serving_does(
