@@ -45,9 +45,8 @@ class Captioner(tf.keras.Model):
         spec: FeatureSpec,
         vocabulary_size: int,
         max_words: int,
-        **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(name="captioner")
         missing = [
             name
             for name in variant.features()
@@ -106,9 +105,10 @@ class Captioner(tf.keras.Model):
             `TeacherForced`: row r = b · K + k is caption k of clip b.
         """
         encoded = self.encode(batch.video, training=training)
-        clips, captions, length = _dynamic_shape(batch.tokens)
+        captions = tf.shape(batch.tokens)[1]  # K
+        length = batch.tokens.shape[2] or tf.shape(batch.tokens)[2]
         tokens = tf.reshape(batch.tokens, [-1, length])  # (R, L)
-        first = tf.fill([clips * captions, 1], BOS)
+        first = tf.fill([tf.shape(tokens)[0], 1], BOS)
         inputs = tf.concat([first, tokens[:, :-1]], axis=1)
         state, memory = repeat_batch(self.start(encoded, training), captions)
         with tf.name_scope(self.decoder.name):
@@ -162,11 +162,3 @@ class Captioner(tf.keras.Model):
                 values = tf.where(there, tf.cast(values, self.compute_dtype), 0)
             features[name], masks[name] = values, mask
         return VideoBatch(video.video_id, features, masks)
-
-
-def _dynamic_shape(tensor: tf.Tensor) -> list:
-    dynamic = tf.shape(tensor)
-    return [
-        dynamic[axis] if size is None else size
-        for axis, size in enumerate(tensor.shape.as_list())
-    ]

@@ -1,0 +1,55 @@
+import pytest
+
+from keras_models import registry
+from keras_models.registry import VARIANTS
+from keras_models.variant import Variant
+from transform.errors import KinescribeError
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_survives_json(name):
+    assert Variant.from_json(VARIANTS[name].to_json()) == VARIANTS[name]
+
+
+def test_all_variants_differ_in_more_than_their_names():
+    parts = {variant.to_json() for variant in VARIANTS.values()}
+    assert len(parts) == len(VARIANTS)
+
+
+def test_the_rows_of_mgsa_table_2_differ_in_the_spatial_attention_alone():
+    names = ["mgsa", "mgsa_no_garu", "spatial_attention_garu", "spatial_attention"]
+    kinds = [
+        (spatial.kind, spatial.recurrence.kind)
+        for spatial in (VARIANTS[name].encoder.spatial for name in names)
+    ]
+    assert kinds == [
+        ("flow_guide", "garu"),
+        ("flow_guide", "direct"),
+        ("appearance_guide", "garu"),
+        ("appearance_guide", "direct"),
+    ]
+    for name in names:
+        same = VARIANTS[name].encoder.replace(spatial=VARIANTS["mgsa"].encoder.spatial)
+        changed = VARIANTS[name].replace(encoder=same, row=VARIANTS["mgsa"].row)
+        assert changed == VARIANTS["mgsa"]
+
+
+def test_features_are_what_the_parts_read():
+    assert registry.get("mgsa").features() == ("inception_resnet_v2", "flow")
+    assert registry.get("spatial_attention").features() == ("inception_resnet_v2",)
+    assert registry.get("mgsa_audio").features()[-1] == "log_mel"
+
+
+def test_sizes_are_overridden_by_nested_mappings():
+    variant = registry.get("mgsa").override(
+        {"encoder": {"spatial": {"channels": [4]}}, "decoder": {"units": 8}}
+    )
+    assert variant.encoder.spatial.channels == (4,)
+    assert variant.encoder.spatial.recurrence.kind == "garu"
+    assert variant.decoder.units == 8
+    assert variant.decoder.embedding == 512
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(KinescribeError, match=r"no model 'mgsb'; .*: mgsa, mgsa_no"):
+        registry.get("mgsb")

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models import saving
+from tests.keras_models import models
+from transform.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary("abcde")
+
+
+def test_a_loaded_model_gives_identical_outputs(tmp_path):
+    model = models.captioner()
+    saving.save(model, VOCABULARY, tmp_path / "model")
+    loaded, vocabulary = saving.load(tmp_path / "model")
+    batch = models.batch()
+    assert np.array_equal(
+        model.teacher_force(batch).log_probs, loaded.teacher_force(batch).log_probs
+    )
+    assert vocabulary.words == VOCABULARY.words
+    assert loaded.max_words == model.max_words
+    assert loaded.spec == model.spec
+    assert loaded.variant == model.variant
+
+
+def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path):
+    saving.save(models.captioner(), VOCABULARY, tmp_path)
+    files = len(list(tmp_path.iterdir()))
+    second = models.captioner("spatial_attention", seed=1)
+    saving.save(second, VOCABULARY, tmp_path)
+    assert len(list(tmp_path.iterdir())) == files
+    loaded, _ = saving.load(tmp_path)
+    for one, other in zip(loaded.weights, second.weights, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_save_that_is_cut_short_leaves_the_former_model(tmp_path, monkeypatch):
+    first = models.captioner()
+    saving.save(first, VOCABULARY, tmp_path)
+    rename = tf.io.gfile.rename
+
+    def die(source, target, overwrite=False):
+        if target.endswith(saving.MODEL):
+            raise KeyboardInterrupt
+        rename(source, target, overwrite)
+
+    monkeypatch.setattr(tf.io.gfile, "rename", die)
+    with pytest.raises(KeyboardInterrupt):
+        saving.save(models.captioner(seed=1), VOCABULARY, tmp_path)
+    monkeypatch.undo()
+    loaded, _ = saving.load(tmp_path)
+    for one, other in zip(loaded.weights, first.weights, strict=True):
+        assert np.array_equal(one, other)
+    saving.save(first, VOCABULARY, tmp_path)  # sweeps up what was left
+    assert len(list(tmp_path.glob("weights-*.index"))) == 1
+
+
+def test_a_vocabulary_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="9 words; received a vocabulary of 6"):
+        saving.save(models.captioner(), Vocabulary("ab"), tmp_path)
+
+
+def test_an_empty_folder_is_one_sentence(tmp_path):
+    with pytest.raises(saving.LoadError, match="holds no model"):
+        saving.load(tmp_path)
+
+
+def test_another_vocabulary_is_noticed(tmp_path):
+    saving.save(models.captioner(), VOCABULARY, tmp_path)
+    Vocabulary("abcdf").to_file(tmp_path / saving.VOCABULARY)
+    with pytest.raises(saving.LoadError, match=f"trained with {VOCABULARY.digest}"):
+        saving.load(tmp_path)
+
+
+def test_a_damaged_description_is_one_sentence(tmp_path):
+    saving.save(models.captioner(), VOCABULARY, tmp_path)
+    path = tmp_path / saving.MODEL
+    text = path.read_text()
+    path.write_text(text[:40])
+    with pytest.raises(saving.LoadError, match="not a model's description"):
+        saving.load(tmp_path)
+    path.write_text(json.dumps({**json.loads(text), "max_words": "many"}))
+    with pytest.raises(saving.LoadError, match="max_words = 'many' is wrong"):
+        saving.load(tmp_path)
+
+
+def test_missing_weights_are_one_sentence(tmp_path):
+    saving.save(models.captioner(), VOCABULARY, tmp_path)
+    for path in tmp_path.glob("weights-*"):
+        path.unlink()
+    with pytest.raises(saving.LoadError, match="lacks the weights"):
+        saving.load(tmp_path)

@@ -1,0 +1,41 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from keras_models import registry
+from keras_models.variant import Variant
+from kinescribe import cli
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Three models instead of all."""
+    names = ["mgsa", "mgsa_no_garu", "spatial_attention"]
+    monkeypatch.setattr(registry, "VARIANTS", {n: registry.get(n) for n in names})
+    return names
+
+
+def run(*arguments):
+    result = CliRunner().invoke(
+        cli.app, ["variants", *arguments], catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_json_holds_every_model_and_its_settings(few):
+    found = json.loads(run("--json", "--words", "96"))
+    assert found["words"] == 96
+    assert [entry["name"] for entry in found["variants"]] == few
+    for entry in found["variants"]:
+        assert Variant.from_dict(entry["settings"]) == registry.get(entry["name"])
+    assert found["variants"][0]["features"] == ["inception_resnet_v2", "flow"]
+
+
+def test_table_names_row_features_size_and_training(few):
+    output = run()
+    assert all(name in output for name in few)
+    assert "38.5 M" in output
+    assert "10,000 words" in output
+    assert "30 epochs" in output
