@@ -28,15 +28,15 @@ def view(
     clip = video_io.read_frames(path, spec.sampling, {PICTURE_SIZE}, None, start, end)
     key_frames = clip.key_frames[PICTURE_SIZE]  # (N, size, size, 3)
     steps, words = len(key_frames), result.words[0]
-    temporal = result.attention.get("temporal")  # (K, L, T)
+    temporal = result.attention.get("temporal", NOTHING)  # (K, L, T)
     flows = [feature.name for feature in spec.features if isinstance(feature, Flow)]
     return ClipView(
         key_frames=key_frames,
         words=words,
         temporal=(
-            np.zeros((0, steps))
-            if temporal is None
-            else temporal[0, : len(words), :steps]
+            temporal[0, : len(words), :steps]
+            if temporal.ndim == 3
+            else np.zeros((0, steps))
         ),
         spatial=_spatial(spec, result, steps),
         flow=extraction.features[flows[0]] if flows else NOTHING,
@@ -45,8 +45,8 @@ def view(
 
 def _spatial(spec: FeatureSpec, result: CaptionResult, steps: int) -> np.ndarray:
     """(N, rows, columns), or nothing where no grid has as many cells."""
-    weights = result.attention.get("spatial")  # (T, S)
-    if weights is None or weights.ndim != 2:  # by word, not by clip
+    weights = result.attention.get("spatial", NOTHING)  # (T, S)
+    if weights.ndim != 2:  # none, or one by word and not by clip
         return NOTHING
     for feature in spec.features:
         if isinstance(feature, FrameGrid):

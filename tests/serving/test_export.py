@@ -248,7 +248,9 @@ def test_every_search_can_be_served(
     )
 
 
-@pytest.mark.parametrize("name", ["stats", "stats_fr", "vatex_spatial"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("stats", marks=pytest.mark.slow), "vatex_spatial"]
+)
 def test_models_of_every_system_can_be_served(name, tmp_path):
     variant = tiny.shrink(registry.get(name))
     spec = tiny.spec(variant)
