@@ -109,10 +109,9 @@ def _extract_features(
     runner: _Runner,
 ) -> list[ManifestRow]:
     """The rows of all clips; those that the store lacks go through the first job."""
-    rows, missing = _look_up(clips, store)
     workers = runner.settings.workers
     with progress.shown("Extracting clips", len(clips)) as report:
-        report(len(rows))
+        rows, missing = _look_up(clips, store, report)
         if not workers and runner.local:
             timed, missing = missing[:TIMED_CLIPS], missing[TIMED_CLIPS:]
             found, seconds = _extract_here(timed, spec, store)
@@ -129,7 +128,7 @@ def _extract_features(
 
 
 def _look_up(
-    clips: list[VideoRecord], store: FeatureStore
+    clips: list[VideoRecord], store: FeatureStore, report: Callable[[int], None]
 ) -> tuple[list[ManifestRow], list[VideoRecord]]:
     """The rows of clips that are in the store, and the clips to be looked at.
 
@@ -137,8 +136,12 @@ def _look_up(
     starts no worker. Clips on other machines are left to the workers.
     """
     here = [clip for clip in clips if "://" not in clip.uri]
+    rows: list[ManifestRow] = []
     with ThreadPoolExecutor(max_workers=_cores()) as threads:
-        rows = [row for row in threads.map(_stored_row, here, repeat(store)) if row]
+        for row in threads.map(_stored_row, here, repeat(store)):
+            if row:
+                rows.append(row)
+                report(len(rows))
     there = {row.video_id for row in rows}
     return rows, [clip for clip in clips if clip.video_id not in there]
 
