@@ -115,7 +115,8 @@ def best_constant(references: Mapping[str, Sequence[str]]) -> str:
     sample = np.unique(rows.astype(np.int64))
     for clips in (sample, np.arange(len(references))):
         values = cider_d.score_rows(
-            np.tile(clips, len(candidates)), np.repeat(candidates, len(clips)).tolist()
+            np.tile(clips, len(candidates)).tolist(),
+            np.repeat(candidates, len(clips)).tolist(),
         )
         means = values.reshape(len(candidates), len(clips)).mean(1)
         best = np.argsort(-means, kind="stable")[:_SHORTLIST]

@@ -20,6 +20,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components import baseline_model, push_destination
+from components.report.component import PAGE
 from pipeline import stages
 from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
@@ -40,6 +41,7 @@ class RunResult(NamedTuple):
     model: pathlib.Path  # a SavedModel
     training: pathlib.Path  # checkpoints, histories
     evaluation: pathlib.Path  # scores by slice, and the gates' findings
+    report: pathlib.Path  # a page; `scores.json` is beside it
     baseline: str  # what the model was compared with, and why
     blessed: bool
     pushed: pathlib.Path | None  # the version's folder
@@ -107,6 +109,7 @@ def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
         model=pathlib.Path(path_utils.serving_model_path(model.uri)),
         training=pathlib.Path(config.training_folder),
         evaluation=pathlib.Path(artifact("Evaluator", "evaluation").uri),
+        report=pathlib.Path(artifact("Report", "report").uri, PAGE),
         baseline=baseline.get_string_custom_property(baseline_model.REASON),
         blessed=model_utils.is_model_blessed(artifact("Evaluator", "blessing")),
         pushed=pathlib.Path(destination) if destination else None,

@@ -13,6 +13,8 @@ from components.caption_references import CaptionReferences
 from components.curated_schema import DESCRIPTIVE, CuratedSchema
 from components.evaluation_gate import eval_config
 from components.pusher import Pusher
+from components.report.component import Report
+from components.trainer.settings import TrainerSettings
 from components.video_example_gen.component import VideoExampleGen
 from pipeline.configs import PipelineConfig
 
@@ -70,17 +72,18 @@ def create_pipeline(
         disable_analyzer_cache=True,
         disable_statistics=True,
     )
+    settings = TrainerSettings(
+        training=config.training,
+        search=config.search,
+        workdir=config.training_folder,
+    )
     trainer = tfx.components.Trainer(
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         run_fn="components.trainer.run_fn.run_fn",
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["val"]),
-        custom_config={
-            "config": config.training.to_json(),
-            "search": config.search.to_json(),
-            "workdir": config.training_folder,
-        },
+        custom_config={"settings": settings.to_json()},
     )
     model = trainer.outputs["model"]
     baseline_model = BaselineModel(
@@ -110,6 +113,16 @@ def create_pipeline(
         config_digest=config.digest(),
         data_digest=data_digest,
     )
+    report = Report(
+        examples=examples,
+        model=model,
+        model_run=trainer.outputs["model_run"],
+        baseline=baseline_model.outputs["baseline"],
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        title=f"{config.name}: {config.training.variant}",
+        split=_EVALUATED,
+    )
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=pipeline_root,
@@ -126,5 +139,6 @@ def create_pipeline(
             caption_references,
             evaluator,
             pusher,
+            report,
         ],
     )

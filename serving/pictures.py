@@ -32,7 +32,7 @@ def attention_overlay(frame: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Lays a (rows, columns) heat-map over a frame; the largest weight is warmest."""
     height, width = frame.shape[:2]
     spread = weights - weights.min()
-    scaled = np.uint8(255 * spread / max(spread.max(), 1e-9))
+    scaled = (255 * spread / max(spread.max(), 1e-9)).astype(np.uint8)
     smooth = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
     heat = cv2.cvtColor(
         cv2.applyColorMap(smooth, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB
@@ -58,7 +58,7 @@ def flow_image(planes: np.ndarray, full_scale: float = 40.0) -> np.ndarray:
         ],
         axis=-1,
     )
-    return cv2.cvtColor(np.uint8(hsv), cv2.COLOR_HSV2RGB)
+    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
 
 
 def filmstrip(view: ClipView, columns: int = 8, cell: int = 132) -> np.ndarray:
@@ -108,5 +108,5 @@ def _bars(weights: np.ndarray, width: int, height: int) -> Image.Image:
     """(N,) weights as cells of one row, deeper blue for more."""
     share = np.asarray(weights, np.float64) / max(float(np.max(weights)), 1e-9)
     colours = np.array(PAPER) + share[:, None] * (np.array(WEIGHT) - np.array(PAPER))
-    row = Image.fromarray(np.uint8(colours)[None])
+    row = Image.fromarray(colours.astype(np.uint8)[np.newaxis])
     return row.resize((width, height), Image.Resampling.NEAREST)

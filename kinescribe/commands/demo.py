@@ -1,6 +1,141 @@
 """`kinescribe demo`."""
 
+from __future__ import annotations
 
-def command() -> int:
-    """To be written."""
-    return 1
+import json
+import pathlib
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.local_runner import RunResult
+    from transform.moving_world.corpus import CorpusConfig
+
+NEW_CLIPS = 4
+
+
+def command(
+    root: Annotated[
+        pathlib.Path, typer.Option(help="Folder for everything that the demo makes.")
+    ] = pathlib.Path("demo"),
+    config: Annotated[
+        str, typer.Option(help="Another run configuration, by name or YAML file.")
+    ] = "demo",
+    train: Annotated[int, typer.Option(help="Clips to train on.", min=1)] = 480,
+    held_out: Annotated[
+        int, typer.Option(help="Clips to validate on, and as many to test on.", min=2)
+    ] = 60,
+    seed: Annotated[int, typer.Option(help="Another seed is another corpus.")] = 0,
+) -> int:
+    """Render clips, run the whole pipeline on them, serve the model, caption new clips.
+
+    A second call reuses what is done.
+    """
+    from rich.console import Console
+
+    console, began = Console(), time.monotonic()
+    corpus = _render(console, root, train, held_out, seed)
+
+    from pipeline import configs, local_runner
+    from pipeline.stage_lines import StageLines
+
+    settings = configs.find(config).override(
+        {"root": str(root), "corpus": {"files": [str(corpus)]}}
+    )
+    console.print("[bold]2. The pipeline")
+    result = local_runner.run(settings, StageLines())
+    if result.pushed is None:
+        console.print(
+            f"The gates refused the model; the report says why: {result.report}"
+        )
+        return 1
+    console.print(f"[bold]3. New clips, captioned by a server of {result.pushed}")
+    _caption_new_clips(console, root, result, seed)
+    _summarise(console, result, time.monotonic() - began)
+    return 0
+
+
+def _render(
+    console: Console, root: pathlib.Path, train: int, held_out: int, seed: int
+) -> pathlib.Path:
+    from rich.progress import Progress
+
+    from transform.moving_world.corpus import CorpusConfig, render_corpus
+
+    console.print("[bold]1. The clips")
+    config: CorpusConfig = CorpusConfig(
+        seed=seed, train=train, val=held_out, test=held_out
+    )
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("  rendering", total=None)
+        corpus = render_corpus(
+            config,
+            root / "corpus",
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(
+        f"  {corpus.rendered + corpus.kept} clips in {corpus.videos} "
+        f"({corpus.rendered} rendered, {corpus.kept} kept)",
+        soft_wrap=True,
+    )
+    return corpus.annotations
+
+
+def _caption_new_clips(
+    console: Console, root: pathlib.Path, result: RunResult, seed: int
+) -> None:
+    """Clips from seeds that no corpus uses go through the server and its client."""
+    from serving.client import Client
+    from serving.server import Server
+    from serving.server_config import ServerConfig
+    from transform.moving_world.corpus import UNUSED_SEEDS
+    from transform.moving_world.encode import render_clip
+    from transform.moving_world.language import describe
+    from transform.moving_world.subsets import sample_scene
+
+    assert result.pushed is not None
+    folder = root / "new"
+    folder.mkdir(exist_ok=True)
+    with Server(ServerConfig(model_base=str(result.pushed.parent))) as server:
+        client = Client(server.address)
+        for number in range(NEW_CLIPS):
+            scene = sample_scene(UNUSED_SEEDS + NEW_CLIPS * seed + number, "mixed")
+            clip = folder / f"new{number}.mp4"
+            render_clip(scene, clip)
+            caption = client.caption_file(clip).caption
+            console.print(f"  {clip}", style="bold", markup=False, soft_wrap=True)
+            console.print(f"    model:  {caption}", style="green", markup=False)
+            for text in describe(scene, 2):
+                console.print(f"    person: {text}", markup=False, soft_wrap=True)
+
+
+def _summarise(console: Console, result: RunResult, seconds: float) -> None:
+    from rich.table import Table
+
+    console.print("[bold]4. Scores on the test clips[/] (×100)")
+    scores: dict[str, Any] = json.loads(
+        (result.report.parent / "scores.json").read_text()
+    )
+    rows = {"the model": scores["model"], **scores["controls"]}
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("captions")
+    for metric in scores["model"]:
+        table.add_column(metric, justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(f"{100 * value:.1f}" for value in row.values()))
+    console.print(table)
+    places = {
+        "Report": result.report,
+        "Pushed model": result.pushed,
+        "Pipeline root": result.root,
+    }
+    for name, path in places.items():
+        console.print(f"{name + ':':15}{path}", markup=False, soft_wrap=True)
+    console.print(
+        f"Done in {seconds:.0f} s. Caption a file of yours: kinescribe caption CLIP",
+        markup=False,
+    )

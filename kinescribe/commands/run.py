@@ -60,6 +60,7 @@ def _print(result: RunResult) -> None:
     table.add_row("Records", str(result.examples))
     table.add_row("Training", f"{result.training} (TensorBoard reads it)")
     table.add_row("Model", str(result.model))
+    table.add_row("Report", str(result.report))
     table.add_row("Scores", str(result.evaluation))
     table.add_row("Baseline", result.baseline)
     if result.pushed:

@@ -1,0 +1,15 @@
+"""What the pipeline tells the Trainer."""
+
+from __future__ import annotations
+
+from keras_models.search import SearchConfig
+from keras_models.training import TrainingConfig
+from transform.config import Config
+
+
+class TrainerSettings(Config):
+    """`custom_config["settings"]` of the Trainer, as JSON."""
+
+    training: TrainingConfig
+    search: SearchConfig  # of the exported model
+    workdir: str  # outlives a failed run: checkpoints are there
