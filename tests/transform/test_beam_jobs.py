@@ -374,7 +374,6 @@ def test_run_that_was_killed_goes_on_where_it_was(folder, tmp_path):
     assert before.items() <= after.items()  # what was finished was not touched
     assert len(after) == 10  # all but the missing clip
     assert Manifest.read(str(run.out)).coverage() == "6 of 11 clips"
-    assert [p for p in run.store.rglob("*") if p.is_file() and p.suffix != ".zip"] == []
 
 
 @pytest.mark.slow
