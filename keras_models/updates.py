@@ -45,6 +45,8 @@ class Updater:
         self._weights = trained_weights(captioner, stage)
         self.rate_scale = tf.Variable(1.0, trainable=False)
         self.optimizer: Any = stage.optimizer.build(self.rate)
+        # Variables that appear while a function is traced make it be traced twice.
+        self.optimizer._create_all_weights(self._weights)
         self._scales_loss = captioner.compute_dtype == "float16"
         if self._scales_loss:
             self.optimizer = tf.keras.mixed_precision.LossScaleOptimizer(self.optimizer)
@@ -120,16 +122,19 @@ def trained_weights(captioner: Captioner, stage: Stage) -> list[tf.Variable]:
         ConfigError: A pattern fits no weight, or all weights are frozen.
     """
     weights = captioner.trainable_variables
+    names = [  # less the model's own name, which counts up
+        weight.name.partition("/")[2].partition(":")[0] for weight in weights
+    ]
     for pattern in stage.frozen:
-        if not any(re.search(pattern, weight.name) for weight in weights):
+        if not any(re.search(pattern, name) for name in names):
             raise ConfigError(
                 f"stage {stage.name}: frozen = {pattern!r} fits no weight; there are "
-                f"{', '.join(weight.name for weight in weights)}."
+                f"{', '.join(names)}."
             )
     kept = [
         weight
-        for weight in weights
-        if not any(re.search(pattern, weight.name) for pattern in stage.frozen)
+        for name, weight in zip(names, weights, strict=True)
+        if not any(re.search(pattern, name) for pattern in stage.frozen)
     ]
     if not kept:
         raise ConfigError(f"stage {stage.name} freezes every weight.")

@@ -1,0 +1,351 @@
+import csv
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models import saving
+from keras_models.captioner import Captioner
+from keras_models.checkpoints import CheckpointError
+from keras_models.guards import TrainingError
+from keras_models.listeners.listener import Listener, Run, Step, Validated
+from keras_models.training import TrainingResult
+from keras_models.updates import Updater
+from keras_models.warm_start import WarmStartError, copy_weights
+from tests.keras_models import corpora, small_runs
+from tests.keras_models.small_runs import CROSS_ENTROPY, run, settings
+from transform.vocabulary import Vocabulary
+
+XE, RL = "cross_entropy", "self_critical"
+ROOT = pathlib.Path(__file__).parents[2]
+SLOWLY = {**CROSS_ENTROPY, "learning_rate": {"kind": "constant", "rate": 1e-12}}
+
+
+class Stopped(Exception):  # noqa: N818
+    """Stands for a kill."""
+
+
+class StopAfter(Listener):
+    """Ends a run after a number of steps, with nothing tidied up."""
+
+    def __init__(self, step: int):
+        self._step = step
+
+    def on_step(self, step: Step) -> None:
+        if step.step == self._step:
+            raise Stopped
+
+
+class Witness(Listener):
+    """Remembers all that it hears."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.steps: list[Step] = []
+        self.validations: list[Validated] = []
+        self.messages: list[str] = []
+        self.ended = 0
+
+    def on_start(self, run: Run) -> None:
+        self.runs.append(run)
+
+    def on_step(self, step: Step) -> None:
+        self.steps.append(step)
+
+    def on_validation(self, validated: Validated) -> None:
+        self.validations.append(validated)
+
+    def on_message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def on_end(self) -> None:
+        self.ended += 1
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult, Witness, str]:
+    """A run that nothing interrupts."""
+    folder, witness = tmp_path_factory.mktemp("whole"), Witness()
+    result = run(folder, settings(), witness)
+    return folder, result, witness, small_runs.digest(result)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult]:
+    """Cross-entropy alone."""
+    folder = tmp_path_factory.mktemp("short")
+    return folder, run(folder, settings(CROSS_ENTROPY))
+
+
+def test_listeners_hear_of_every_step_and_validation(whole):
+    _, result, witness, _ = whole
+    assert witness.runs == [
+        Run(result.folder, (("cross_entropy", 6), ("self_critical", 6)), 0)
+    ]
+    assert [step.step for step in witness.steps] == list(range(12))
+    assert {"loss", "cross_entropy", "gradient_norm"} <= set(witness.steps[0].values)
+    assert {"loss", "policy_loss", "reward"} <= set(witness.steps[-1].values)
+    assert len(witness.validations) == 4
+    assert len(witness.validations[0].samples) == 5
+    assert witness.ended == 1
+
+
+def test_the_result_has_the_best_validation_score(whole):
+    _, result, witness, _ = whole
+    scores = [validated.score for validated in witness.validations]
+    assert result.score == max(scores)
+    assert [validated.best for validated in witness.validations] == [
+        score > max([-1, *scores[:index]]) for index, score in enumerate(scores)
+    ]
+
+
+def test_history_files_hold_a_row_for_every_epoch(whole):
+    _, result, _, _ = whole
+    folder = pathlib.Path(result.folder)
+    rows = [json.loads(r) for r in (folder / "history.jsonl").read_text().splitlines()]
+    assert rows == list(result.history)
+    assert [(row["stage"], row["epoch"]) for row in rows] == [
+        ("cross_entropy", 0),
+        ("cross_entropy", 1),
+        ("self_critical", 0),
+        ("self_critical", 1),
+    ]
+    with (folder / "history.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in table] == [row["loss"] for row in rows]
+
+
+def test_a_finished_run_comes_back_as_it_was_without_a_step(whole):
+    folder, result, _, digest = whole
+    witness = Witness()
+    again = run(folder, settings(), witness)
+    assert witness.steps == []
+    assert witness.runs[0].finished_steps == 12
+    assert small_runs.digest(again) == digest
+    assert again.history == result.history
+
+
+def test_a_run_stopped_in_every_stage_ends_with_the_same_bits(whole, tmp_path):
+    _, result, _, digest = whole
+    for step in (3, 8):  # both after the latest checkpoint, in the middle of an epoch
+        with pytest.raises(Stopped):
+            run(tmp_path, settings(), StopAfter(step))
+    witness = Witness()
+    resumed = run(tmp_path, settings(), witness)
+    assert [step.step for step in witness.steps] == [8, 9, 10, 11]
+    assert witness.messages == [f"The run in {resumed.folder} goes on after 8 steps."]
+    assert small_runs.digest(resumed) == digest
+    losses = [row["loss"] for row in resumed.history]
+    assert losses == [row["loss"] for row in result.history]
+
+
+def start_program(folder: pathlib.Path, *stages: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", small_runs.__name__, folder, *stages],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_once_written(program: subprocess.Popen, runs: pathlib.Path, name: str) -> None:
+    """Kills a run as soon as a checkpoint file of some name is there."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and program.poll() is None:
+        if any(runs.glob(f"*/checkpoints/{name}*")):
+            break
+        time.sleep(0.005)
+    program.send_signal(signal.SIGKILL)
+    assert program.wait() == -signal.SIGKILL
+    program.stdout.close()
+
+
+def test_a_killed_process_started_again_ends_with_the_same_bits(short, tmp_path):
+    kill_once_written(start_program(tmp_path, XE), tmp_path / "runs", "state-2")
+    program = start_program(tmp_path, XE)
+    output, _ = program.communicate()
+    assert output.split() == [small_runs.digest(short[1])]
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_ten_random_moments_ends_with_the_same_bits(
+    whole, tmp_path
+):
+    rng = random.Random(0)
+    begun = time.monotonic()
+    start_program(tmp_path / "measured", XE, RL).communicate()
+    seconds = time.monotonic() - begun
+    kills = 0
+    while kills < 10:
+        program = start_program(tmp_path, XE, RL)
+        try:
+            program.communicate(timeout=seconds * rng.uniform(0.3, 0.9))
+        except subprocess.TimeoutExpired:
+            program.send_signal(signal.SIGKILL)
+            program.communicate()
+        kills += 1
+    output, _ = start_program(tmp_path, XE, RL).communicate()
+    assert output.split() == [whole[3]]
+
+
+def test_other_settings_are_another_run(whole, tmp_path):
+    folder, result, _, _ = whole
+    other = run(folder, settings(CROSS_ENTROPY, seed=1))
+    assert other.folder != result.folder
+    assert (
+        json.loads(pathlib.Path(other.folder, "run.json").read_text())["training"][
+            "seed"
+        ]
+        == 1
+    )
+
+
+def test_patience_ends_a_stage(tmp_path):
+    witness = Witness()
+    result = run(tmp_path, settings({**SLOWLY, "epochs": 9, "patience": 2}), witness)
+    assert len(result.history) == 3  # the first is the best, two bring no progress
+    assert witness.messages == [
+        "Stage cross_entropy ends after epoch 3: no progress in 2 validations."
+    ]
+
+
+def test_weights_that_explode_twice_are_no_result(tmp_path):
+    explode = {
+        **CROSS_ENTROPY,
+        "epochs": 4,
+        "learning_rate": {"kind": "constant", "rate": 1e30},
+        "clip_norm": None,
+    }
+    witness = Witness()
+    with pytest.raises(
+        TrainingError, match="stage cross_entropy left no usable weights"
+    ):
+        run(tmp_path, settings(explode), witness)
+    assert [text.partition("; ")[2] for text in witness.messages] == [
+        "back to the best weights with 0.5 times the learning rate.",
+        "the stage ends with its best weights so far.",
+    ]
+    with pytest.raises(TrainingError, match="lower its learning rate"):
+        run(tmp_path, settings(explode))
+
+
+def test_a_loss_that_is_not_finite_rolls_back_and_training_goes_on(
+    tmp_path, monkeypatch
+):
+    update, calls = Updater.__call__, []
+
+    def fail_once(self, batch):
+        calls.append(1)
+        values = update(self, batch)
+        return {**values, "loss": float("nan")} if len(calls) == 5 else values
+
+    monkeypatch.setattr(Updater, "__call__", fail_once)
+    witness = Witness()
+    result = run(tmp_path, settings({**CROSS_ENTROPY, "epochs": 3}), witness)
+    assert witness.messages == [
+        "Stage cross_entropy, epoch 2: loss is nan; back to the best weights with 0.5 "
+        "times the learning rate."
+    ]
+    rates = [row["learning_rate"] for row in result.history]
+    assert rates == pytest.approx([0.01, 0.01, 0.005])
+    assert [row["problem"] for row in result.history] == ["", "loss is nan", ""]
+
+
+def test_an_unwritable_folder_is_one_sentence(tmp_path):
+    (tmp_path / "runs").write_text("a file where a folder should be")
+    with pytest.raises(CheckpointError, match=r"cannot write to .*; name another"):
+        run(tmp_path, settings())
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.UnknownError(None, None, "…/state-1; No space left on device")
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    with pytest.raises(
+        CheckpointError, match=r"\(No space left on device\); make room"
+    ):
+        run(tmp_path, settings(CROSS_ENTROPY))
+
+
+def test_a_warm_start_keeps_what_belongs_to_a_word(whole, tmp_path):
+    _, result, _, _ = whole
+    known = corpora.write(tmp_path / "words").vocabulary
+    saving.save(result.captioner, known, tmp_path / "saved")
+    witness = Witness()
+    begun = run(
+        tmp_path,
+        settings({**SLOWLY, "epochs": 1, "l2": 0.0}),
+        witness,
+        vocabulary=Vocabulary(reversed(known.words[4:])),
+        begin_with=tmp_path / "saved",
+    )
+    assert f"know {len(known)} of {len(known)} words" in witness.messages[0]
+    # Every word has another id now, and says the same.
+    assert begun.score == pytest.approx(result.score)
+
+
+def test_new_words_begin_with_weights_of_their_own(whole, tmp_path):
+    _, result, _, _ = whole
+    known = corpora.write(tmp_path / "words").vocabulary
+    saving.save(result.captioner, known, tmp_path / "saved")
+    wider = Vocabulary(["zebra", *known.words[4:]])
+    captioner = Captioner(
+        result.captioner.variant, corpora.SPEC, len(wider), 4
+    ).build_from_spec()
+    fresh = captioner.decoder.embedding.embeddings.numpy()
+    assert copy_weights(tmp_path / "saved", captioner, wider) == len(known)
+    rows = captioner.decoder.embedding.embeddings.numpy()
+    theirs = result.captioner.decoder.embedding.embeddings.numpy()
+    zebra = wider.words.index("zebra")
+    np.testing.assert_array_equal(rows[zebra], fresh[zebra])
+    np.testing.assert_array_equal(np.delete(rows, zebra, axis=0), theirs)
+
+
+def test_a_warm_start_from_other_parts_is_refused(whole, tmp_path):
+    _, result, _, _ = whole
+    known = corpora.write(tmp_path / "words").vocabulary
+    saving.save(result.captioner, known, tmp_path / "saved")
+    wider = settings(CROSS_ENTROPY).override({"model": {"decoder": {"units": 9}}})
+    with pytest.raises(WarmStartError, match=r"decoder\.units \(9 against 8\)"):
+        run(tmp_path, wider, begin_with=tmp_path / "saved")
+
+
+def test_one_mirrored_device_trains_as_one_device_does(tmp_path):
+    certain = {
+        "model": {"decoder": {"dropout": 0.0}}
+    }  # replicas draw masks of their own
+    config = settings({**CROSS_ENTROPY, "epochs": 1}).override(certain)
+    mirrored = config.override(
+        {"distribution": {"kind": "mirrored", "devices": ["CPU:0"]}}
+    )
+    ours, theirs = run(tmp_path, config), run(tmp_path, mirrored)
+    assert ours.folder != theirs.folder
+    for one, other in zip(
+        ours.captioner.weights, theirs.captioner.weights, strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "precision",
+    ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],
+)
+def test_mixed_precision_trains_float32_weights(tmp_path, precision):
+    before = tf.keras.mixed_precision.global_policy()
+    result = run(tmp_path, settings(CROSS_ENTROPY, precision=precision))
+    assert {weight.dtype for weight in result.captioner.trainable_variables} == {
+        tf.float32
+    }
+    losses = [row["loss"] for row in result.history]
+    assert losses[1] < losses[0]
+    assert tf.keras.mixed_precision.global_policy() is before
