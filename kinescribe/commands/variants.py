@@ -52,23 +52,16 @@ def command(
         caption_justify="left",
     )
     rows.add_column("name", no_wrap=True)
-    rows.add_column("paper's row")
-    rows.add_column("reads")
+    rows.add_column("the paper's row, what the model reads, how it is trained")
     rows.add_column("parameters", justify="right", no_wrap=True)
-    rows.add_column("training")
     system = ""
     for name, variant in registry.VARIANTS.items():
         if variant.system != system:
             system = variant.system
-            rows.add_section()
             rows.add_row(f"[bold]{system}[/bold]")
-        rows.add_row(
-            name,
-            variant.row,
-            ", ".join(variant.features()),
-            f"{counts[name] / 1e6:.1f} M",
-            _training(variant),
-        )
+        reads = f"{', '.join(variant.features())}; {_training(variant)}"
+        size = f"{counts[name] / 1e6:.1f} M"
+        rows.add_row(name, f"{variant.row}\n[dim]{reads}[/dim]", size)
     console.Console().print(rows)
 
 
