@@ -105,9 +105,21 @@ class Captioner(tf.keras.Model):
             `TeacherForced`: row r = b · K + k is caption k of clip b.
         """
         encoded = self.encode(batch.video, training=training)
-        captions = tf.shape(batch.tokens)[1]  # K
-        length = batch.tokens.shape[2] or tf.shape(batch.tokens)[2]
-        tokens = tf.reshape(batch.tokens, [-1, length])  # (R, L)
+        return self.teacher_force_encoded(
+            encoded, batch.tokens, training, sampling_probability
+        )
+
+    def teacher_force_encoded(
+        self,
+        encoded: EncodedVideo,
+        tokens: tf.Tensor,
+        training: bool = False,
+        sampling_probability: tf.Tensor | float = 0.0,
+    ) -> TeacherForced:
+        """`teacher_force` of (B, K, L) captions of clips that are encoded already."""
+        captions = tf.shape(tokens)[1]  # K
+        length = tokens.shape[2] or tf.shape(tokens)[2]
+        tokens = tf.reshape(tokens, [-1, length])  # (R, L)
         first = tf.fill([tf.shape(tokens)[0], 1], BOS)
         inputs = tf.concat([first, tokens[:, :-1]], axis=1)
         state, memory = repeat_batch(self.start(encoded, training), captions)

@@ -215,7 +215,7 @@ class _Run:
 
     def _run_stage(self, stage: Stage) -> None:
         progress = self._progress
-        objective = stage.objective.build(self._materials)
+        objective = self._objective = stage.objective.build(self._materials)
         updater = Updater(
             self._captioner, stage, objective, self._clock, self._steps(stage)
         )
@@ -226,6 +226,7 @@ class _Run:
             self._checkpoints.restore()
         else:
             self._checkpoints.restore_best()
+            objective.begin(self._captioner)
             self._clock.restart(self._config.seed, progress.stage)
             progress.stage_begun = True
         updater.rate_scale.assign(progress.rate_scale)
@@ -327,6 +328,7 @@ class _Run:
         updater.rate_scale.assign(progress.rate_scale)
         updater.forget()
         self._checkpoints.restore_best()
+        self._objective.begin(self._captioner)
         self._audience.on_message(
             f"{what}; back to the best weights with {self._config.guards.rate_factor} "
             "times the learning rate."

@@ -7,24 +7,41 @@ from typing import Annotated, Union
 import pydantic
 
 from keras_models.attention.additive import AdditiveConfig
+from keras_models.attention.multiplicative import MultiplicativeConfig
 from keras_models.attention.stream_attention import StreamAttentionConfig
+from keras_models.attention.uniform import UniformConfig
+from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
+from keras_models.decoders.seeded_lstm import SeededLSTMConfig
 from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
 from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
+from keras_models.encoders.kbigru import KBiGRUConfig
 from keras_models.encoders.mgsa import MGSAConfig
+from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.streams import StreamsConfig
 from keras_models.encoders.vatex import VatexConfig
+from keras_models.encoders.vre import VREConfig
 from keras_models.plan import Plan
 from transform.config import Config
 
 EncoderConfig = Annotated[
-    Union[MGSAConfig, StreamsConfig, VatexConfig], pydantic.Field(discriminator="kind")
+    Union[
+        MGSAConfig, StreamsConfig, VatexConfig, PooledConfig, KBiGRUConfig, VREConfig
+    ],
+    pydantic.Field(discriminator="kind"),
 ]
 AttentionConfig = Annotated[
-    Union[AdditiveConfig, StreamAttentionConfig], pydantic.Field(discriminator="kind")
+    Union[AdditiveConfig, StreamAttentionConfig, MultiplicativeConfig, UniformConfig],
+    pydantic.Field(discriminator="kind"),
 ]
 DecoderConfig = Annotated[
-    Union[TwoLayerLSTMConfig, SelfAttentiveLSTMConfig, TopDownLSTMConfig],
+    Union[
+        TwoLayerLSTMConfig,
+        SelfAttentiveLSTMConfig,
+        TopDownLSTMConfig,
+        AttentiveLSTMConfig,
+        SeededLSTMConfig,
+    ],
     pydantic.Field(discriminator="kind"),
 ]
 

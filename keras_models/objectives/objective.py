@@ -67,3 +67,10 @@ class Objective(tf.Module, abc.ABC):
     @abc.abstractmethod
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """The batch's loss () float32, to be minimised, and scalars to be logged."""
+
+    def begin(self, captioner: Captioner) -> None:
+        """Told when training sets out from a captioner's best weights.
+
+        That is at the beginning of a stage, and whenever a stage goes back to them.
+        """
+        del captioner

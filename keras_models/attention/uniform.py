@@ -1,0 +1,46 @@
+"""The mean over time as an attention."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from keras_models.attention.step_attention import StepAttention
+from keras_models.layers.masking import masked_mean
+from keras_models.structs import Context, EncodedVideo, State
+from transform.config import Config
+
+
+class UniformConfig(Config):
+    """Mean pooling (Venugopalan et al., 2015): every word sees the same mean frame."""
+
+    kind: Literal["uniform"] = "uniform"
+
+    def build(self, name: str = "attention") -> UniformAttention:
+        """The layer."""
+        return UniformAttention(name=name)
+
+
+class UniformAttention(StepAttention):
+    """Weighs all frames of a clip alike, whatever the decoder asks.
+
+    Returns:
+        `Context` with the mean frame `vector` (B, D) and `weights["temporal"]` (B, T).
+        There is neither a weight to learn nor a state.
+    """
+
+    def prepare(self, encoded: EncodedVideo, training: bool = False) -> Context:
+        """The context of every word."""
+        del training
+        there = tf.cast(encoded.frame_mask, tf.float32)  # (B, T)
+        count = tf.reduce_sum(there, axis=1, keepdims=True)
+        weights = tf.math.divide_no_nan(there, count)
+        vector = masked_mean(encoded.frames, encoded.frame_mask)
+        return Context(vector, {"temporal": weights}, tf.zeros_like(count[:, 0]), {})
+
+    def call(
+        self, query: tf.Tensor, memory: Context, state: State, training: bool = False
+    ) -> tuple[Context, State]:
+        del query, training
+        return memory, state

@@ -1,0 +1,137 @@
+"""One LSTM that looks at the video before every word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention import several
+from keras_models.attention.step_attention import StepAttention
+from keras_models.decoders.decoder import Advance, Decoder
+from keras_models.layers.dropout import Dropout
+from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
+from keras_models.structs import EncodedVideo, State
+from transform.config import Config
+
+
+class AttentiveLSTMConfig(Config):
+    """The decoder of VRE's models without an RNN encoder (Shi et al., 2019)."""
+
+    kind: Literal["attentive_lstm"] = "attentive_lstm"
+    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+    embedding: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: behind the LSTM
+
+    def build(
+        self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
+    ) -> AttentiveLSTM:
+        """The decoder; it fits captions of any length."""
+        del max_words
+        return AttentiveLSTM(
+            vocabulary_size,
+            attentions,
+            units=self.units,
+            embedding=self.embedding,
+            dropout=self.dropout,
+            name="decoder",
+        )
+
+
+class AttentiveState(NamedTuple):
+    """What changes from word to word."""
+
+    lstm: LSTMState
+    attentions: tuple[State, ...]
+
+
+class AttentiveMemory(NamedTuple):
+    """What does not."""
+
+    attentions: tuple[Any, ...]
+    clip: tuple[tf.Tensor, ...]  # (B, 4U), the clip vectors' part of the LSTM's input
+    summary: tf.Tensor  # (B, D), the encoder's
+
+
+class AttentiveLSTM(Decoder):
+    """Attention guided by the LSTM's state feeds the next step of the LSTM.
+
+        v_t = Attention(h_{t−1})                          several: concatenated
+        h_t, c_t = LSTM([v_t, clip vectors, u_t], ·)      u_t: embedding of word t − 1
+        y_t = softmax(W_o h_t + b_o)
+
+    The LSTM starts at 0. Dropout is on what enters the output layer.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        attentions: Sequence[StepAttention],
+        *,
+        units: int,
+        embedding: int,
+        dropout: float,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.attentions = tuple(attentions)
+        self.embedding = tf.keras.layers.Embedding(
+            vocabulary_size, embedding, name="embedding"
+        )
+        self.from_words = input_projection(units, "from_words", bias=True)
+        self.from_video = input_projection(units, "from_video")
+        self.from_clip = input_projection(units, "from_clip")
+        self.lstm = LSTMCell(units, name="lstm")
+        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
+        self.output_dropout = Dropout(dropout, name="output_dropout")
+
+    def start(
+        self, encoded: EncodedVideo, training: bool = False
+    ) -> tuple[AttentiveState, AttentiveMemory]:
+        """Zeros, and the attentions' memories."""
+        attentions, memories = several.start(self.attentions, encoded, training)
+        vectors = encoded.clip_vectors
+        clip = (self.from_clip(tf.concat(vectors, axis=-1)),) if vectors else ()
+        zeros = self.lstm.zero_state(tf.shape(encoded.summary)[0])
+        return (
+            AttentiveState(zeros, attentions),
+            AttentiveMemory(memories, clip, encoded.summary),
+        )
+
+    def advance(
+        self,
+        tokens: tf.Tensor,
+        state: AttentiveState,
+        memory: AttentiveMemory,
+        training: bool = False,
+    ) -> Advance:
+        """Reads (B,) token ids."""
+        contexts, attentions = several.look(
+            self.attentions,
+            self.query(state.lstm.hidden, memory),
+            memory.attentions,
+            state.attentions,
+            training,
+        )
+        vectors = tf.concat([context.vector for context in contexts], axis=-1)
+        projected = self.from_words(self.embed(tokens, memory))
+        projected += self.from_video(vectors)
+        lstm = self.lstm(tf.add_n([projected, *memory.clip]), state.lstm)
+        return Advance(lstm.hidden, AttentiveState(lstm, attentions), contexts)
+
+    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """(…, U) → (…, V) float32 log-probabilities."""
+        logits = self.words(self.output_dropout(outputs, training=training))
+        return tf.nn.log_softmax(tf.cast(logits, tf.float32))
+
+    def query(self, hidden: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
+        """(B, U) → (B, Q), what attention is asked with."""
+        del memory
+        return hidden
+
+    def embed(self, tokens: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
+        """(B,) token ids → (B, E), u_t."""
+        del memory
+        return self.embedding(tokens)

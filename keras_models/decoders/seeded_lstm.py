@@ -1,0 +1,78 @@
+"""An attentive LSTM that grows out of the encoder's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.step_attention import StepAttention
+from keras_models.decoders.attentive_lstm import (
+    AttentiveLSTM,
+    AttentiveMemory,
+    AttentiveState,
+)
+from keras_models.structs import EncodedVideo
+from transform.config import Config, ConfigError
+from transform.vocabulary import BOS
+
+
+class SeededLSTMConfig(Config):
+    """The decoder of VRE (Shi et al., 2019, Alg. 2).
+
+    The summary of the video stands for the LSTM's first cell state and for the first
+    word: `units` is the size of states, words and summary (Sec. 4.2: all 512).
+    """
+
+    kind: Literal["seeded_lstm"] = "seeded_lstm"
+    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: behind the LSTM
+
+    def build(
+        self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
+    ) -> SeededLSTM:
+        """The decoder; it fits captions of any length."""
+        del max_words
+        return SeededLSTM(
+            vocabulary_size,
+            attentions,
+            units=self.units,
+            embedding=self.units,
+            dropout=self.dropout,
+            name="decoder",
+        )
+
+
+class SeededLSTM(AttentiveLSTM):
+    """An `AttentiveLSTM` that knows the summary o of the video (Alg. 2).
+
+        h_{−1} = 0 ,  c_{−1} = o
+        v_t = Attention([o, h_{t−1}])                     several: concatenated
+        h_t, c_t = LSTM([v_t, clip vectors, u_t], ·)      u_0 = o, then word t − 1
+
+    o takes the place of <bos>, which no search and no caption has anywhere else.
+    """
+
+    def start(
+        self, encoded: EncodedVideo, training: bool = False
+    ) -> tuple[AttentiveState, AttentiveMemory]:
+        """O as the cell state, and the attentions' memories."""
+        state, memory = super().start(encoded, training)
+        width, units = encoded.summary.shape[-1], self.lstm.units
+        if width != units:
+            raise ConfigError(
+                f"decoder.units = {units} is wrong: the summary that the encoder gives "
+                f"is of {width} and takes the place of the decoder's state."
+            )
+        return state._replace(lstm=state.lstm._replace(cell=encoded.summary)), memory
+
+    def query(self, hidden: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
+        """(B, U) → (B, 2U): [o, h]."""
+        return tf.concat([memory.summary, hidden], axis=-1)
+
+    def embed(self, tokens: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
+        """(B,) token ids → (B, U), o for <bos>."""
+        first = (tokens == BOS)[:, tf.newaxis]
+        return tf.where(first, memory.summary, self.embedding(tokens))

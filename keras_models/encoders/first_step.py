@@ -1,0 +1,52 @@
+"""What VRE knows of a clip before it refocuses."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_models.layers.kbigru import GRUInputs, KBiGRU
+from keras_models.structs import EncodedVideo
+
+
+class FirstStepOutput(NamedTuple):
+    """What the second step goes on with."""
+
+    inputs: GRUInputs
+    state: tf.Tensor  # h1: (B, U)
+    summary: tf.Tensor  # o1: (B, U)
+
+
+class FirstStep(tf.keras.layers.Layer):
+    """Reads a clip from its middle (Shi et al., 2019, Alg. 1, step 1).
+
+        h1 = KBiGRU(V^f, K // 2) ;  o1 = tanh(W_a [h1, v^a] + b_a)
+
+    with K the clip's own number of frames; without sound, v^a is left out.
+
+    Call arguments:
+        encoded: `EncodedVideo`: V^f are the `frames`, v^a the `clip_vectors`.
+
+    Returns:
+        `FirstStepOutput`.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.kbigru = KBiGRU(units, name="kbigru")
+        self.adapt = tf.keras.layers.Dense(units, activation="tanh", name="adapt")
+
+    def call(self, encoded: EncodedVideo) -> FirstStepOutput:
+        inputs = self.kbigru.project(encoded.frames)
+        state = self.kbigru(inputs, middle(encoded.frame_mask), encoded.frame_mask)
+        return FirstStepOutput(inputs, state, self.summarise(state, encoded))
+
+    def summarise(self, state: tf.Tensor, encoded: EncodedVideo) -> tf.Tensor:
+        """(B, U) → (B, U): tanh(W_a [state, v^a] + b_a), in both steps the same."""
+        return self.adapt(tf.concat([state, *encoded.clip_vectors], axis=-1))
+
+
+def middle(mask: tf.Tensor) -> tf.Tensor:
+    """(B, T) bool → (B,) int32: K // 2 of clips with K frames."""
+    return tf.reduce_sum(tf.cast(mask, tf.int32), axis=1) // 2

@@ -1,0 +1,47 @@
+"""VRE without its second step."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.first_step import FirstStep
+from keras_models.encoders.pooled import PooledConfig
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config
+from transform.schema import FeatureSpec
+
+
+class KBiGRUConfig(Config):
+    """The encoder of the KBiGRU models (Shi et al., 2019, Sec. 4.3)."""
+
+    kind: Literal["kbigru"] = "kbigru"
+    inputs: PooledConfig = PooledConfig()
+    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        return self.inputs.features()
+
+    def build(self, spec: FeatureSpec) -> KBiGRUEncoder:
+        """The encoder of records of a specification."""
+        return KBiGRUEncoder(self, spec, name="encoder")
+
+
+class KBiGRUEncoder(Encoder):
+    """Pooled features, and a clip read once, from its middle: see `FirstStep`.
+
+    Returns:
+        What `PooledEncoder` does, with o1 (B, U) as `summary`.
+    """
+
+    def __init__(self, config: KBiGRUConfig, spec: FeatureSpec, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.pooled = config.inputs.build(spec)
+        self.first_step = FirstStep(config.units, name="first_step")
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        encoded = self.pooled(video, training=training)
+        return encoded._replace(summary=self.first_step(encoded).summary)

@@ -1,0 +1,73 @@
+"""Mean features of frames and of places, and no network on top."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.fusion import ClipMean
+from keras_models.layers.masking import masked_mean
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+
+class PooledConfig(Config):
+    """The features of VRE (Shi et al., 2019, Sec. 3.1) as they are."""
+
+    kind: Literal["pooled"] = "pooled"
+    grid: str = "resnet152_grid"  # Sec. 4.2: the record feature v
+    clip: tuple[str, ...] = ()  # record features of the whole clip: the sound v^a
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        return (self.grid, *self.clip)
+
+    def build(self, spec: FeatureSpec) -> PooledEncoder:
+        """The encoder of records of a specification."""
+        return PooledEncoder(self, spec, name="encoder")
+
+
+class PooledEncoder(Encoder):
+    """Temporal and spatial features of one grid (Shi et al., 2019, Eq. 2, 3).
+
+        v^f_i = mean_{n,m} v_inm ;  v^s_nm = mean_i v_inm
+
+    Returns:
+        `EncodedVideo`: `frames` are V^f (B, T, D), the only grid is v^s (B, 1, S, D),
+        `summary` the mean of all (B, D), and `clip_vectors` the means of the `clip`
+        features, 0 where a clip lacks one.
+    """
+
+    def __init__(self, config: PooledConfig, spec: FeatureSpec, **kwargs: Any):
+        super().__init__(**kwargs)
+        shape = spec.tensor(config.grid).step_shape
+        if len(shape) != 3:
+            raise ConfigError(
+                f"encoder.grid = {config.grid!r} is wrong: a feature of (rows, "
+                f"columns, width) is needed, this one is {shape}."
+            )
+        self.grid = config.grid
+        self.clip = [ClipMean(feature=name) for name in config.clip]
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        del training
+        grid, mask = video.features[self.grid], video.masks[self.grid]
+        _, _, rows, columns, width = grid.shape  # (B, T, H, W, D)
+        frames = tf.reduce_mean(grid, axis=[2, 3])  # V^f: (B, T, D)
+        frames = tf.where(mask[..., tf.newaxis], frames, 0)
+        places = masked_mean(grid, mask)  # v^s: (B, H, W, D)
+        places = tf.reshape(places, [-1, 1, rows * columns, width])
+        there = tf.reduce_any(mask, axis=1)[:, tf.newaxis, tf.newaxis]  # (B, 1, 1)
+        return EncodedVideo(
+            frames=frames,
+            frame_mask=mask,
+            grids=(places,),
+            grid_masks=(tf.tile(there, [1, 1, rows * columns]),),
+            summary=masked_mean(frames, mask),
+            weights={},
+            aux={},
+            clip_vectors=tuple(mean(video, mask) for mean in self.clip),
+        )

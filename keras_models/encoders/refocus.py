@@ -1,0 +1,41 @@
+"""The network that chooses a clip's key frame."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_models.encoders.first_step import FirstStep, FirstStepOutput
+from keras_models.layers.multiplicative_energy import MultiplicativeEnergy
+from keras_models.structs import EncodedVideo
+
+
+class Refocused(NamedTuple):
+    """How much each frame is the key frame, and what that was told from."""
+
+    first: FirstStepOutput
+    energies: tf.Tensor  # a: (B, T) float32; what stands at masked frames is no energy
+
+
+class Refocus(tf.keras.layers.Layer):
+    """Weighs a clip's frames by its first summary (Shi et al., 2019, Eq. 8).
+
+        a_i = W_α tanh(W_o o1 ⊙ W_v V^f_i)
+
+    Call arguments:
+        encoded: `EncodedVideo`, as in `FirstStep`.
+
+    Returns:
+        `Refocused`.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.first_step = FirstStep(units, name="first_step")
+        self.energy = MultiplicativeEnergy(units, name="energy")
+
+    def call(self, encoded: EncodedVideo) -> Refocused:
+        first = self.first_step(encoded)
+        energies = self.energy(first.summary, self.energy.keys(encoded.frames))
+        return Refocused(first, tf.cast(energies, tf.float32))

@@ -1,0 +1,139 @@
+"""VRE: a clip read twice, the second time from its key frame."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.pooled import PooledConfig
+from keras_models.encoders.refocus import Refocus, Refocused
+from keras_models.layers.masking import masked_softmax
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config
+from transform.schema import FeatureSpec
+
+
+class Phase(enum.IntEnum):
+    """What a `VREEncoder` does; its training goes through them one by one."""
+
+    FIRST_STEP = 0  # reads clips once: o1 is the summary
+    LEARNT = 1  # reads them again, from the key frames that are being learnt
+    KEPT = 2  # from the key frames that were chosen when this phase began
+
+
+class VREConfig(Config):
+    """The encoder of Shi et al. (2019), Sec. 3.2."""
+
+    kind: Literal["vre"] = "vre"
+    inputs: PooledConfig = PooledConfig(clip=("vggish",))
+    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        return self.inputs.features()
+
+    def build(self, spec: FeatureSpec) -> VREEncoder:
+        """The encoder of records of a specification."""
+        return VREEncoder(self, spec, name="encoder")
+
+
+class VREEncoder(Encoder):
+    """Video refocusing encoder (Shi et al., 2019, Alg. 1).
+
+        h1 = KBiGRU(V^f, K // 2) ;  o1 = tanh(W_a [h1, v^a] + b_a)      `FirstStep`
+        α  = softmax_i(a_i) ;  i_key = argmax α                         `Refocus`
+        h2 = KBiGRU(V^f, i_key) ;  õ2 = tanh(W_m [h1, h2] + b_m)
+        o2 = tanh(W_a [õ2, v^a] + b_a)
+
+    The choice of a key frame has no gradient: α is learnt by the `KeyFrame` objective.
+
+    Returns:
+        What `PooledEncoder` does, with o2 (B, U) as `summary`. `weights["keyframe"]` is
+        α (B, T). `aux` holds "step1_summary" o1 (B, U), "keyframe" i_key (B,) int32 and
+        "keyframe_log_prob" log α (B, T), 0 where masked. A clip without frames has
+        i_key = 0.
+
+    Notes:
+        The paper trains its last model "without the refocusing module but using the
+        saved key frames". A list of key frames would say nothing of other clips, and
+        even the paper's test clips need some. So the network that chose them is kept:
+        with `Phase.KEPT`, `kept` is a copy of the best model's `refocus` which is not
+        trained any further. What it says of a clip is a constant, the best model's key
+        frame, for the clips that were trained on and for every clip served later.
+    """
+
+    def __init__(self, config: VREConfig, spec: FeatureSpec, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.pooled = config.inputs.build(spec)
+        self.refocus = Refocus(config.units, name="refocus")
+        self.kept = Refocus(config.units, name="kept", trainable=False)
+        self.merge = tf.keras.layers.Dense(
+            config.units, activation="tanh", name="merge"
+        )
+
+    def build(self, input_shape: Any) -> None:
+        self._phase = self.add_weight(
+            "phase",
+            (),
+            tf.int64,
+            initializer=tf.keras.initializers.Constant(int(Phase.LEARNT)),
+            trainable=False,
+        )
+        super().build(input_shape)
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        encoded = self.pooled(video, training=training)
+        mask = encoded.frame_mask
+        if not self.kept.built:
+            self.kept(encoded)  # creates its weights, which one branch below needs
+        looked = self.refocus(encoded)
+        energies = tf.cond(
+            tf.equal(self._phase, Phase.KEPT),
+            lambda: tf.stop_gradient(self.kept(encoded).energies),
+            lambda: looked.energies,
+        )  # Eq. 8
+        energies = tf.where(mask, energies, energies.dtype.min)
+        key_frame = tf.argmax(energies, axis=1, output_type=tf.int32)  # Eq. 11
+        summary = tf.cond(
+            tf.equal(self._phase, Phase.FIRST_STEP),
+            lambda: looked.first.summary,
+            lambda: self._second_step(looked, key_frame, encoded),
+        )
+        log_prob = tf.nn.log_softmax(energies)
+        return encoded._replace(
+            summary=summary,
+            weights={"keyframe": masked_softmax(energies, mask)},  # Eq. 9
+            aux={
+                "step1_summary": looked.first.summary,
+                "keyframe": key_frame,
+                "keyframe_log_prob": tf.where(mask, log_prob, 0.0),
+            },
+        )
+
+    def _second_step(
+        self, looked: Refocused, key_frame: tf.Tensor, encoded: EncodedVideo
+    ) -> tf.Tensor:
+        """(B,) key frames → o2 (B, U)."""
+        first_step = self.refocus.first_step
+        first = looked.first
+        state = first_step.kbigru(first.inputs, key_frame, encoded.frame_mask)  # h2
+        merged = self.merge(tf.concat([first.state, state], axis=-1))
+        return first_step.summarise(merged, encoded)
+
+    @property
+    def phase(self) -> Phase:
+        """What the encoder does."""
+        return Phase(int(self._phase.numpy()))
+
+    def begin(self, phase: Phase) -> None:
+        """Sets the phase; `KEPT` keeps the present key frames, unless it holds some."""
+        if phase is Phase.KEPT and self.phase is not phase:
+            for kept, weight in zip(
+                self.kept.weights, self.refocus.weights, strict=True
+            ):
+                kept.assign(weight.numpy())
+        self._phase.assign(phase)

@@ -1,0 +1,40 @@
+"""How well items fit a query, by the product of their projections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+class MultiplicativeEnergy(tf.keras.layers.Layer):
+    """a = w^T tanh(W_q q ⊙ W_v v) (Shi et al., 2019, Eq. 8 and 14).
+
+    `keys` computes W_v v, for items that stay the same from word to word once.
+
+    Call arguments:
+        query: (B, Q), q.
+        keys: (B, N, A), of N items.
+
+    Returns:
+        (B, N), the energies.
+
+    Notes:
+        The paper adds a bias to every energy alike; no softmax can tell, so there is
+        none here.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.key = tf.keras.layers.Dense(units, use_bias=False, name="key")
+        self.query = tf.keras.layers.Dense(units, use_bias=False, name="query")
+        self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
+
+    def keys(self, items: tf.Tensor) -> tf.Tensor:
+        """(B, N, D) → (B, N, A)."""
+        with tf.name_scope(self.name):
+            return self.key(items)
+
+    def call(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        hidden = tf.tanh(self.query(query)[:, tf.newaxis] * keys)  # (B, N, A)
+        return tf.squeeze(self.score(hidden), axis=-1)

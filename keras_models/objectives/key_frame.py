@@ -1,0 +1,104 @@
+"""VRE's joint loss: captions, and the key frames they are written from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.vre import Phase
+from keras_models.objectives.both_steps import begin_phase, both_steps
+from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.reward_memory import RewardMemory
+from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
+from keras_models.structs import LossOutput, TrainingBatch
+from transform.config import Config
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+
+class KeyFrame(Config):
+    """L^STEP2_xe + L^STEP1_xe + weight · L_R+ (Shi et al., 2019, Eq. 22)."""
+
+    kind: Literal["key_frame"] = "key_frame"
+    weight: float = pydantic.Field(0.03, ge=0)  # Sec. 3.4: β
+    scheduled_sampling: SamplingRule = ConstantSampling()
+
+    def build(self, materials: Materials) -> KeyFrameObjective:
+        """The objective."""
+        return KeyFrameObjective(self, materials)
+
+
+class KeyFrameObjective(Objective):
+    """See `KeyFrame`; L_R+ is `keyframe_loss`, R that of `both_steps`.
+
+    R_{e−1} is the clip's reward when it was seen last, an epoch before; a clip that is
+    seen for the first time since `begin` has no L_R+. The rewards enter checkpoints.
+    """
+
+    def __init__(self, config: KeyFrame, materials: Materials):
+        super().__init__(name="key_frame")
+        self._config = config
+        self._clock = materials.clock
+        self.memory = RewardMemory(materials.references)
+
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """Teacher-forces the captions after each of the clips' two summaries."""
+        rule, epoch = self._config.scheduled_sampling, self._clock.epoch
+        steps = both_steps(captioner, batch, rule, epoch)
+        before = self.memory.replace(batch.video.video_id, steps.reward)
+        change = steps.reward - before
+        change = tf.where(tf.math.is_finite(change), change, 0.0)
+        aux = steps.encoded.aux
+        loss = tf.reduce_mean(
+            keyframe_loss(
+                change,
+                aux["keyframe"],
+                aux["keyframe_log_prob"],
+                steps.encoded.frame_mask,
+            )
+        )
+        return LossOutput(
+            steps.loss + self._config.weight * loss,
+            {**steps.metrics, "keyframe_loss": loss},
+        )
+
+    def begin(self, captioner: Captioner) -> None:
+        """From here on key frames are learnt, from nothing but their own rewards."""
+        begin_phase(captioner, Phase.LEARNT, "key_frame")
+        self.memory.forget()
+
+
+def keyframe_loss(
+    change: tf.Tensor, keyframe: tf.Tensor, log_prob: tf.Tensor, mask: tf.Tensor
+) -> tf.Tensor:
+    """L_R+ = −|Δ| · (log α if Δ > 0, log(1 − α) if Δ < 0, else 0) (Eq. 21).
+
+    α is the key frame's probability. log(1 − α) is the log-sum of the other frames'
+    probabilities, which holds its digits and its gradient where α is close to 1.
+
+    Args:
+        change: (B,) Δ = R_e − R_{e−1}; no gradient flows into it.
+        keyframe: (B,) int32.
+        log_prob: (B, T) float32, of every frame.
+        mask: (B, T) bool.
+
+    Returns:
+        (B,); 0 for a clip that has no two frames to choose from.
+
+    Notes:
+        Printed, both cases are multiplied by −Δ. For Δ < 0 that would raise α, which
+        the paper's text wants to fall: the sign here is the text's.
+    """
+    change = tf.stop_gradient(change)
+    chosen = tf.gather(log_prob, keyframe, batch_dims=1)  # log α: (B,)
+    is_chosen = tf.one_hot(keyframe, tf.shape(mask)[1], True, False, dtype=tf.bool)
+    others = mask & ~is_chosen  # (B, T)
+    rest = tf.reduce_logsumexp(
+        tf.where(others, log_prob, log_prob.dtype.min), axis=1
+    )  # log(1 − α)
+    rest = tf.where(tf.reduce_any(others, axis=1), rest, 0.0)
+    log = tf.where(change > 0, chosen, rest)
+    return -tf.abs(change) * log
