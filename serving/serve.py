@@ -8,6 +8,8 @@ import signal
 import threading
 from collections.abc import Callable
 
+import tensorflow as tf
+
 from serving.server import Server
 from serving.server_config import ServerConfig
 
@@ -21,6 +23,8 @@ def run(config: ServerConfig, announce: Callable[[str], None] = print) -> None:
             `metrics_port`, `model`, `version`.
     """
     logging.getLogger("kinescribe.serving").setLevel(logging.INFO)
+    tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

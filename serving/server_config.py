@@ -45,5 +45,6 @@ class ServerConfig(Config):
     max_rows: int = pydantic.Field(64, ge=1)  # of one request
     max_message_bytes: int = pydantic.Field(128 * 1024 * 1024, ge=1024)
     max_concurrent_calls: int = pydantic.Field(64, ge=1)  # more are turned away
+    threads: int = pydantic.Field(0, ge=0)  # of TensorFlow's pools; 0: one a core
     token_file: str = ""
     tls: Optional[ServerTLS] = None

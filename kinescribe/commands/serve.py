@@ -33,6 +33,10 @@ def command(
     poll: Annotated[
         float, typer.Option(help="Seconds between looks for a new version.")
     ] = 2.0,
+    threads: Annotated[
+        int,
+        typer.Option(help="TensorFlow's threads; 1 suits small models, 0: one a core."),
+    ] = 0,
     token_file: Annotated[
         Optional[pathlib.Path],
         typer.Option(help="Only callers with the token in this file are answered."),
@@ -86,6 +90,7 @@ def command(
                 "batching": BatchingConfig.from_dict(
                     {"max_rows": max_batch, "max_wait_seconds": max_wait}
                 ),
+                "threads": threads,
                 "token_file": str(token_file or ""),
                 "tls": tls,
             }

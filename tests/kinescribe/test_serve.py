@@ -12,6 +12,8 @@ import pytest
 
 from serving.client import Client
 
+FREE_PORTS = ("--port", 0, "--metrics-port", 0)
+
 
 @pytest.fixture
 def start(tmp_path):
@@ -35,7 +37,7 @@ def start(tmp_path):
 
 def test_the_process_serves_until_sigterm(start, doubling_model, tmp_path):
     shutil.copytree(doubling_model, tmp_path / "base" / "3")
-    process, line = start(tmp_path / "base", "--port", 0, "--metrics-port", 0)
+    process, line = start(tmp_path / "base", *FREE_PORTS, "--threads", 1)
     assert line["model"] == "kinescribe" and line["version"] == 3
     with Client(line["address"]) as client:
         assert client.predict("serving_default", {"x": np.ones((1, 2), np.float32)})[
