@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +18,8 @@ SHUFFLED = "features of other clips"
 PERSON = "a person"
 
 _DERANGEMENTS = 5
-_SHORTLIST = 40
+_TYPICAL = 1000  # captions that are tried on some clips
+_SHORTLIST = 40  # captions that are tried on all
 _SHORTLIST_CLIPS = 60
 _ROUNDS = 5
 
@@ -104,22 +104,23 @@ def evaluate(
 def best_constant(references: Mapping[str, Sequence[str]]) -> str:
     """The caption among `references` with the highest mean CIDEr-D over all clips.
 
-    Every distinct caption is tried on a sample of the clips, the best of them on all.
+    The most typical captions are tried on a sample of the clips, the best of these on
+    all clips.
     """
     cider_d = SplitCiderD(references)
-    counts = collections.Counter(
-        caption for captions in references.values() for caption in captions
-    )
-    candidates = [caption for caption, _ in counts.most_common()]
-    rows = np.linspace(0, len(references) - 1, min(len(references), _SHORTLIST_CLIPS))
-    sample = np.unique(rows.astype(np.int64))
-    for clips in (sample, np.arange(len(references))):
+    captions = [caption for texts in references.values() for caption in texts]
+    order = np.argsort(-cider_d.typicality(), kind="stable")
+    candidates = list(dict.fromkeys(captions[row] for row in order))
+    every = np.arange(len(references))
+    sample = every[:: max(1, len(every) // _SHORTLIST_CLIPS)]
+    for clips, most in ((sample, _TYPICAL), (every, _SHORTLIST)):
+        candidates = candidates[:most]
         values = cider_d.score_rows(
             np.tile(clips, len(candidates)).tolist(),
             np.repeat(candidates, len(clips)).tolist(),
         )
         means = values.reshape(len(candidates), len(clips)).mean(1)
-        best = np.argsort(-means, kind="stable")[:_SHORTLIST]
+        best = np.argsort(-means, kind="stable")
         candidates = [candidates[index] for index in best]
     return candidates[0]
 

@@ -114,6 +114,29 @@ class SplitCiderD:
             self._ngrams.count(sentences),
         )
 
+    def typicality(self) -> np.ndarray:
+        """How near each reference is to all references of all clips: (R,) float64.
+
+        It is CIDEr without the clipping and the penalty that make CIDEr-D: a mean of
+        cosines between tf-idf vectors, hence one product with the mean vector.
+        """
+        ngrams = self._ngrams
+        rows = len(ngrams.sentences.lengths)
+        share = np.repeat(1 / (ngrams.sizes * len(ngrams)), ngrams.sizes)  # (R,)
+        total = np.zeros(rows)
+        for postings in ngrams.orders:
+            idf = np.log(len(ngrams) / postings.documents)
+            weights = postings.times * idf[postings.gram]
+            norms = np.sqrt(np.bincount(postings.reference, weights**2, rows))
+            weights /= np.maximum(norms, 1e-12)[postings.reference]
+            mean = np.bincount(
+                postings.gram, weights * share[postings.reference], len(idf)
+            )
+            total += np.bincount(
+                postings.reference, weights * mean[postings.gram], rows
+            )
+        return total
+
     def _encode(self, captions: Sequence[str]) -> list[list[int]]:
         split = words.split(tf.constant(list(captions), tf.string)).to_list()
         return [

@@ -9,13 +9,27 @@ import numpy as np
 
 from keras_models import saving
 from keras_models.captioner import Captioner
+from keras_models.variant import Variant
 from transform.config import first_difference
 from transform.errors import KinescribeError
+from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
 
 
 class WarmStartError(KinescribeError):
     """An earlier model's weights do not fit."""
+
+
+def check(folder: str | pathlib.Path, variant: Variant, spec: FeatureSpec) -> None:
+    """Whether a new model of `variant` and `spec` could begin with a saved one.
+
+    Raises:
+        LoadError: There is no model in the folder.
+        SpecMismatchError: It reads other features.
+        WarmStartError: It has other parts.
+    """
+    source, _ = saving.load(folder)
+    _compare(folder, source, variant, spec)
 
 
 def copy_weights(
@@ -35,20 +49,10 @@ def copy_weights(
         How many words both models know.
 
     Raises:
-        WarmStartError: The models read other features or differ in their parts.
+        LoadError, SpecMismatchError, WarmStartError: As `check`.
     """
     source, their_words = saving.load(folder)
-    captioner.spec.check_same(
-        source.spec, ours="the new model", theirs=f"the one in {folder}"
-    )
-    ours, theirs = captioner.variant.to_dict(), source.variant.to_dict()
-    for variant in (ours, theirs):
-        for key in ("plan", "row", "system"):
-            variant.pop(key, None)
-    if difference := first_difference(ours, theirs):
-        raise WarmStartError(
-            f"the model in {folder} has other parts than the new one: {difference}."
-        )
+    _compare(folder, source, captioner.variant, captioner.spec)
     rows = {word: row for row, word in enumerate(their_words.words)}
     shared = [
         (row, rows[word]) for row, word in enumerate(vocabulary.words) if word in rows
@@ -68,6 +72,20 @@ def copy_weights(
             values[(*at, new)] = np.take(weight.numpy(), old, axis)
         target.assign(values)
     return len(shared)
+
+
+def _compare(
+    folder: str | pathlib.Path, source: Captioner, variant: Variant, spec: FeatureSpec
+) -> None:
+    spec.check_same(source.spec, ours="the new model", theirs=f"the one in {folder}")
+    ours, theirs = variant.to_dict(), source.variant.to_dict()
+    for settings in (ours, theirs):
+        for key in ("plan", "row", "system"):
+            settings.pop(key, None)
+    if difference := first_difference(ours, theirs):
+        raise WarmStartError(
+            f"the model in {folder} has other parts than the new one: {difference}."
+        )
 
 
 def _word_axes(captioner: Captioner) -> list[int | None]:

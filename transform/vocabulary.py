@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import hashlib
 import pathlib
@@ -41,6 +42,18 @@ class Vocabulary:
         """Reads one word a line, on any file system that TensorFlow knows."""
         with tf.io.gfile.GFile(str(path)) as file:
             return cls(line.rstrip("\n") for line in file if line.strip())
+
+    @classmethod
+    def from_captions(cls, captions: Iterable[str], min_count: int = 1) -> Vocabulary:
+        """The words that occur `min_count` times or more, in `tft.vocabulary`'s order.
+
+        That is the most frequent word first, and of equally frequent ones the one that
+        comes last in bytes.
+        """
+        words = split(tf.constant(list(captions), tf.string)).flat_values.numpy()
+        counts = collections.Counter(words.tolist())
+        order = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
+        return cls(word.decode() for word in order if counts[word] >= min_count)
 
     def to_file(self, path: str | pathlib.Path) -> None:
         """The inverse of `from_file`."""

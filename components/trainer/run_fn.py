@@ -1,32 +1,33 @@
-"""`run_fn`: what TFX's Trainer calls. The work is `keras_models.training.train`."""
+"""`run_fn`: what TFX's Trainer calls."""
 
 from __future__ import annotations
 
 import json
 import os
-import pathlib
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from absl import logging
 from tfx import v1 as tfx
 
 from components.caption_transform import VOCABULARY
 from components.report.build import HISTORY
 from components.trainer.settings import TrainerSettings
-from keras_models import saving
+from components.trainer.train_and_export import beside, train_and_export
+from keras_models import warm_start
 from keras_models.listeners.progress import ProgressBar
 from keras_models.listeners.tensorboard import TensorBoard
-from keras_models.training import train
-from serving.export import export
 from transform import storage
+from transform.errors import KinescribeError
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
-
-SAVED = "captioner"  # beside the SavedModel: weights that another run can begin with
 
 
 def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Trains a captioner and exports it.
+
+    Training begins with the weights of the base model, if there is one and its parts
+    and features are the same.
 
     Args:
         fn_args: TFX's; `custom_config["settings"]` holds `TrainerSettings` as JSON.
@@ -34,27 +35,33 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     settings = TrainerSettings.from_json(fn_args.custom_config["settings"])
     spec = _spec_of(fn_args.train_files[0])
     words = tft.TFTransformOutput(fn_args.transform_output)
-    vocabulary = Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY)))
-    result = train(
-        settings.training,
+    result = train_and_export(
+        settings,
         spec,
         fn_args.train_files,
         fn_args.eval_files,
-        vocabulary,
-        settings.workdir,
+        Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY))),
+        fn_args.serving_model_dir,
         listeners=[ProgressBar(), TensorBoard(fn_args.model_run_dir)],
-        begin_with=_beside(fn_args.base_model) if fn_args.base_model else None,
+        begin_with=_first_weights(fn_args.base_model, settings, spec),
     )
-    export(
-        result.captioner, vocabulary, spec, fn_args.serving_model_dir, settings.search
-    )
-    saving.save(result.captioner, vocabulary, _beside(fn_args.serving_model_dir))
     history = "".join(json.dumps(row) + "\n" for row in result.history)
     storage.write(os.path.join(fn_args.model_run_dir, HISTORY), history)
 
 
-def _beside(serving_model: str) -> pathlib.Path:
-    return pathlib.Path(serving_model).with_name(SAVED)
+def _first_weights(
+    base_model: str | None, settings: TrainerSettings, spec: FeatureSpec
+) -> str:
+    """The folder of the base model's weights where they fit, else ''."""
+    if not base_model:
+        return ""
+    folder = beside(base_model)
+    try:
+        warm_start.check(folder, settings.training.variant_config(), spec)
+    except KinescribeError as error:
+        logging.info("Training begins with fresh weights: %s", error)
+        return ""
+    return folder
 
 
 def _spec_of(pattern: str) -> FeatureSpec:

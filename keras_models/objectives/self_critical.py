@@ -13,7 +13,7 @@ from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.search import Greedy, Sampling
-from keras_models.structs import LossOutput, TrainingBatch
+from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
 from transform.config import Config
 from transform.vocabulary import BOS, PAD, UNK
 
@@ -111,8 +111,9 @@ class SelfCriticalObjective(Objective):
         Dropout is off: what is sampled from and what is updated are one policy.
         """
         config = self._config
-        samples, rewards, baseline = self._sample(captioner, batch)
-        forced = captioner.teacher_force(TrainingBatch(batch.video, samples))
+        encoded = captioner.encode(batch.video, training=False)
+        samples, rewards, baseline = self._sample(captioner, batch, encoded)
+        forced = captioner.teacher_force_encoded(encoded, samples)
         tokens = flatten_captions(samples)  # (R, L)
         likelihood = spoken_log_probs(forced.log_probs, tokens)  # (R,)
         advantage = tf.reshape(rewards - baseline, [-1])  # (R,)
@@ -133,11 +134,11 @@ class SelfCriticalObjective(Objective):
         return LossOutput(loss, anchor.metrics | metrics)
 
     def _sample(
-        self, captioner: Captioner, batch: TrainingBatch
+        self, captioner: Captioner, batch: TrainingBatch, encoded: EncodedVideo
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Samples (B, k, L), their rewards (B, k) and the baseline (B, 1 or k)."""
         config = self._config
-        state, memory = captioner.start(captioner.encode(batch.video, training=False))
+        state, memory = captioner.start(encoded)
         sampled = search.run(
             Sampling(samples=config.samples),
             captioner.step,

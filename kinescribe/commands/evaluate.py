@@ -1,6 +1,72 @@
 """`kinescribe evaluate`."""
 
+from __future__ import annotations
 
-def command() -> int:
-    """To be written."""
-    return 1
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from keras_models.evaluation import Evaluation
+
+
+def command(
+    model: Annotated[
+        str, typer.Argument(help="A model, or a folder of versions: then the newest.")
+    ],
+    records: Annotated[
+        str, typer.Argument(help="Folder of records, as `kinescribe extract` wrote it.")
+    ],
+    split: Annotated[str, typer.Option(help="Which clips to caption.")] = "test",
+    out: Annotated[
+        str, typer.Option(help="File for scores and captions, as JSON.")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print scores and captions as JSON.")
+    ] = False,
+) -> None:
+    """Score a model's captions, beside what they have to be compared with.
+
+    The controls: the best single caption for all clips, the model on other clips'
+    features, and a person, who is scored against the other people.
+    """
+    from rich.console import Console
+
+    from components.report.build import evaluate_split
+    from serving.local import LocalModel
+    from transform import storage
+
+    with Console(stderr=True).status("Captioning and scoring ..."):
+        evaluation, coverage = evaluate_split(LocalModel(model), records, split)
+    found = {"coverage": coverage, **json.loads(evaluation.to_json())}
+    if out:
+        storage.write(out, json.dumps(found, indent=1))
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        _print(evaluation, coverage)
+
+
+def _print(evaluation: Evaluation, coverage: str) -> None:
+    import rich.box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=rich.box.SIMPLE, show_edge=False)
+    table.add_column("")
+    for name in evaluation.scores:
+        table.add_column(name, justify="right")
+    scores = evaluation.scores.values()
+    table.add_row("this model", *(f"{100 * score.value:.1f}" for score in scores))
+    table.add_row(
+        "  95 % interval",
+        *(f"{100 * score.low:.1f}–{100 * score.high:.1f}" for score in scores),
+        style="dim",
+    )
+    for control, values in evaluation.controls.items():
+        cells = [f"{100 * values[n]:.1f}" if values else "" for n in evaluation.scores]
+        table.add_row(control, *cells)
+    console = Console()
+    console.print(table)
+    console.print(f"{coverage}. The best constant caption: “{evaluation.constant}”")

@@ -1,6 +1,111 @@
 """`kinescribe train`."""
 
+from __future__ import annotations
 
-def command() -> int:
-    """To be written."""
-    return 1
+import json
+from typing import Annotated
+
+import typer
+
+
+def command(
+    config: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a shipped one.")
+    ],
+    records: Annotated[
+        str,
+        typer.Option(
+            help="Folder that `kinescribe extract` wrote; <root>/records of the "
+            "configuration by default."
+        ),
+    ] = "",
+    out: Annotated[
+        str,
+        typer.Option(help="Folder for the model; <root>/trained by default."),
+    ] = "",
+    vocabulary: Annotated[
+        str,
+        typer.Option(
+            help="A file of words, one a line; by default those of the training "
+            "captions that occur often enough."
+        ),
+    ] = "",
+    begin_with: Annotated[
+        str,
+        typer.Option(
+            help="Weights to begin with: <out>/models/captioner of another training."
+        ),
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON.")
+    ] = False,
+) -> None:
+    """Train a model on extracted records, without a pipeline around it.
+
+    A training that was stopped goes on where it was when it is started again.
+    """
+    import os
+
+    from components.report.build import read_spec
+    from components.trainer.settings import TrainerSettings
+    from components.trainer.train_and_export import beside, train_and_export
+    from keras_models.data import Records
+    from keras_models.listeners.progress import ProgressBar
+    from keras_models.listeners.tensorboard import TensorBoard
+    from pipeline import configs
+    from serving import model_folders
+    from transform.vocabulary import Vocabulary
+
+    settings = configs.find(config)
+    records = records or os.path.join(settings.root, "records")
+    out = out or os.path.join(settings.root, "trained")
+    spec = read_spec(records)
+    train_files, val_files = (
+        [os.path.join(records, f"Split-{split}", "*")] for split in ("train", "val")
+    )
+    if vocabulary:
+        words = Vocabulary.from_file(vocabulary)
+    else:
+        references = Records(train_files, spec).references.values()
+        words = Vocabulary.from_captions(
+            (caption for captions in references for caption in captions),
+            settings.vocabulary.min_count,
+        )
+    models = os.path.join(out, "models")
+    version = max(model_folders.complete_versions(models), default=0) + 1
+    model = os.path.join(models, str(version))
+    result = train_and_export(
+        TrainerSettings(
+            training=settings.training,
+            search=settings.search,
+            workdir=os.path.join(out, "runs"),
+        ),
+        spec,
+        train_files,
+        val_files,
+        words,
+        model,
+        listeners=[ProgressBar(), TensorBoard()],
+        begin_with=begin_with,
+    )
+    if as_json:
+        outcome = {
+            "model": model,
+            "weights": beside(model),
+            "run": result.folder,
+            "validation_cider_d": result.score,
+            "epochs": len(result.history),
+            "words": len(words),
+        }
+        typer.echo(json.dumps(outcome))
+        return
+
+    import rich.console
+    import rich.table
+
+    table = rich.table.Table.grid(padding=(0, 2))
+    table.add_row("Validation", f"CIDEr-D {result.score:.3f}")
+    table.add_row("Model", model)
+    table.add_row("Weights", beside(model))
+    table.add_row("History", os.path.join(result.folder, "history.csv"))
+    rich.console.Console().print(table, soft_wrap=True)

@@ -50,9 +50,15 @@ class TableCaptioner(tf.Module):
         sampling_probability: tf.Tensor | float = 0.0,
     ) -> TeacherForced:
         self.probability = sampling_probability
-        encoded = self.encode(batch.video, training)
-        clips, captions, length = batch.tokens.shape
-        tokens = tf.reshape(batch.tokens, [-1, length])
+        return self.teacher_force_encoded(
+            self.encode(batch.video, training), batch.tokens
+        )
+
+    def teacher_force_encoded(
+        self, encoded: EncodedVideo, tokens: tf.Tensor
+    ) -> TeacherForced:
+        clips, captions, length = tokens.shape
+        tokens = tf.reshape(tokens, [-1, length])
         before = tf.concat([tf.fill([clips * captions, 1], 1), tokens[:, :-1]], axis=1)
         clip = tf.repeat(tf.cast(encoded.summary, tf.int32), captions, axis=0)  # (R, 1)
         place = tf.repeat(tf.range(length)[tf.newaxis], clips * captions, axis=0)

@@ -1,0 +1,58 @@
+"""Training and what it leaves: the same inside and outside of a pipeline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from components.trainer.settings import TrainerSettings
+from keras_models import saving
+from keras_models.listeners.listener import Listener
+from keras_models.training import TrainingResult, train
+from serving.export import export
+from transform.schema import FeatureSpec
+from transform.vocabulary import Vocabulary
+
+SAVED = "captioner"  # beside the SavedModel: weights that another run can begin with
+
+
+def train_and_export(
+    settings: TrainerSettings,
+    spec: FeatureSpec,
+    train_files: Sequence[str],
+    val_files: Sequence[str],
+    vocabulary: Vocabulary,
+    serving_model: str,
+    listeners: Sequence[Listener] = (),
+    begin_with: str = "",
+) -> TrainingResult:
+    """Trains a captioner, exports it, and saves its weights beside the SavedModel.
+
+    Args:
+        settings: What to train, and where its checkpoints are.
+        spec: What the features are made by.
+        train_files: Records of the training clips, or patterns.
+        val_files: The same of the validation clips.
+        vocabulary: The words.
+        serving_model: Folder for the SavedModel; must not exist, or be empty.
+        listeners: Told of everything.
+        begin_with: Saved weights to begin with, in place of fresh ones.
+    """
+    result = train(
+        settings.training,
+        spec,
+        train_files,
+        val_files,
+        vocabulary,
+        settings.workdir,
+        listeners,
+        begin_with or None,
+    )
+    export(result.captioner, vocabulary, spec, serving_model, settings.search)
+    saving.save(result.captioner, vocabulary, beside(serving_model))
+    return result
+
+
+def beside(serving_model: str) -> str:
+    """Where the weights of a SavedModel are saved."""
+    return os.path.join(os.path.dirname(serving_model.rstrip("/")), SAVED)
