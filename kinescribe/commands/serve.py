@@ -52,7 +52,7 @@ def command(
         typer.Option(help="Only clients with a certificate of this authority (PEM)."),
     ] = None,
 ) -> None:
-    """Serves the newest pushed model with TensorFlow Serving's gRPC protocol.
+    """Serve the newest pushed model with TensorFlow Serving's gRPC protocol.
 
     New versions are swapped in as they are pushed. When the ports are open, one line
     of JSON on standard output says which. Ends on Ctrl-C or SIGTERM.
