@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models.attention.branch import Attended
+from keras_models.attention.spatial.cell_mean import CellMeanConfig
+from keras_models.attention.spatial.per_frame import PerFrameConfig
+from keras_models.attention.spatial.shared_grid import SharedGridConfig
+from keras_models.attention.spatio_temporal import SpatioTemporalConfig
+from keras_models.attention.temporal.additive import AdditivePoolingConfig
+from keras_models.attention.temporal.last_state import LastStateConfig
+from keras_models.attention.temporal.mean import MeanConfig
+from keras_models.attention.temporal.ranked import RankedConfig
+from tests.keras_models.attention.cells import (
+    CLOSE,
+    FRAMES,
+    GRID,
+    PLACES,
+    REGIONS,
+    WIDTH,
+    ask,
+    att,
+    cells,
+    doubled,
+    query,
+    shake,
+)
+from tests.keras_models.layer_contract import check_layer
+from tests.reference import stats as reference
+from transform.config import ConfigError
+
+MASKS = pytest.mark.parametrize("mask", [GRID, REGIONS], ids=["grid", "regions"])
+POOLINGS = [
+    MeanConfig(),
+    LastStateConfig(),
+    AdditivePoolingConfig(units=4),
+    RankedConfig(),
+]
+
+
+def pool(layer, mask):
+    """A spatial pooling with random weights: x̂ and its named weights."""
+    values, there = cells(mask), tf.constant(mask)
+    layer(query(), layer.prepare(values, there))
+    shake(layer)
+    return layer(query(), layer.prepare(values, there))
+
+
+def frames_of(seed=1):
+    there = GRID.any(axis=2)
+    values = np.random.default_rng(seed).normal(size=(3, FRAMES, WIDTH))
+    return tf.constant(np.where(there[..., None], values, 0), tf.float32), there
+
+
+def lstm_matrices(layer):
+    return (
+        layer.frames.kernel.numpy().T,
+        layer.cell.recurrent_kernel.numpy().T,
+        layer.frames.bias.numpy(),
+    )
+
+
+@MASKS
+def test_shared_grid_equals_the_equations(mask):
+    layer = SharedGridConfig(units=4).build("pooling")
+    frames, weights = pool(layer, mask)
+    for clip in range(3):
+        pooled, e = reference.shared_grid(
+            doubled(query()[clip]),
+            doubled(cells(mask)[clip]),
+            mask[clip],
+            att(layer.energy),
+        )
+        np.testing.assert_allclose(frames[clip], pooled, **CLOSE)
+        np.testing.assert_allclose(weights["spatial"][clip], e, **CLOSE)
+
+
+@MASKS
+def test_per_frame_equals_the_equations(mask):
+    layer = PerFrameConfig(units=4).build("pooling")
+    frames, weights = pool(layer, mask)
+    for clip in range(3):
+        pooled, e = reference.per_frame(
+            doubled(query()[clip]),
+            doubled(cells(mask)[clip]),
+            mask[clip],
+            att(layer.energy),
+        )
+        np.testing.assert_allclose(frames[clip], pooled, **CLOSE)
+        np.testing.assert_allclose(weights["spatial"][clip], e, **CLOSE)
+
+
+@MASKS
+def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
+    frames, weights = pool(CellMeanConfig().build("pooling"), mask)
+    assert weights == {}
+    for clip in range(3):
+        expected = reference.cell_mean(doubled(cells(mask)[clip]), mask[clip])
+        np.testing.assert_allclose(frames[clip], expected, **CLOSE)
+
+
+def test_mean_pooling_equals_the_mean_over_time():
+    frames, there = frames_of()
+    pooled = MeanConfig().build("mean")(frames, query(), tf.constant(there))
+    for clip in range(3):
+        expected = reference.temporal_mean(doubled(frames[clip]), there[clip])
+        np.testing.assert_allclose(pooled.vector[clip], expected, **CLOSE)
+
+
+def test_additive_pooling_equals_the_equations():
+    layer, (frames, there) = AdditivePoolingConfig(units=4).build("pool"), frames_of()
+    layer(frames, query(), tf.constant(there))
+    shake(layer)
+    pooled = layer(frames, query(), tf.constant(there))
+    for clip in range(3):
+        vector, tau = reference.temporal_attention(
+            doubled(query()[clip]),
+            doubled(frames[clip]),
+            there[clip],
+            att(layer.energy),
+        )
+        np.testing.assert_allclose(pooled.vector[clip], vector, **CLOSE)
+        np.testing.assert_allclose(pooled.weights["temporal"][clip], tau, **CLOSE)
+
+
+@pytest.mark.parametrize("config", [LastStateConfig(), RankedConfig(margin=0.3)])
+def test_last_state_equals_an_lstm_and_its_ranking_loss_the_sum(config):
+    layer, (frames, there) = config.build("pool"), frames_of()
+    there[0, 1] = False  # a hole: its neighbours are not compared across it
+    layer(frames, query(), tf.constant(there))
+    shake(layer)
+    pooled = layer(frames, query(), tf.constant(there))
+    for clip in range(3):
+        values = doubled(frames[clip])
+        vector = reference.last_state(values, there[clip], *lstm_matrices(layer))
+        np.testing.assert_allclose(pooled.vector[clip], vector, **CLOSE)
+        if isinstance(config, RankedConfig):
+            loss = reference.rank_loss(vector, values, there[clip], 0.3)
+            np.testing.assert_allclose(pooled.losses["rank"][clip], loss, **CLOSE)
+    assert set(pooled.losses) == ({"rank"} if hasattr(config, "margin") else set())
+
+
+def test_ranking_loss_of_one_frame_is_zero():
+    layer = RankedConfig().build("pool")
+    frames, there = tf.ones([2, 1, WIDTH]), tf.ones([2, 1], tf.bool)
+    assert np.array_equal(layer(frames, query()[:2], there).losses["rank"], [0, 0])
+
+
+def test_descending_the_ranking_loss_puts_frames_in_order():
+    layer, (frames, there) = RankedConfig().build("pool"), frames_of()
+    frames, there = frames[:1], tf.constant(there[:1])
+    optimizer = tf.keras.optimizers.legacy.Adam(0.02)
+
+    @tf.function
+    def descend():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(frames, query()[:1], there).losses["rank"])
+        weights = layer.trainable_weights
+        gradients = tape.gradient(loss, weights)
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+
+    for _ in range(150):
+        descend()
+    vector = layer(frames, query()[:1], there).vector
+    places = tf.einsum("bd,btd->bt", vector, frames)[0].numpy()
+    assert np.all(np.diff(places) > 0)
+
+
+def test_poolings_are_added():
+    both = SpatioTemporalConfig(
+        spatial=SharedGridConfig(units=4), temporal=(MeanConfig(), RankedConfig())
+    ).build("st")
+    found = ask(both, GRID)
+    values, there = cells(GRID), tf.constant(GRID)
+    frames, _ = both.spatial(query(), both.spatial.prepare(values, there))
+    parts = [
+        part(frames, query(), tf.reduce_any(there, axis=2)).vector
+        for part in both.temporal
+    ]
+    np.testing.assert_allclose(found.vector, parts[0] + parts[1], **CLOSE)
+    assert set(found.losses) == {"rank"}
+
+
+@pytest.mark.parametrize("pooling", POOLINGS, ids=lambda pooling: pooling.kind)
+@pytest.mark.parametrize(
+    "spatial",
+    [SharedGridConfig(units=4), PerFrameConfig(units=4), CellMeanConfig()],
+    ids=lambda spatial: spatial.kind,
+)
+def test_contract(spatial, pooling):
+    config = SpatioTemporalConfig(spatial=spatial, temporal=(pooling,))
+    layer = config.build("st")
+    shapes = {
+        "shared_grid": {"spatial": (3, PLACES)},
+        "per_frame": {"spatial": (3, FRAMES, PLACES)},
+        "cell_mean": {},
+    }[spatial.kind]
+    if isinstance(pooling, AdditivePoolingConfig):
+        shapes = shapes | {"temporal": (3, FRAMES)}
+    losses = {"rank": (3,)} if isinstance(pooling, RankedConfig) else {}
+    found = ask(layer, REGIONS)
+    assert np.all(found.vector[2] == 0)  # a clip without a single cell
+    check_layer(
+        layer,
+        lambda: layer(query(), layer.prepare(cells(REGIONS), tf.constant(REGIONS))),
+        shapes=Attended((3, WIDTH), shapes, losses),
+        config=config,
+    )
+
+
+def test_frames_must_be_pooled_somehow():
+    with pytest.raises(ConfigError, match=r"temporal.*pooled somehow"):
+        SpatioTemporalConfig.from_dict({"temporal": []})

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models.attention.branch import Attended
+from keras_models.attention.spatial.per_frame import PerFrameConfig
+from keras_models.attention.spatial.shared_grid import SharedGridConfig
+from keras_models.attention.spatio_temporal import SpatioTemporalConfig
+from keras_models.attention.stats import STaTSConfig
+from keras_models.attention.temporo_spatial import TemporoSpatialConfig
+from tests.keras_models.attention.cells import (
+    CLOSE,
+    FRAMES,
+    GRID,
+    PLACES,
+    REGIONS,
+    WIDTH,
+    ask,
+    att,
+    cells,
+    doubled,
+    query,
+)
+from tests.keras_models.layer_contract import check_layer
+from tests.reference import stats as reference
+
+
+def config(spatial):
+    return STaTSConfig(
+        spatio_temporal=SpatioTemporalConfig(spatial=spatial),
+        temporo_spatial=TemporoSpatialConfig(units=4),
+        units=4,
+    )
+
+
+GRID_CONFIG = config(SharedGridConfig(units=4))
+REGIONS_CONFIG = config(PerFrameConfig(units=4))
+
+
+def test_equals_the_equations_from_the_cells_on():
+    layer = GRID_CONFIG.build("stats")
+    found = ask(layer, GRID)
+    mean, ranked = layer.spatio_temporal.temporal
+    del mean
+    for clip in range(3):
+        h, values, there = (
+            doubled(query()[clip]),
+            doubled(cells(GRID)[clip]),
+            GRID[clip],
+        )
+        frames, e = reference.shared_grid(
+            h, values, there, att(layer.spatio_temporal.spatial.energy)
+        )
+        here = there.any(axis=1)
+        last = reference.last_state(
+            frames,
+            here,
+            ranked.frames.kernel.numpy().T,
+            ranked.cell.recurrent_kernel.numpy().T,
+            ranked.frames.bias.numpy(),
+        )
+        st = reference.temporal_mean(frames, here) + last
+        ts, tau, _ = reference.temporo_spatial(
+            h,
+            values,
+            there,
+            att(layer.temporo_spatial.frame_energy),
+            att(layer.temporo_spatial.cell_energy),
+            temperature=0.1,
+        )
+        vector, weights = reference.fuse(
+            h,
+            st,
+            ts,
+            layer.query.kernel.numpy().T,
+            *(key.kernel.numpy().T for key in layer.keys),
+            *(score.kernel.numpy()[:, 0] for score in layer.scores),
+        )
+        np.testing.assert_allclose(found.vector[clip], vector, **CLOSE)
+        np.testing.assert_allclose(found.weights["branch"][clip], weights, **CLOSE)
+        np.testing.assert_allclose(found.weights["st_spatial"][clip], e, **CLOSE)
+        np.testing.assert_allclose(found.weights["temporal"][clip], tau, **CLOSE)
+        loss = reference.rank_loss(last, frames, here, ranked.margin)
+        np.testing.assert_allclose(found.losses["rank"][clip], loss, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("config", "mask", "st_spatial"),
+    [
+        (GRID_CONFIG, GRID, (3, PLACES)),
+        (REGIONS_CONFIG, REGIONS, (3, FRAMES, PLACES)),
+    ],
+)
+def test_contract(config, mask, st_spatial):
+    layer = config.build("stats")
+    found = ask(layer, mask)
+    assert np.all(found.vector[2] == 0)
+    weights = {
+        "branch": (3, 2),
+        "temporal": (3, FRAMES),
+        "spatial": (3, PLACES),
+        "st_spatial": st_spatial,
+    }
+    check_layer(
+        layer,
+        lambda: layer(query(), layer.prepare(cells(mask), tf.constant(mask))),
+        shapes=Attended((3, WIDTH), weights, {"rank": (3,)}),
+        config=config,
+    )
