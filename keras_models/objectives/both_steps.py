@@ -58,11 +58,13 @@ def both_steps(
 
 def clip_means(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """(B · K, L, V) and (B, K, L) ids → (B,) mean log-probability of a clip's words."""
-    shape = tf.shape(tokens)
     said = tf.gather(log_probs, flatten_captions(tokens), axis=-1, batch_dims=2)
-    words = tf.cast(tokens != PAD, log_probs.dtype)  # (B, K, L)
-    total = tf.reduce_sum(tf.reshape(said, shape) * words, axis=[1, 2])
-    return tf.math.divide_no_nan(total, tf.reduce_sum(words, axis=[1, 2]))
+    there = tokens != PAD  # (B, K, L)
+    total = tf.where(there, tf.reshape(said, tf.shape(tokens)), 0.0)
+    words = tf.cast(there, log_probs.dtype)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(total, axis=[1, 2]), tf.reduce_sum(words, axis=[1, 2])
+    )
 
 
 def begin_phase(captioner: Captioner, phase: Phase, objective: str) -> None:

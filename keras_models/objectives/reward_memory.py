@@ -40,11 +40,11 @@ class RewardMemory(tf.Module):
             (B,) the former rewards, nan where there was none.
         """
         rows = self._rows.lookup(video_ids)  # (B,)
-        known = tf.debugging.assert_non_negative(
+        check = tf.debugging.assert_non_negative(
             rows, "a clip is none of those whose rewards are remembered"
         )
-        with tf.control_dependencies([known] if known is not None else []):
-            rows = tf.identity(rows)[:, tf.newaxis]
+        with tf.control_dependencies([check]):
+            rows = tf.identity(rows)[:, tf.newaxis]  # (B, 1)
         before = self.rewards.read_value()
         size = tf.shape(before, tf.int64)
         replica = tf.distribute.get_replica_context()
