@@ -37,34 +37,37 @@ def command(
     result = local_runner.run(settings, StageLines(), verbose=bool(context.obj))
     if as_json:
         places = {
-            name: value if isinstance(value, str | bool | tuple) else str(value)
+            name: value
+            if value is None or isinstance(value, bool | tuple)
+            else str(value)
             for name, value in result._asdict().items()
             if name != "stages"
         }
-        typer.echo(
-            json.dumps(places | {"pushed": result.pushed and str(result.pushed)})
-        )
+        typer.echo(json.dumps(places))
         return
     _print(result)
 
 
 def _print(result: RunResult) -> None:
     import rich.console
-    import rich.table
+    import rich.text
 
-    console = rich.console.Console()
-    table = rich.table.Table.grid(padding=(0, 2))
-    table.add_row("Clips", f"{result.coverage}; what became of each: {result.manifest}")
+    console = rich.console.Console(highlight=False)
+
+    def line(label: str, value: object, style: str = "bold") -> None:
+        text = rich.text.Text(f"{label:<11}", style).append(str(value), "default")
+        console.print(text, soft_wrap=True)
+
+    line("Clips", f"{result.coverage}; what became of each: {result.manifest}")
     for anomaly in result.anomalies:
-        table.add_row("[yellow]Anomaly", anomaly)
-    table.add_row("Records", str(result.examples))
-    table.add_row("Training", f"{result.training} (TensorBoard reads it)")
-    table.add_row("Model", str(result.model))
-    table.add_row("Report", str(result.report))
-    table.add_row("Scores", str(result.evaluation))
-    table.add_row("Baseline", result.baseline)
+        line("Anomaly", anomaly, "bold yellow")
+    line("Records", result.examples)
+    line("Training", f"{result.training} (TensorBoard reads it)")
+    line("Model", result.model)
+    line("Report", result.report)
+    line("Scores", result.evaluation)
+    line("Baseline", result.baseline)
     if result.pushed:
-        table.add_row("[green]Pushed", str(result.pushed))
+        line("Pushed", result.pushed, "bold green")
     else:
-        table.add_row("[yellow]Not pushed", "the gates refused the model")
-    console.print(table, soft_wrap=True)
+        line("Not pushed", "the gates refused the model", "bold yellow")

@@ -5,26 +5,10 @@ import pathlib
 import pytest
 
 from components import push_destination
-from pipeline import configs, local_runner
+from pipeline import local_runner
 from serving.local import LocalModel
+from tests.pipeline.small import small_pipeline
 from transform.errors import KinescribeError
-from transform.moving_world import CorpusConfig, render_corpus
-
-SMALL = {
-    "features": {"sampling": {"frames": 3, "window": 3}},
-    "extraction": {"workers": 1, "shards": 2},
-    "training": {
-        "batch_size": 8,
-        "captions_per_clip": 2,
-        "model": {
-            "encoder": {"spatial": {"channels": [4, 8]}},
-            "attentions": [{"kind": "additive", "units": 16}],
-            "decoder": {"units": 16, "embedding": 8},
-        },
-        "plan": {"stages": [{"name": "cross_entropy", "epochs": 2}]},
-    },
-    "search": {"kind": "beam", "width": 2},
-}
 
 
 class Names:
@@ -51,17 +35,7 @@ def run(config):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """The demonstration at its smallest, on a corpus of 24 clips."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    clips = CorpusConfig(train=14, val=4, test=6, references=5)
-    corpus = render_corpus(clips, folder / "corpus", workers=1)
-    return configs.find("demo").override(
-        {
-            **SMALL,
-            "root": str(folder / "run"),
-            "corpus": {"files": [str(corpus.annotations)]},
-        }
-    )
+    return small_pipeline(tmp_path_factory.mktemp("pipeline"))
 
 
 @pytest.mark.e2e
@@ -92,7 +66,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     changes = {"training": {"seed": 1}, "gates": {"max_regression": {"CIDEr": 10}}}
     changed = small.override(changes)
     second, ran = run(changed)
-    assert ran == ["Trainer", "BaselineModel", "Evaluator", "Pusher"]
+    assert ran == ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
     assert f"version {first.pushed.name} is the latest" in second.baseline
     assert int(second.pushed.name) > int(first.pushed.name)
     latest = push_destination.latest(small.push_destination)
