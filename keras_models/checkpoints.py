@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -94,8 +96,7 @@ class Checkpoints:
         self._folder = os.path.join(folder, "checkpoints")
         self._captioner = captioner
         self._progress = progress
-        self._scratch = None if writes else tempfile.TemporaryDirectory()
-        self._target = self._scratch.name if self._scratch else self._folder
+        self._target = self._folder if writes else _scratch_folder()
         self.begin_stage()
 
     def peek(self) -> bool:
@@ -154,7 +155,7 @@ class Checkpoints:
     def _read(self, checkpoint: tf.train.Checkpoint, path: str) -> Any:
         try:
             return checkpoint.read(path)
-        except (OSError, tf.errors.OpError) as error:
+        except (OSError, IndexError, RuntimeError, tf.errors.OpError) as error:
             raise CheckpointError(
                 f"the checkpoint {path} cannot be read; remove "
                 f"{os.path.dirname(self._folder)} to start anew."
@@ -189,6 +190,12 @@ def open_run(workdir: str, identity: Mapping[str, Any]) -> str:
         raise CheckpointError(
             f"cannot write to {folder} ({_reason(error)}); name another folder."
         ) from error
+    return folder
+
+
+def _scratch_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="kinescribe-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

@@ -59,11 +59,12 @@ class ProgressBar(Listener):
             f"{validated.score:.3f}{' (best)' if validated.best else ''}, "
             f"{validated.distinct} different captions{sample}",
             highlight=False,
+            markup=False,
         )
 
     def on_message(self, text: str) -> None:
         """A line above the bars."""
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False)
 
     def on_end(self) -> None:
         """Leaves the bars as they are."""

@@ -1,0 +1,118 @@
+import os
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+from keras_models.checkpoints import CheckpointError, Checkpoints, Progress, open_run
+
+
+class Model(tf.Module):
+    def __init__(self, value: float = 0.0):
+        super().__init__()
+        self.weight = tf.Variable(value)
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path) -> str:
+    return open_run(str(tmp_path), {"seed": 1})
+
+
+def best_names(folder: str) -> set[str]:
+    names = os.listdir(f"{folder}/checkpoints")
+    return {name.partition(".")[0] for name in names if name.startswith("best-")}
+
+
+def test_a_run_is_found_again_by_its_identity(tmp_path):
+    first = open_run(str(tmp_path), {"seed": 1, "rate": 2})
+    assert open_run(str(tmp_path), {"rate": 2, "seed": 1}) == first
+    assert open_run(str(tmp_path), {"rate": 2, "seed": 3}) != first
+
+
+def test_progress_and_weights_come_back(folder):
+    model, progress = Model(3.0), Progress()
+    progress.best_score, progress.rows = 1.5, [{"loss": 2.0}]
+    progress.end_step({"loss": 0.25})
+    writer = Checkpoints(folder, model, progress)
+    writer.save_best()
+    writer.save()
+    other, found = Model(), Progress()
+    reader = Checkpoints(folder, other, found)
+    assert reader.peek()
+    assert vars(found).items() >= {"steps": 1, "best_score": 1.5, "step": 1}.items()
+    assert found.rows == [{"loss": 2.0}]
+    assert found.sums == {"loss": 0.25}
+    assert float(other.weight) == 0  # peeking leaves the weights alone
+    reader.restore()
+    assert float(other.weight) == 3
+
+
+def test_a_run_that_has_not_started_has_nothing_to_peek_at(folder):
+    assert not Checkpoints(folder, Model(), Progress()).peek()
+
+
+def test_best_weights_stay_until_a_state_names_newer_ones(folder):
+    model, progress = Model(1.0), Progress()
+    checkpoints = Checkpoints(folder, model, progress)
+    checkpoints.save_best()
+    checkpoints.save()
+    model.weight.assign(2.0)
+    progress.steps = 7
+    checkpoints.save_best()
+    # A kill here leaves the former state, which names the former weights.
+    assert best_names(folder) == {"best-0", "best-7"}
+    found, other = Progress(), Model()
+    reader = Checkpoints(folder, other, found)
+    reader.peek()
+    reader.restore_best()
+    assert float(other.weight) == 1
+    checkpoints.save()
+    assert best_names(folder) == {"best-7"}
+
+
+def test_a_torn_new_state_leaves_the_former_one(folder):
+    model, progress = Model(1.0), Progress()
+    checkpoints = Checkpoints(folder, model, progress)
+    checkpoints.save_best()
+    checkpoints.save()
+    torn = pathlib.Path(folder, "checkpoints", "state-2.data-00000-of-00001")
+    torn.write_bytes(b"half")  # written, but not yet named as the current one
+    found, other = Progress(), Model()
+    reader = Checkpoints(folder, other, found)
+    assert reader.peek()
+    reader.restore()
+    assert float(other.weight) == 1
+    reader.save()
+    assert tf.train.latest_checkpoint(f"{folder}/checkpoints").endswith("state-2")
+
+
+def test_a_full_disk_is_one_sentence(folder, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.UnknownError(None, None, "…/state-1; No space left on device")
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    checkpoints = Checkpoints(folder, Model(), Progress())
+    with pytest.raises(
+        CheckpointError, match=r"\(No space left on device\); make room"
+    ):
+        checkpoints.save()
+
+
+def test_an_unreadable_state_is_one_sentence(folder):
+    checkpoints = Checkpoints(folder, Model(), Progress())
+    checkpoints.save_best()
+    checkpoints.save()
+    for path in pathlib.Path(folder, "checkpoints").glob("state-1.data*"):
+        path.write_bytes(b"")
+    with pytest.raises(
+        CheckpointError, match=r"cannot be read; remove .* to start anew"
+    ):
+        checkpoints.restore()
+
+
+def test_workers_besides_the_chief_leave_the_folder_alone(folder):
+    checkpoints = Checkpoints(folder, Model(), Progress(), writes=False)
+    checkpoints.save_best()
+    checkpoints.save()
+    checkpoints.restore_best()
+    assert os.listdir(f"{folder}/checkpoints") == []
