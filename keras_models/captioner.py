@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.layers.masking import expand_mask
+from keras_models import search, stored_features
+from keras_models.search import SearchConfig
 from keras_models.structs import (
     EncodedVideo,
     State,
@@ -15,11 +16,11 @@ from keras_models.structs import (
     TeacherForced,
     TrainingBatch,
     VideoBatch,
+    Written,
     repeat_batch,
 )
 from keras_models.variant import Variant
-from transform.errors import KinescribeError
-from transform.schema import FeatureSpec, Raw
+from transform.schema import FeatureSpec
 from transform.vocabulary import BOS
 
 
@@ -47,17 +48,7 @@ class Captioner(tf.keras.Model):
         max_words: int,
     ):
         super().__init__(name="captioner")
-        missing = [
-            name
-            for name in variant.features()
-            if name not in {tensor.name for tensor in spec.tensors()}
-        ]
-        if missing:
-            raise KinescribeError(
-                f"the model reads {', '.join(missing)}, which specification "
-                f"{spec.content_hash} does not have; it has "
-                f"{', '.join(tensor.name for tensor in spec.tensors())}."
-            )
+        stored_features.require(variant.features(), spec)
         self.variant = variant
         self.spec = spec
         self.vocabulary_size = vocabulary_size
@@ -75,7 +66,10 @@ class Captioner(tf.keras.Model):
 
     def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         """Widens the stored features (B, T, …) and looks at the videos."""
-        return self.encoder(self._widen(video), training=training)
+        video = stored_features.widen(
+            video, self.variant.features(), self.compute_dtype
+        )
+        return self.encoder(video, training=training)
 
     def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
         """The decoder's state before the first word, and its memory."""
@@ -86,6 +80,21 @@ class Captioner(tf.keras.Model):
         """Reads (B,) ids; how likely each word comes next."""
         with tf.name_scope(self.decoder.name):
             return self.decoder.step(tokens, state, memory)
+
+    def caption(
+        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+    ) -> Written:
+        """Looks at the clips, then searches for their captions.
+
+        Args:
+            video: B clips.
+            config: The search.
+            seed: (2,) integers, for `Sampling`.
+        """
+        encoded = self.encode(video)
+        state, memory = self.start(encoded)
+        found = search.run(config, self.step, state, memory, self.max_words, seed)
+        return Written(found, encoded.weights, {})
 
     def teacher_force(
         self,
@@ -149,28 +158,5 @@ class Captioner(tf.keras.Model):
     def build_from_spec(self) -> Captioner:
         """Creates every variable, so that weights can be counted and loaded."""
         if not self.built:
-            features = {}
-            for tensor in self.spec.tensors():
-                dtype = tf.float16 if isinstance(tensor.encoding, Raw) else tf.uint8
-                features[tensor.name] = tf.zeros([1, 1, *tensor.step_shape], dtype)
-            masks = {name: tf.ones([1, 1], tf.bool) for name in features}
-            video = VideoBatch(tf.constant([""]), features, masks)
-            self(TrainingBatch(video, tf.zeros([1, 1, 1], tf.int32)))
+            self(stored_features.smallest_batch(self.spec))
         return self
-
-    def _widen(self, video: VideoBatch) -> VideoBatch:
-        """Stored dtypes → floats, 0 where masked; drops what the model does not read.
-
-        uint8 planes become (x − 128) / 127, so that no motion is exactly 0.
-        """
-        features, masks = {}, {}
-        for name in self.variant.features():
-            values, mask = video.features[name], video.masks[name]
-            there = expand_mask(mask, values)
-            if values.dtype == tf.uint8:
-                values = tf.where(there, values, tf.constant(128, tf.uint8))
-                values = (tf.cast(values, self.compute_dtype) - 128) * (1 / 127)
-            else:
-                values = tf.where(there, tf.cast(values, self.compute_dtype), 0)
-            features[name], masks[name] = values, mask
-        return VideoBatch(video.video_id, features, masks)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from keras_models import search
 from keras_models.captioner import Captioner
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
@@ -24,11 +23,7 @@ class CaptionWriter:
         self, captioner: Captioner, vocabulary: Vocabulary, config: SearchConfig
     ):
         def write(video: VideoBatch) -> tf.Tensor:
-            encoded = captioner.encode(video, training=False)
-            state, memory = captioner.start(encoded)
-            found = search.run(
-                config, captioner.step, state, memory, captioner.max_words
-            )
+            found = captioner.caption(video, config).captions
             return vocabulary.decode(found.tokens[:, 0])  # (B,)
 
         self._write = tf.function(write, autograph=False, reduce_retracing=True)

@@ -79,6 +79,14 @@ class Captions(NamedTuple):
     weights: dict[str, tf.Tensor]  # each (B, K, L, …), per word
 
 
+class Written(NamedTuple):
+    """What a model says of a batch of clips."""
+
+    captions: Captions
+    weights: dict[str, tf.Tensor]  # the encoder's attention, e.g. "spatial" (B, T, S)
+    facts: dict[str, tf.Tensor]  # of each caption, each (B, K), e.g. "relevance"
+
+
 class LossOutput(NamedTuple):
     """What an objective returns."""
 

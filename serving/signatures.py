@@ -6,7 +6,8 @@
 
 Outputs of the first two: `caption` (B,), `captions` (B, K), `log_probs` (B, K),
 `words` (B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
-(B, K, L, …), and of the encoder, (B, T, S). All ops are TensorFlow's own.
+(B, K, L, …), and of the encoder, (B, T, S). A late fusion adds `relevance` and
+`written_by`, both (B, K). All ops are TensorFlow's own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_models import search
 from keras_models.captioner import Captioner
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
@@ -97,32 +97,29 @@ def _captions_of(
     spoken = ["" if word in SPECIAL else word for word in vocabulary.words]
 
     def caption_batch(video: VideoBatch) -> dict[str, tf.Tensor]:
-        encoded = captioner.encode(video, training=False)
-        state, memory = captioner.start(encoded)
-        found = search.run(
+        written = captioner.caption(
+            video,
             search_config,
-            captioner.step,
-            state,
-            memory,
-            captioner.max_words,
             seed=tf.constant([0, 0]),  # a sampled caption is the same at every call
         )
+        found = written.captions
         words = tf.gather(tf.constant(spoken), found.tokens)  # (B, K, L)
         captions = tf.strings.strip(
             tf.strings.reduce_join(words, axis=-1, separator=" ")
         )  # (B, K)
-        shared = found.weights.keys() & encoded.weights.keys()
+        shared = found.weights.keys() & written.weights.keys()
         if shared:
             raise ValueError(
                 "encoder and decoder must name their attention apart; both have "
                 f"{sorted(shared)}"
             )
-        attention = {**found.weights, **encoded.weights}
+        attention = {**found.weights, **written.weights}
         return {
             names.CAPTION: captions[:, 0],
             names.CAPTIONS: captions,
             names.LOG_PROBS: found.log_probs,
             names.WORDS: words,
+            **written.facts,
             **{names.ATTENTION + name: weights for name, weights in attention.items()},
         }
 

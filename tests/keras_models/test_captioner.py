@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_models import stored_features
 from keras_models.captioner import Captioner
 from tests.keras_models import models
 from transform.errors import KinescribeError
@@ -64,13 +65,11 @@ def test_padded_steps_change_no_word():
 
 
 def test_planes_are_widened_to_minus_one_to_one_with_no_motion_at_zero():
-    model = models.captioner()
     video = models.video(lengths=(4,))
     planes = np.full(video.features["flow"].shape, 128, np.uint8)
     planes[0, 0, 0, 0, :2] = (1, 255)
-    flow = model._widen(
-        video._replace(features={**video.features, "flow": tf.constant(planes)})
-    ).features["flow"]
+    video = video._replace(features={**video.features, "flow": tf.constant(planes)})
+    flow = stored_features.widen(video, ["flow"], "float32").features["flow"]
     np.testing.assert_allclose(flow[0, 0, 0, 0, :2], [-1, 1], rtol=1e-6)
     assert np.count_nonzero(flow) == 2
 
