@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pydantic
 import tensorflow as tf
@@ -27,14 +27,6 @@ class AllCellsConfig(Config):
         return AllCells(self.units, name=name)
 
 
-class AllCellsMemory(NamedTuple):
-    """What does not depend on the word."""
-
-    cells: tf.Tensor  # (B, T, S, D)
-    mask: tf.Tensor  # (B, T, S) bool
-    keys: tf.Tensor  # (B, T, S, A)
-
-
 class AllCells(Branch):
     """e = softmax_{n,j} att(h, x_nj) ;  x̂ = Σ_n Σ_j e_nj x_nj.
 
@@ -45,21 +37,23 @@ class AllCells(Branch):
         super().__init__(**kwargs)
         self.energy = AdditiveEnergy(units, name="energy")
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> AllCellsMemory:
-        """The keys of all cells."""
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Those of all cells, (B, T, S, A)."""
+        del mask
         with tf.name_scope(self.name):
-            return AllCellsMemory(cells, mask, self.energy.keys(cells))
+            return self.energy.keys(cells)
 
-    def call(self, query: tf.Tensor, memory: AllCellsMemory) -> Attended:
-        energies = self.energy(query, memory.keys)  # (B, T, S)
+    def call(
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
+    ) -> Attended:
+        energies = self.energy(query, keys)  # (B, T, S)
         shape = tf.shape(energies)
         flat = [shape[0], shape[1] * shape[2]]
         weights = tf.reshape(
-            masked_softmax(tf.reshape(energies, flat), tf.reshape(memory.mask, flat)),
+            masked_softmax(tf.reshape(energies, flat), tf.reshape(mask, flat)),
             shape,
         )
         weights = tf.ensure_shape(weights, energies.shape)
-        cells = memory.cells
         vector = tf.einsum("bts,btsd->bd", tf.cast(weights, cells.dtype), cells)
         named = {"temporal": tf.reduce_sum(weights, axis=2), "spatial": weights}
         return Attended(vector, named, {})

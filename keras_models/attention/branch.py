@@ -19,12 +19,14 @@ class Attended(NamedTuple):
 class Branch(tf.keras.layers.Layer, abc.ABC):
     """Turns the cells of all frames into one vector, once per word.
 
-    `prepare` computes what does not depend on the word: a nest of tensors with the
-    batch on axis 0.
+    `prepare` computes what does not depend on the word: keys, a nest of tensors with
+    the batch on axis 0.
 
     Call arguments:
         query: (B, Q), the language state.
-        memory: The result of `prepare`.
+        cells: (B, T, S, D), 0 where masked.
+        mask: (B, T, S) bool.
+        keys: The result of `prepare`.
 
     Returns:
         `Attended`, of the cells' own width D; 0 for a clip without a single cell.
@@ -32,9 +34,11 @@ class Branch(tf.keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> Any:
-        """(B, T, S, D) cells, 0 where (B, T, S) bool `mask` is not, → memory."""
+        """Cells and mask → keys."""
         raise NotImplementedError
 
     @abc.abstractmethod
-    def call(self, query: tf.Tensor, memory: Any) -> Attended:
+    def call(
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: Any
+    ) -> Attended:
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple, Union
+from typing import Annotated, Any, Literal, Union
 
 import pydantic
 import tensorflow as tf
@@ -10,7 +10,6 @@ import tensorflow as tf
 from keras_models.attention.branch import Attended, Branch
 from keras_models.attention.spatial.cell_mean import CellMeanConfig
 from keras_models.attention.spatial.per_frame import PerFrameConfig
-from keras_models.attention.spatial.pooling import SpatialMemory
 from keras_models.attention.spatial.shared_grid import SharedGridConfig
 from keras_models.attention.temporal.additive import AdditivePoolingConfig
 from keras_models.attention.temporal.last_state import LastStateConfig
@@ -46,13 +45,6 @@ class SpatioTemporalConfig(Config):
         return SpatioTemporal(self, name=name)
 
 
-class SpatioTemporalMemory(NamedTuple):
-    """What does not depend on the word."""
-
-    spatial: SpatialMemory
-    frame_mask: tf.Tensor  # (B, T) bool
-
-
 class SpatioTemporal(Branch):
     """x̂_n from the cells of frame n, then x̂_ST from x̂_1 … x̂_N.
 
@@ -70,18 +62,17 @@ class SpatioTemporal(Branch):
             pooling.build(f"temporal_{pooling.kind}") for pooling in config.temporal
         ]
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatioTemporalMemory:
-        """The cells, and the keys of those that keys are computed of."""
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """The spatial pooling's keys; the frames' vectors depend on the word."""
         with tf.name_scope(self.name):
-            return SpatioTemporalMemory(
-                self.spatial.prepare(cells, mask), tf.reduce_any(mask, axis=2)
-            )
+            return self.spatial.prepare(cells, mask)
 
-    def call(self, query: tf.Tensor, memory: SpatioTemporalMemory) -> Attended:
-        frames, weights = self.spatial(query, memory.spatial)  # (B, T, D)
-        pooled = [
-            pooling(frames, query, memory.frame_mask) for pooling in self.temporal
-        ]
+    def call(
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
+    ) -> Attended:
+        frames, weights = self.spatial(query, cells, mask, keys)  # (B, T, D)
+        frame_mask = tf.reduce_any(mask, axis=2)
+        pooled = [pooling(frames, query, frame_mask) for pooling in self.temporal]
         losses: dict[str, tf.Tensor] = {}
         for part in pooled:
             weights = weights | part.weights

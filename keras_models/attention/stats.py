@@ -26,11 +26,11 @@ class STaTSConfig(Config):
         return STaTS(self, name=name)
 
 
-class STaTSMemory(NamedTuple):
-    """What does not depend on the word."""
+class STaTSKeys(NamedTuple):
+    """Those of the branches."""
 
-    spatio_temporal: Any
-    temporo_spatial: Any
+    spatio_temporal: tf.Tensor
+    temporo_spatial: tf.Tensor
 
 
 class STaTS(Branch):
@@ -55,17 +55,19 @@ class STaTS(Branch):
         self.keys = [dense(config.units, f"key_{name}") for name in ("st", "ts")]
         self.scores = [dense(1, f"score_{name}") for name in ("st", "ts")]
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> STaTSMemory:
-        """The branches' memories."""
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> STaTSKeys:
+        """The keys of both branches."""
         with tf.name_scope(self.name):
-            return STaTSMemory(
+            return STaTSKeys(
                 self.spatio_temporal.prepare(cells, mask),
                 self.temporo_spatial.prepare(cells, mask),
             )
 
-    def call(self, query: tf.Tensor, memory: STaTSMemory) -> Attended:
-        st = self.spatio_temporal(query, memory.spatio_temporal)
-        ts = self.temporo_spatial(query, memory.temporo_spatial)
+    def call(
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: STaTSKeys
+    ) -> Attended:
+        st = self.spatio_temporal(query, cells, mask, keys.spatio_temporal)
+        ts = self.temporo_spatial(query, cells, mask, keys.temporo_spatial)
         hidden = self.query(query)  # W_h h: (B, A)
         scores = [
             score(tf.tanh(key(branch.vector) + hidden))  # (B, 1)

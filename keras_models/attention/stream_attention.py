@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, NamedTuple, Union
 
 import pydantic
 import tensorflow as tf
@@ -34,6 +34,14 @@ class StreamAttentionConfig(Config):
         return StreamAttention(self.stream, self.look.build("look"), name=name)
 
 
+class StreamMemory(NamedTuple):
+    """What does not depend on the word."""
+
+    cells: tf.Tensor  # (B, T, S, D)
+    mask: tf.Tensor  # (B, T, S) bool
+    keys: Any  # the branch's
+
+
 class StreamAttention(StepAttention):
     """Hands a grid (B, T, S, D) of `EncodedVideo` to a `Branch`.
 
@@ -46,22 +54,25 @@ class StreamAttention(StepAttention):
         self.stream = stream
         self.look = look
 
-    def prepare(self, encoded: EncodedVideo, training: bool = False) -> Any:
-        """The branch's memory."""
+    def prepare(self, encoded: EncodedVideo, training: bool = False) -> StreamMemory:
+        """The stream's cells and the branch's keys."""
         del training
         if self.stream >= len(encoded.grids):
             raise ValueError(
                 f"attention looks at stream {self.stream}; the encoder gives "
                 f"{len(encoded.grids)}"
             )
-        return self.look.prepare(
-            encoded.grids[self.stream], encoded.grid_masks[self.stream]
-        )
+        cells, mask = encoded.grids[self.stream], encoded.grid_masks[self.stream]
+        return StreamMemory(cells, mask, self.look.prepare(cells, mask))
 
     def call(
-        self, query: tf.Tensor, memory: Any, state: State, training: bool = False
+        self,
+        query: tf.Tensor,
+        memory: StreamMemory,
+        state: State,
+        training: bool = False,
     ) -> tuple[Context, State]:
         del training
-        vector, weights, losses = self.look(query, memory)
+        vector, weights, losses = self.look(query, *memory)
         zeros = tf.zeros_like(query[:, 0], tf.float32)
         return Context(vector, weights, zeros, losses), state

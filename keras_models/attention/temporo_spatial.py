@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pydantic
 import tensorflow as tf
@@ -23,14 +23,6 @@ class TemporoSpatialConfig(Config):
     def build(self, name: str) -> TemporoSpatial:
         """The layer."""
         return TemporoSpatial(self, name=name)
-
-
-class TemporoSpatialMemory(NamedTuple):
-    """What does not depend on the word."""
-
-    cells: tf.Tensor  # (B, T, S, D)
-    mask: tf.Tensor  # (B, T, S) bool
-    frame_keys: tf.Tensor  # (B, T, A)
 
 
 class TemporoSpatial(Branch):
@@ -55,22 +47,22 @@ class TemporoSpatial(Branch):
         self.frame_energy = AdditiveEnergy(config.units, name="frame_energy")
         self.cell_energy = AdditiveEnergy(config.units, name="cell_energy")
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> TemporoSpatialMemory:
-        """The frames' keys; those of the cells depend on the frame that is chosen."""
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """The frames' (B, T, A); those of cells depend on the frame that is chosen."""
         with tf.name_scope(self.name):
-            keys = self.frame_energy.keys(masked_mean(cells, mask, axis=2))
-            return TemporoSpatialMemory(cells, mask, keys)
+            return self.frame_energy.keys(masked_mean(cells, mask, axis=2))
 
-    def call(self, query: tf.Tensor, memory: TemporoSpatialMemory) -> Attended:
-        cells = memory.cells
-        frame_energies = self.frame_energy(query, memory.frame_keys)  # (B, T)
+    def call(
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
+    ) -> Attended:
+        frame_energies = self.frame_energy(query, keys)  # (B, T)
         temporal = masked_softmax(  # Eq. 9
             tf.cast(frame_energies, tf.float32) / self.temperature,
-            tf.reduce_any(memory.mask, axis=2),
+            tf.reduce_any(mask, axis=2),
         )
         frame = tf.einsum("bt,btsd->bsd", tf.cast(temporal, cells.dtype), cells)
 
-        presence = tf.einsum("bt,bts->bs", temporal, tf.cast(memory.mask, tf.float32))
+        presence = tf.einsum("bt,bts->bs", temporal, tf.cast(mask, tf.float32))
         there = presence > 0
         cell_energies = self.cell_energy(query, self.cell_energy.keys(frame))  # (B, S)
         spatial = masked_softmax(  # Eq. 10

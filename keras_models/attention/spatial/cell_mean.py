@@ -6,7 +6,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from keras_models.attention.spatial.pooling import SpatialMemory, SpatialPooling
+from keras_models.attention.spatial.pooling import SpatialPooling
 from keras_models.layers.masking import masked_mean
 from transform.config import Config
 
@@ -24,14 +24,12 @@ class CellMeanConfig(Config):
 class CellMeanPooling(SpatialPooling):
     """x̂_n = (1/S) Σ_j x_nj over the cells that are there. No weights."""
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatialMemory:
-        """The mean is all that is kept: one cell a frame."""
-        frames = masked_mean(cells, mask, axis=2)  # (B, T, D)
-        there = tf.reduce_any(mask, axis=2, keepdims=True)  # (B, T, 1)
-        return SpatialMemory(frames[:, :, tf.newaxis], there, ())
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """The means themselves, (B, T, D): no word changes them."""
+        return masked_mean(cells, mask, axis=2)
 
     def call(
-        self, query: tf.Tensor, memory: SpatialMemory
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        del query
-        return memory.cells[:, :, 0], {}
+        del query, cells, mask
+        return keys, {}

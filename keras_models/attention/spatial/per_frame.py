@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention.spatial.pooling import SpatialMemory, SpatialPooling
+from keras_models.attention.spatial.pooling import SpatialPooling
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_softmax
 from transform.config import Config
@@ -34,15 +34,14 @@ class PerFramePooling(SpatialPooling):
         super().__init__(**kwargs)
         self.energy = AdditiveEnergy(units, name="energy")
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatialMemory:
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The keys are those of every cell, (B, T, S, A)."""
         with tf.name_scope(self.name):
-            return SpatialMemory(cells, mask, (self.energy.keys(cells),))
+            return self.energy.keys(cells)
 
     def call(
-        self, query: tf.Tensor, memory: SpatialMemory
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        weights = masked_softmax(self.energy(query, *memory.keys), memory.mask)
-        cells = memory.cells
+        weights = masked_softmax(self.energy(query, keys), mask)
         frames = tf.einsum("bts,btsd->btd", tf.cast(weights, cells.dtype), cells)
         return frames, {"spatial": weights}

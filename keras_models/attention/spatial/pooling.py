@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
 
 import tensorflow as tf
-
-
-class SpatialMemory(NamedTuple):
-    """What does not depend on the word."""
-
-    cells: tf.Tensor  # (B, T, S, D)
-    mask: tf.Tensor  # (B, T, S) bool
-    keys: tuple[tf.Tensor, ...]
 
 
 class SpatialPooling(tf.keras.layers.Layer, abc.ABC):
@@ -21,19 +12,21 @@ class SpatialPooling(tf.keras.layers.Layer, abc.ABC):
 
     Call arguments:
         query: (B, Q).
-        memory: The result of `prepare`.
+        cells: (B, T, S, D), 0 where masked.
+        mask: (B, T, S) bool.
+        keys: The result of `prepare`, what does not depend on the word.
 
     Returns:
         x̂ (B, T, D), 0 for frames without cells, and the named weights of the cells.
     """
 
     @abc.abstractmethod
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatialMemory:
-        """(B, T, S, D) cells and their (B, T, S) bool mask → memory."""
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Cells and mask → keys."""
         raise NotImplementedError
 
     @abc.abstractmethod
     def call(
-        self, query: tf.Tensor, memory: SpatialMemory
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         raise NotImplementedError

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention.spatial.pooling import SpatialMemory, SpatialPooling
+from keras_models.attention.spatial.pooling import SpatialPooling
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_mean, masked_softmax
 from transform.config import Config
@@ -36,17 +36,15 @@ class SharedGridPooling(SpatialPooling):
         super().__init__(**kwargs)
         self.energy = AdditiveEnergy(units, name="energy")
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatialMemory:
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The keys are those of the mean cells, (B, S, A)."""
         with tf.name_scope(self.name):
-            keys = self.energy.keys(masked_mean(cells, mask))
-            return SpatialMemory(cells, mask, (keys,))
+            return self.energy.keys(masked_mean(cells, mask))
 
     def call(
-        self, query: tf.Tensor, memory: SpatialMemory
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        energies = self.energy(query, *memory.keys)  # (B, S)
-        weights = masked_softmax(energies, tf.reduce_any(memory.mask, axis=1))
-        cells = memory.cells
+        energies = self.energy(query, keys)  # (B, S)
+        weights = masked_softmax(energies, tf.reduce_any(mask, axis=1))
         frames = tf.einsum("bs,btsd->btd", tf.cast(weights, cells.dtype), cells)
         return frames, {"spatial": weights}

@@ -50,7 +50,12 @@ def shake(layer, seed=0, scale=0.7):
 
 def ask(layer, mask, seed=0):
     """Builds a branch by asking it, with random weights, and asks again."""
-    values, there = cells(mask, seed), tf.constant(mask)
-    layer(query(), layer.prepare(values, there))
+    look(layer, mask, seed)
     shake(layer)
-    return layer(query(), layer.prepare(values, there))
+    return look(layer, mask, seed)
+
+
+def look(layer, mask, seed=0):
+    """Asks a branch, or a spatial pooling, about clips of random cells."""
+    values, there = cells(mask, seed), tf.constant(mask)
+    return layer(query(), values, there, layer.prepare(values, there))

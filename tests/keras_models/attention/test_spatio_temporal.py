@@ -22,6 +22,7 @@ from tests.keras_models.attention.cells import (
     att,
     cells,
     doubled,
+    look,
     query,
     shake,
 )
@@ -36,14 +37,6 @@ POOLINGS = [
     AdditivePoolingConfig(units=4),
     RankedConfig(),
 ]
-
-
-def pool(layer, mask):
-    """A spatial pooling with random weights: x̂ and its named weights."""
-    values, there = cells(mask), tf.constant(mask)
-    layer(query(), layer.prepare(values, there))
-    shake(layer)
-    return layer(query(), layer.prepare(values, there))
 
 
 def frames_of(seed=1):
@@ -63,7 +56,7 @@ def lstm_matrices(layer):
 @MASKS
 def test_shared_grid_equals_the_equations(mask):
     layer = SharedGridConfig(units=4).build("pooling")
-    frames, weights = pool(layer, mask)
+    frames, weights = ask(layer, mask)
     for clip in range(3):
         pooled, e = reference.shared_grid(
             doubled(query()[clip]),
@@ -78,7 +71,7 @@ def test_shared_grid_equals_the_equations(mask):
 @MASKS
 def test_per_frame_equals_the_equations(mask):
     layer = PerFrameConfig(units=4).build("pooling")
-    frames, weights = pool(layer, mask)
+    frames, weights = ask(layer, mask)
     for clip in range(3):
         pooled, e = reference.per_frame(
             doubled(query()[clip]),
@@ -92,7 +85,7 @@ def test_per_frame_equals_the_equations(mask):
 
 @MASKS
 def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
-    frames, weights = pool(CellMeanConfig().build("pooling"), mask)
+    frames, weights = ask(CellMeanConfig().build("pooling"), mask)
     assert weights == {}
     for clip in range(3):
         expected = reference.cell_mean(doubled(cells(mask)[clip]), mask[clip])
@@ -171,10 +164,9 @@ def test_poolings_are_added():
         spatial=SharedGridConfig(units=4), temporal=(MeanConfig(), RankedConfig())
     ).build("st")
     found = ask(both, GRID)
-    values, there = cells(GRID), tf.constant(GRID)
-    frames, _ = both.spatial(query(), both.spatial.prepare(values, there))
+    frames, _ = look(both.spatial, GRID)
     parts = [
-        part(frames, query(), tf.reduce_any(there, axis=2)).vector
+        part(frames, query(), tf.constant(GRID.any(axis=2))).vector
         for part in both.temporal
     ]
     np.testing.assert_allclose(found.vector, parts[0] + parts[1], **CLOSE)
@@ -202,7 +194,7 @@ def test_contract(spatial, pooling):
     assert np.all(found.vector[2] == 0)  # a clip without a single cell
     check_layer(
         layer,
-        lambda: layer(query(), layer.prepare(cells(REGIONS), tf.constant(REGIONS))),
+        lambda: look(layer, REGIONS),
         shapes=Attended((3, WIDTH), shapes, losses),
         config=config,
     )

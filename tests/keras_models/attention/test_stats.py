@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.spatial.per_frame import PerFrameConfig
@@ -19,6 +18,7 @@ from tests.keras_models.attention.cells import (
     att,
     cells,
     doubled,
+    look,
     query,
 )
 from tests.keras_models.layer_contract import check_layer
@@ -103,7 +103,7 @@ def test_contract(config, mask, st_spatial):
     }
     check_layer(
         layer,
-        lambda: layer(query(), layer.prepare(cells(mask), tf.constant(mask))),
+        lambda: look(layer, mask),
         shapes=Attended((3, WIDTH), weights, {"rank": (3,)}),
         config=config,
     )

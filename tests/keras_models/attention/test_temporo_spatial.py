@@ -1,5 +1,4 @@
 import numpy as np
-import tensorflow as tf
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
@@ -14,6 +13,7 @@ from tests.keras_models.attention.cells import (
     att,
     cells,
     doubled,
+    look,
     query,
 )
 from tests.keras_models.layer_contract import check_layer
@@ -84,7 +84,7 @@ def test_contract():
     assert np.all(found.vector[2] == 0)
     check_layer(
         layer,
-        lambda: layer(query(), layer.prepare(cells(REGIONS), tf.constant(REGIONS))),
+        lambda: look(layer, REGIONS),
         shapes=Attended(
             (3, WIDTH), {"temporal": (3, FRAMES), "spatial": (3, PLACES)}, {}
         ),
