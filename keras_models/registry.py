@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.rows import mgsa, stats, vatex
+from keras_models.rows import mgsa, stats, vatex, vre
 from keras_models.variant import Variant
 from transform.errors import KinescribeError
 
 __all__ = ["VARIANTS", "Variant", "get"]
 
-VARIANTS: Mapping[str, Variant] = {**mgsa.ROWS, **stats.ROWS, **vatex.ROWS}
+VARIANTS: Mapping[str, Variant] = {
+    **mgsa.ROWS,
+    **stats.ROWS,
+    **vre.ROWS,
+    **vatex.ROWS,
+}
 
 
 def get(name: str) -> Variant:

@@ -13,6 +13,7 @@ T, S, R = STEPS, 4, 2  # frames, cells of a grid, regions of a frame
 
 TEMPORAL: Shapes = {"temporal": (T,)}
 GRID: Shapes = {"spatial": (S,)}
+KEY_FRAME: Shapes = {"keyframe": (T,)}
 STATS: Shapes = {"branch": (2,), **TEMPORAL, **GRID, "st_spatial": (S,)}
 STATS_FR: Shapes = {"branch": (2,), **TEMPORAL, "spatial": (R,), "st_spatial": (T, R)}
 
@@ -22,22 +23,24 @@ def second(shapes: Shapes) -> Shapes:
     return {f"{name}_2": shape for name, shape in shapes.items()}
 
 
+MGSA = (
+    "mgsa",
+    "mgsa_no_garu",
+    "spatial_attention_garu",
+    "spatial_attention",
+    "mgsa_g",
+    "mgsa_ic",
+    "mgsa_iac",
+    "mgsa_audio",
+)
 ENCODER: dict[str, Shapes] = {
-    name: {"spatial": (T, S)}
-    for name in (
-        "mgsa",
-        "mgsa_no_garu",
-        "spatial_attention_garu",
-        "spatial_attention",
-        "mgsa_g",
-        "mgsa_ic",
-        "mgsa_iac",
-        "mgsa_audio",
-    )
+    **{name: {"spatial": (T, S)} for name in MGSA},
+    "vre": KEY_FRAME,
+    "vre_silent": KEY_FRAME,
 }
 
 DECODER: dict[str, Shapes] = {
-    **dict.fromkeys(ENCODER, TEMPORAL),
+    **dict.fromkeys(MGSA, TEMPORAL),
     "stats": STATS,
     "stats_st": GRID,
     "stats_ts": TEMPORAL | GRID,
@@ -56,6 +59,13 @@ DECODER: dict[str, Shapes] = {
     "stats_r152": STATS,
     "stats_r152_c3d": STATS | second(STATS),
     "stats_i3d_fl_c": STATS | second(STATS),
+    "vre": TEMPORAL | GRID,
+    "vre_kbigru_sound": TEMPORAL | GRID,
+    "vre_kbigru": TEMPORAL,
+    "vre_attention": TEMPORAL | GRID,
+    "vre_soft_att": TEMPORAL,
+    "vre_mean_pool": TEMPORAL,
+    "vre_silent": TEMPORAL | GRID,
     "vatex_vanilla": {},
     "vatex_temporal": TEMPORAL,
     "vatex_spatial": TEMPORAL | {"spatial": (T, R)},

@@ -63,6 +63,35 @@ def stats(look: int, *widths: int, clip: tuple[int, ...] = ()) -> int:
     return embedded + streams * look + decoder
 
 
+# ------------------------------------------------------------------------------- VRE
+
+MAP = 2048  # width of ResNet-152's maps
+
+
+def multiplicative(query: int) -> int:
+    """W_h, W_v and w of w^T tanh(W_h h ⊙ W_v v)."""
+    return query * 512 + MAP * 512 + 512
+
+
+def first_step(sound: int) -> int:
+    """Two GRUs, W_c and W_a."""
+    gru = dense(MAP, 3 * 512) + 512 * 3 * 512
+    return 2 * gru + dense(2 * 512, 512) + dense(512 + sound, 512)
+
+
+def refocusing(sound: int) -> int:
+    """The first step, W_o, W_v, W_α and W_m; not the copy that is kept of them."""
+    return first_step(sound) + multiplicative(512) + dense(2 * 512, 512)
+
+
+def vre_decoder(query: int, attentions: int, sound: int = 0, maps: int = 0) -> int:
+    """The LSTM reads `maps` attended vectors, by default one of each attention."""
+    attended = (maps or attentions) * MAP
+    words = 512 * VOCABULARY + dense(512, VOCABULARY)
+    inputs = lstm(attended + sound + 512, 512)
+    return words + inputs + attentions * multiplicative(query)
+
+
 # ------------------------------------------------------------------------ VATEX-2019
 
 
@@ -105,6 +134,13 @@ PARAMETERS: dict[str, int] = {
     "stats_r152": stats(STATS_LOOK, 2048),
     "stats_r152_c3d": stats(STATS_LOOK, 2048, 512),
     "stats_i3d_fl_c": stats(STATS_LOOK, 2048, 2048, clip=(20,)),
+    "vre": refocusing(128) + vre_decoder(2 * 512, 2, 128),
+    "vre_kbigru_sound": first_step(128) + vre_decoder(2 * 512, 2, 128),
+    "vre_kbigru": first_step(0) + vre_decoder(2 * 512, 1),
+    "vre_attention": vre_decoder(512, 2),
+    "vre_soft_att": vre_decoder(512, 1),
+    "vre_mean_pool": vre_decoder(0, 0, maps=1),
+    "vre_silent": refocusing(0) + vre_decoder(2 * 512, 2),
     "vatex_vanilla": vatex(),
     "vatex_temporal": VATEX_ATTENDED,
     "vatex_spatial": VATEX_ATTENDED,
