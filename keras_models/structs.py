@@ -2,7 +2,8 @@
 
 The alphabet of axes, the same everywhere:
     B batch · T time steps (key frames) · S cells or regions of a frame
-    D encoder width · C width of a context vector · L caption length · V vocabulary · K beams or samples
+    D encoder width · C width of a context vector · L caption length · V vocabulary
+    K beams or samples
 
 Fields are never None: a tensor that is not there is `()` or an empty dict, so that
 `tf.nest` walks every struct.

@@ -8,6 +8,7 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.layers.masking import expand_mask, masked_mean
+from keras_models.layers.temporal_stream import TemporalStream
 from keras_models.structs import VideoBatch
 from transform.config import Config, ConfigError
 from transform.schema import FeatureSpec
@@ -31,6 +32,10 @@ class FrameStream(Config):
                 "key frames; fuse it with kind: clip_mean."
             )
 
+    def build(self) -> FrameStream:
+        """Nothing is learnt."""
+        return self
+
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
         """(B, T, D): inner axes averaged, 0 where this modality is masked."""
         values = video.features[self.feature]
@@ -39,6 +44,33 @@ class FrameStream(Config):
             values = tf.reduce_mean(values, axis=inner)
         mask = video.masks[self.feature] & frame_mask
         return tf.where(expand_mask(mask, values), values, 0)
+
+
+class MotionStream(Config):
+    """A modality with one vector per key frame, learnt from the stacked flow.
+
+    It tells how things move, which spatial attention alone does not: in the paper that
+    is C3D's part. See `TemporalStream`.
+    """
+
+    kind: Literal["motion_stream"] = "motion_stream"
+    feature: str = "flow"
+    channels: tuple[int, ...] = (32, 64, 64)
+    kernel: int = pydantic.Field(5, ge=1)
+
+    def check(self, spec: FeatureSpec, steps: int) -> None:
+        """Raises `ConfigError` unless the feature is planes of every key frame."""
+        tensor = spec.tensor(self.feature)
+        if tensor.max_steps != steps or len(tensor.step_shape) != 3:
+            raise ConfigError(
+                f"feature {self.feature} has {tensor.max_steps} steps of "
+                f"{tensor.step_shape}, but kind: motion_stream reads {steps} steps of "
+                "(rows, columns, planes)."
+            )
+
+    def build(self) -> TemporalStream:
+        """The layer."""
+        return TemporalStream(self.feature, self.channels, self.kernel)
 
 
 class ClipMean(Config):
@@ -50,6 +82,10 @@ class ClipMean(Config):
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Every feature fits."""
 
+    def build(self) -> ClipMean:
+        """Nothing is learnt."""
+        return self
+
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
         """(B, D): 0 for a clip that lacks the modality."""
         del frame_mask
@@ -58,4 +94,6 @@ class ClipMean(Config):
         return tf.reduce_mean(values, axis=inner) if inner else values
 
 
-Fusion = Annotated[Union[FrameStream, ClipMean], pydantic.Field(discriminator="kind")]
+Fusion = Annotated[
+    Union[FrameStream, MotionStream, ClipMean], pydantic.Field(discriminator="kind")
+]

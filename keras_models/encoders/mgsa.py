@@ -8,7 +8,7 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.fusion import ClipMean, FrameStream, Fusion
+from keras_models.encoders.fusion import ClipMean, Fusion
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.masking import masked_mean, masked_softmax
@@ -31,8 +31,8 @@ class MGSAConfig(Config):
 
     def features(self) -> tuple[str, ...]:
         """The record features that the encoder reads."""
-        names = (self.grid, *self.spatial.features())
-        return (*names, *(modality.feature for modality in self.fused))
+        fused = (modality.feature for modality in self.fused)
+        return tuple(dict.fromkeys((self.grid, *self.spatial.features(), *fused)))
 
     def build(self, spec: FeatureSpec) -> MGSAEncoder:
         """The encoder of records of a specification."""
@@ -71,6 +71,10 @@ class MGSAEncoder(Encoder):
         rows, columns, _ = regions.step_shape
         self.guide = config.spatial.build((rows, columns))
         self.recurrence = config.spatial.recurrence.build()
+        clips = [fused for fused in config.fused if isinstance(fused, ClipMean)]
+        frames = [fused for fused in config.fused if not isinstance(fused, ClipMean)]
+        self.clip_modalities = [fused.build() for fused in clips]
+        self.frame_modalities = [fused.build() for fused in frames]
 
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         del training
@@ -83,7 +87,6 @@ class MGSAEncoder(Encoder):
         frames = tf.einsum(  # Eq. 8
             "bts,btsd->btd", tf.cast(weights, regions.dtype), regions
         )
-        fused = self.config.fused
         return EncodedVideo(
             frames=frames,
             frame_mask=mask,
@@ -92,16 +95,8 @@ class MGSAEncoder(Encoder):
             summary=masked_mean(frames, mask),
             weights={"spatial": weights},
             aux={},
-            frame_streams=tuple(
-                modality(video, mask)
-                for modality in fused
-                if isinstance(modality, FrameStream)
-            ),
-            clip_vectors=tuple(
-                modality(video, mask)
-                for modality in fused
-                if isinstance(modality, ClipMean)
-            ),
+            frame_streams=tuple(read(video, mask) for read in self.frame_modalities),
+            clip_vectors=tuple(read(video, mask) for read in self.clip_modalities),
         )
 
     def _regions(self, video: VideoBatch) -> tuple[tf.Tensor, tf.Tensor]:
