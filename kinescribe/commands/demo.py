@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.local_runner import RunResult
-    from transform.moving_world.corpus import CorpusConfig
 
 NEW_CLIPS = 4
 
@@ -67,9 +66,7 @@ def _render(
     from transform.moving_world.corpus import CorpusConfig, render_corpus
 
     console.print("[bold]1. The clips")
-    config: CorpusConfig = CorpusConfig(
-        seed=seed, train=train, val=held_out, test=held_out
-    )
+    config = CorpusConfig(seed=seed, train=train, val=held_out, test=held_out)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("  rendering", total=None)
         corpus = render_corpus(
@@ -100,8 +97,8 @@ def _caption_new_clips(
     assert result.pushed is not None
     folder = root / "new"
     folder.mkdir(exist_ok=True)
-    with Server(ServerConfig(model_base=str(result.pushed.parent))) as server:
-        client = Client(server.address)
+    config = ServerConfig(model_base=str(result.pushed.parent), port=0)
+    with Server(config) as server, Client(server.address) as client:
         for number in range(NEW_CLIPS):
             scene = sample_scene(UNUSED_SEEDS + NEW_CLIPS * seed + number, "mixed")
             clip = folder / f"new{number}.mp4"
@@ -118,7 +115,7 @@ def _summarise(console: Console, result: RunResult, seconds: float) -> None:
 
     console.print("[bold]4. Scores on the test clips[/] (×100)")
     scores: dict[str, Any] = json.loads(
-        (result.report.parent / "scores.json").read_text()
+        result.report.with_name("scores.json").read_text()
     )
     rows = {"the model": scores["model"], **scores["controls"]}
     table = Table(box=None, padding=(0, 2))
