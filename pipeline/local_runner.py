@@ -39,7 +39,7 @@ class RunResult(NamedTuple):
     coverage: str  # as in "590 of 600 clips"
     anomalies: tuple[str, ...]  # what the records' statistics say against the schema
     model: pathlib.Path  # a SavedModel
-    training: pathlib.Path  # checkpoints, histories
+    training: pathlib.Path  # its history, for people and for TensorBoard
     evaluation: pathlib.Path  # scores by slice, and the gates' findings
     report: pathlib.Path  # a page; `scores.json` is beside it
     baseline: str  # what the model was compared with, and why
@@ -107,7 +107,7 @@ def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
         coverage=examples.get_string_custom_property("coverage"),
         anomalies=_anomalies(artifact("ExampleValidator", "anomalies")),
         model=pathlib.Path(path_utils.serving_model_path(model.uri)),
-        training=pathlib.Path(config.training_folder),
+        training=pathlib.Path(artifact("Trainer", "model_run").uri),
         evaluation=pathlib.Path(artifact("Evaluator", "evaluation").uri),
         report=pathlib.Path(artifact("Report", "report").uri, PAGE),
         baseline=baseline.get_string_custom_property(baseline_model.REASON),
