@@ -17,6 +17,7 @@ from transform.schema import (
 
 _FRAMES = 20  # MGSA Sec. 4.2, VRE Sec. IV: key frames of a clip
 _CHUNKS = 60  # STaTS Sec. 4.1: one per 16 frames; MSR-VTT's clips last up to 32 s
+_C3D_FRAMES = 128  # dualAFR: 2 a second, of clips of a minute
 _SEGMENTS = 20  # VATEX Sec. 2.1: one per 32 frames; its clips last 10 s
 
 _FEATURES: tuple[Feature, ...] = (
@@ -81,6 +82,30 @@ _FEATURES: tuple[Feature, ...] = (
         shape=(4, 4, 512),
         max_steps=_CHUNKS,
         origin="pool5 of C3D, trained on Sports-1M",
+    ),
+    Imported(
+        name="c3d_pool2",
+        shape=(28, 28, 128),
+        max_steps=_C3D_FRAMES // 2,
+        origin="pool2 of C3D, trained on Sports-1M, of all frames at once",
+    ),
+    Imported(
+        name="c3d_pool3",
+        shape=(14, 14, 256),
+        max_steps=_C3D_FRAMES // 4,
+        origin="as c3d_pool2, pool3",
+    ),
+    Imported(
+        name="c3d_pool4",
+        shape=(7, 7, 512),
+        max_steps=_C3D_FRAMES // 8,
+        origin="as c3d_pool2, pool4",
+    ),
+    Imported(
+        name="c3d_fc7",
+        shape=(4096,),
+        max_steps=_C3D_FRAMES // 8 - 1,
+        origin="fc7 of C3D, trained on Sports-1M, of 16 frames every 8",
     ),
     Imported(
         name="rcnn_regions",

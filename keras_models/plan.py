@@ -12,12 +12,13 @@ from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.first_step import FirstStep
 from keras_models.objectives.kept_key_frames import KeptKeyFrames
 from keras_models.objectives.key_frame import KeyFrame
+from keras_models.objectives.multi_sample import MultiSample
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.optimizers import Adam, OptimizerConfig
 from transform.config import Config
 
 ObjectiveConfig = Annotated[
-    Union[CrossEntropy, SelfCritical, FirstStep, KeyFrame, KeptKeyFrames],
+    Union[CrossEntropy, SelfCritical, FirstStep, KeyFrame, KeptKeyFrames, MultiSample],
     pydantic.Field(discriminator="kind"),
 ]
 

@@ -7,14 +7,19 @@ from typing import Annotated, Union
 import pydantic
 
 from keras_models.attention.additive import AdditiveConfig
+from keras_models.attention.dual import DualConfig
 from keras_models.attention.multiplicative import MultiplicativeConfig
+from keras_models.attention.places import PlacesConfig
 from keras_models.attention.stream_attention import StreamAttentionConfig
 from keras_models.attention.uniform import UniformConfig
 from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
+from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.decoders.seeded_lstm import SeededLSTMConfig
 from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
 from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
+from keras_models.encoders.dual_afr import DualAFRConfig
+from keras_models.encoders.frame_lstm import FrameLSTMConfig
 from keras_models.encoders.kbigru import KBiGRUConfig
 from keras_models.encoders.mgsa import MGSAConfig
 from keras_models.encoders.pooled import PooledConfig
@@ -26,12 +31,26 @@ from transform.config import Config
 
 EncoderConfig = Annotated[
     Union[
-        MGSAConfig, StreamsConfig, VatexConfig, PooledConfig, KBiGRUConfig, VREConfig
+        MGSAConfig,
+        StreamsConfig,
+        VatexConfig,
+        PooledConfig,
+        KBiGRUConfig,
+        VREConfig,
+        DualAFRConfig,
+        FrameLSTMConfig,
     ],
     pydantic.Field(discriminator="kind"),
 ]
 AttentionConfig = Annotated[
-    Union[AdditiveConfig, StreamAttentionConfig, MultiplicativeConfig, UniformConfig],
+    Union[
+        AdditiveConfig,
+        StreamAttentionConfig,
+        MultiplicativeConfig,
+        UniformConfig,
+        PlacesConfig,
+        DualConfig,
+    ],
     pydantic.Field(discriminator="kind"),
 ]
 DecoderConfig = Annotated[
@@ -41,6 +60,7 @@ DecoderConfig = Annotated[
         TopDownLSTMConfig,
         AttentiveLSTMConfig,
         SeededLSTMConfig,
+        FirstWordLSTMConfig,
     ],
     pydantic.Field(discriminator="kind"),
 ]

@@ -20,12 +20,23 @@ class AdditiveEnergy(tf.keras.layers.Layer):
         (B, …), the energies.
     """
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(
+        self, units: int, kernel_initializer: Any = "glorot_uniform", **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.units = units
-        self.key = tf.keras.layers.Dense(units, name="key")
-        self.query = tf.keras.layers.Dense(units, use_bias=False, name="query")
-        self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
+
+        def dense(units: int, name: str, use_bias: bool) -> tf.keras.layers.Dense:
+            return tf.keras.layers.Dense(
+                units,
+                use_bias=use_bias,
+                kernel_initializer=kernel_initializer,
+                name=name,
+            )
+
+        self.key = dense(units, "key", use_bias=True)
+        self.query = dense(units, "query", use_bias=False)
+        self.score = dense(1, "score", use_bias=False)
 
     def keys(self, items: tf.Tensor) -> tf.Tensor:
         """(B, …, D) → (B, …, A)."""

@@ -16,6 +16,8 @@ GRID: Shapes = {"spatial": (S,)}
 KEY_FRAME: Shapes = {"keyframe": (T,)}
 STATS: Shapes = {"branch": (2,), **TEMPORAL, **GRID, "st_spatial": (S,)}
 STATS_FR: Shapes = {"branch": (2,), **TEMPORAL, "spatial": (R,), "st_spatial": (T, R)}
+PLACES: Shapes = TEMPORAL | {"spatial": (T, S)}
+DUAL_AFR: Shapes = PLACES | {"level": (4,)}
 
 
 def second(shapes: Shapes) -> Shapes:
@@ -72,4 +74,16 @@ DECODER: dict[str, Shapes] = {
     "vatex_vanilla_rl": {},
     "vatex_temporal_rl": TEMPORAL,
     "vatex_spatial_rl": TEMPORAL | {"spatial": (T, R)},
+    "dual_afr_soft": DUAL_AFR,
+    "dual_afr_hard": DUAL_AFR,
+    "dual_afr_resnet": {},
+    "dual_afr_fc7": {},
+    "dual_afr_pool2": PLACES,
+    "dual_afr_pool3": PLACES,
+    "dual_afr_pool4": PLACES,
+    "dual_afr_pool5": PLACES,
+    "dual_afr_mlp": DUAL_AFR,
+    "dual_afr_max": DUAL_AFR,
+    "dual_afr_mean": DUAL_AFR,
+    "dual_afr_hypercolumn": DUAL_AFR,
 }

@@ -107,6 +107,29 @@ def vatex(memory: int = 0, attended: int = 0) -> int:
 
 VATEX_ATTENDED = vatex(dense(2048 + 2048, 512), 512)
 
+# --------------------------------------------------------------------------- dualAFR
+
+# Pool layers' channels, the cells of a block, and of a kernel.
+POOLS = [(128, 8**3, 7**3), (256, 4**3, 5**3), (512, 2**3, 3**3), (512, 1, None)]
+CONVOLVED = [dense(kernel * width, 512) for width, _, kernel in POOLS[:3]] + [0]
+
+
+def dual_afr(levels: int, attention: int = 0, clip: int = 4096) -> int:
+    """C of the clip's vector; an attention that hands on 512."""
+    inputs = 300 + (512 if attention else 0)
+    words = 300 * VOCABULARY + dense(512, VOCABULARY)
+    return levels + dense(clip, 512) + attention + lstm(inputs, 512) + words
+
+
+def perceptrons(*widths: int) -> int:
+    return sum(dense(width, 512) + dense(512, 512) for width in widths)
+
+
+ONE_LEVEL = additive(512, 512, 512)
+FOUR_LEVELS = additive(512, 4 * 512, 512) + additive(512, 512, 512)
+DUAL_AFR = dual_afr(sum(CONVOLVED), FOUR_LEVELS)
+DUAL_AFR_POOLED = dual_afr(perceptrons(*(w for w, _, _ in POOLS)), FOUR_LEVELS)
+
 PARAMETERS: dict[str, int] = {
     "mgsa": MGSA,
     "mgsa_no_garu": mgsa(FLOW_GUIDE, 0, 1536),
@@ -147,4 +170,18 @@ PARAMETERS: dict[str, int] = {
     "vatex_vanilla_rl": vatex(),
     "vatex_temporal_rl": VATEX_ATTENDED,
     "vatex_spatial_rl": VATEX_ATTENDED,
+    "dual_afr_soft": DUAL_AFR,
+    "dual_afr_hard": DUAL_AFR,
+    "dual_afr_resnet": dual_afr(lstm(2048, 512), clip=512),
+    "dual_afr_fc7": dual_afr(0),
+    "dual_afr_pool2": dual_afr(CONVOLVED[0], ONE_LEVEL),
+    "dual_afr_pool3": dual_afr(CONVOLVED[1], ONE_LEVEL),
+    "dual_afr_pool4": dual_afr(CONVOLVED[2], ONE_LEVEL),
+    "dual_afr_pool5": dual_afr(CONVOLVED[3], ONE_LEVEL),
+    "dual_afr_mlp": dual_afr(
+        perceptrons(*(width * cells for width, cells, _ in POOLS)), FOUR_LEVELS
+    ),
+    "dual_afr_max": DUAL_AFR_POOLED,
+    "dual_afr_mean": DUAL_AFR_POOLED,
+    "dual_afr_hypercolumn": DUAL_AFR_POOLED,
 }

@@ -36,6 +36,7 @@ SETTINGS: Mapping[str, Any] = {
     "embedding": 5,
     "channels": [2],
     "width": 7,
+    "filters": 9,  # as wide as c3d_pool5
     "dropout": 0.0,
 }
 
@@ -62,6 +63,10 @@ _FEATURES: tuple[Feature, ...] = (
     _imported("i3d_rgb", 2, 2, 8),
     _imported("i3d_flow", 2, 2, 8),
     _imported("c3d_pool5", 2, 2, 9),
+    _imported("c3d_pool2", 14, 14, 2, steps=8 * STEPS),
+    _imported("c3d_pool3", 7, 7, 3, steps=4 * STEPS),
+    _imported("c3d_pool4", 3, 3, 4, steps=2 * STEPS),
+    _imported("c3d_fc7", 10, steps=2 * STEPS - 1),
     _imported("rcnn_regions", 2, 8),
     _imported("resnext101", 8),
     _imported("ir_csn", 9),

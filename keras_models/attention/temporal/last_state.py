@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.pooling import TemporalPooling
-from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
-from keras_models.layers.scan import scan
+from keras_models.layers.lstm_cell import LSTMCell, input_projection
+from keras_models.layers.masked_lstm import last_state
 from transform.config import Config
 
 
@@ -37,17 +37,5 @@ class LastStatePooling(TemporalPooling):
 
     def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
         del query
-
-        def step(
-            element: tuple[tf.Tensor, tf.Tensor], state: LSTMState
-        ) -> tuple[tuple[()], LSTMState]:
-            projected, there = element
-            new = self.cell(projected, state)
-            state = tf.nest.map_structure(
-                lambda new, old: tf.where(there[:, tf.newaxis], new, old), new, state
-            )
-            return (), state
-
-        start = self.cell.zero_state(tf.shape(frames)[0])
-        _, state = scan(step, (self.frames(frames), mask), start)
+        state = last_state(self.cell, self.frames(frames), mask)
         return Attended(state.hidden, {}, {})

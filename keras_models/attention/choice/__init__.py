@@ -1,0 +1,1 @@
+"""ψ: what is taken of weighed items."""

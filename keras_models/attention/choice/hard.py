@@ -1,0 +1,56 @@
+"""Hard attention."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from keras_models.attention.choice.choice import Choice, Chosen
+from transform.config import Config
+
+
+class HardConfig(Config):
+    """One item alone (dualAFR Eq. 9)."""
+
+    kind: Literal["hard"] = "hard"
+
+    def build(self, name: str) -> Hard:
+        """The layer."""
+        return Hard(name=name)
+
+
+class Hard(Choice):
+    """m ~ Mult(1, α) takes all; its log-probability is log α_m (Pu et al., 2018).
+
+    No gradient flows through the draw, only through `log_prob`. As in `Dropout`, the
+    random generator is saved in checkpoints and seeded from Python's `random`.
+
+    Notes:
+        The paper does not say what happens outside training. There the likeliest item
+        is taken, so that a clip has one caption and not another one at every request.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._generator = tf.random.Generator.from_seed(random.getrandbits(31))
+
+    def call(
+        self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
+    ) -> Chosen:
+        energies = tf.cast(energies, tf.float32)
+        log_weights = tf.nn.log_softmax(tf.where(mask, energies, energies.dtype.min))
+        if training:
+            seed = self._generator.make_seeds()[:, 0]
+            draws = tf.random.stateless_categorical(log_weights, 1, seed)
+            item = draws[:, 0]  # (B,)
+        else:
+            item = tf.argmax(log_weights, axis=-1)
+        one = tf.one_hot(item, tf.shape(mask)[1], True, False, dtype=tf.bool) & mask
+        log_prob = tf.reduce_sum(tf.where(one, log_weights, 0.0), axis=-1)
+        return Chosen(
+            shares=tf.ensure_shape(tf.cast(one, tf.float32), energies.shape),
+            weights=tf.where(mask, tf.exp(log_weights), 0.0),
+            log_prob=log_prob,
+        )

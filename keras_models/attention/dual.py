@@ -1,0 +1,68 @@
+"""dualAFR: attention to places, then to levels."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.choice.choice import Choice
+from keras_models.attention.choice.soft import SoftConfig
+from keras_models.attention.places import (
+    ChoiceConfig,
+    PlacesAttention,
+    PlacesMemory,
+)
+from keras_models.layers.additive_energy import AdditiveEnergy
+from keras_models.layers.small_uniform import SMALL_UNIFORM
+from keras_models.structs import Context, State
+from transform.config import Config
+
+
+class DualConfig(Config):
+    """Both attentions of Pu et al. (2018); `choice` is soft or hard in both."""
+
+    kind: Literal["dual"] = "dual"
+    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    choice: ChoiceConfig = SoftConfig()
+
+    def build(self, name: str = "attention") -> DualAttention:
+        """The layer."""
+        place, level = self.choice.build("place"), self.choice.build("level")
+        return DualAttention(self.units, place, level, name=name)
+
+
+class DualAttention(PlacesAttention):
+    """Weighs the levels by what was taken of their places.
+
+        b_tl = w^T tanh(W_s s_tl + W_h h_{t−1} + b) ;  β_t = softmax_l(b_tl)
+        z_t  = ψ({s_tl}_l, β_t)                  (Pu et al., 2018, Eq. 6, 7)
+
+    Returns:
+        As `PlacesAttention` does, but `vector` is z_t (B, D), `weights["level"]` is β
+        (B, L), and `log_prob` is that of place and level together. Levels that a clip
+        lacks have β = 0.
+    """
+
+    def __init__(self, units: int, place: Choice, level: Choice, **kwargs: Any):
+        super().__init__(units, place, **kwargs)
+        self.level_energy = AdditiveEnergy(units, SMALL_UNIFORM, name="level_energy")
+        self.level_choice = level
+
+    def call(
+        self,
+        query: tf.Tensor,
+        memory: PlacesMemory,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Context, State]:
+        places = self.look(query, memory, training)
+        keys = self.level_energy.keys(places.levels)
+        energies = self.level_energy(query, keys)  # (B, L): Eq. 6
+        chosen = self.level_choice(energies, places.there, training=training)
+        shares = tf.cast(chosen.shares, places.levels.dtype)
+        vector = tf.einsum("bl,bld->bd", shares, places.levels)  # Eq. 7
+        weights = places.weights | {"level": chosen.weights}
+        log_prob = places.log_prob + chosen.log_prob
+        return Context(vector, weights, log_prob, {}), state

@@ -1,0 +1,143 @@
+"""An LSTM whose first word is told from the clip alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention import several
+from keras_models.attention.step_attention import StepAttention
+from keras_models.decoders.decoder import Advance, Decoder
+from keras_models.layers.dropout import Dropout
+from keras_models.layers.lstm_cell import LSTMCell, LSTMState
+from keras_models.layers.small_uniform import SMALL_UNIFORM
+from keras_models.structs import EncodedVideo, State
+from transform.config import Config
+from transform.vocabulary import BOS
+
+
+class FirstWordLSTMConfig(Config):
+    """The decoder of dualAFR (Pu et al., 2018)."""
+
+    kind: Literal["first_word_lstm"] = "first_word_lstm"
+    units: int = pydantic.Field(512, ge=1)  # appendix
+    embedding: int = pydantic.Field(300, ge=1)  # appendix: as long as word2vec's
+    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # used, but not said where and how
+
+    def build(
+        self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
+    ) -> FirstWordLSTM:
+        """The decoder; it fits captions of any length."""
+        del max_words
+        return FirstWordLSTM(self, vocabulary_size, attentions, name="decoder")
+
+
+class FirstWordState(NamedTuple):
+    """What changes from word to word."""
+
+    lstm: LSTMState
+    attentions: tuple[State, ...]
+
+
+class FirstWordMemory(NamedTuple):
+    """What does not."""
+
+    attentions: tuple[Any, ...]
+
+
+class FirstWordLSTM(Decoder):
+    """Attention comes into play with the second word.
+
+        h_1 = tanh(C a + b_C) ,  c_1 = 0                a: the encoder's summary
+        z_t = Attention(h_{t−1})            several: concatenated; none: left out
+        h_t, c_t = LSTM([w_{t−1}, z_t], ·)              t ≥ 2
+        y_t = softmax(V h_t + b_V)                      (Pu et al., 2018, Eq. 1)
+
+    Reading <bos> changes nothing and gives h_1; the contexts of that step are all 0.
+    Dropout is on what enters the output layer. The recurrent kernel begins orthogonal,
+    all others in U(−0.01, 0.01), biases at 0.
+
+    Notes:
+        c_1 is not given in the paper.
+    """
+
+    def __init__(
+        self,
+        config: FirstWordLSTMConfig,
+        vocabulary_size: int,
+        attentions: Sequence[StepAttention],
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.attentions = tuple(attentions)
+        units = config.units
+
+        def dense(units: int, name: str, **settings: Any) -> tf.keras.layers.Dense:
+            return tf.keras.layers.Dense(
+                units, kernel_initializer=SMALL_UNIFORM, name=name, **settings
+            )
+
+        self.embedding = tf.keras.layers.Embedding(
+            vocabulary_size,
+            config.embedding,
+            embeddings_initializer=SMALL_UNIFORM,
+            name="embedding",
+        )
+        self.first = dense(units, "first", activation="tanh")
+        self.from_words = dense(4 * units, "from_words")
+        self.from_video = dense(4 * units, "from_video", use_bias=False)
+        self.lstm = LSTMCell(units, name="lstm")
+        self.words = dense(vocabulary_size, "words")
+        self.output_dropout = Dropout(config.dropout, name="output_dropout")
+
+    def start(
+        self, encoded: EncodedVideo, training: bool = False
+    ) -> tuple[FirstWordState, FirstWordMemory]:
+        """The state that the first word is said from, and the attentions' memories."""
+        attentions, memories = several.start(self.attentions, encoded, training)
+        hidden = self.first(encoded.summary)  # h_1
+        lstm = LSTMState(hidden, tf.zeros_like(hidden))
+        return FirstWordState(lstm, attentions), FirstWordMemory(memories)
+
+    def advance(
+        self,
+        tokens: tf.Tensor,
+        state: FirstWordState,
+        memory: FirstWordMemory,
+        training: bool = False,
+    ) -> Advance:
+        """Reads (B,) token ids."""
+        contexts, attentions = several.look(
+            self.attentions,
+            state.lstm.hidden,
+            memory.attentions,
+            state.attentions,
+            training,
+        )
+        projected = self.from_words(self.embedding(tokens))
+        if contexts:
+            vectors = tf.concat([context.vector for context in contexts], axis=-1)
+            projected += self.from_video(vectors)
+        lstm = self.lstm(projected, state.lstm)
+
+        later = tokens != BOS  # (B,)
+        state = _select(later, FirstWordState(lstm, attentions), state)
+        zeros = tf.nest.map_structure(tf.zeros_like, contexts)
+        return Advance(state.lstm.hidden, state, _select(later, contexts, zeros))
+
+    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """(…, U) → (…, V) float32 log-probabilities."""
+        logits = self.words(self.output_dropout(outputs, training=training))
+        return tf.nn.log_softmax(tf.cast(logits, tf.float32))
+
+
+def _select(rows: tf.Tensor, chosen: Any, otherwise: Any) -> Any:
+    """A nest's rows where (B,) bool `rows` is True, another nest's elsewhere."""
+
+    def select(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        return tf.where(tf.reshape(rows, [-1] + [1] * (one.shape.rank - 1)), one, other)
+
+    return tf.nest.map_structure(select, chosen, otherwise)

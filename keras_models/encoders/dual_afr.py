@@ -1,0 +1,124 @@
+"""dualAFR's inputs: one vector of the clip, and levels of maps on one grid."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.fusion import ClipMean
+from keras_models.encoders.levels.convolved import ConvolvedConfig
+from keras_models.encoders.levels.flattened import FlattenedConfig
+from keras_models.encoders.levels.level import Aligned
+from keras_models.encoders.levels.max_pooled import MaxPooledConfig
+from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
+from keras_models.encoders.levels.unchanged import UnchangedConfig
+from keras_models.layers.masking import masked_mean
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+LevelConfig = Annotated[
+    Union[
+        UnchangedConfig,
+        ConvolvedConfig,
+        FlattenedConfig,
+        MaxPooledConfig,
+        MeanPooledConfig,
+    ],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+class DualAFRConfig(Config):
+    """The features of Pu et al. (2018); `levels` chooses the row of Table 1."""
+
+    kind: Literal["dual_afr"] = "dual_afr"
+    clip: str = "c3d_fc7"  # record feature: of windows of 16 frames
+    levels: tuple[LevelConfig, ...] = (
+        ConvolvedConfig(feature="c3d_pool2", kernel=7, ratio=8),
+        ConvolvedConfig(feature="c3d_pool3", kernel=5, ratio=4),
+        ConvolvedConfig(feature="c3d_pool4", kernel=3, ratio=2),
+        UnchangedConfig(),
+    )
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        return (self.clip, *(level.feature for level in self.levels))
+
+    def build(self, spec: FeatureSpec) -> DualAFREncoder:
+        """The encoder; `ConfigError` where a level is no volume of cells."""
+        for level in self.levels:
+            shape = spec.tensor(level.feature).step_shape
+            if len(shape) != 3:
+                raise ConfigError(
+                    f"encoder.levels reads {level.feature!r}, which must be a feature "
+                    f"of (rows, columns, width); this one is {shape}."
+                )
+        return DualAFREncoder(self, name="encoder")
+
+
+class DualAFREncoder(Encoder):
+    """Brings all levels onto one grid, so that they can be attended to together.
+
+    Returns:
+        `EncodedVideo`: `summary` a_{L+1} (B, D) is the mean of the clip's own feature;
+        `grids` are the levels â_1 … â_L, each (B, T, S, D). Levels of fewer steps than
+        the longest are masked behind their last one. `frames` are the means of the last
+        level's cells or, without levels, the steps of the clip's feature.
+    """
+
+    def __init__(self, config: DualAFRConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.mean = ClipMean(feature=config.clip)
+        self.features = [level.feature for level in config.levels]
+        self.levels = [level.build(level.feature) for level in config.levels]
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        del training
+        aligned = [
+            level(video.features[feature], video.masks[feature])
+            for feature, level in zip(self.features, self.levels, strict=True)
+        ]
+        clip = self.mean.feature
+        frames, frame_mask = video.features[clip], video.masks[clip]
+        if aligned:
+            _check_alike(self.features, aligned)
+            aligned = _as_long_as_the_longest(aligned)
+            cells, mask = aligned[-1]
+            frames, frame_mask = masked_mean(cells, mask, 2), tf.reduce_any(mask, 2)
+        return EncodedVideo(
+            frames=frames,
+            frame_mask=frame_mask,
+            grids=tuple(level.cells for level in aligned),
+            grid_masks=tuple(level.mask for level in aligned),
+            summary=self.mean(video, video.masks[clip]),
+            weights={},
+            aux={},
+        )
+
+
+def _check_alike(features: list[str], levels: list[Aligned]) -> None:
+    shapes = [tuple(level.cells.shape[2:]) for level in levels]  # (S, D)
+    if len(set(shapes)) > 1:
+        found = ", ".join(
+            f"{feature} {cells} × {width}"
+            for feature, (cells, width) in zip(features, shapes, strict=True)
+        )
+        raise ConfigError(
+            "encoder.levels must agree in cells and width to be attended to together; "
+            f"these are {found}."
+        )
+
+
+def _as_long_as_the_longest(levels: list[Aligned]) -> list[Aligned]:
+    lengths = [level.mask.shape[1] or tf.shape(level.mask)[1] for level in levels]
+    known = all(isinstance(length, int) for length in lengths)
+    longest = max(lengths) if known else tf.reduce_max(tf.stack(lengths))
+    result = []
+    for (cells, mask), length in zip(levels, lengths, strict=True):
+        lacking = [[0, 0], [0, longest - length], [0, 0]]
+        result.append(Aligned(tf.pad(cells, [*lacking, [0, 0]]), tf.pad(mask, lacking)))
+    return result

@@ -1,0 +1,67 @@
+"""An LSTM that reads a clip's frames."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.fusion import FrameStream
+from keras_models.layers.lstm_cell import LSTMCell
+from keras_models.layers.masked_lstm import last_state
+from keras_models.layers.small_uniform import SMALL_UNIFORM
+from keras_models.structs import EncodedVideo, VideoBatch
+from transform.config import Config
+from transform.schema import FeatureSpec
+
+
+class FrameLSTMConfig(Config):
+    """The encoder of an LSTM encoder–decoder (dualAFR Table 1, "ResNet + LSTM")."""
+
+    kind: Literal["frame_lstm"] = "frame_lstm"
+    frames: str = (
+        "resnet152_grid"  # record feature; the paper does not say which ResNet
+    )
+    units: int = pydantic.Field(512, ge=1)
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the encoder reads."""
+        return (self.frames,)
+
+    def build(self, spec: FeatureSpec) -> FrameLSTMEncoder:
+        """The encoder; it fits features of every shape."""
+        del spec
+        return FrameLSTMEncoder(self, name="encoder")
+
+
+class FrameLSTMEncoder(Encoder):
+    """The clip is what an LSTM remembers of its frames (Cho et al., 2014).
+
+    Returns:
+        `EncodedVideo`: `frames` are the mean cells (B, T, D), `summary` is the LSTM's
+        last output (B, U), 0 for a clip without frames.
+    """
+
+    def __init__(self, config: FrameLSTMConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.stream = FrameStream(feature=config.frames)
+        self.inputs = tf.keras.layers.Dense(
+            4 * config.units, kernel_initializer=SMALL_UNIFORM, name="inputs"
+        )
+        self.lstm = LSTMCell(config.units, name="lstm")
+
+    def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
+        del training
+        mask = video.masks[self.stream.feature]
+        frames = self.stream(video, mask)  # (B, T, D)
+        return EncodedVideo(
+            frames=frames,
+            frame_mask=mask,
+            grids=(),
+            grid_masks=(),
+            summary=last_state(self.lstm, self.inputs(frames), mask).hidden,
+            weights={},
+            aux={},
+        )

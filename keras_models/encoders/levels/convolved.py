@@ -1,0 +1,62 @@
+"""Alignment by a convolution: dualAFR's own."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.encoders.levels.level import Aligned, Level, masked_steps
+from keras_models.layers.blocks import as_steps, blocks_there, pad_to_blocks
+from keras_models.layers.masking import expand_mask
+from keras_models.layers.small_uniform import SMALL_UNIFORM
+from transform.config import Config
+
+
+class ConvolvedConfig(Config):
+    """Maps that are convolved and max-pooled (dualAFR, appendix)."""
+
+    kind: Literal["convolved"] = "convolved"
+    feature: str
+    kernel: int = pydantic.Field(ge=1)  # along each of the three axes
+    ratio: int = pydantic.Field(ge=1)  # of the max-pooling
+    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+
+    @pydantic.validator("kernel")
+    def _odd(cls, kernel: int) -> int:  # noqa: N805
+        if kernel % 2 == 0:
+            raise ValueError("a kernel needs a centre: its size must be odd")
+        return kernel
+
+    def build(self, name: str) -> Convolved:
+        """The layer."""
+        return Convolved(self, name=name)
+
+
+class Convolved(Level):
+    """â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l)) (Pu et al., 2018, Eq. 3).
+
+    The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side;
+    pooling rounds sizes up. What the kernel makes of the steps behind a clip's end is
+    set to 0 before pooling, where it cannot win: nothing is less than ReLU's 0.
+    """
+
+    def __init__(self, config: ConvolvedConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ratio = config.ratio
+        self.convolution = tf.keras.layers.Conv3D(
+            config.filters,
+            config.kernel,
+            padding="same",
+            activation="relu",
+            kernel_initializer=SMALL_UNIFORM,
+            name="convolution",
+        )
+
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+        convolved = self.convolution(maps)  # (B, T_l, H_l, W_l, D)
+        convolved = tf.where(expand_mask(mask, convolved), convolved, 0)
+        blocks = pad_to_blocks(convolved, self.ratio)
+        pooled = tf.nn.max_pool3d(blocks, self.ratio, self.ratio, "VALID")
+        return masked_steps(as_steps(pooled), blocks_there(mask, self.ratio))

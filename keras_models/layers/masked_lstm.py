@@ -1,0 +1,32 @@
+"""An LSTM over a clip's steps."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from keras_models.layers.lstm_cell import LSTMCell, LSTMState
+from keras_models.layers.scan import scan
+
+
+def last_state(cell: LSTMCell, projected: tf.Tensor, mask: tf.Tensor) -> LSTMState:
+    """The state after the last step; a masked step leaves it as it was.
+
+    Args:
+        cell: The LSTM.
+        projected: (B, T, 4U), its inputs' projections, bias included.
+        mask: (B, T) bool.
+    """
+
+    def step(
+        element: tuple[tf.Tensor, tf.Tensor], state: LSTMState
+    ) -> tuple[tuple[()], LSTMState]:
+        inputs, there = element
+        new = cell(inputs, state)
+        state = tf.nest.map_structure(
+            lambda new, old: tf.where(there[:, tf.newaxis], new, old), new, state
+        )
+        return (), state
+
+    start = cell.zero_state(tf.shape(projected)[0])
+    _, state = scan(step, (projected, mask), start)
+    return state

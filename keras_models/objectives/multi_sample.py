@@ -1,0 +1,113 @@
+"""The lower bound of several samples of hard attention."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.objectives.cross_entropy import flatten_captions
+from keras_models.objectives.objective import Materials, Objective
+from keras_models.structs import LossOutput, TrainingBatch
+from transform.config import Config
+from transform.vocabulary import PAD
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+
+class MultiSample(Config):
+    """Maximises L_K = E[log 1/K Σ_k p(Y | m^k)] over the choices m of attention.
+
+    (Pu et al., 2018, Eq. 12; Burda et al., 2016.) Every caption is read `samples`
+    times, so that a step costs as much as that many cross-entropy steps do.
+    """
+
+    kind: Literal["multi_sample"] = "multi_sample"
+    samples: int = pydantic.Field(10, ge=2)  # appendix; K
+
+    def build(self, materials: Materials) -> MultiSampleObjective:
+        """The objective."""
+        del materials
+        return MultiSampleObjective(self)
+
+
+class MultiSampleObjective(Objective):
+    """See `MultiSample`; the gradient is that of `bound`.
+
+    The loss is −L_K, summed over the captions and divided by their words.
+    """
+
+    def __init__(self, config: MultiSample):
+        super().__init__(name="multi_sample")
+        self._samples = config.samples
+
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """Reads the captions K times on one encoding, each time with new choices."""
+        encoded = captioner.encode(batch.video, training=True)
+        repeated = tf.repeat(batch.tokens, self._samples, axis=1)  # (B, C · K, L)
+        forced = captioner.teacher_force_encoded(encoded, repeated, training=True)
+        tokens = flatten_captions(repeated)  # (R, L)
+        said = tf.gather(forced.log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
+        chosen = tf.add_n(
+            [context.log_prob for context in forced.contexts] or [tf.zeros_like(said)]
+        )
+
+        def of_captions(values: tf.Tensor) -> tf.Tensor:
+            total = tf.reduce_sum(tf.where(tokens != PAD, values, 0.0), axis=1)
+            return tf.reshape(total, [-1, self._samples])  # (B · C, K)
+
+        log_likelihood = of_captions(said)
+        words = tf.reduce_sum(tf.cast(batch.tokens != PAD, tf.float32))
+        lower = tf.reduce_sum(bound(log_likelihood, of_captions(chosen)))
+        loss = tf.math.divide_no_nan(-lower, words)
+        mean = tf.reduce_sum(tf.reduce_mean(log_likelihood, axis=1))
+        return LossOutput(
+            loss,
+            {"bound": loss, "cross_entropy": tf.math.divide_no_nan(-mean, words)},
+        )
+
+
+def bound(log_likelihood: tf.Tensor, log_prob: tf.Tensor) -> tf.Tensor:
+    """L(m^{1:K}), with the gradient estimate of Pu et al. (2018), Eq. 14–16.
+
+        ∇ = Σ_k [ L̂(m^k | m^{−k}) ∇ log p(m^k) + ω_k ∇ log p(Y | m^k) ]
+        L̂(m^k | m^{−k}) = L(m^{1:K}) − log 1/K (Σ_{j≠k} p(Y | m^j) + f_k)
+        f_k = exp( 1/(K−1) Σ_{j≠k} log p(Y | m^j) )
+
+    Everything stays in log space: p(Y | m) of a sentence is below what float32 holds.
+
+    Args:
+        log_likelihood: (N, K) log p(Y | m^k), K at least 2.
+        log_prob: (N, K) log p(m^k).
+
+    Returns:
+        (N,) log 1/K Σ_k p(Y | m^k).
+
+    Notes:
+        Printed, the second term of Eq. 13 and 14 is ω_k ∇ p(Y | m^k). ω_k is already
+        the ratio that makes the gradient of L of ∇ log p (Mnih and Rezende, 2016).
+    """
+    samples = log_likelihood.shape[1]
+    value = tf.reduce_logsumexp(log_likelihood, axis=1) - math.log(samples)
+    signal = tf.stop_gradient(
+        value[:, tf.newaxis] - leave_one_out(tf.stop_gradient(log_likelihood))
+    )  # L̂: (N, K)
+    # 0, with the first term's gradient; that of `value` is the second one.
+    choices = tf.reduce_sum(signal * (log_prob - tf.stop_gradient(log_prob)), axis=1)
+    return value + choices
+
+
+def leave_one_out(log_likelihood: tf.Tensor) -> tf.Tensor:
+    """What L(m^{1:K}) would be expected to be without seeing m^k (Eq. 15, 16).
+
+    (N, K) → (N, K): in p(Y | m^k)'s place stands the others' geometric mean f_k.
+    """
+    samples = log_likelihood.shape[1]
+    total = tf.reduce_sum(log_likelihood, axis=1, keepdims=True)
+    log_f = (total - log_likelihood) / (samples - 1)  # (N, K)
+    alike = tf.eye(samples, dtype=tf.bool)  # (k, j)
+    replaced = tf.where(alike, log_f[..., tf.newaxis], log_likelihood[:, tf.newaxis])
+    return tf.reduce_logsumexp(replaced, axis=2) - math.log(samples)
