@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.rows import mgsa, stats, vatex, vre
+from keras_models.rows import dual_afr, mgsa, stats, vatex, vre
 from keras_models.variant import Variant
 from transform.errors import KinescribeError
 
@@ -15,6 +15,7 @@ VARIANTS: Mapping[str, Variant] = {
     **stats.ROWS,
     **vre.ROWS,
     **vatex.ROWS,
+    **dual_afr.ROWS,
 }
 
 
