@@ -10,7 +10,6 @@ from tfx.dsl.component.experimental.annotations import (
     OutputArtifact,
     Parameter,
 )
-from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.baseline_model import REASON
@@ -22,12 +21,6 @@ PAGE = "report.html"
 SCORES = "scores.json"
 
 
-class CaptionReport(Artifact):
-    """A folder with `report.html` and `scores.json`."""
-
-    TYPE_NAME = "CaptionReport"
-
-
 @tfx.dsl.components.component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def Report(  # noqa: N802
@@ -37,7 +30,8 @@ def Report(  # noqa: N802
     baseline: InputArtifact[tfx.types.standard_artifacts.Model],
     evaluation: InputArtifact[tfx.types.standard_artifacts.ModelEvaluation],
     blessing: InputArtifact[tfx.types.standard_artifacts.ModelBlessing],
-    report: OutputArtifact[CaptionReport],
+    # Not a type of our own: Kubeflow's backend would not know it.
+    report: OutputArtifact[tfx.types.standard_artifacts.ModelEvaluation],
     title: Parameter[str],
     split: Parameter[str],
 ) -> None:
