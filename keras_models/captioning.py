@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.late_fusion import LateFusion
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from transform.vocabulary import Vocabulary
@@ -14,13 +15,16 @@ class CaptionWriter:
     """Writes the best caption that a search finds.
 
     Args:
-        captioner: Its current weights count at every call.
+        captioner: A model, or several in a late fusion; its current weights count.
         vocabulary: Its words.
         config: The search.
     """
 
     def __init__(
-        self, captioner: Captioner, vocabulary: Vocabulary, config: SearchConfig
+        self,
+        captioner: Captioner | LateFusion,
+        vocabulary: Vocabulary,
+        config: SearchConfig,
     ):
         def write(video: VideoBatch) -> tf.Tensor:
             found = captioner.caption(video, config).captions

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from keras_models.fused_variant import FusedVariant
 from keras_models.rows import dual_afr, mgsa, stats, vatex, vre
 from keras_models.variant import Variant
 from transform.errors import KinescribeError
 
-__all__ = ["VARIANTS", "Variant", "get"]
+__all__ = ["FUSIONS", "VARIANTS", "FusedVariant", "Variant", "get"]
 
 VARIANTS: Mapping[str, Variant] = {
     **mgsa.ROWS,
@@ -17,6 +18,9 @@ VARIANTS: Mapping[str, Variant] = {
     **vatex.ROWS,
     **dual_afr.ROWS,
 }
+
+# Several of them, trained on their own, whose captions compete for each clip.
+FUSIONS: Mapping[str, FusedVariant] = vatex.FUSIONS
 
 
 def get(name: str) -> Variant:

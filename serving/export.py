@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.late_fusion import LateFusion
 from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
@@ -23,7 +24,7 @@ __all__ = ["export", "read_spec"]
 
 
 def export(
-    captioner: Captioner,
+    captioner: Captioner | LateFusion,
     vocabulary: Vocabulary,
     spec: FeatureSpec,
     folder: str | os.PathLike[str],
@@ -33,7 +34,7 @@ def export(
     """Writes a model that decodes whole captions in its graph; all of it or nothing.
 
     Args:
-        captioner: A built model.
+        captioner: A built model, or several in a late fusion.
         vocabulary: Its words.
         spec: What its features are made by; records of another are refused.
         folder: Where the SavedModel goes; must not exist, or be empty.

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.late_fusion import LateFusion
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import names
@@ -30,7 +31,7 @@ class CaptionModule(tf.Module):
 
     def __init__(
         self,
-        captioner: Captioner,
+        captioner: Captioner | LateFusion,
         vocabulary: Vocabulary,
         spec: FeatureSpec,
         search_config: SearchConfig,
@@ -92,7 +93,9 @@ class CaptionModule(tf.Module):
 
 
 def _captions_of(
-    captioner: Captioner, vocabulary: Vocabulary, search_config: SearchConfig
+    captioner: Captioner | LateFusion,
+    vocabulary: Vocabulary,
+    search_config: SearchConfig,
 ) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:
     spoken = ["" if word in SPECIAL else word for word in vocabulary.words]
 

@@ -11,11 +11,13 @@ from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.encoders.object_memory import ObjectMemoryConfig
 from keras_models.encoders.segment_memory import SegmentMemoryConfig
 from keras_models.encoders.vatex import VatexConfig
+from keras_models.fused_variant import FusedVariant
 from keras_models.learning_rates import ConstantRate
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.self_critical import GreedyBaseline, SelfCritical
 from keras_models.plan import Plan, Stage
+from keras_models.relevance.relevance_model import RelevanceConfig
 from keras_models.variant import Variant
 
 # Sec. 2.2 names the losses and rewards; epochs, rates and weights are not given.
@@ -63,5 +65,16 @@ ROWS: Mapping[str, Variant] = {
     ),
     "vatex_spatial_rl": _SPATIAL.replace(
         row="Table 1, spatial attention, RL", plan=_RL_PLAN
+    ),
+}
+
+FUSIONS: Mapping[str, FusedVariant] = {
+    "vatex_temporal_spatial_rl": FusedVariant(
+        system="VATEX-2019",
+        row="Table 1, temporal + spatial, RL",
+        members={
+            name: ROWS[name] for name in ("vatex_temporal_rl", "vatex_spatial_rl")
+        },
+        relevance=RelevanceConfig(),
     ),
 }

@@ -1,0 +1,142 @@
+"""`LateFusion`: several captioners, of whose captions the most relevant is kept."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping
+
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.fused_variant import FusedVariant
+from keras_models.relevance.relevance_model import RelevanceModel
+from keras_models.search import SearchConfig
+from keras_models.structs import Captions, VideoBatch, Written
+from transform.errors import KinescribeError
+
+
+class LateFusion(tf.Module):
+    """Orders the captions of its members by their relevance to the clip.
+
+    (Chen et al., 2019, Sec. 2.3.) Has what a search, an evaluation and an export need
+    of a `Captioner`. All members have the same vocabulary.
+
+    Args:
+        variant: Its parts.
+        members: The captioners by the names that `variant` gives them.
+        relevance: Judges their captions.
+
+    Raises:
+        KinescribeError: The parts do not fit each other.
+    """
+
+    def __init__(
+        self,
+        variant: FusedVariant,
+        members: Mapping[str, Captioner],
+        relevance: RelevanceModel,
+    ):
+        super().__init__(name="late_fusion")
+        if members.keys() != variant.members.keys():
+            raise ValueError(
+                f"the members must be {sorted(variant.members)}; received "
+                f"{sorted(members)}"
+            )
+        for name, member in members.items():
+            for what in ("vocabulary_size", "max_words"):
+                ours, theirs = getattr(relevance, what), getattr(member, what)
+                if ours != theirs:
+                    raise KinescribeError(
+                        f"{name} has {what} {theirs} and the relevance model {ours}; "
+                        "train them with the same words and lengths."
+                    )
+            if member.spec.content_hash != relevance.spec.content_hash:
+                raise KinescribeError(
+                    f"{name} reads records of specification "
+                    f"{member.spec.content_hash} and the relevance model of "
+                    f"{relevance.spec.content_hash}; train them on the same records."
+                )
+        self.variant = variant
+        self.members = {name: members[name] for name in variant.members}
+        self.relevance = relevance
+        self.spec = relevance.spec
+        self.vocabulary_size = relevance.vocabulary_size
+        self.max_words = relevance.max_words
+
+    def caption(
+        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+    ) -> Written:
+        """Every member's captions, the most relevant first.
+
+        Args:
+            video: B clips.
+            config: How each member searches.
+            seed: (2,) integers, for `Sampling`.
+
+        Returns:
+            `Written`: K captions of each of M members in one order; `facts` are their
+            `relevance` (B, M · K), a cosine, and `written_by` (B, M · K), a member's
+            name. A caption's attention is that of its writer, and 0 under names that
+            only others have; where shapes of one name differ, the second is `<name>_2`.
+        """
+        found = {
+            name: member.caption(video, config, seed)
+            for name, member in self.members.items()
+        }
+        captions = [written.captions for written in found.values()]
+        tokens = tf.concat([each.tokens for each in captions], axis=1)  # (B, M · K, L)
+        log_probs = tf.concat([each.log_probs for each in captions], axis=1)
+        impossible = log_probs == -float("inf")
+        scores = self.relevance.score(video, tokens)  # (B, M · K)
+        scores = tf.where(impossible, -float("inf"), scores)
+        order = tf.argsort(scores, direction="DESCENDING", stable=True)
+        per_member = captions[0].tokens.shape[1] or tf.shape(captions[0].tokens)[1]
+
+        def ordered(leaf: tf.Tensor) -> tf.Tensor:
+            return tf.gather(leaf, order, axis=1, batch_dims=1)
+
+        weights = _by_word([each.weights for each in captions])
+        return Written(
+            Captions(
+                ordered(tokens),
+                ordered(log_probs),
+                {name: ordered(leaf) for name, leaf in weights.items()},
+            ),
+            _by_clip([written.weights for written in found.values()]),
+            {
+                "relevance": ordered(scores),
+                "written_by": tf.gather(tf.constant(list(found)), order // per_member),
+            },
+        )
+
+
+Weights = dict[str, tf.Tensor]
+
+
+def _by_word(found: list[Weights]) -> Weights:
+    """Each (B, K, L, …) of M members → (B, M · K, L, …), 0 where a member has none."""
+    alike: dict[tuple[str, tuple], dict[int, tf.Tensor]] = {}
+    for place, weights in enumerate(found):
+        for name, leaf in weights.items():
+            alike.setdefault((name, tuple(leaf.shape[3:])), {})[place] = leaf
+    joined = []
+    for (name, _), leaves in alike.items():
+        nothing = tf.zeros_like(next(iter(leaves.values())))
+        parts = [leaves.get(place, nothing) for place in range(len(found))]
+        joined.append((name, tf.concat(parts, axis=1)))
+    return _named_apart(joined)
+
+
+def _by_clip(found: list[Weights]) -> Weights:
+    return _named_apart([pair for weights in found for pair in weights.items()])
+
+
+def _named_apart(pairs: Iterable[tuple[str, tf.Tensor]]) -> Weights:
+    """A name's second bearer becomes `<name>_2`."""
+    named: Weights = {}
+    bearers: collections.Counter[str] = collections.Counter()
+    for name, leaf in pairs:
+        bearers[name] += 1
+        count = bearers[name]
+        named[name if count == 1 else f"{name}_{count}"] = leaf
+    return named

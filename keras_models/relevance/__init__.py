@@ -1,0 +1,1 @@
+"""How well a sentence fits a clip."""

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_models import late_fusion, registry
+from keras_models.captioner import Captioner
+from keras_models.captioning import CaptionWriter
+from keras_models.fused_variant import FusedVariant
+from keras_models.late_fusion import LateFusion
+from keras_models.search import Beam, Greedy
+from serving import names
+from serving.export import export
+from tests.keras_models import tiny
+from tests.keras_models.relevance import parts
+from transform import records
+from transform.config import ConfigError
+from transform.errors import KinescribeError
+
+BEAM = Beam(width=3, n_best=2)
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def fusion() -> LateFusion:
+    return parts.late_fusion()
+
+
+@pytest.fixture(scope="module")
+def video():
+    return tiny.batch(parts.SPEC).video
+
+
+def test_the_captions_are_the_members_ordered_by_relevance(fusion, video):
+    written = fusion.caption(video, BEAM)
+    each = {
+        name: member.caption(video, BEAM) for name, member in fusion.members.items()
+    }
+    for clip in range(2):
+        candidates = []
+        for name, found in each.items():
+            tokens, log_probs = found.captions.tokens, found.captions.log_probs
+            scores = fusion.relevance.score(video, tokens)
+            candidates += [
+                (-float(scores[clip, k]), name, tokens[clip, k], log_probs[clip, k])
+                for k in range(2)
+            ]
+        candidates.sort(key=lambda candidate: candidate[0])
+        scores, writers, tokens, log_probs = zip(*candidates, strict=True)
+        facts = written.facts
+        assert [name.encode() for name in writers] == list(
+            facts["written_by"][clip].numpy()
+        )
+        np.testing.assert_array_equal(tf.stack(tokens), written.captions.tokens[clip])
+        np.testing.assert_allclose(log_probs, written.captions.log_probs[clip], **CLOSE)
+        np.testing.assert_allclose(
+            np.negative(scores), facts["relevance"][clip], **CLOSE
+        )
+
+
+def test_attention_is_that_of_the_captions_writer(fusion, video):
+    written = fusion.caption(video, BEAM)
+    assert written.captions.weights.keys() == {"temporal", "spatial"}
+    for name, member in fusion.members.items():
+        alone = member.caption(video, BEAM).captions
+        for clip in range(2):
+            writers = written.facts["written_by"][clip].numpy()
+            for place in np.flatnonzero(writers == name.encode()):
+                tokens = written.captions.tokens[clip, place].numpy()
+                same = np.all(alone.tokens[clip].numpy() == tokens, axis=-1)
+                (k,) = np.flatnonzero(same)
+                for attention, leaf in written.captions.weights.items():
+                    found = leaf[clip, place].numpy()
+                    if attention in alone.weights:
+                        expected = alone.weights[attention][clip, k]
+                        np.testing.assert_allclose(found, expected, **CLOSE)
+                    else:
+                        assert not np.any(found)
+
+
+def test_attention_of_one_name_and_different_shapes_is_named_apart():
+    first, second = tf.ones([1, 2, 3, 4]), tf.ones([1, 2, 3, 5])
+    found = late_fusion._by_word([{"temporal": first}, {"temporal": second}])
+    assert found["temporal"].shape == (1, 4, 3, 4)
+    assert found["temporal_2"].shape == (1, 4, 3, 5)
+    np.testing.assert_array_equal(found["temporal"][0, :, 0, 0], [1, 1, 0, 0])
+    np.testing.assert_array_equal(found["temporal_2"][0, :, 0, 0], [0, 0, 1, 1])
+
+
+def test_what_a_beam_could_not_fill_comes_last(fusion, video):
+    wide = Beam(width=30, n_best=30)
+    one_word = LateFusion(
+        fusion.variant,
+        {name: _with_max_words(member, 1) for name, member in fusion.members.items()},
+        _with_max_words(fusion.relevance, 1),
+    )
+    written = one_word.caption(video, wide)
+    impossible = written.captions.log_probs.numpy() == -np.inf
+    assert np.any(impossible)
+    np.testing.assert_array_equal(impossible, np.sort(impossible, axis=1))
+    assert np.all(np.isfinite(written.facts["relevance"].numpy()[~impossible]))
+
+
+def _with_max_words(model, max_words: int):
+    class Shorter:
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+    shorter = Shorter()
+    shorter.max_words = max_words
+    shorter.caption = lambda *args: Captioner.caption(shorter, *args)
+    return shorter
+
+
+def test_writes_captions_for_a_data_set_as_a_captioner_does(fusion, video):
+    write = CaptionWriter(fusion, tiny.VOCABULARY, Greedy())
+    captions = write(tf.data.Dataset.from_tensors(video))
+    best = fusion.caption(video, Greedy()).captions.tokens[:, 0]
+    texts = [text.decode() for text in tiny.VOCABULARY.decode(best).numpy()]
+    assert captions == dict(zip(["whole", "short"], texts, strict=True))
+
+
+def test_the_exported_model_has_core_ops_and_says_the_same(fusion, video, tmp_path):
+    folder = tmp_path / "model"
+    export(fusion, tiny.VOCABULARY, parts.SPEC, folder, BEAM)
+    saved = saved_model_pb2.SavedModel.FromString(
+        (folder / "saved_model.pb").read_bytes()
+    )
+    library = saved.meta_graphs[0].graph_def.library
+    ops = {node.op for function in library.function for node in function.node_def}
+    assert "While" in ops or "StatelessWhile" in ops
+    assert not [op for op in ops if ">" in op]
+
+    signatures = tf.saved_model.load(str(folder)).signatures
+    outputs = signatures["caption_examples"](examples=tf.constant(_examples(video)))
+    written = fusion.caption(video, BEAM)
+    texts = tiny.VOCABULARY.decode(written.captions.tokens).numpy()
+    assert outputs[names.CAPTIONS].numpy().tolist() == texts.tolist()
+    for name, values in written.facts.items():
+        if name == "written_by":
+            np.testing.assert_array_equal(outputs[name], values)
+        else:
+            np.testing.assert_allclose(outputs[name], values, **CLOSE)
+    for name, values in written.captions.weights.items():
+        np.testing.assert_allclose(outputs[names.ATTENTION + name], values, **CLOSE)
+    described = signatures["feature_spec"](request=tf.constant([b""]))
+    text = described[names.VARIANT_JSON][0].numpy().decode()
+    assert FusedVariant.from_json(text) == fusion.variant
+
+
+def _examples(video) -> list[bytes]:
+    examples = []
+    for clip, name in enumerate(video.video_id.numpy()):
+        features = {
+            key: values[clip][video.masks[key][clip]].numpy()
+            for key, values in video.features.items()
+        }
+        example = records.VideoExample(name.decode(), (), features)
+        examples.append(records.to_example(example, parts.SPEC).SerializeToString())
+    return examples
+
+
+def test_parts_that_do_not_fit_are_refused(fusion):
+    with pytest.raises(ValueError, match=r"must be .*received \['vatex_spatial_rl'\]"):
+        LateFusion(
+            fusion.variant,
+            {"vatex_spatial_rl": fusion.members["vatex_spatial_rl"]},
+            fusion.relevance,
+        )
+    other = parts.SPEC.override({"sampling": {"resize": "area"}})
+    with pytest.raises(KinescribeError, match="train them on the same records"):
+        LateFusion(fusion.variant, fusion.members, parts.relevance_model(other))
+    with pytest.raises(ConfigError, match="at least two members"):
+        fusion.variant.replace(members=dict([*fusion.variant.members.items()][:1]))
+
+
+@pytest.mark.parametrize("name", registry.FUSIONS)
+def test_every_fusion_is_of_registered_variants_and_survives_json(name):
+    fused = registry.FUSIONS[name]
+    assert name not in registry.VARIANTS
+    for member, variant in fused.members.items():
+        assert registry.get(member) == variant
+        assert set(variant.features()) <= set(fused.features())
+    assert FusedVariant.from_json(fused.to_json()) == fused
