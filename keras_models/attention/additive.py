@@ -8,6 +8,7 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.attention.step_attention import StepAttention
+from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_softmax
 from keras_models.structs import Context, EncodedVideo, State
 from transform.config import Config
@@ -35,8 +36,9 @@ class AdditiveMemory(NamedTuple):
 class AdditiveAttention(StepAttention):
     """β = softmax_n(w^T tanh(W q + U v_n + b)), G = Σ_n β_n v_n.
 
-    Bahdanau et al. (2015); in MGSA Eq. 9 and 11 with v_n = Ga_n, the encoder's
-    `frames`. Its `frame_streams` are weighed with the same β and concatenated to G, but
+    Bahdanau et al. (2015), with v_n the encoder's `frames`: in MGSA (Eq. 9, 11) Ga_n,
+    in VATEX-2019 (Chen et al., 2019, Eq. 2, 3) V^t_n, where the energy has no b. The
+    encoder's `frame_streams` are weighed with the same β and concatenated to G, but
     take no part in β. The keys U v_n + b are computed once per video.
 
     Returns:
@@ -46,16 +48,15 @@ class AdditiveAttention(StepAttention):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.units = units
-        self.key = tf.keras.layers.Dense(units, name="key")
-        self.query = tf.keras.layers.Dense(units, use_bias=False, name="query")
-        self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
+        self.energy = AdditiveEnergy(units, name="energy")
 
     def prepare(self, encoded: EncodedVideo, training: bool = False) -> AdditiveMemory:
         """The keys and values of a batch of videos."""
         del training
         values = tf.concat([encoded.frames, *encoded.frame_streams], axis=-1)
-        return AdditiveMemory(self.key(encoded.frames), values, encoded.frame_mask)
+        return AdditiveMemory(
+            self.energy.keys(encoded.frames), values, encoded.frame_mask
+        )
 
     def call(
         self,
@@ -65,8 +66,7 @@ class AdditiveAttention(StepAttention):
         training: bool = False,
     ) -> tuple[Context, State]:
         del training
-        hidden = tf.tanh(self.query(query)[:, tf.newaxis] + memory.keys)  # (B, T, A)
-        energies = tf.squeeze(self.score(hidden), axis=-1)  # (B, T)
+        energies = self.energy(query, memory.keys)  # (B, T)
         weights = masked_softmax(energies, memory.mask)  # Eq. 11
         vector = tf.einsum(  # Eq. 9
             "bt,btc->bc", tf.cast(weights, memory.values.dtype), memory.values

@@ -30,7 +30,8 @@ class AllCellsConfig(Config):
 class AllCells(Branch):
     """e = softmax_{n,j} att(h, x_nj) ;  x̂ = Σ_n Σ_j e_nj x_nj.
 
-    Weights: "spatial" e (B, T, S), and "temporal" (B, T), their sums over a frame.
+    Weights: "spatial" e (B, T, S), and "temporal" (B, T), their sums over a frame. The
+    energy's b, which STaTS has, VATEX-2019 (Chen et al., 2019, Eq. 2) has not.
     """
 
     def __init__(self, units: int, **kwargs: Any):

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_models.attention.additive import AdditiveConfig
 from keras_models.structs import Context, EncodedVideo
+from tests.keras_models.attention.cells import att
 from tests.keras_models.layer_contract import check_layer
 from tests.reference.additive_attention import additive_attention
 
@@ -34,12 +35,7 @@ def query():
 
 
 def weights_of(layer):
-    return (
-        layer.query.kernel.numpy().T,
-        layer.key.kernel.numpy().T,
-        layer.key.bias.numpy(),
-        layer.score.kernel.numpy()[:, 0],
-    )
+    return att(layer.energy)
 
 
 def test_equals_the_equations_frame_by_frame(query):

@@ -7,7 +7,6 @@ from keras_models.captioner import Captioner
 from keras_models.structs import repeat_batch
 from tests.keras_models import tiny
 from tests.keras_models.attention.cells import CLOSE, att, doubled, shake
-from tests.keras_models.attention.test_additive import weights_of
 from tests.keras_models.layer_contract import check_layer
 from tests.reference import vatex as reference
 
@@ -36,9 +35,7 @@ def matrices(decoder):
     attention = None
     upper = [decoder.upper_lower]
     for layer in decoder.attentions:
-        attention = (
-            att(layer.look.energy) if hasattr(layer, "look") else weights_of(layer)
-        )
+        attention = att(getattr(layer, "look", layer).energy)
         upper = [decoder.upper_video, decoder.upper_lower]
     return {
         "embedding": decoder.embedding.embeddings.numpy().astype(np.float64),

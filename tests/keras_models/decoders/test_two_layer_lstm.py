@@ -108,7 +108,7 @@ def test_gradients_through_the_loop_equal_finite_differences():
     batch = models.batch(lengths=(3, 2), captions=1)
     weights = [
         model.decoder.lower.recurrent_kernel,
-        model.decoder.attentions[0].key.kernel,
+        model.decoder.attentions[0].energy.key.kernel,
         model.encoder.recurrence.recurrent_kernel,
     ]
 
