@@ -66,7 +66,7 @@ class Progress(tf.train.experimental.PythonState):
 
     def deserialize(self, serialized: bytes) -> None:
         """From JSON."""
-        vars(self).update(json.loads(serialized))
+        self.__dict__.update(json.loads(serialized))
 
 
 class Checkpoints:

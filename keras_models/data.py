@@ -76,11 +76,11 @@ class Records:
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that tell apart clips, captions and sizes of files."""
-        content = json.dumps([self.bytes, self.clips])
+        content = json.dumps([self.stored_bytes, self.clips])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @functools.cached_property
-    def bytes(self) -> int:
+    def stored_bytes(self) -> int:
         """Size of all files together."""
         return sum(tf.io.gfile.stat(file).length for file in self.files)
 
@@ -169,10 +169,10 @@ class TrainingClips:
         count = len(source.clips)
         if source.decoded_bytes() <= self._memory_bytes:
             return self._decoded, count
-        if source.bytes <= self._memory_bytes:
+        if source.stored_bytes <= self._memory_bytes:
             return self._serialized, count
         files = [str(file) for file in random.permutation(source.files)]
-        buffer = max(self.batch_size, count * SHUFFLE_BYTES // source.bytes)
+        buffer = max(self.batch_size, count * SHUFFLE_BYTES // source.stored_bytes)
         return self._captioned(source.dataset(files)), buffer
 
     @functools.cached_property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -68,8 +67,8 @@ def copy_weights(
         if axis is None:
             values = weight.numpy()
         else:
-            at: list[slice | Sequence[int]] = [slice(None)] * axis
-            values[(*at, new)] = np.take(weight.numpy(), old, axis)
+            at = (slice(None),) * axis
+            values[at + (new,)] = np.take(weight.numpy(), old, axis)  # noqa: RUF005
         target.assign(values)
     return len(shared)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.report.page import Curve, Report, Row, ScoredClip
-from keras_models.data import Records
+from keras_models.data import DataError, Records
 from keras_models.evaluation import Evaluation, ScoredCaption, evaluate
 from serving import clip_views, pictures
 from serving.local import LocalModel
@@ -61,9 +61,16 @@ def evaluate_split(
 
 
 def read_spec(records: str) -> FeatureSpec:
-    """The specification beside the records."""
-    with tf.io.gfile.GFile(os.path.join(records, "feature_spec.json")) as file:
-        return FeatureSpec.from_json(file.read())
+    """The specification beside the records; `DataError` where there are none."""
+    path = os.path.join(records, "feature_spec.json")
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return FeatureSpec.from_json(file.read())
+    except tf.errors.NotFoundError as error:
+        raise DataError(
+            f"there are no records in {records}: {path} is missing; write them with "
+            "`kinescribe extract`."
+        ) from error
 
 
 def report(

@@ -6,7 +6,6 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from keras_models.structs import LossOutput, TrainingBatch
@@ -48,10 +47,11 @@ class Materials(NamedTuple):
     max_words: int
     clock: Clock
 
-    def reference_ids(self) -> dict[str, list[np.ndarray]]:
-        """The training captions as ids: each (max_words + 1,) int32."""
+    def reference_ids(self) -> dict[str, list[list[int]]]:
+        """The training captions as ids: max_words + 1 of them each."""
         texts = [text for captions in self.references.values() for text in captions]
-        ids = iter(self.vocabulary.encode(tf.constant(texts), self.max_words).numpy())
+        encoded = self.vocabulary.encode(tf.constant(texts), self.max_words)
+        ids = iter(encoded.numpy().tolist())
         return {
             video_id: [next(ids) for _ in captions]
             for video_id, captions in self.references.items()

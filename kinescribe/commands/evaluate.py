@@ -55,18 +55,16 @@ def _print(evaluation: Evaluation, coverage: str) -> None:
 
     table = Table(box=rich.box.SIMPLE, show_edge=False)
     table.add_column("")
-    for name in evaluation.scores:
-        table.add_column(name, justify="right")
-    scores = evaluation.scores.values()
-    table.add_row("this model", *(f"{100 * score.value:.1f}" for score in scores))
-    table.add_row(
-        "  95 % interval",
-        *(f"{100 * score.low:.1f}–{100 * score.high:.1f}" for score in scores),
-        style="dim",
-    )
-    for control, values in evaluation.controls.items():
-        cells = [f"{100 * values[n]:.1f}" if values else "" for n in evaluation.scores]
-        table.add_row(control, *cells)
+    for title in ("this model", "95 % interval", *evaluation.controls):
+        table.add_column(title, justify="right")
+    for name, score in evaluation.scores.items():
+        controls = (values.get(name) for values in evaluation.controls.values())
+        table.add_row(
+            name,
+            f"{100 * score.value:.1f}",
+            f"{100 * score.low:.1f}–{100 * score.high:.1f}",
+            *("" if value is None else f"{100 * value:.1f}" for value in controls),
+        )
     console = Console()
     console.print(table)
-    console.print(f"{coverage}. The best constant caption: “{evaluation.constant}”")
+    console.print(f"{coverage}. The best constant caption: “{evaluation.constant}”.")

@@ -209,6 +209,5 @@ def test_training_on_cider_d_raises_the_reward():
 
 def test_references_become_ids_clip_by_clip():
     ids = materials().reference_ids()
-    assert [row.tolist() for row in ids["0"]] == [[4, 5, EOS]]
-    assert [row.tolist() for row in ids["1"]] == [[6, EOS, 0]]
+    assert ids == {"0": [[4, 5, EOS]], "1": [[6, EOS, 0]]}
     assert RewardEngine(ids, RewardConfig()).score(["1"], np.array([[6, 2, 0]]))[0] > 0

@@ -1,0 +1,139 @@
+import csv
+import json
+import pathlib
+
+import pytest
+from typer.testing import CliRunner
+
+from keras_models import saving
+from keras_models.data import DataError
+from keras_models.metrics import scorer
+from keras_models.warm_start import WarmStartError
+from kinescribe import cli
+from tests.keras_models import corpora, small_runs
+from transform.manifest import Manifest, ManifestRow
+from transform.schema import SpecMismatchError
+
+
+def run(*arguments: str):
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(cli.app, words, catch_exceptions=False)
+
+
+def write_records(folder: pathlib.Path) -> pathlib.Path:
+    """What `kinescribe extract` would write, where a clip of the test split failed."""
+    rows = []
+    for seed, (split, clips) in enumerate({"train": 24, "val": 6, "test": 6}.items()):
+        corpus = corpora.write(folder / f"Split-{split}", clips, seed)
+        for clip in corpus.references:
+            row = ManifestRow(
+                clip, clip, split, "ok", "", 0, 9, 1.0, 8, 8, 25.0, "", "", ""
+            )
+            rows.append(row)
+    failed = rows[-1]._replace(video_id="broken", status="failed", reason="no frames")
+    Manifest([*rows, failed]).write(str(folder))
+    (folder / "feature_spec.json").write_text(corpora.SPEC.to_json())
+    return folder
+
+
+def write_config(path: pathlib.Path, **changes) -> pathlib.Path:
+    training = small_runs.settings(
+        {**small_runs.CROSS_ENTROPY, "epochs": 6}, **changes
+    ).to_dict()
+    settings = {
+        "name": "small",
+        "root": str(path.parent / "root"),
+        "corpus": {"kind": "msrvtt", "files": ["nowhere.json"]},
+        "features": corpora.SPEC.to_dict(),
+        "training": training,
+        "search": {"kind": "beam", "width": 2},
+    }
+    path.write_text(json.dumps(settings))  # JSON is YAML
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[pathlib.Path, dict]:
+    folder = tmp_path_factory.mktemp("trained")
+    config = write_config(folder / "small.yaml")
+    records = write_records(folder / "records")
+    result = run(
+        "train", config, "--records", records, "--out", folder / "out", "--json"
+    )
+    assert result.exit_code == 0
+    return folder, json.loads(result.stdout)
+
+
+def test_training_leaves_a_model_its_weights_and_its_history(trained):
+    folder, outcome = trained
+    assert outcome["model"] == str(folder / "out" / "models" / "1")
+    captioner, vocabulary = saving.load(outcome["weights"])
+    assert len(vocabulary) == outcome["words"] == captioner.vocabulary_size
+    assert set(vocabulary.words) == set(corpora.write(folder / "same").vocabulary.words)
+    with open(pathlib.Path(outcome["run"], "history.csv")) as file:
+        scores = [float(row["CIDEr-D"]) for row in csv.DictReader(file)]
+    assert len(scores) == outcome["epochs"] == 6
+    assert max(scores) == outcome["validation_cider_d"]
+
+
+def test_evaluation_has_the_model_its_controls_and_the_coverage(trained):
+    folder, outcome = trained
+    scores = folder / "scores" / "scores.json"
+    result = run("evaluate", outcome["model"], folder / "records", "--out", scores)
+    assert result.exit_code == 0
+    titles = " ".join(result.stdout.partition("BLEU-1")[0].split())
+    for word in ("this model", "95 %", "constant", "other clips", "a person"):
+        assert set(word.split()) <= set(titles.split())
+    assert "6 of 7 clips" in result.stdout
+    assert all(metric in result.stdout for metric in scorer.METRICS)
+    found = json.loads(scores.read_text())
+    assert found["coverage"] == "6 of 7 clips"
+    captions = {clip["video_id"]: clip["caption"] for clip in found["clips"]}
+    references = corpora.write(folder / "again", 6, seed=2).references
+    assert found["model"] == pytest.approx(scorer.score(captions, references))
+
+
+def test_evaluation_of_another_split_prints_json(trained):
+    folder, outcome = trained
+    result = run(
+        "evaluate", outcome["model"], folder / "records", "--split", "val", "--json"
+    )
+    assert len(json.loads(result.stdout)["clips"]) == 6
+
+
+def test_records_of_another_specification_are_refused(trained, tmp_path):
+    folder, outcome = trained
+    records = write_records(tmp_path / "records")
+    other = corpora.SPEC.override({"sampling": {"resize": "area"}})
+    (records / "feature_spec.json").write_text(other.to_json())
+    with pytest.raises(SpecMismatchError, match=r"sampling\.resize"):
+        run("evaluate", outcome["model"], records)
+    with pytest.raises(SpecMismatchError, match="records-00000"):
+        run("train", folder / "small.yaml", "--records", records)
+
+
+def test_no_records_is_one_sentence(trained, tmp_path):
+    folder, outcome = trained
+    with pytest.raises(DataError, match=r"there are no records in .*nowhere"):
+        run("train", folder / "small.yaml", "--records", tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"no records at .*Split-other"):
+        run("evaluate", outcome["model"], folder / "records", "--split", "other")
+
+
+def test_weights_of_other_parts_are_refused(trained, tmp_path):
+    folder, outcome = trained
+    config = write_config(tmp_path / "wide.yaml", batch_size=4)
+    data = json.loads(config.read_text())
+    data["training"]["model"]["decoder"]["units"] = 9
+    config.write_text(json.dumps(data))
+    with pytest.raises(WarmStartError, match=r"decoder\.units \(9 against 8\)"):
+        run(
+            "train",
+            config,
+            "--records",
+            folder / "records",
+            "--out",
+            tmp_path / "out",
+            "--begin-with",
+            outcome["weights"],
+        )
