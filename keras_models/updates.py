@@ -8,46 +8,45 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.captioner import Captioner
-from keras_models.objectives.objective import Clock, Objective
-from keras_models.plan import Stage
-from keras_models.structs import TrainingBatch
+from keras_models.objectives.objective import Clock
+from keras_models.schedule import Schedule
+from keras_models.structs import LossOutput, TrainingBatch
 from transform.config import ConfigError
 
 
 class Updater:
-    """Minimises a stage's objective.
+    """Minimises an objective.
 
     To be made in the scope of the strategy that it runs under.
 
     Args:
-        captioner: What is trained; built.
+        model: What is trained; built.
         stage: The settings.
-        objective: The stage's, built.
+        objective: What is minimised, of the model and a batch.
         clock: Moves on by one step with each update.
         steps: Of the whole stage; the learning rate's schedule spans them.
     """
 
     def __init__(
         self,
-        captioner: Captioner,
-        stage: Stage,
-        objective: Objective,
+        model: tf.keras.Model,
+        stage: Schedule,
+        objective: Callable[[Any, TrainingBatch], LossOutput],
         clock: Clock,
         steps: int,
     ):
-        self._captioner = captioner
+        self._model = model
         self._stage = stage
         self._objective = objective
         self._clock = clock
         self._steps = steps
         self._strategy = tf.distribute.get_strategy()
-        self._weights = trained_weights(captioner, stage)
+        self._weights = trained_weights(model, stage)
         self.rate_scale = tf.Variable(1.0, trainable=False)
         self.optimizer: Any = stage.optimizer.build(self.rate)
         # Variables that appear while a function is traced make it be traced twice.
         self.optimizer._create_all_weights(self._weights)
-        self._scales_loss = captioner.compute_dtype == "float16"
+        self._scales_loss = model.compute_dtype == "float16"
         if self._scales_loss:
             self.optimizer = tf.keras.mixed_precision.LossScaleOptimizer(self.optimizer)
         self._update: Callable[..., dict[str, tf.Tensor]] = tf.function(
@@ -85,7 +84,7 @@ class Updater:
         """One replica's part; all replicas apply the sum of their gradients."""
         weights, optimizer, stage = self._weights, self.optimizer, self._stage
         with tf.GradientTape() as tape:
-            output = self._objective(self._captioner, batch)
+            output = self._objective(self._model, batch)
             loss = (
                 output.loss + stage.l2 * penalty(weights) if stage.l2 else output.loss
             )
@@ -115,13 +114,13 @@ class Updater:
         return values
 
 
-def trained_weights(captioner: Captioner, stage: Stage) -> list[tf.Variable]:
+def trained_weights(model: tf.keras.Model, stage: Schedule) -> list[tf.Variable]:
     """The trainable weights that the stage does not freeze.
 
     Raises:
         ConfigError: A pattern fits no weight, or all weights are frozen.
     """
-    weights = captioner.trainable_variables
+    weights = model.trainable_variables
     names = [  # less the model's own name, which counts up
         weight.name.partition("/")[2].partition(":")[0] for weight in weights
     ]
