@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Union
 import pydantic
 import tensorflow as tf
 
+from keras_models.layers.affine_motion import affine_motion
 from keras_models.layers.masking import expand_mask, masked_mean
-from keras_models.layers.temporal_stream import TemporalStream
 from keras_models.structs import VideoBatch
 from transform.config import Config, ConfigError
 from transform.schema import FeatureSpec
@@ -32,10 +32,6 @@ class FrameStream(Config):
                 "key frames; fuse it with kind: clip_mean."
             )
 
-    def build(self) -> FrameStream:
-        """Nothing is learnt."""
-        return self
-
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
         """(B, T, D): inner axes averaged, 0 where this modality is masked."""
         values = video.features[self.feature]
@@ -46,31 +42,32 @@ class FrameStream(Config):
         return tf.where(expand_mask(mask, values), values, 0)
 
 
-class MotionStream(Config):
-    """A modality with one vector per key frame, learnt from the stacked flow.
+class AffineMotion(Config):
+    """Direction, expansion, rotation and speed of each key frame's flow.
 
-    It tells how things move, which spatial attention alone does not: in the paper that
-    is C3D's part. See `TemporalStream`.
+    It tells how things move, which motion guided attention alone does not: that only
+    says where to look. In MGSA's paper it is C3D's part, whose vectors have the same
+    place. See `affine_motion`.
     """
 
-    kind: Literal["motion_stream"] = "motion_stream"
+    kind: Literal["affine_motion"] = "affine_motion"
     feature: str = "flow"
-    channels: tuple[int, ...] = (32, 64, 64)
-    kernel: int = pydantic.Field(5, ge=1)
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
-        """Raises `ConfigError` unless the feature is planes of every key frame."""
+        """Raises `ConfigError` unless the feature is flow of every key frame."""
         tensor = spec.tensor(self.feature)
         if tensor.max_steps != steps or len(tensor.step_shape) != 3:
             raise ConfigError(
                 f"feature {self.feature} has {tensor.max_steps} steps of "
-                f"{tensor.step_shape}, but kind: motion_stream reads {steps} steps of "
+                f"{tensor.step_shape}, but kind: affine_motion reads {steps} steps of "
                 "(rows, columns, planes)."
             )
 
-    def build(self) -> TemporalStream:
-        """The layer."""
-        return TemporalStream(self.feature, self.channels, self.kernel)
+    def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
+        """(B, T, 5): 0 where this modality is masked."""
+        motion = affine_motion(video.features[self.feature])
+        mask = video.masks[self.feature] & frame_mask
+        return tf.where(expand_mask(mask, motion), motion, 0)
 
 
 class ClipMean(Config):
@@ -82,10 +79,6 @@ class ClipMean(Config):
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Every feature fits."""
 
-    def build(self) -> ClipMean:
-        """Nothing is learnt."""
-        return self
-
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
         """(B, D): 0 for a clip that lacks the modality."""
         del frame_mask
@@ -95,5 +88,5 @@ class ClipMean(Config):
 
 
 Fusion = Annotated[
-    Union[FrameStream, MotionStream, ClipMean], pydantic.Field(discriminator="kind")
+    Union[FrameStream, AffineMotion, ClipMean], pydantic.Field(discriminator="kind")
 ]

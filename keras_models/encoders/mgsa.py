@@ -71,10 +71,6 @@ class MGSAEncoder(Encoder):
         rows, columns, _ = regions.step_shape
         self.guide = config.spatial.build((rows, columns))
         self.recurrence = config.spatial.recurrence.build()
-        clips = [fused for fused in config.fused if isinstance(fused, ClipMean)]
-        frames = [fused for fused in config.fused if not isinstance(fused, ClipMean)]
-        self.clip_modalities = [fused.build() for fused in clips]
-        self.frame_modalities = [fused.build() for fused in frames]
 
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         del training
@@ -87,6 +83,7 @@ class MGSAEncoder(Encoder):
         frames = tf.einsum(  # Eq. 8
             "bts,btsd->btd", tf.cast(weights, regions.dtype), regions
         )
+        fused = self.config.fused
         return EncodedVideo(
             frames=frames,
             frame_mask=mask,
@@ -95,8 +92,16 @@ class MGSAEncoder(Encoder):
             summary=masked_mean(frames, mask),
             weights={"spatial": weights},
             aux={},
-            frame_streams=tuple(read(video, mask) for read in self.frame_modalities),
-            clip_vectors=tuple(read(video, mask) for read in self.clip_modalities),
+            frame_streams=tuple(
+                modality(video, mask)
+                for modality in fused
+                if not isinstance(modality, ClipMean)
+            ),
+            clip_vectors=tuple(
+                modality(video, mask)
+                for modality in fused
+                if isinstance(modality, ClipMean)
+            ),
         )
 
     def _regions(self, video: VideoBatch) -> tuple[tf.Tensor, tf.Tensor]:
