@@ -13,6 +13,7 @@ from keras_models.relevance.relevance_model import RelevanceModel
 from keras_models.search import SearchConfig
 from keras_models.structs import Captions, VideoBatch, Written
 from transform.errors import KinescribeError
+from transform.schema import FeatureSpec
 
 
 class LateFusion(tf.Module):
@@ -42,20 +43,9 @@ class LateFusion(tf.Module):
                 f"the members must be {sorted(variant.members)}; received "
                 f"{sorted(members)}"
             )
-        for name, member in members.items():
-            for what in ("vocabulary_size", "max_words"):
-                ours, theirs = getattr(relevance, what), getattr(member, what)
-                if ours != theirs:
-                    raise KinescribeError(
-                        f"{name} has {what} {theirs} and the relevance model {ours}; "
-                        "train them with the same words and lengths."
-                    )
-            if member.spec.content_hash != relevance.spec.content_hash:
-                raise KinescribeError(
-                    f"{name} reads records of specification "
-                    f"{member.spec.content_hash} and the relevance model of "
-                    f"{relevance.spec.content_hash}; train them on the same records."
-                )
+        require_alike(
+            members, relevance.spec, relevance.vocabulary_size, relevance.max_words
+        )
         self.variant = variant
         self.members = {name: members[name] for name in variant.members}
         self.relevance = relevance
@@ -108,6 +98,28 @@ class LateFusion(tf.Module):
                 "written_by": tf.gather(tf.constant(list(found)), order // per_member),
             },
         )
+
+
+def require_alike(
+    members: Mapping[str, Captioner],
+    spec: FeatureSpec,
+    vocabulary_size: int,
+    max_words: int,
+) -> None:
+    """Raises `KinescribeError` unless all members read and write the same."""
+    for name, member in members.items():
+        if member.spec.content_hash != spec.content_hash:
+            raise KinescribeError(
+                f"{name} reads records of specification {member.spec.content_hash}, "
+                f"not of {spec.content_hash}; train it on the same records."
+            )
+        ours = {"vocabulary_size": vocabulary_size, "max_words": max_words}
+        for what, value in ours.items():
+            if getattr(member, what) != value:
+                raise KinescribeError(
+                    f"{name} has {what} {getattr(member, what)}, not {value}; train it "
+                    "with the same words and lengths."
+                )
 
 
 Weights = dict[str, tf.Tensor]

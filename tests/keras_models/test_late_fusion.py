@@ -170,8 +170,11 @@ def test_parts_that_do_not_fit_are_refused(fusion):
             fusion.relevance,
         )
     other = parts.SPEC.override({"sampling": {"resize": "area"}})
-    with pytest.raises(KinescribeError, match="train them on the same records"):
+    with pytest.raises(KinescribeError, match="train it on the same records"):
         LateFusion(fusion.variant, fusion.members, parts.relevance_model(other))
+    longer = _with_max_words(fusion.relevance, tiny.MAX_WORDS + 1)
+    with pytest.raises(KinescribeError, match="has max_words 4, not 5"):
+        LateFusion(fusion.variant, fusion.members, longer)
     with pytest.raises(ConfigError, match="at least two members"):
         fusion.variant.replace(members=dict([*fusion.variant.members.items()][:1]))
 
