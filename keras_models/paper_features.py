@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
 from transform.schema import (
     Feature,
@@ -148,7 +149,7 @@ _FEATURES: tuple[Feature, ...] = (
 PAPER_FEATURES: Mapping[str, Feature] = {feature.name: feature for feature in _FEATURES}
 
 
-def paper_spec(variant: Variant) -> FeatureSpec:
+def paper_spec(variant: Variant | FusedVariant) -> FeatureSpec:
     """What a variant reads, as its paper describes it.
 
     Raises:

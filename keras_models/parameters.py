@@ -7,6 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.fused_variant import FusedVariant
+from keras_models.relevance.relevance_model import RelevanceModel
 from keras_models.variant import Variant
 from transform.schema import FeatureSpec
 
@@ -20,6 +22,16 @@ def count(variant: Variant, spec: FeatureSpec, vocabulary_size: int) -> int:
     with tf.variable_creator_scope(_zeros):
         captioner = Captioner(variant, spec, vocabulary_size, max_words=1)
         return captioner.build_from_spec().count_params()
+
+
+def count_fused(
+    fused: FusedVariant, spec: FeatureSpec, vocabulary_size: int, max_words: int
+) -> int:
+    """The same of a late fusion: all members and the relevance model."""
+    members = [count(each, spec, vocabulary_size) for each in fused.members.values()]
+    with tf.variable_creator_scope(_zeros):
+        model = RelevanceModel(fused.relevance, spec, vocabulary_size, max_words)
+        return sum(members) + model.build_from_spec().count_params()
 
 
 def _zeros(create: Any, **arguments: Any) -> tf.Variable:

@@ -21,6 +21,7 @@ COMMANDS = (
     "run",
     "extract",
     "train",
+    "fuse",
     "evaluate",
     "score",
     "serve",

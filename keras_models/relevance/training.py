@@ -202,8 +202,8 @@ class _Run:
             progress.best_score = found.mean_reciprocal_rank
             self._checkpoints.save_best()
         self._audience.on_message(
-            f"{self._schedule.name}, epoch {progress.epoch}: of the validation captions "
-            f"{found.clip_recall:.1%} find their clip first, of the clips "
+            f"{self._schedule.name}, epoch {progress.epoch}: of the validation "
+            f"captions {found.clip_recall:.1%} find their clip first, of the clips "
             f"{found.caption_recall:.1%} a caption of theirs."
         )
         patience = self._schedule.patience

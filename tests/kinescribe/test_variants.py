@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_models import registry
+from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
 from kinescribe import cli
 
@@ -13,6 +14,7 @@ def few(monkeypatch):
     """Three models instead of all."""
     names = ["mgsa", "mgsa_no_garu", "spatial_attention"]
     monkeypatch.setattr(registry, "VARIANTS", {n: registry.get(n) for n in names})
+    monkeypatch.setattr(registry, "FUSIONS", {})
     return names
 
 
@@ -31,6 +33,16 @@ def test_json_holds_every_model_and_its_settings(few):
     for entry in found["variants"]:
         assert Variant.from_dict(entry["settings"]) == registry.get(entry["name"])
     assert found["variants"][0]["features"] == ["inception_resnet_v2", "flow"]
+
+
+def test_late_fusions_stand_beside_what_they_are_made_of(monkeypatch):
+    (fused,) = registry.FUSIONS.values()
+    monkeypatch.setattr(registry, "VARIANTS", dict(fused.members))
+    found = json.loads(run("--json", "--words", "96"))
+    members, (fusion,) = found["variants"], found["fusions"]
+    assert FusedVariant.from_dict(fusion["settings"]) == fused
+    assert fusion["parameters"] > sum(member["parameters"] for member in members)
+    assert set(fusion["features"]) == {f for each in members for f in each["features"]}
 
 
 def test_table_names_row_features_size_and_training(few):

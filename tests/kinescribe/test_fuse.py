@@ -1,0 +1,85 @@
+import json
+import pathlib
+
+import pytest
+from typer.testing import CliRunner
+
+from keras_models import saving
+from keras_models.captioner import Captioner
+from keras_models.relevance import saving as relevance_saving
+from kinescribe import cli
+from serving.local import LocalModel
+from tests.keras_models import corpora, small_runs
+from transform.errors import KinescribeError
+from transform.schema import FeatureSpec
+from transform.vocabulary import Vocabulary
+
+SETTINGS = {
+    "relevance": {
+        "modalities": ["tiny"],
+        "units": 4,
+        "embedding": 4,
+        "blocks": 1,
+        "heads": 2,
+        "feedforward": 4,
+    },
+    "schedule": {"name": "relevance", "epochs": 1},
+    "batch_size": 12,
+}
+
+
+def run(*arguments):
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(cli.app, words, catch_exceptions=False)
+
+
+@pytest.fixture
+def records(tmp_path) -> pathlib.Path:
+    folder = tmp_path / "records"
+    for seed, split in enumerate(("train", "val")):
+        corpora.write(folder / f"Split-{split}", 12, seed)
+    (folder / "feature_spec.json").write_text(corpora.SPEC.to_json())
+    return folder
+
+
+def save_member(folder: pathlib.Path, vocabulary: Vocabulary) -> str:
+    variant = small_runs.settings().variant_config()
+    captioner = Captioner(variant, corpora.SPEC, len(vocabulary), max_words=4)
+    saving.save(captioner.build_from_spec(), vocabulary, folder)
+    return f"{folder.name}={folder}"
+
+
+def test_trained_models_become_one_that_is_served(records, tmp_path):
+    vocabulary = corpora.write(tmp_path / "same").vocabulary
+    members = [save_member(tmp_path / name, vocabulary) for name in ("one", "two")]
+    settings = tmp_path / "relevance.yaml"
+    settings.write_text(json.dumps(SETTINGS))  # JSON is YAML
+    options = ["--records", records, "--out", tmp_path / "out", "--width", 2]
+    result = run("fuse", *members, *options, "--settings", settings, "--json")
+    assert result.exit_code == 0
+    outcome = json.loads(result.stdout)
+    assert outcome["model"] == str(tmp_path / "out" / "models" / "1")
+    assert 0 < outcome["validation_mean_reciprocal_rank"] <= 1
+    judge, _ = relevance_saving.load(outcome["weights"])
+    assert judge.config.units == 4 and judge.max_words == 4
+    model = LocalModel(outcome["model"])
+    assert model.spec == FeatureSpec.from_json(corpora.SPEC.to_json())
+    again = run("fuse", *members, *options, "--settings", settings, "--json")
+    assert json.loads(again.stdout)["model"] == str(tmp_path / "out" / "models" / "2")
+
+
+def test_models_of_different_words_are_refused(records, tmp_path):
+    members = [
+        save_member(tmp_path / words, Vocabulary(words)) for words in ("abc", "abd")
+    ]
+    with pytest.raises(KinescribeError, match="with different vocabularies"):
+        run("fuse", *members, "--records", records, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "members", [["a=x"], ["a=x", "a=y"], ["x", "y"], ["a=", "b=y"]]
+)
+def test_members_need_names_of_their_own(members):
+    result = run("fuse", *members, "--records", "r", "--out", "o")
+    assert result.exit_code == 2
+    assert "name=folder" in result.output
