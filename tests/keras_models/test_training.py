@@ -333,10 +333,8 @@ def test_one_mirrored_device_trains_as_one_device_does(tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "precision",
-    ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_float32_weights(tmp_path, precision):
     before = tf.keras.mixed_precision.global_policy()
     result = run(tmp_path, settings(CROSS_ENTROPY, precision=precision))

@@ -119,6 +119,29 @@ def test_forgetting_makes_the_next_update_as_the_first_one(optimizer):
         np.testing.assert_allclose(weight, expected, rtol=1e-6)
 
 
+def test_with_float16_the_loss_is_scaled_and_the_update_is_not():
+    weights = Weights()
+    weights.compute_dtype = "float16"
+    step = updater(weights, learning_rate=ConstantRate(rate=0.1))
+    values = step(BATCH)
+    assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
+    assert float(step.optimizer.loss_scale) > 1
+    np.testing.assert_allclose(weights.trainable_variables[0], 0.7, rtol=1e-6)
+    step.forget()
+
+
+def test_replicas_apply_the_mean_of_their_gradients():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        weights = Weights()
+        step = updater(weights, learning_rate=ConstantRate(rate=0.1), clip_norm=1e9)
+        dataset = tf.data.Dataset.from_tensors(BATCH)
+        (batch,) = strategy.experimental_distribute_dataset(dataset)
+        values = step(batch)
+    assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
+    np.testing.assert_allclose(weights.trainable_variables[0], 0.7, rtol=1e-6)
+
+
 def test_adamw_shrinks_weights_by_decay_times_rate():
     decayed, plain = Weights(), Weights()
     rate = ConstantRate(rate=0.1)
