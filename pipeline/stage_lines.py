@@ -8,20 +8,27 @@ from rich.segment import ControlType
 
 from pipeline.stages import Stage
 
+_TALKATIVE = frozenset({"VideoExampleGen", "Trainer"})  # with progress of their own
+
 
 class StageLines:
     """Prints each stage's place, name and time.
 
     On a terminal the line that says that a stage runs is replaced by the one that says
-    how long it took; what the stage itself prints stands between.
+    how long it took; what the stage itself prints stands between. Elsewhere there is
+    one line a stage, when it is over.
     """
 
     def __init__(self, console: rich.console.Console | None = None):
         self._console = console or rich.console.Console(stderr=True)
 
     def started(self, index: int, total: int, name: str) -> None:
-        """Prints the line without its end."""
-        self._console.print(f"{_place(index, total, name)} … ", end="", soft_wrap=True)
+        """Prints that it runs."""
+        if self._console.is_terminal:
+            end = "\n" if name in _TALKATIVE else ""
+            self._console.print(
+                f"{_place(index, total, name)} … ", end=end, soft_wrap=True
+            )
 
     def finished(self, index: int, total: int, stage: Stage) -> None:
         """Prints the time, or that nothing had to be done."""
@@ -33,13 +40,13 @@ class StageLines:
         self._end(index, total, name, "[red]failed[/]")
 
     def _end(self, index: int, total: int, name: str, text: str) -> None:
-        if not self._console.is_terminal:
-            self._console.print(text, highlight=False)
-            return
-        clear = Control(
-            (ControlType.CURSOR_MOVE_TO_COLUMN, 0), (ControlType.ERASE_IN_LINE, 2)
-        )
-        self._console.control(clear)
+        if self._console.is_terminal:
+            self._console.control(
+                Control(
+                    (ControlType.CURSOR_MOVE_TO_COLUMN, 0),
+                    (ControlType.ERASE_IN_LINE, 2),
+                )
+            )
         self._console.print(
             f"{_place(index, total, name)}   {text}", highlight=False, soft_wrap=True
         )

@@ -55,11 +55,12 @@ class ProgressBar(Listener):
         """A line above the bars, with one caption to look at."""
         sample = f" — “{validated.samples[0].caption}”" if validated.samples else ""
         self._progress.console.print(
-            f"{validated.stage}, epoch {validated.epoch + 1}: CIDEr-D "
+            f"  {validated.stage}, epoch {validated.epoch + 1}: CIDEr-D "
             f"{validated.score:.3f}{' (best)' if validated.best else ''}, "
             f"{validated.distinct} different captions{sample}",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
 
     def on_message(self, text: str) -> None:
