@@ -13,7 +13,13 @@ from typing import Any, Literal, NamedTuple, Optional
 import pydantic
 import tensorflow as tf
 
-from keras_models import checkpoints, distribution, registry, warm_start
+from keras_models import (
+    checkpoints,
+    distribution,
+    registry,
+    warm_start,
+    word_vectors,
+)
 from keras_models.captioner import Captioner
 from keras_models.checkpoints import Checkpoints, Progress
 from keras_models.data import Records, TrainingClips
@@ -50,6 +56,7 @@ class TrainingConfig(Config):
     batch_size: int = pydantic.Field(32, ge=1)  # clips; MGSA Sec. 4.2
     captions_per_clip: int = pydantic.Field(5, ge=1)
     max_words: int = pydantic.Field(20, ge=1)
+    word_vectors: Optional[str] = None  # a file in word2vec's format to begin with
     seed: int = pydantic.Field(0, ge=0)
     validation: ValidationConfig = ValidationConfig()
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -101,7 +108,8 @@ def train(
 
     Raises:
         TrainingError: No usable weights came out.
-        DataError, SpecMismatchError, CheckpointError, WarmStartError: As they say.
+        DataError, SpecMismatchError, CheckpointError, WarmStartError,
+        WordVectorsError: As they say.
     """
     strategy = config.distribution.strategy()
     chief = distribution.is_chief(strategy)
@@ -191,6 +199,12 @@ class _Run:
             self._audience.on_message(
                 f"Begins with the weights in {begin_with}, which know {known} of "
                 f"{len(self._vocabulary)} words: CIDEr-D {found.score:.3f}."
+            )
+        elif vectors := self._config.word_vectors:
+            known = word_vectors.assign(vectors, self._captioner, self._vocabulary)
+            self._audience.on_message(
+                f"{known} of {len(self._vocabulary)} words begin with the vectors in "
+                f"{vectors}."
             )
         self._checkpoints.save_best()
 
@@ -355,6 +369,9 @@ def _identity(
         "training_clips": training.digest,
         "validation_clips": validation.digest,
         "first_weights": _folder_digest(begin_with) if begin_with else "",
+        "word_vectors_bytes": (
+            word_vectors.size(config.word_vectors) if config.word_vectors else 0
+        ),
     }
 
 

@@ -31,6 +31,8 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
     projects all its words at once, which is several times faster.
     """
 
+    embedding: tf.keras.layers.Embedding  # of the words that are read
+
     @abc.abstractmethod
     def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
         """The state before the first word, and the memory."""

@@ -1,0 +1,111 @@
+"""Words' embeddings that were learnt from other texts."""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from transform.errors import KinescribeError
+from transform.vocabulary import Vocabulary
+
+
+class WordVectorsError(KinescribeError):
+    """A file of word vectors is unusable; the message names it."""
+
+
+def assign(
+    path: str | pathlib.Path, captioner: Captioner, vocabulary: Vocabulary
+) -> int:
+    """Gives a built captioner's words the vectors of a file in word2vec's format.
+
+    dualAFR begins with those of Google News (Pu et al., 2018, appendix). Words that the
+    file lacks keep the vectors that they have. All of them are learnt further.
+
+    Args:
+        path: Binary where its name ends in .bin, else text; compressed where it ends in
+            .gz after that.
+        captioner: Its decoder's embedding is changed.
+        vocabulary: Its words.
+
+    Returns:
+        How many words the file knows.
+
+    Raises:
+        WordVectorsError: It cannot be read, or its vectors have another length.
+    """
+    rows = {word: row for row, word in enumerate(vocabulary.words)}
+    table = captioner.decoder.embedding.embeddings
+    values = table.numpy()
+    found = set()
+    for word, vector in read(path):
+        if len(vector) != values.shape[1]:
+            raise WordVectorsError(
+                f"the vectors in {path} are of {len(vector)} numbers, but the model's "
+                f"words of {values.shape[1]}: set decoder.embedding to {len(vector)}."
+            )
+        if word in rows:
+            values[rows[word]] = vector
+            found.add(word)
+    table.assign(values)
+    return len(found)
+
+
+def size(path: str | pathlib.Path) -> int:
+    """The bytes of a file; `WordVectorsError` if there is none."""
+    try:
+        return tf.io.gfile.stat(str(path)).length
+    except tf.errors.OpError as error:
+        raise WordVectorsError(f"there are no word vectors at {path}.") from error
+
+
+def read(path: str | pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The words of a file and their vectors, float32, one after another."""
+    name = str(path)
+    try:
+        with tf.io.gfile.GFile(name, "rb") as raw:
+            packed = name.endswith(".gz")
+            file: IO[bytes] = gzip.open(raw) if packed else raw  # type: ignore[assignment]
+            count, width = (int(number) for number in file.readline().split())
+            binary = name.removesuffix(".gz").endswith(".bin")
+            take = _binary_entry if binary else _text_entry
+            for _ in range(count):
+                yield take(file, width)
+    except (tf.errors.OpError, OSError, EOFError, ValueError) as error:
+        raise WordVectorsError(
+            f"{name} is not a whole file of word vectors in word2vec's format: {error}."
+        ) from error
+
+
+def _text_entry(file: IO[bytes], width: int) -> tuple[str, np.ndarray]:
+    """`word 0.1 -0.2 …` of one line."""
+    word, *numbers = file.readline().rstrip().split(b" ")
+    if len(numbers) != width:
+        raise ValueError(f"a line of {len(numbers)} numbers in place of {width}")
+    return _decode(word), np.array(numbers, np.float32)
+
+
+def _binary_entry(file: IO[bytes], width: int) -> tuple[str, np.ndarray]:
+    """A word up to a blank, then its float32 numbers.
+
+    Some writers put a line's end behind the numbers, others do not.
+    """
+    letters = bytearray()
+    while (letter := file.read(1)) != b" ":
+        if not letter:
+            raise ValueError("it ends early")
+        if letter != b"\n":
+            letters += letter
+    numbers = file.read(4 * width)
+    if len(numbers) != 4 * width:
+        raise ValueError("it ends early")
+    return _decode(bytes(letters)), np.frombuffer(numbers, "<f4")
+
+
+def _decode(word: bytes) -> str:
+    return word.decode("utf-8", errors="replace")
