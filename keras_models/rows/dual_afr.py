@@ -1,7 +1,7 @@
 """The rows of dualAFR (Pu et al., 2018).
 
-A run's settings say what a plan does not: `batch_size` of 32 with `captions_per_clip` of
-1 (appendix), which hard attention reads ten times each; `word_vectors`, the file of
+A run's settings say what a plan does not: `batch_size` of 32 with `captions_per_clip`
+of 1 (appendix), which hard attention reads ten times each; `word_vectors`, the file of
 word2vec's vectors of Google News that embeddings begin with.
 
 The ensembles of Table 1 are ten models of one row, trained with different seeds, whose
