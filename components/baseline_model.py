@@ -4,12 +4,13 @@ import typing
 from typing import NamedTuple
 
 from absl import logging
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components import push_destination
@@ -50,11 +51,11 @@ def choose(candidate: str, destination: str) -> Baseline:
     return Baseline(pushed.folder, pushed.version, reason)
 
 
-@tfx.dsl.components.component
+@component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def BaselineModel(  # noqa: N802
-    candidate: InputArtifact[tfx.types.standard_artifacts.Model],
-    baseline: OutputArtifact[tfx.types.standard_artifacts.Model],
+    candidate: InputArtifact[standard_artifacts.Model],
+    baseline: OutputArtifact[standard_artifacts.Model],
     destination: Parameter[str],
     compared_with: Parameter[str] = "",
 ) -> None:

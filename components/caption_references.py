@@ -3,10 +3,10 @@
 import os
 import typing
 
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
+from tfx.types import artifact_utils, standard_artifacts
 
 from components import caption_metrics
 from keras_models.data import Records
@@ -14,10 +14,10 @@ from transform import storage
 from transform.schema import FeatureSpec
 
 
-@tfx.dsl.components.component
+@component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def CaptionReferences(  # noqa: N802
-    examples: InputArtifact[tfx.types.standard_artifacts.Examples],
+    examples: InputArtifact[standard_artifacts.Examples],
     split: Parameter[str],
     path: Parameter[str],
 ) -> None:

@@ -4,9 +4,10 @@ import os
 import typing
 
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
+from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
+from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
 from transform import schema
@@ -61,11 +62,11 @@ def _descriptive(name: str, spec: FeatureSpec) -> schema_pb2.Feature:
     return feature
 
 
-@tfx.dsl.components.component
+@component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def CuratedSchema(  # noqa: N802
-    examples: InputArtifact[tfx.types.standard_artifacts.Examples],
-    schema: OutputArtifact[tfx.types.standard_artifacts.Schema],
+    examples: InputArtifact[standard_artifacts.Examples],
+    schema: OutputArtifact[standard_artifacts.Schema],
 ) -> None:
     """Writes the schema that belongs to the specification beside the records."""
     with fileio.open(os.path.join(examples.uri, "feature_spec.json")) as file:

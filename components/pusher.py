@@ -11,13 +11,14 @@ import typing
 from collections.abc import Iterator
 
 from absl import logging
-from tfx import v1 as tfx
 from tfx.components.util import model_utils
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components import baseline_model, push_destination
@@ -105,13 +106,13 @@ def _write_record(folder: str, record: PushRecord) -> None:
     io_utils.write_string_file(path, record.to_json())
 
 
-@tfx.dsl.components.component
+@component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def Pusher(  # noqa: N802
-    model: InputArtifact[tfx.types.standard_artifacts.Model],
-    baseline: InputArtifact[tfx.types.standard_artifacts.Model],
-    blessing: InputArtifact[tfx.types.standard_artifacts.ModelBlessing],
-    pushed_model: OutputArtifact[tfx.types.standard_artifacts.PushedModel],
+    model: InputArtifact[standard_artifacts.Model],
+    baseline: InputArtifact[standard_artifacts.Model],
+    blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    pushed_model: OutputArtifact[standard_artifacts.PushedModel],
     destination: Parameter[str],
     config_digest: Parameter[str],
     data_digest: Parameter[str] = "",

@@ -6,7 +6,15 @@ import os
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tfx import v1 as tfx
+from tfx.components import (
+    Evaluator,
+    ExampleValidator,
+    StatisticsGen,
+    Trainer,
+    Transform,
+)
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2, transform_pb2
 
 from components.baseline_model import BaselineModel
 from components.caption_references import CaptionReferences
@@ -29,7 +37,7 @@ def create_pipeline(
     data_digest: str = "",
     compared_with: str = "",
     enable_cache: bool = False,
-) -> tfx.dsl.Pipeline:
+) -> Pipeline:
     """Clips → records → vocabulary → model → verdict → pushed model.
 
     Every node is an ordinary component, so that a Kubeflow Pipelines backend runs the
@@ -53,21 +61,21 @@ def create_pipeline(
         data_digest=data_digest,
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(
+    statistics_gen = StatisticsGen(
         examples=examples,
         stats_options=tfdv.StatsOptions(feature_allowlist=list(DESCRIPTIVE)),
     )
     curated_schema = CuratedSchema(examples=examples)
     schema = curated_schema.outputs["schema"]
-    example_validator = tfx.components.ExampleValidator(
+    example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema
     )
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn="components.caption_transform.preprocessing_fn",
         custom_config={"min_count": config.vocabulary.min_count},
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"]),
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
         materialize=False,
         disable_analyzer_cache=True,
         disable_statistics=True,
@@ -77,12 +85,12 @@ def create_pipeline(
         search=config.search,
         workdir=config.training_folder,
     )
-    trainer = tfx.components.Trainer(
+    trainer = Trainer(
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         run_fn="components.trainer.run_fn.run_fn",
-        train_args=tfx.proto.TrainArgs(splits=["train"]),
-        eval_args=tfx.proto.EvalArgs(splits=["val"]),
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["val"]),
         custom_config={"settings": settings.to_json()},
     )
     model = trainer.outputs["model"]
@@ -97,7 +105,7 @@ def create_pipeline(
     caption_references = CaptionReferences(
         examples=examples, split=_EVALUATED, path=references
     )
-    evaluator = tfx.components.Evaluator(
+    evaluator = Evaluator(
         examples=examples,
         model=model,
         baseline_model=baseline_model.outputs["baseline"],
@@ -123,7 +131,7 @@ def create_pipeline(
         title=f"{config.name}: {config.training.variant}",
         split=_EVALUATED,
     )
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=config.name,
         pipeline_root=pipeline_root,
         metadata_connection_config=metadata,

@@ -18,8 +18,6 @@ from tfx.orchestration.portable.mlmd import execution_lib
 
 from transform.errors import KinescribeError
 
-_State: Any = vars(metadata_store_pb2)["Execution"]  # mypy does not see it otherwise
-
 
 class StageError(KinescribeError):
     """A stage of the pipeline failed; what is done before it stays done."""
@@ -125,7 +123,7 @@ class StageRunner(tfx_runner.IrBasedRunner):
                 message = result.result_message if result else "no reason was recorded"
                 raise RuntimeError(message)
             outputs = execution_lib.get_output_artifacts(handle, execution.id)
-        cached = execution.last_known_state == _State.CACHED
+        cached = execution.last_known_state == metadata_store_pb2.Execution.CACHED
         single = {key: artifacts[0] for key, artifacts in outputs.items()}
         return Stage(name, seconds, cached, single)
 
@@ -145,7 +143,7 @@ def close_abandoned(connection: metadata.Metadata) -> list[int]:
             if execution_lib.is_execution_active(execution)
         ]
         for execution in abandoned:
-            execution.last_known_state = _State.FAILED
+            execution.last_known_state = metadata_store_pb2.Execution.FAILED
         if abandoned:
             handle.store.put_executions(abandoned)
     return [execution.id for execution in abandoned]

@@ -3,13 +3,14 @@
 import os
 import typing
 
-from tfx import v1 as tfx
 from tfx.components.util import model_utils
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.baseline_model import REASON
@@ -21,17 +22,17 @@ PAGE = "report.html"
 SCORES = "scores.json"
 
 
-@tfx.dsl.components.component
+@component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def Report(  # noqa: N802
-    examples: InputArtifact[tfx.types.standard_artifacts.Examples],
-    model: InputArtifact[tfx.types.standard_artifacts.Model],
-    model_run: InputArtifact[tfx.types.standard_artifacts.ModelRun],
-    baseline: InputArtifact[tfx.types.standard_artifacts.Model],
-    evaluation: InputArtifact[tfx.types.standard_artifacts.ModelEvaluation],
-    blessing: InputArtifact[tfx.types.standard_artifacts.ModelBlessing],
+    examples: InputArtifact[standard_artifacts.Examples],
+    model: InputArtifact[standard_artifacts.Model],
+    model_run: InputArtifact[standard_artifacts.ModelRun],
+    baseline: InputArtifact[standard_artifacts.Model],
+    evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: InputArtifact[standard_artifacts.ModelBlessing],
     # Not a type of our own: Kubeflow's backend would not know it.
-    report: OutputArtifact[tfx.types.standard_artifacts.ModelEvaluation],
+    report: OutputArtifact[standard_artifacts.ModelEvaluation],
     title: Parameter[str],
     split: Parameter[str],
 ) -> None:

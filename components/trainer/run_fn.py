@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
-from tfx import v1 as tfx
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.caption_transform import VOCABULARY
 from components.report.build import HISTORY
@@ -23,7 +23,7 @@ from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
 
 
-def run_fn(fn_args: tfx.components.FnArgs) -> None:
+def run_fn(fn_args: FnArgs) -> None:
     """Trains a captioner and exports it.
 
     Training begins with the weights of the base model, if there is one and its parts

@@ -2,25 +2,25 @@
 
 import pathlib
 
-from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
     OutputArtifact,
     Parameter,
 )
+from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Model, Schema
 
 from transform.errors import KinescribeError
 
 
-@tfx.dsl.components.component
+@component
 def First(schema: OutputArtifact[Schema], log: Parameter[str]) -> None:  # noqa: N802
     """Writes a file and says that it ran."""
     pathlib.Path(schema.uri, "file").write_text("content")
     _say(log, "First")
 
 
-@tfx.dsl.components.component
+@component
 def Second(  # noqa: N802
     schema: InputArtifact[Schema],
     model: OutputArtifact[Model],
