@@ -43,6 +43,7 @@ def look(layer, encoded=None, training=False):
 
 
 def built(config, **changes):
+    tf.keras.utils.set_random_seed(0)  # of the generators that choices are drawn by
     layer = config.build()
     look(layer, **changes)
     shake(layer)
