@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Literal, Union
 
 import pydantic
@@ -40,13 +41,22 @@ class MultiWorker(Config):
     kind: Literal["multi_worker"] = "multi_worker"
 
     def strategy(self) -> tf.distribute.Strategy:
-        """Of TensorFlow, to train under."""
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        """Of TensorFlow, to train under.
+
+        To be asked for before anything is computed: TensorFlow's workers have to find
+        each other first. Afterwards it is the same one.
+        """
+        return _multi_worker()
 
 
 Distribution = Annotated[
     Union[OneDevice, Mirrored, MultiWorker], pydantic.Field(discriminator="kind")
 ]
+
+
+@functools.cache
+def _multi_worker() -> tf.distribute.Strategy:
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -33,6 +33,7 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args: TFX's; `custom_config["settings"]` holds `TrainerSettings` as JSON.
     """
     settings = TrainerSettings.from_json(fn_args.custom_config["settings"])
+    settings.training.distribution.strategy()  # workers meet before all else
     spec = _spec_of(fn_args.train_files[0])
     words = tft.TFTransformOutput(fn_args.transform_output)
     result = train_and_export(

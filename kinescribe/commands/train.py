@@ -57,6 +57,7 @@ def command(
     from transform.vocabulary import Vocabulary
 
     settings = configs.find(config)
+    settings.training.distribution.strategy()  # workers meet before all else
     records = records or os.path.join(settings.root, "records")
     out = out or os.path.join(settings.root, "trained")
     spec = read_spec(records)

@@ -39,11 +39,13 @@ class Corpus(NamedTuple):
 def write(
     folder: pathlib.Path, clips: int = 24, seed: int = 0, spec: FeatureSpec = SPEC
 ) -> Corpus:
-    """Writes a corpus: what a clip's captions say stands in its features."""
+    """Writes a corpus: what a clip's captions say stands in its features.
+
+    One that is there already is left alone.
+    """
     rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
     files = [str(folder / f"records-{shard:05d}-of-00003") for shard in range(3)]
-    writers = [tf.io.TFRecordWriter(file) for file in files]
+    examples: list[list[bytes]] = [[], [], []]
     references = {}
     for clip in range(clips):
         colour, move = int(rng.integers(4)), int(rng.integers(3))
@@ -61,9 +63,13 @@ def write(
             ),
             spec,
         )
-        writers[clip % 3].write(example.SerializeToString())
-    for writer in writers:
-        writer.close()
+        examples[clip % 3].append(example.SerializeToString())
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for file, shard in zip(files, examples, strict=True):
+            with tf.io.TFRecordWriter(file) as writer:
+                for record in shard:
+                    writer.write(record)
     every = [text for captions in references.values() for text in captions]
     words = sorted({word.decode() for word in split(every).flat_values.numpy()})
     return Corpus(spec, files, Vocabulary(words), references)

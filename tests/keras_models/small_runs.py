@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import sys
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_models.distribution import MultiWorker
 from keras_models.listeners.listener import Listener
 from keras_models.training import TrainingConfig, TrainingResult, train
 from tests.keras_models import corpora
@@ -67,12 +69,18 @@ def run(
     )
 
 
+def weights_digest(result: TrainingResult) -> str:
+    """Tells apart best weights that differ in a bit."""
+    content = [weight.numpy().tobytes() for weight in result.captioner.weights]
+    return hashlib.sha256(b"".join(content)).hexdigest()
+
+
 def digest(result: TrainingResult) -> str:
     """Tells apart runs that differ in a bit, in the best weights or in the last state.
 
     The state holds the last weights, the optimizer's moments and all generators.
     """
-    content = [weight.numpy().tobytes() for weight in result.captioner.weights]
+    content = [weights_digest(result).encode()]
     state = tf.train.load_checkpoint(f"{result.folder}/checkpoints")
     for name in sorted(state.get_variable_to_shape_map()):
         if not name.startswith(("progress", "_CHECKPOINTABLE", "save_counter")):
@@ -84,7 +92,12 @@ def main(folder: str, *stages: str) -> None:
     """Trains by the stages named and prints the run's digest."""
     known = {stage["name"]: stage for stage in (CROSS_ENTROPY, SELF_CRITICAL)}
     config = settings(*(known[name] for name in stages))
-    print(digest(run(pathlib.Path(folder), config)))
+    if "TF_CONFIG" in os.environ:  # one of several workers
+        config = config.replace(distribution=MultiWorker())
+        config.distribution.strategy()
+        print(weights_digest(run(pathlib.Path(folder), config)))
+    else:
+        print(digest(run(pathlib.Path(folder), config)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -154,11 +155,13 @@ def test_a_run_stopped_in_every_stage_ends_with_the_same_bits(whole, tmp_path):
     assert losses == [row["loss"] for row in result.history]
 
 
-def start_program(folder: pathlib.Path, *stages: str) -> subprocess.Popen:
+def start_program(
+    folder: pathlib.Path, *stages: str, **environment: str
+) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", small_runs.__name__, folder, *stages],
         cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -331,6 +334,35 @@ def test_one_mirrored_device_trains_as_one_device_does(tmp_path):
         ours.captioner.weights, theirs.captioner.weights, strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_workers_on_two_machines_end_with_the_same_weights(tmp_path):
+    corpora.write(tmp_path / "train")
+    corpora.write(tmp_path / "val", clips=6, seed=1)
+    with socket.socket() as one, socket.socket() as other:
+        for listening in (one, other):
+            listening.bind(("localhost", 0))
+        ports = [listening.getsockname()[1] for listening in (one, other)]
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    programs = [
+        start_program(
+            tmp_path,
+            XE,
+            RL,
+            TF_CONFIG=json.dumps(
+                {"cluster": cluster, "task": {"type": "worker", "index": index}}
+            ),
+        )
+        for index in range(2)
+    ]
+    try:
+        outputs = [program.communicate(timeout=500)[0] for program in programs]
+    finally:
+        for program in programs:
+            program.kill()
+    assert outputs[0] == outputs[1] != ""
+    assert [program.returncode for program in programs] == [0, 0]
 
 
 @pytest.mark.slow
