@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from transform import storage
+from transform.config import first_difference
 from transform.errors import KinescribeError
 
 
@@ -191,6 +192,28 @@ def open_run(workdir: str, identity: Mapping[str, Any]) -> str:
             f"cannot write to {folder} ({_reason(error)}); name another folder."
         ) from error
     return folder
+
+
+def difference_from_latest(folder: str) -> str:
+    """In what a run differs from the latest other one beside it, '' if it is alone."""
+    workdir, name = os.path.split(folder)
+    others = {}
+    for other in storage.names_in(workdir):
+        path = os.path.join(workdir, other, "run.json")
+        if other != name and tf.io.gfile.exists(path):
+            others[tf.io.gfile.stat(path).mtime_nsec] = path
+    if not others:
+        return ""
+    ours, theirs = (
+        _read_json(path)
+        for path in (os.path.join(folder, "run.json"), others[max(others)])
+    )
+    return first_difference(ours, theirs)
+
+
+def _read_json(path: str) -> Any:
+    with tf.io.gfile.GFile(path) as file:
+        return json.load(file)
 
 
 def _scratch_folder() -> str:

@@ -189,6 +189,11 @@ class _Run:
                 f"The run in {self._folder} goes on after {progress.steps} steps."
             )
             return
+        if difference := checkpoints.difference_from_latest(self._folder):
+            self._audience.on_message(
+                f"A new run in {self._folder}: it differs from the one before in "
+                f"{difference}."
+            )
         if begin_with is not None:
             known = warm_start.copy_weights(
                 begin_with, self._captioner, self._vocabulary

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.captioning import CaptionWriter
-from keras_models.data import MEMORY_BYTES, Records
+from keras_models.data import MEMORY_BYTES, DataError, Records
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from keras_models.search import Greedy, SearchConfig
@@ -55,6 +55,11 @@ class Validator:
         clips: Records,
     ):
         self.references = clips.references
+        captioned = [clip.video_id for clip in clips.clips[: config.clips]]
+        if not any(video_id in self.references for video_id in captioned):
+            raise DataError(
+                f"no clip of {', '.join(clips.files)} has a caption to validate with."
+            )
         self._write = CaptionWriter(captioner, vocabulary, config.search)
         self._videos = clips.videos(
             config.batch_size, captioner.variant.features(), config.clips

@@ -16,9 +16,10 @@ import tensorflow as tf
 from keras_models import saving
 from keras_models.captioner import Captioner
 from keras_models.checkpoints import CheckpointError
+from keras_models.data import DataError
 from keras_models.guards import TrainingError
 from keras_models.listeners.listener import Listener, Run, Step, Validated
-from keras_models.training import TrainingResult
+from keras_models.training import TrainingResult, train
 from keras_models.updates import Updater
 from keras_models.warm_start import WarmStartError, copy_weights
 from tests.keras_models import corpora, small_runs
@@ -43,13 +44,6 @@ class StopAfter(Listener):
     def on_step(self, step: Step) -> None:
         if step.step == self._step:
             raise Stopped
-
-
-class StopAtOnce(Listener):
-    """Ends a run before its first step."""
-
-    def on_start(self, run: Run) -> None:
-        raise Stopped
 
 
 class Witness(Listener):
@@ -209,8 +203,12 @@ def test_a_process_killed_at_ten_random_moments_ends_with_the_same_bits(
 
 def test_other_settings_are_another_run(short):
     folder, result = short
+    witness = Witness()
     with pytest.raises(Stopped):
-        run(folder, settings(CROSS_ENTROPY, seed=1), StopAtOnce())
+        run(folder, settings(CROSS_ENTROPY, seed=1), witness, StopAfter(0))
+    assert witness.messages[0].endswith(
+        "it differs from the one before in training.seed (1 against 0)."
+    )
     seeds = {}
     for description in folder.glob("runs/*/run.json"):
         seed = json.loads(description.read_text())["training"]["seed"]
@@ -268,6 +266,25 @@ def test_a_loss_that_is_not_finite_rolls_back_and_training_goes_on(
     rates = [row["learning_rate"] for row in result.history]
     assert rates == pytest.approx([0.01, 0.01, 0.005])
     assert [row["problem"] for row in result.history] == ["", "loss is nan", ""]
+
+
+def test_validation_clips_without_captions_are_refused(tmp_path):
+    training = corpora.write(tmp_path / "train")
+    silent = tmp_path / "silent"
+    with tf.io.TFRecordWriter(str(silent)) as writer:
+        for record in tf.data.TFRecordDataset(training.files).as_numpy_iterator():
+            example = tf.train.Example.FromString(record)
+            example.features.feature["captions"].bytes_list.value[:] = []
+            writer.write(example.SerializeToString())
+    with pytest.raises(DataError, match="silent has a caption to validate with"):
+        train(
+            settings(CROSS_ENTROPY),
+            training.spec,
+            training.files,
+            [silent],
+            training.vocabulary,
+            tmp_path / "runs",
+        )
 
 
 def test_an_unwritable_folder_is_one_sentence(tmp_path):
