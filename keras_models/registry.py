@@ -25,6 +25,11 @@ FUSIONS: Mapping[str, FusedVariant] = vatex.FUSIONS
 
 def get(name: str) -> Variant:
     """A variant by name; `KinescribeError` lists the names there are."""
+    if name in FUSIONS:
+        raise KinescribeError(
+            f"{name} is trained in parts: {', '.join(FUSIONS[name].members)}; then "
+            "`kinescribe fuse` makes it of them."
+        )
     if name not in VARIANTS:
         raise KinescribeError(
             f"there is no model {name!r}; choose one of: {', '.join(VARIANTS)}."

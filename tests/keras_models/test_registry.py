@@ -53,3 +53,8 @@ def test_sizes_are_overridden_by_nested_mappings():
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(KinescribeError, match=r"no model 'mgsb'; .*: mgsa, mgsa_no"):
         registry.get("mgsb")
+
+
+def test_a_late_fusion_names_what_is_to_be_trained():
+    with pytest.raises(KinescribeError, match="vatex_temporal_rl, vatex_spatial_rl; "):
+        registry.get("vatex_temporal_spatial_rl")
