@@ -81,6 +81,10 @@ class PipelineConfig(Config):
         """Checkpoints and histories; a training that was cut short goes on there."""
         return os.path.join(self.root, "training")
 
+    def references_file(self, data_digest: str) -> str:
+        """Where the metrics read all captions of the evaluated clips of a corpus."""
+        return os.path.join(self.root, "references", f"{data_digest or 'latest'}.json")
+
 
 def shipped() -> dict[str, pathlib.Path]:
     """The configurations that come with Kinescribe, by name."""

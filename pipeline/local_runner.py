@@ -87,7 +87,10 @@ def run(
             ),
             enable_cache=True,
         )
-        done = stages.StageRunner(listener, uncached={"Pusher"}).run(pipeline)
+        uncached = {"Pusher"}
+        if not pathlib.Path(config.references_file(digest)).exists():
+            uncached.add("CaptionReferences")
+        done = stages.StageRunner(listener, uncached).run(pipeline)
     return _result(config, done)
 
 

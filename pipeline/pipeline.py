@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import tensorflow_data_validation as tfdv
@@ -99,9 +98,7 @@ def create_pipeline(
         destination=config.push_destination,
         compared_with=compared_with,
     )
-    references = os.path.join(
-        config.root, "references", f"{_EVALUATED}-{data_digest or 'latest'}.json"
-    )
+    references = config.references_file(data_digest)
     caption_references = CaptionReferences(
         examples=examples, split=_EVALUATED, path=references
     )

@@ -1,14 +1,18 @@
 import fcntl
 import json
 import pathlib
+import shutil
 
 import pytest
 
 from components import push_destination
+from keras_models.evaluation import CONSTANT, PERSON, SHUFFLED
 from pipeline import local_runner
 from serving.local import LocalModel
 from tests.pipeline.small import small_pipeline
 from transform.errors import KinescribeError
+
+MODEL_STAGES = ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
 
 
 class Names:
@@ -52,6 +56,14 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert record["baseline_version"] == ""
     assert record["version"] == first.pushed.name
 
+    # Its report shows clips, and scores beside their controls.
+    page = first.report.read_text()
+    assert "Blessed" in page and "category=" in page and "<svg" in page
+    assert page.count("data:image/jpeg") == 6
+    scores = json.loads(first.report.with_name("scores.json").read_text())
+    assert set(scores["controls"]) == {CONSTANT, SHUFFLED, PERSON}
+    assert scores["controls"][PERSON]["CIDEr"] > scores["model"]["CIDEr"]
+
     # What it pushed captions a clip.
     clip = pathlib.Path(small.corpus.files[0]).parent / "videos/video0.mp4"
     assert LocalModel(first.pushed).caption_file(str(clip)).captions
@@ -62,11 +74,13 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert again._replace(stages=()) == first._replace(stages=())
     assert sum(stage.seconds for stage in again.stages) < 20
 
-    # Other weights are compared with the pushed ones, and take their place.
+    # Other weights are compared with the pushed ones, and take their place. What
+    # somebody has deleted meanwhile is made again.
+    shutil.rmtree(small.root + "/references")
     changes = {"training": {"seed": 1}, "gates": {"max_regression": {"CIDEr": 10}}}
     changed = small.override(changes)
     second, ran = run(changed)
-    assert ran == ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
+    assert ran == ["CaptionReferences", *MODEL_STAGES]
     assert f"version {first.pushed.name} is the latest" in second.baseline
     assert int(second.pushed.name) > int(first.pushed.name)
     latest = push_destination.latest(small.push_destination)
