@@ -52,6 +52,7 @@ class AffineMotion(Config):
 
     kind: Literal["affine_motion"] = "affine_motion"
     feature: str = "flow"
+    gain: float = pydantic.Field(5.0, gt=0)  # to the size of a CNN's features
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Raises `ConfigError` unless the feature is flow of every key frame."""
@@ -65,7 +66,7 @@ class AffineMotion(Config):
 
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
         """(B, T, 5): 0 where this modality is masked."""
-        motion = affine_motion(video.features[self.feature])
+        motion = self.gain * affine_motion(video.features[self.feature])
         mask = video.masks[self.feature] & frame_mask
         return tf.where(expand_mask(mask, motion), motion, 0)
 

@@ -18,13 +18,14 @@ NEW_CLIPS = 4
 
 
 def command(
+    context: typer.Context,
     root: Annotated[
         pathlib.Path, typer.Option(help="Folder for everything that the demo makes.")
     ] = pathlib.Path("demo"),
     config: Annotated[
         str, typer.Option(help="Another run configuration, by name or YAML file.")
     ] = "demo",
-    train: Annotated[int, typer.Option(help="Clips to train on.", min=1)] = 480,
+    train: Annotated[int, typer.Option(help="Clips to train on.", min=1)] = 800,
     held_out: Annotated[
         int, typer.Option(help="Clips to validate on, and as many to test on.", min=2)
     ] = 60,
@@ -46,7 +47,7 @@ def command(
         {"root": str(root), "corpus": {"files": [str(corpus)]}}
     )
     console.print("[bold]2. The pipeline")
-    result = local_runner.run(settings, StageLines())
+    result = local_runner.run(settings, StageLines(), verbose=bool(context.obj))
     if result.pushed is None:
         console.print(
             f"The gates refused the model; the report says why: {result.report}"
