@@ -109,4 +109,4 @@ def _shipped_folder() -> pathlib.Path:
     beside = pathlib.Path(__file__).parents[1] / "configs"
     if beside.is_dir():  # a checkout
         return beside
-    return pathlib.Path(str(importlib.resources.files("kinescribe.configs")))
+    return pathlib.Path(str(importlib.resources.files("kinescribe"))) / "configs"
