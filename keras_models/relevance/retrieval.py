@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ class Retrieval(NamedTuple):
     mean_reciprocal_rank: float  # of both, averaged
 
 
-def measure(scores: np.ndarray, own: np.ndarray) -> Retrieval:
+def measure(scores: np.ndarray, own: np.ndarray, related: np.ndarray) -> Retrieval:
     """Ranks clips by captions, and captions by clips.
 
     Where several are equally near, the rank is the middle one, so that a model that
@@ -24,13 +25,15 @@ def measure(scores: np.ndarray, own: np.ndarray) -> Retrieval:
     Args:
         scores: (B, R), of clip b and caption r.
         own: (R,), the clip that a caption was written for; every clip has one.
+        related: (B, R) bool, captions that are right for a clip: its own ones, and
+            others that say the same.
     """
     right = scores[own, np.arange(len(own))]  # (R,)
-    of_clips = _ranks(scores, right[np.newaxis], 0) - 0.5  # it equals itself
-    best = np.full(len(scores), -np.inf)
+    best = np.full(len(scores), -np.inf)  # (B,)
     np.maximum.at(best, own, right)
-    others = np.arange(len(scores))[:, np.newaxis] != own  # (B, R)
-    of_captions = _ranks(np.where(others, scores, -np.inf), best[:, np.newaxis], 1)
+    wrong = np.where(related, -np.inf, scores)
+    of_clips = _ranks(wrong, right[np.newaxis], 0)
+    of_captions = _ranks(wrong, best[:, np.newaxis], 1)
     return Retrieval(
         float(np.mean(of_clips == 1)),
         float(np.mean(of_captions == 1)),
@@ -38,5 +41,13 @@ def measure(scores: np.ndarray, own: np.ndarray) -> Retrieval:
     )
 
 
-def _ranks(scores: np.ndarray, right: np.ndarray, axis: int) -> np.ndarray:
-    return 1 + np.sum(scores > right, axis) + np.sum(scores == right, axis) / 2
+def same_texts(own: np.ndarray, texts: Sequence[str], clips: int) -> np.ndarray:
+    """(clips, R) bool: which captions are, word by word, one of a clip's own."""
+    numbers = np.unique(np.array(texts), return_inverse=True)[1]  # (R,)
+    said = np.zeros((clips, numbers.max() + 1), bool)
+    said[own, numbers] = True
+    return said[:, numbers]
+
+
+def _ranks(wrong: np.ndarray, right: np.ndarray, axis: int) -> np.ndarray:
+    return 1 + np.sum(wrong > right, axis) + np.sum(wrong == right, axis) / 2

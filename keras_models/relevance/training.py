@@ -258,4 +258,6 @@ class Validator:
             for first in range(0, len(texts), EMBEDDED_AT_ONCE)
         ]
         scores = np.stack(videos) @ np.concatenate(sentences).T  # (B, R)
-        return retrieval.measure(scores, np.array(own))
+        rows = np.array(own)
+        related = retrieval.same_texts(rows, texts, len(videos))
+        return retrieval.measure(scores, rows, related)

@@ -28,6 +28,9 @@ def command(
         ),
     ] = "",
     width: Annotated[int, typer.Option(min=1, help="Width of each member's beam.")] = 5,
+    captions: Annotated[
+        int, typer.Option(min=1, help="How many captions of each member compete.")
+    ] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
@@ -102,7 +105,13 @@ def command(
     models = os.path.join(out, "models")
     version = max(model_folders.complete_versions(models), default=0) + 1
     model = os.path.join(models, str(version))
-    export(fusion, vocabulary, spec, model, Beam(width=width))
+    export(
+        fusion,
+        vocabulary,
+        spec,
+        model,
+        Beam(width=max(width, captions), n_best=captions),
+    )
     weights = os.path.join(models, "relevance")
     relevance_saving.save(result.model, vocabulary, weights)
     if as_json:

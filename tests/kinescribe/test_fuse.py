@@ -2,6 +2,7 @@ import json
 import pathlib
 
 import pytest
+import tensorflow as tf
 from typer.testing import CliRunner
 
 from keras_models import saving
@@ -11,7 +12,6 @@ from kinescribe import cli
 from serving.local import LocalModel
 from tests.keras_models import corpora, small_runs
 from transform.errors import KinescribeError
-from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
 
 SETTINGS = {
@@ -62,10 +62,17 @@ def test_trained_models_become_one_that_is_served(records, tmp_path):
     assert 0 < outcome["validation_mean_reciprocal_rank"] <= 1
     judge, _ = relevance_saving.load(outcome["weights"])
     assert judge.config.units == 4 and judge.max_words == 4
-    model = LocalModel(outcome["model"])
-    assert model.spec == FeatureSpec.from_json(corpora.SPEC.to_json())
-    again = run("fuse", *members, *options, "--settings", settings, "--json")
+    assert LocalModel(outcome["model"]).spec == corpora.SPEC
+    again = run(
+        "fuse", *members, *options, "--settings", settings, "--captions", 2, "--json"
+    )
     assert json.loads(again.stdout)["model"] == str(tmp_path / "out" / "models" / "2")
+    (path,) = sorted((records / "Split-val").iterdir())[:1]
+    examples = [next(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())]
+    for version, captions in ((1, 2), (2, 4)):
+        model = LocalModel(tmp_path / "out" / "models" / str(version))
+        (result,) = model.caption_examples(examples)
+        assert len(result.captions) == captions
 
 
 def test_models_of_different_words_are_refused(records, tmp_path):
