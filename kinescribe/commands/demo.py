@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.local_runner import RunResult
 
-NEW_CLIPS = 4
+NEW_CLIPS = 6
 
 
 def command(
@@ -119,12 +119,12 @@ def _summarise(console: Console, result: RunResult, seconds: float) -> None:
         result.report.with_name("scores.json").read_text()
     )
     rows = {"the model": scores["model"], **scores["controls"]}
-    table = Table(box=None, padding=(0, 2))
-    table.add_column("captions")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("  captions", no_wrap=True)
     for metric in scores["model"]:
-        table.add_column(metric, justify="right")
+        table.add_column(metric, justify="right", no_wrap=True)
     for name, row in rows.items():
-        table.add_row(name, *(f"{100 * value:.1f}" for value in row.values()))
+        table.add_row(f"  {name}", *(f"{100 * value:.1f}" for value in row.values()))
     console.print(table)
     places = {
         "Report": result.report,
