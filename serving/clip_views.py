@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import cv2
 import numpy as np
 
 from serving.pictures import ClipView
@@ -11,6 +12,7 @@ from serving.results import CaptionResult
 from transform import video_io
 from transform.extraction import Extraction
 from transform.schema import FeatureSpec, Flow, FrameGrid
+from transform.video_io import ClipFrames
 
 PICTURE_SIZE = 224
 NOTHING = np.zeros(0)
@@ -26,7 +28,7 @@ def view(
 ) -> ClipView:
     """The best caption's words beside the key frames and weights they came from."""
     clip = video_io.read_frames(path, spec.sampling, {PICTURE_SIZE}, None, start, end)
-    key_frames = clip.key_frames[PICTURE_SIZE]  # (N, size, size, 3)
+    key_frames = _upright(clip)  # (N, height, width, 3)
     steps, words = len(key_frames), result.words[0]
     temporal = result.attention.get("temporal", NOTHING)  # (K, L, T)
     flows = [feature.name for feature in spec.features if isinstance(feature, Flow)]
@@ -40,6 +42,17 @@ def view(
         ),
         spatial=_spatial(spec, result, steps),
         flow=extraction.features[flows[0]] if flows else NOTHING,
+    )
+
+
+def _upright(clip: ClipFrames) -> np.ndarray:
+    """Key frames in the clip's own proportions, `PICTURE_SIZE` wide."""
+    height = max(1, round(PICTURE_SIZE * clip.info.height / clip.info.width))
+    return np.stack(
+        [
+            cv2.resize(frame, (PICTURE_SIZE, height), interpolation=cv2.INTER_AREA)
+            for frame in clip.key_frames[PICTURE_SIZE]
+        ]
     )
 
 

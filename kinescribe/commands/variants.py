@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -22,6 +22,9 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="As JSON, with every setting.")
     ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As the page docs/variants.md.")
+    ] = False,
 ) -> None:
     """Lists the models that can be trained: the rows of the papers' tables."""
     from keras_models import parameters, registry
@@ -38,28 +41,58 @@ def command(
         for name, fused in registry.FUSIONS.items()
     }
     if as_json:
+        print(json.dumps(_json(words, counts)))
+    elif markdown:
+        print(_markdown(words, counts))
+    else:
+        _print(words, counts)
 
-        def entries(table: Mapping[str, Variant | FusedVariant]) -> list[dict]:
-            return [
-                {
-                    "name": name,
-                    "system": row.system,
-                    "row": row.row,
-                    "features": row.features(),
-                    "parameters": counts[name],
-                    "settings": row.to_dict(),
-                }
-                for name, row in table.items()
-            ]
 
-        found = {
-            "words": words,
-            "variants": entries(registry.VARIANTS),
-            "fusions": entries(registry.FUSIONS),
-        }
-        print(json.dumps(found))
-        return
+def _json(words: int, counts: Mapping[str, int]) -> dict:
+    from keras_models import registry
 
+    def entries(table: Mapping[str, Variant | FusedVariant]) -> list[dict]:
+        return [
+            {
+                "name": name,
+                "system": row.system,
+                "row": row.row,
+                "features": row.features(),
+                "parameters": counts[name],
+                "settings": row.to_dict(),
+            }
+            for name, row in table.items()
+        ]
+
+    return {
+        "words": words,
+        "variants": entries(registry.VARIANTS),
+        "fusions": entries(registry.FUSIONS),
+    }
+
+
+class _Row(NamedTuple):
+    name: str
+    row: str
+    features: str
+    training: str
+
+
+def _by_system() -> dict[str, list[_Row]]:
+    """What people read of each model."""
+    from keras_models import registry
+
+    systems: dict[str, list[_Row]] = {}
+    for name, variant in registry.VARIANTS.items():
+        row = _Row(name, variant.row, ", ".join(variant.features()), _training(variant))
+        systems.setdefault(variant.system, []).append(row)
+    for name, fused in registry.FUSIONS.items():
+        row = _Row(name, fused.row, ", ".join(fused.features()), _fusing(fused))
+        systems.setdefault(fused.system, []).append(row)
+    return systems
+
+
+def _print(words: int, counts: Mapping[str, int]) -> None:
     from rich import box, console, table
 
     shown = table.Table(
@@ -71,20 +104,42 @@ def command(
     shown.add_column("name", no_wrap=True)
     shown.add_column("the paper's row, what the model reads, how it is trained")
     shown.add_column("parameters", justify="right", no_wrap=True)
-    rows: list[tuple[str, Variant | FusedVariant, str]] = [
-        *((name, row, _training(row)) for name, row in registry.VARIANTS.items()),
-        *((name, row, _fusing(row)) for name, row in registry.FUSIONS.items()),
-    ]
-    order = list(dict.fromkeys(row.system for _, row, _ in rows))
-    system = ""
-    for name, variant, training in sorted(rows, key=lambda r: order.index(r[1].system)):
-        if variant.system != system:
-            system = variant.system
-            shown.add_row(f"[bold]{system}[/bold]")
-        reads = f"{', '.join(variant.features())}; {training}"
-        millions = f"{counts[name] / 1e6:.1f} M"
-        shown.add_row(name, f"{variant.row}\n[dim]{reads}[/dim]", millions)
+    for system, rows in _by_system().items():
+        shown.add_row(f"[bold]{system}[/bold]")
+        for name, row, features, training in rows:
+            reads = f"{features}; {training}"
+            shown.add_row(name, f"{row}\n[dim]{reads}[/dim]", _millions(counts[name]))
     console.Console().print(shown)
+
+
+def _markdown(words: int, counts: Mapping[str, int]) -> str:
+    """The text of `docs/variants.md`."""
+    lines = [
+        "# Variants",
+        "",
+        "Every row of the papers' tables that can be trained, by the name that a run",
+        f"configuration gives it. Parameters are at the papers' feature sizes with "
+        f"{words:,}",
+        "words. Written by `kinescribe variants --markdown`.",
+    ]
+    for system, rows in _by_system().items():
+        lines += [
+            "",
+            f"## {system}",
+            "",
+            "| name | the paper's row | reads | trained | parameters |",
+            "|---|---|---|---|---:|",
+        ]
+        lines += [
+            f"| `{name}` | {row} | {features} | {training} | "
+            f"{_millions(counts[name])} |"
+            for name, row, features, training in rows
+        ]
+    return "\n".join(lines)
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} M"
 
 
 def _training(variant: Variant) -> str:

@@ -1,9 +1,11 @@
 import json
+import pathlib
+import re
 
 import pytest
 from typer.testing import CliRunner
 
-from keras_models import registry
+from keras_models import parameters, registry
 from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
 from kinescribe import cli
@@ -51,3 +53,18 @@ def test_table_names_row_features_size_and_training(few):
     assert "38.5 M" in output
     assert "10,000 words" in output
     assert "30 epochs" in output
+
+
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "variants.md"
+ROWS = re.compile(r"(\| .+ \|) [\d.]+ M \|")  # all but the number of parameters
+
+
+def test_the_page_of_variants_has_every_row_as_it_is_now(monkeypatch):
+    monkeypatch.setattr(parameters, "count", lambda *_: 0)
+    monkeypatch.setattr(parameters, "count_fused", lambda *_: 0)
+    assert ROWS.sub(r"\1", run("--markdown")) == ROWS.sub(r"\1", PAGE.read_text())
+
+
+@pytest.mark.slow
+def test_the_page_of_variants_is_what_the_command_prints():
+    assert run("--markdown") == PAGE.read_text()

@@ -11,7 +11,7 @@ def test_a_view_pairs_words_and_key_frames_with_their_weights(exported, clip, sp
     extraction = model.extract(clip)
     result = model.caption_extraction(extraction)
     view = clip_views.view(clip, spec, extraction, result)
-    assert view.key_frames.shape == (4, 224, 224, 3)
+    assert view.key_frames.shape == (4, 168, 224, 3)  # as wide as 4 : 3
     assert view.spatial.shape == (4, 2, 2)
     np.testing.assert_allclose(view.spatial.sum((1, 2)), 1, rtol=1e-5)
     assert view.temporal.shape == (len(view.words), 4)
