@@ -139,11 +139,15 @@ def read_frames(
 
 
 def inspect(
-    path: str | os.PathLike, start: float | None = None, end: float | None = None
+    path: str | os.PathLike,
+    start: float | None = None,
+    end: float | None = None,
+    wanted: int = 1,
 ) -> VideoInfo:
     """Decodes every frame, keeps none and tells what was met.
 
-    A bad file is an answer (status "failed" and the reason), never an exception.
+    A bad file is an answer (status "failed" and the reason), never an exception; one
+    of fewer than `wanted` frames is "short".
     """
     try:
         timeline = _scan(path, start, end)
@@ -151,7 +155,7 @@ def inspect(
             frames = sum(1 for _ in source.frames_between(start, end))
             if not frames:
                 raise DecodeError(path, "no frame could be decoded")
-            return source.info(timeline, frames, wanted=1)
+            return source.info(timeline, frames, wanted)
     except DecodeError as error:
         return failed(error.reason)
 

@@ -16,6 +16,10 @@ def command(
     end: Annotated[
         Optional[float], typer.Option(help="Where the clip ends, in seconds.")
     ] = None,
+    frames: Annotated[
+        int,
+        typer.Option(min=1, help="Key frames that are wanted; with fewer it is short."),
+    ] = 20,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object on standard output.")
     ] = False,
@@ -26,7 +30,7 @@ def command(
     """
     from transform import video_io
 
-    info = video_io.inspect(clip, start, end)
+    info = video_io.inspect(clip, start, end, wanted=frames)
     if json:
         import json as codec
 

@@ -31,7 +31,7 @@ def test_json_holds_every_field(tmp_path, monkeypatch, capsys) -> None:
     assert _run(monkeypatch, str(path), "--json") == 0
     seen = json.loads(capsys.readouterr().out)
     assert seen["clip"] == str(path)
-    assert (seen["status"], seen["frames"], seen["rotation"]) == ("ok", 6, 270)
+    assert (seen["status"], seen["frames"], seen["rotation"]) == ("short", 6, 270)
     assert (seen["width"], seen["height"]) == (160, 120)
     assert seen["audio"] == ""
 
@@ -41,6 +41,15 @@ def test_a_part_can_be_inspected(tmp_path, monkeypatch, capsys) -> None:
     code = _run(monkeypatch, str(path), "--start", "0.5", "--end", "1", "--json")
     assert code == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 15
+
+
+def test_a_clip_is_short_of_the_key_frames_that_are_wanted(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    path = clips.write(tmp_path / "a.mp4", 10)
+    for wanted, status in (("10", "ok"), ("11", "short")):
+        assert _run(monkeypatch, str(path), "--frames", wanted, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["status"] == status
 
 
 def test_a_bad_file_is_one_sentence_and_exit_code_one(
