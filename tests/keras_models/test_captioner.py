@@ -80,7 +80,7 @@ def test_every_weight_has_a_name_of_its_own():
     assert len(set(names)) == len(names)
     assert all(name.startswith("captioner/") for name in names)
     assert "captioner/encoder/garu/recurrent_kernel:0" in names
-    assert "captioner/decoder/attention_1/key/kernel:0" in names
+    assert "captioner/decoder/attention_1/energy/key/kernel:0" in names
 
 
 def test_gradient_reaches_every_weight():
