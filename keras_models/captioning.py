@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
@@ -9,6 +12,14 @@ from keras_models.late_fusion import LateFusion
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from transform.vocabulary import Vocabulary
+
+
+class WrittenBatch(NamedTuple):
+    """The best caption of each clip of a batch."""
+
+    video_ids: list[str]  # B
+    captions: list[str]  # B
+    attention: dict[str, tf.Tensor]  # by name, each (B, L, …), per word and for <eos>
 
 
 class CaptionWriter:
@@ -26,17 +37,26 @@ class CaptionWriter:
         vocabulary: Vocabulary,
         config: SearchConfig,
     ):
-        def write(video: VideoBatch) -> tf.Tensor:
+        def write(video: VideoBatch) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
             found = captioner.caption(video, config).captions
-            return vocabulary.decode(found.tokens[:, 0])  # (B,)
+            weights = {name: of_all[:, 0] for name, of_all in found.weights.items()}
+            return vocabulary.decode(found.tokens[:, 0]), weights  # (B,), (B, L, …)
 
         self._write = tf.function(write, autograph=False, reduce_retracing=True)
 
     def __call__(self, videos: tf.data.Dataset) -> dict[str, str]:
         """`VideoBatch`es → captions by video id, in the clips' order."""
         captions: dict[str, str] = {}
-        for video in videos:
-            texts = self._write(video).numpy()
-            for video_id, text in zip(video.video_id.numpy(), texts, strict=True):
-                captions[video_id.decode()] = text.decode()
+        for batch in self.batches(videos):
+            captions.update(zip(batch.video_ids, batch.captions, strict=True))
         return captions
+
+    def batches(self, videos: tf.data.Dataset) -> Iterator[WrittenBatch]:
+        """The same batch by batch, with what was looked at for each word."""
+        for video in videos:
+            texts, weights = self._write(video)
+            yield WrittenBatch(
+                [video_id.decode() for video_id in video.video_id.numpy()],
+                [text.decode() for text in texts.numpy()],
+                weights,
+            )

@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_models.guards import Standing
 from transform import storage
 from transform.config import first_difference
 from transform.errors import KinescribeError
@@ -31,9 +32,21 @@ class Progress(tf.train.experimental.PythonState):
         self.best_name = ""  # of the checkpoint with the best weights
         self.best_score = -1.0  # CIDEr-D; below 0 before the first validation
         self.best_distinct = 0  # different captions then
+        self.best_bad_endings = 0.0  # their share then
         self.problem = ""  # the last one
         self.rows: list[dict[str, Any]] = []  # of the history
         self.begin_stage(0)
+
+    @property
+    def best(self) -> Standing:
+        """That of the best weights."""
+        return Standing(self.best_score, self.best_distinct, self.best_bad_endings)
+
+    def keep(self, standing: Standing) -> None:
+        """Makes `standing` the best one."""
+        self.best_score = standing.score
+        self.best_distinct = standing.distinct
+        self.best_bad_endings = standing.bad_endings
 
     def begin_stage(self, stage: int) -> None:
         """Sets back what counts within a stage."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import pydantic
 
@@ -13,6 +14,14 @@ from transform.errors import KinescribeError
 
 class TrainingError(KinescribeError):
     """Training came to nothing; the message says in which stage and why."""
+
+
+class Standing(NamedTuple):
+    """What the captions of the validation clips are like."""
+
+    score: float  # CIDEr-D
+    distinct: int  # different captions
+    bad_endings: float  # share of captions that end as in "… with a"
 
 
 class Guards(Config):
@@ -26,6 +35,7 @@ class Guards(Config):
     floor: float = pydantic.Field(0.2, ge=0)  # CIDEr-D
     score_ratio: float = pydantic.Field(0.4, ge=0, lt=1)  # of the best CIDEr-D
     distinct_ratio: float = pydantic.Field(0.2, ge=0, lt=1)  # of the captions then
+    bad_endings_rise: float = pydantic.Field(0.2, ge=0, le=1)  # of their share
     rate_factor: float = pydantic.Field(0.5, gt=0, le=1)
     rollbacks: int = pydantic.Field(1, ge=0)
 
@@ -36,17 +46,20 @@ class Guards(Config):
                 return f"{name} is {value}"
         return ""
 
-    def check_captions(
-        self, score: float, distinct: int, best_score: float, best_distinct: int
-    ) -> str:
+    def check_captions(self, found: Standing, best: Standing) -> str:
         """What is wrong with the validation captions, '' if nothing."""
-        if best_score < self.floor:
+        if best.score < self.floor:
             return ""
-        if score < self.score_ratio * best_score:
-            return f"validation CIDEr-D fell from {best_score:.3f} to {score:.3f}"
-        if distinct < self.distinct_ratio * best_distinct:
+        if found.score < self.score_ratio * best.score:
+            return f"validation CIDEr-D fell from {best.score:.3f} to {found.score:.3f}"
+        if found.distinct < self.distinct_ratio * best.distinct:
             return (
-                f"the validation captions collapsed from {best_distinct} different "
-                f"ones to {distinct}"
+                f"the validation captions collapsed from {best.distinct} different "
+                f"ones to {found.distinct}"
+            )
+        if found.bad_endings > best.bad_endings + self.bad_endings_rise:
+            return (
+                "validation captions that break off, as in “… with a”, rose from "
+                f"{best.bad_endings:.0%} to {found.bad_endings:.0%}"
             )
         return ""

@@ -6,6 +6,7 @@ from typing import Annotated, Union
 
 import pydantic
 
+from keras_models.averaging import Averaging, LatestWeights
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.first_step import FirstStep
 from keras_models.objectives.kept_key_frames import KeptKeyFrames
@@ -28,6 +29,7 @@ class Stage(Schedule):
     """
 
     objective: ObjectiveConfig = CrossEntropy()
+    averaging: Averaging = LatestWeights()  # what is validated, kept and exported
 
 
 class Plan(Config):

@@ -31,20 +31,17 @@ from keras_models.listeners.listener import (
     Listener,
     Row,
     Run,
-    Sample,
     Step,
     Validated,
 )
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.plan import Plan, Stage
-from keras_models.updates import Updater
+from keras_models.updates import Updater, trained_weights
 from keras_models.validation import ValidationConfig, Validator
 from keras_models.variant import Variant
 from transform.config import Config
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
-
-SAMPLES = 5  # validation captions that listeners are shown
 
 
 class TrainingConfig(Config):
@@ -199,11 +196,11 @@ class _Run:
                 begin_with, self._captioner, self._vocabulary
             )
             found = self._validator()
-            progress.best_score = found.score
-            progress.best_distinct = found.distinct
+            progress.keep(found.standing)
+            score = found.standing.score
             self._audience.on_message(
                 f"Begins with the weights in {begin_with}, which know {known} of "
-                f"{len(self._vocabulary)} words: CIDEr-D {found.score:.3f}."
+                f"{len(self._vocabulary)} words: CIDEr-D {score:.3f}."
             )
         elif vectors := self._config.word_vectors:
             known = word_vectors.assign(vectors, self._captioner, self._vocabulary)
@@ -238,14 +235,21 @@ class _Run:
         updater = Updater(
             self._captioner, stage, objective, self._clock, self._steps(stage)
         )
+        average = self._average = stage.averaging.build(
+            trained_weights(self._captioner, stage)
+        )
         self._checkpoints.begin_stage(
-            optimizer=updater.optimizer, objective=objective, clock=self._clock
+            optimizer=updater.optimizer,
+            objective=objective,
+            clock=self._clock,
+            average=average,
         )
         if progress.stage_begun:
             self._checkpoints.restore()
         else:
             self._checkpoints.restore_best()
             objective.begin(self._captioner)
+            average.begin()
             self._clock.restart(self._config.seed, progress.stage)
             progress.stage_begun = True
         updater.rate_scale.assign(progress.rate_scale)
@@ -268,7 +272,8 @@ class _Run:
         progress.end_epoch()
         last = progress.epoch == stage.epochs
         if not problem and (last or progress.epoch % stage.validate_every == 0):
-            problem = self._validate(stage, row)
+            with self._average.applied():
+                problem = self._validate(stage, row)
         progress.stage_done |= last
         if problem:
             self._roll_back(stage, updater, problem)
@@ -284,6 +289,7 @@ class _Run:
         strategy = tf.distribute.get_strategy()
         for batch in strategy.experimental_distribute_dataset(batches):
             values = updater(batch)
+            self._average.update()
             if problem := self._config.guards.check_step(values):
                 return problem
             step = Step(stage.name, progress.epoch, progress.steps, values)
@@ -297,32 +303,29 @@ class _Run:
         """Adds the scores to `row`; returns what is wrong, '' if nothing."""
         progress = self._progress
         found = self._validator()
-        best = found.score > progress.best_score
-        row |= {"CIDEr-D": found.score, "distinct_captions": found.distinct}
-        samples = [
-            Sample(video_id, caption, self._validator.references.get(video_id, ("",)))
-            for video_id, caption in list(found.captions.items())[:SAMPLES]
-        ]
+        standing = found.standing
+        best = standing.score > progress.best_score
+        row |= {
+            "CIDEr-D": standing.score,
+            "distinct_captions": standing.distinct,
+            "bad_endings": standing.bad_endings,
+        }
         self._audience.on_validation(
             Validated(
                 stage.name,
                 row["epoch"],
                 progress.steps,
-                found.score,
-                found.distinct,
+                *standing,
                 best,
-                tuple(samples),
+                found.samples,
             )
         )
-        if problem := self._config.guards.check_captions(
-            found.score, found.distinct, progress.best_score, progress.best_distinct
-        ):
+        if problem := self._config.guards.check_captions(standing, progress.best):
             return problem
         progress.stale += 1
         if best:
             progress.stale = 0
-            progress.best_score = found.score
-            progress.best_distinct = found.distinct
+            progress.keep(standing)
             self._checkpoints.save_best()
         if stage.patience and progress.stale >= stage.patience:
             progress.stage_done = True
@@ -348,6 +351,7 @@ class _Run:
         updater.forget()
         self._checkpoints.restore_best()
         self._objective.begin(self._captioner)
+        self._average.begin()
         self._audience.on_message(
             f"{what}; back to the best weights with {self._config.guards.rate_factor} "
             "times the learning rate."

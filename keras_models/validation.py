@@ -10,14 +10,19 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.captioning import CaptionWriter
+from keras_models.captioning import CaptionWriter, WrittenBatch
 from keras_models.data import MEMORY_BYTES, DataError, Records
+from keras_models.guards import Standing
+from keras_models.listeners.listener import Sample
+from keras_models.metrics import diversity
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from keras_models.search import Greedy, SearchConfig
 from transform import vocabulary as words
 from transform.config import Config
 from transform.vocabulary import Vocabulary
+
+SAMPLES = 5  # captions that a person is shown
 
 
 class ValidationConfig(Config):
@@ -31,9 +36,9 @@ class ValidationConfig(Config):
 class Validation(NamedTuple):
     """The captions of one validation, and what they are worth."""
 
-    score: float  # CIDEr-D
-    distinct: int  # different captions
+    standing: Standing
     captions: dict[str, str]  # by video id
+    samples: tuple[Sample, ...]  # of the first clips
 
 
 class Validator:
@@ -70,7 +75,11 @@ class Validator:
 
     def __call__(self) -> Validation:
         """Captions and scores with the captioner's current weights."""
-        captions = self._write(self._videos)
+        captions: dict[str, str] = {}
+        samples: list[Sample] = []
+        for batch in self._write.batches(self._videos):
+            captions.update(zip(batch.video_ids, batch.captions, strict=True))
+            samples.extend(self._samples(batch, SAMPLES - len(samples)))
         scores = self._cider_d.score(
             {
                 video_id: caption
@@ -78,8 +87,31 @@ class Validator:
                 if video_id in self.references
             }
         )
-        distinct = len(set(captions.values()))
-        return Validation(float(np.mean(list(scores.values()))), distinct, captions)
+        standing = Standing(
+            score=float(np.mean(list(scores.values()))),
+            distinct=len(set(captions.values())),
+            bad_endings=diversity.bad_endings(captions.values()),
+        )
+        return Validation(standing, captions, tuple(samples))
+
+    def _samples(self, batch: WrittenBatch, count: int) -> list[Sample]:
+        """The first `count` clips of a batch."""
+        found = []
+        for row, video_id in enumerate(batch.video_ids[:count]):
+            caption = batch.captions[row]
+            references = self.references.get(video_id, ("",))
+            places = len(caption.split()) + 1  # <eos> has weights, too
+            attention = {
+                name: _over_time(weights[row, :places].numpy())
+                for name, weights in batch.attention.items()
+            }
+            found.append(Sample(video_id, caption, references, attention))
+        return found
+
+
+def _over_time(weights: np.ndarray) -> np.ndarray:
+    """(L, T, …) weights of places in frames → (L, T) of frames."""
+    return weights.reshape(*weights.shape[:2], -1).sum(-1)
 
 
 class SplitCiderD:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 Row = Mapping[str, str | int | float]
 
 
@@ -31,6 +33,7 @@ class Sample(NamedTuple):
     video_id: str
     caption: str
     references: tuple[str, ...]
+    attention: Mapping[str, np.ndarray] = {}  # by name, each (words and <eos>, T)
 
 
 class Validated(NamedTuple):
@@ -41,6 +44,7 @@ class Validated(NamedTuple):
     step: int
     score: float  # CIDEr-D
     distinct: int  # different captions
+    bad_endings: float  # share of captions that break off
     best: bool  # whether this is the highest score so far
     samples: tuple[Sample, ...]
 

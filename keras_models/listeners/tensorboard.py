@@ -1,11 +1,13 @@
-"""Losses, scores and sample captions for TensorBoard."""
+"""Losses, scores, sample captions and what they looked at, for TensorBoard."""
 
 from __future__ import annotations
 
 import os
 
+import numpy as np
 import tensorflow as tf
 
+from keras_models.listeners.attention_picture import attention_picture
 from keras_models.listeners.listener import Listener, Run, Step, Validated
 
 
@@ -37,7 +39,7 @@ class TensorBoard(Listener):
                 tf.summary.scalar(f"train/{name}", value)
 
     def on_validation(self, validated: Validated) -> None:
-        """The score, and captions beside a reference of theirs."""
+        """The scores, and captions beside a reference of theirs and their attention."""
         table = "| clip | caption | reference |\n|---|---|---|\n" + "".join(
             f"| {sample.video_id} | {sample.caption} | {sample.references[0]} |\n"
             for sample in validated.samples
@@ -45,7 +47,14 @@ class TensorBoard(Listener):
         with self._writer.as_default(validated.step):
             tf.summary.scalar("validation/CIDEr-D", validated.score)
             tf.summary.scalar("validation/distinct captions", validated.distinct)
+            tf.summary.scalar("validation/bad endings", validated.bad_endings)
             tf.summary.text("validation/captions", table)
+            for sample in validated.samples:
+                for name, weights in sample.attention.items():
+                    picture = attention_picture(sample.caption, weights)
+                    tf.summary.image(
+                        f"attention {name}/{sample.video_id}", picture[np.newaxis]
+                    )
         self._writer.flush()
 
     def on_message(self, text: str) -> None:

@@ -22,6 +22,16 @@ CROSS_ENTROPY = {
     "learning_rate": {"kind": "constant", "rate": 0.01},
     "l2": 1e-5,
 }
+SCHEDULED_SAMPLING = {
+    "name": "scheduled_sampling",
+    "objective": {
+        "kind": "cross_entropy",
+        "scheduled_sampling": {"kind": "constant", "probability": 0.25},
+    },
+    "epochs": 1,
+    "learning_rate": {"kind": "constant", "rate": 0.01},
+    "averaging": {"kind": "moving", "decay": 0.9},
+}
 SELF_CRITICAL = {
     "name": "self_critical",
     "objective": {"kind": "self_critical", "samples": 2},
@@ -90,7 +100,8 @@ def digest(result: TrainingResult) -> str:
 
 def main(folder: str, *stages: str) -> None:
     """Trains by the stages named and prints the run's digest."""
-    known = {stage["name"]: stage for stage in (CROSS_ENTROPY, SELF_CRITICAL)}
+    every = (CROSS_ENTROPY, SCHEDULED_SAMPLING, SELF_CRITICAL)
+    known = {stage["name"]: stage for stage in every}
     config = settings(*(known[name] for name in stages))
     if "TF_CONFIG" in os.environ:  # one of several workers
         config = config.replace(distribution=MultiWorker())

@@ -1,8 +1,10 @@
 import io
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from keras_models.listeners.attention_picture import CELL, MARGIN, attention_picture
 from keras_models.listeners.history import HistoryFiles
 from keras_models.listeners.listener import (
     Audience,
@@ -21,8 +23,10 @@ def tell(listener: Listener, folder: str) -> None:
     listener.on_start(Run(folder, (("first", 4), ("second", 6)), 5))
     for step in range(5, 10):
         listener.on_step(Step("second", 0, step, {"loss": 1 / step, "reward": 2.0}))
-    sample = Sample("clip1", "a [red] ball", ("the red ball",))
-    listener.on_validation(Validated("second", 0, 10, 0.5, 7, True, (sample,)))
+    sample = Sample(
+        "clip1", "a [red] ball", ("the red ball",), {"temporal": np.eye(4, 6)}
+    )
+    listener.on_validation(Validated("second", 0, 10, 0.5, 7, 0.25, True, (sample,)))
     listener.on_epoch([{"stage": "second", "loss": 0.1}])
     listener.on_message("The learning rate was lowered [once].")
     listener.on_end()
@@ -38,9 +42,22 @@ def test_tensorboard_gets_losses_scores_captions_and_messages(tmp_path):
     assert float(found["train/loss", 5]) == tf.constant(0.2).numpy()
     assert ("train/loss", 6) not in found
     assert found["validation/CIDEr-D", 10] == 0.5
+    assert found["validation/bad endings", 10] == 0.25
+    width, height, png = found["attention temporal/clip1", 10]
+    assert (int(width), int(height)) == (MARGIN + 6 * CELL, 4 * CELL)
+    assert tf.io.decode_png(png).shape == (4 * CELL, MARGIN + 6 * CELL, 3)
     captions = found["validation/captions", 10].item().decode()
     assert "| clip1 | a [red] ball | the red ball |" in captions
     assert b"lowered" in found["messages", 0].item()
+
+
+def test_an_attention_picture_is_bluest_where_the_weight_is_largest():
+    weights = np.array([[0.0, 0.5, 0.25], [0.25, 0.0, 0.0]])
+    cells = attention_picture("ball", weights)[CELL // 2 :: CELL, MARGIN + CELL // 2 :]
+    red = cells[:, ::CELL, 0].astype(int)  # the less of it, the bluer
+    assert red.argmin() == 1
+    assert red[0, 2] == red[1, 0]
+    assert (red[weights == 0] == 255).all()
 
 
 def test_the_progress_bar_starts_where_the_run_stands(tmp_path):

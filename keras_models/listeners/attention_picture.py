@@ -1,0 +1,33 @@
+"""A picture of what a caption's words looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+CELL = 20  # pixels
+MARGIN = 96  # for words
+PAPER, INK = (255, 255, 255), (32, 33, 36)
+FULL = np.array([26, 115, 232])  # the largest weight
+
+
+def attention_picture(caption: str, weights: np.ndarray) -> np.ndarray:
+    """A row a word and a column a frame; the largest weight is the bluest.
+
+    Args:
+        caption: L − 1 words.
+        weights: (L, T), the last row for the caption's end.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    words = [*caption.split(), "<eos>"]
+    share = weights / max(float(weights.max(initial=0)), 1e-9)  # (L, T)
+    colours = np.array(PAPER) * (1 - share[..., np.newaxis]) + FULL * share[..., None]
+    cells = colours.round().astype(np.uint8).repeat(CELL, 0).repeat(CELL, 1)
+    picture = Image.new("RGB", (MARGIN + cells.shape[1], cells.shape[0]), PAPER)
+    picture.paste(Image.fromarray(cells), (MARGIN, 0))
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default()
+    for row, word in enumerate(words):
+        draw.text((4, row * CELL + 4), word, INK, font)
+    return np.asarray(picture)
