@@ -79,7 +79,7 @@ def eval_config(
     """
     import tensorflow_model_analysis as tfma
 
-    metrics = []
+    metrics = [tfma.MetricConfig(class_name="ExampleCount")]
     for name, class_name in METRICS.items():
         settings = {"name": name}
         if name not in _DESCRIPTIONS:

@@ -1,6 +1,7 @@
 import fcntl
 import json
 import pathlib
+import re
 import shutil
 
 import pytest
@@ -58,7 +59,8 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
 
     # Its report shows clips, and scores beside their controls.
     page = first.report.read_text()
-    assert "Blessed" in page and "category=" in page and "<svg" in page
+    assert "Blessed" in page and "<svg" in page
+    assert re.search(r"category=\w+ <small>\d clips</small>", page)
     assert page.count("data:image/jpeg") == 6
     scores = json.loads(first.report.with_name("scores.json").read_text())
     assert set(scores["controls"]) == {CONSTANT, SHUFFLED, PERSON}
