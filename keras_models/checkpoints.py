@@ -239,7 +239,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(error)
-    for known in ("No space left on device", "Permission denied", "Read-only file"):
+    for known in (
+        "No space left on device",
+        "Permission denied",
+        "Read-only file system",
+    ):
         if known in text:
             return known
     return text.splitlines()[0] if text else type(error).__name__
