@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import hashlib
 import json
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform import records, schema
+from transform import vocabulary as words
 from transform.errors import KinescribeError
 from transform.schema import FeatureSpec
 from transform.vocabulary import Vocabulary
@@ -21,6 +23,7 @@ from transform.vocabulary import Vocabulary
 MEMORY_BYTES = 1 << 30  # clips stay in memory up to here, decoded if that fits
 SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that do not
 PARSED_AT_ONCE = 16  # records
+KNOWN_WORDS = 0.5  # share of the captions' words, below which a vocabulary is wrong
 
 
 class DataError(KinescribeError, ValueError):
@@ -138,6 +141,7 @@ class TrainingClips:
         usable = len(source.references)
         if not usable:
             raise DataError(f"no clip of {', '.join(source.files)} has a caption.")
+        _check_vocabulary(source, vocabulary)
         self._source = source
         self._vocabulary = vocabulary
         self._features = tuple(features)
@@ -274,8 +278,26 @@ def _clips_of(file: str) -> Iterator[Clip]:
             batch[schema.CATEGORY].numpy(),
             strict=True,
         ):
-            yield Clip(
-                video_id.decode(),
-                tuple(caption.decode() for caption in captions),
-                category.decode(),
-            )
+            texts = tuple(caption.decode() for caption in captions)
+            if not all(text.strip() for text in texts):
+                raise DataError(
+                    f"{file}: clip {video_id.decode()} has an empty caption; leave it "
+                    "out of the annotations and extract again."
+                )
+            yield Clip(video_id.decode(), texts, category.decode())
+
+
+def _check_vocabulary(source: Records, vocabulary: Vocabulary) -> None:
+    """A vocabulary of other captions would make most words <unk>."""
+    captions = [text for texts in source.references.values() for text in texts]
+    found = collections.Counter(words.split(tf.constant(captions)).flat_values.numpy())
+    known = {word.encode() for word in vocabulary.words}
+    unknown = [word for word, _ in found.most_common() if word not in known]
+    share = 1 - sum(found[word] for word in unknown) / max(1, found.total())
+    if share < KNOWN_WORDS:
+        examples = ", ".join(word.decode() for word in unknown[:3])
+        raise DataError(
+            f"the vocabulary does not match the records: it knows {share:.0%} of the "
+            f"words of the captions in {', '.join(source.files)}, and not {examples}; "
+            "name the one that was made from them."
+        )

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_models.data import DataError, Records, TrainingClips, draw_captions
 from tests.keras_models import corpora
 from transform.schema import Sampling, SpecMismatchError
-from transform.vocabulary import EOS
+from transform.vocabulary import EOS, Vocabulary
 
 FEATURES = ("flow", "tiny")
 
@@ -63,6 +63,45 @@ def test_a_broken_file_is_named(corpus):
     path.write_bytes(b"this is no TFRecord file")
     with pytest.raises(DataError, match="records-00001"):
         Records(corpus.files, corpus.spec)
+
+
+def rewritten(corpus: corpora.Corpus, captions: list[bytes]) -> corpora.Corpus:
+    """The corpus with these captions of every clip."""
+    for file in corpus.files:
+        serialized = list(tf.data.TFRecordDataset(file).as_numpy_iterator())
+        with tf.io.TFRecordWriter(file) as writer:
+            for record in serialized:
+                example = tf.train.Example.FromString(record)
+                example.features.feature["captions"].bytes_list.value[:] = captions
+                writer.write(example.SerializeToString())
+    return corpus
+
+
+def test_clips_without_references_are_one_sentence(corpus):
+    with pytest.raises(DataError, match=r"^no clip of .* has a caption\.$"):
+        training_clips(rewritten(corpus, []))
+
+
+def test_an_empty_caption_is_one_sentence_with_the_clips_name(corpus):
+    with pytest.raises(
+        DataError, match=r"records-00000-of-00003: clip clip0 has an empty caption; le"
+    ):
+        training_clips(rewritten(corpus, [b"a ball", b" "]))
+
+
+def test_a_vocabulary_of_other_captions_is_one_sentence(corpus):
+    other = corpus._replace(vocabulary=Vocabulary(["ball", "cat", "purrs"]))
+    with pytest.raises(
+        DataError,
+        match=r"^the vocabulary does not match the records: it knows \d+% of the words "
+        r"of the captions in .*, and not \w+, \w+, \w+; name the one",
+    ):
+        training_clips(other)
+
+
+def test_a_vocabulary_without_the_rare_words_is_fine(corpus):
+    words = set(corpus.vocabulary.words[4:]) - {"red", "spins"}
+    training_clips(corpus._replace(vocabulary=Vocabulary(sorted(words))))
 
 
 def test_every_clip_comes_once_an_epoch_where_batches_come_out_even(corpus):

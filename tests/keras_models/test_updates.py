@@ -184,6 +184,15 @@ def test_a_plan_says_what_is_wrong_with_it():
         Plan.from_dict({"stages": wrong})
 
 
+def test_a_stage_with_an_unknown_objective_is_one_sentence():
+    stages = [{"name": "a", "epochs": 1, "objective": {"kind": "reinforce"}}]
+    with pytest.raises(
+        ConfigError,
+        match=r"^stages\[0\]\.objective = .*'reinforce'.* 'cross_entropy', 'self_crit",
+    ):
+        Plan.from_dict({"stages": stages})
+
+
 def test_a_plan_survives_json():
     plan = Plan.from_dict(
         {
