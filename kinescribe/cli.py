@@ -13,7 +13,6 @@ from typing import Annotated
 import click
 import typer
 
-import kinescribe
 from transform.errors import KinescribeError
 
 COMMANDS = (
@@ -32,7 +31,7 @@ COMMANDS = (
 )
 
 app = typer.Typer(
-    help=kinescribe.__doc__,
+    help="Kinescribe writes sentences about videos.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
