@@ -28,7 +28,7 @@ SCHEDULED_SAMPLING = {
         "kind": "cross_entropy",
         "scheduled_sampling": {"kind": "constant", "probability": 0.25},
     },
-    "epochs": 1,
+    "epochs": 4,
     "learning_rate": {"kind": "constant", "rate": 0.01},
     "averaging": {"kind": "moving", "decay": 0.9},
 }

@@ -22,7 +22,7 @@ from keras_models.listeners.listener import Listener, Run, Step, Validated
 from keras_models.training import TrainingResult, train
 from keras_models.updates import Updater
 from keras_models.warm_start import WarmStartError, copy_weights
-from tests.keras_models import corpora, small_runs
+from tests.keras_models import corpora, mirrored_run, small_runs
 from tests.keras_models.small_runs import (
     CROSS_ENTROPY,
     SCHEDULED_SAMPLING,
@@ -215,24 +215,32 @@ def test_a_killed_process_started_again_ends_with_the_same_bits(short, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_process_killed_at_ten_random_moments_ends_with_the_same_bits(
-    tmp_path,
-):
-    rng = random.Random(0)
+def test_a_process_killed_at_ten_random_moments_ends_with_the_same_bits(tmp_path):
     begun = time.monotonic()
     expected, _ = start_program(tmp_path / "unkilled", *EVERY).communicate()
     seconds = time.monotonic() - begun
-    kills = 0
-    while kills < 10:
-        program = start_program(tmp_path / "killed", *EVERY)
-        try:
-            program.communicate(timeout=seconds * rng.uniform(0.3, 0.9))
-        except subprocess.TimeoutExpired:
-            program.send_signal(signal.SIGKILL)
-            program.communicate()
-        kills += 1
-    output, _ = start_program(tmp_path / "killed", *EVERY).communicate()
+    folder, rng = tmp_path / "killed", random.Random(0)
+    for kill in range(10):
+        program = start_program(folder, *EVERY)
+        if kill % 3 == 0:  # as it starts, or whenever
+            time.sleep(rng.uniform(0.1, 0.8) * seconds)
+        else:  # soon after it has written one more state
+            before = newest_state(folder)
+            while newest_state(folder) == before and program.poll() is None:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.05))
+        program.send_signal(signal.SIGKILL)
+        program.communicate()
+        # A run that was done before it could be killed would show nothing.
+        assert program.returncode == -signal.SIGKILL
+    output, _ = start_program(folder, *EVERY).communicate()
     assert output == expected != ""
+
+
+def newest_state(folder: pathlib.Path) -> int:
+    """The highest number of a state in a run's folder, 0 if there is none."""
+    states = folder.glob("runs/*/checkpoints/state-*.index")
+    return max((int(path.stem.rpartition("-")[2]) for path in states), default=0)
 
 
 def test_other_settings_are_another_run(short):
@@ -388,17 +396,57 @@ def test_one_mirrored_device_trains_as_one_device_does(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_on_two_machines_end_with_the_same_weights(tmp_path):
+def test_two_mirrored_devices_have_the_losses_of_one(tmp_path):
+    output = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", mirrored_run.__name__, tmp_path],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    one, two = json.loads(output)
+    assert len(one) == 6
+    # Sums over a batch are taken in another order.
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_workers_on_two_machines_go_on_after_a_kill_and_end_with_the_same_weights(
+    tmp_path,
+):
     corpora.write(tmp_path / "train")
     corpora.write(tmp_path / "val", clips=6, seed=1)
+    programs = start_workers(tmp_path)
+    deadline = time.monotonic() + 300
+    while newest_state(tmp_path) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    for program in programs:
+        program.kill()
+        program.communicate()
+    assert [program.returncode for program in programs] == [-signal.SIGKILL] * 2
+    programs = start_workers(tmp_path)
+    try:
+        outputs = [program.communicate(timeout=500)[0] for program in programs]
+    finally:
+        for program in programs:
+            program.kill()
+    assert outputs[0] == outputs[1] != ""
+    assert [program.returncode for program in programs] == [0, 0]
+    (history,) = tmp_path.glob("runs/*/history.jsonl")
+    rows = [json.loads(row) for row in history.read_text().splitlines()]
+    assert [row["steps"] for row in rows] == [3, 6, 9, 12]
+
+
+def start_workers(folder: pathlib.Path) -> list[subprocess.Popen]:
+    """Two workers of one run, on ports that are free."""
     with socket.socket() as one, socket.socket() as other:
         for listening in (one, other):
             listening.bind(("localhost", 0))
         ports = [listening.getsockname()[1] for listening in (one, other)]
     cluster = {"worker": [f"localhost:{port}" for port in ports]}
-    programs = [
+    return [
         start_program(
-            tmp_path,
+            folder,
             XE,
             RL,
             TF_CONFIG=json.dumps(
@@ -407,13 +455,6 @@ def test_workers_on_two_machines_end_with_the_same_weights(tmp_path):
         )
         for index in range(2)
     ]
-    try:
-        outputs = [program.communicate(timeout=500)[0] for program in programs]
-    finally:
-        for program in programs:
-            program.kill()
-    assert outputs[0] == outputs[1] != ""
-    assert [program.returncode for program in programs] == [0, 0]
 
 
 @pytest.mark.slow
