@@ -39,6 +39,7 @@ from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
 from transform.vocabulary import Vocabulary  # noqa: E402
 
 CROSS_ENTROPY, SELF_CRITICAL = 0, 1  # stages of the demo's plan
+BATCH = 16  # half the demo's clips need as many updates
 SEARCHES, MEASURES = ("beam", "greedy"), ("CIDEr", "bad endings")
 
 
@@ -52,8 +53,8 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--clips", type=int, default=400, help="to train on, at most")
-    parser.add_argument("--epochs", type=int, nargs=2, default=[10, 14])
-    parser.add_argument("--rate", type=float, default=5e-4, help="of REINFORCE")
+    parser.add_argument("--epochs", type=int, nargs=2, default=[14, 6])
+    parser.add_argument("--rate", type=float, default=2e-4, help="of REINFORCE")
     options = parser.parse_args()
 
     work = options.out.with_suffix("")
@@ -104,7 +105,12 @@ def _compare(
             }
         stages = [found.override(changes).to_dict()]
         config = TrainingConfig.from_dict(
-            {**settings.training.to_dict(), "seed": seed, "plan": {"stages": stages}}
+            {
+                **settings.training.to_dict(),
+                "batch_size": BATCH,
+                "seed": seed,
+                "plan": {"stages": stages},
+            }
         )
         return train(
             config, spec, files, held_out[:1], vocabulary, work, begin_with=begin_with
