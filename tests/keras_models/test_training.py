@@ -120,6 +120,7 @@ def test_history_files_hold_a_row_for_every_epoch(whole):
     folder = pathlib.Path(result.folder)
     rows = [json.loads(r) for r in (folder / "history.jsonl").read_text().splitlines()]
     assert rows == list(result.history)
+    assert all(0 <= row["bad_endings"] <= 1 for row in rows)
     assert [(row["stage"], row["epoch"]) for row in rows] == [
         ("cross_entropy", 0),
         ("cross_entropy", 1),
