@@ -35,7 +35,7 @@ class Guards(Config):
     floor: float = pydantic.Field(0.2, ge=0)  # CIDEr-D
     score_ratio: float = pydantic.Field(0.4, ge=0, lt=1)  # of the best CIDEr-D
     distinct_ratio: float = pydantic.Field(0.2, ge=0, lt=1)  # of the captions then
-    bad_endings_rise: float = pydantic.Field(0.2, ge=0, le=1)  # of their share
+    bad_endings_rise: float = pydantic.Field(0.3, ge=0, le=1)  # of their share
     rate_factor: float = pydantic.Field(0.5, gt=0, le=1)
     rollbacks: int = pydantic.Field(1, ge=0)
 
