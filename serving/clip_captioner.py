@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from transform.extraction import Extraction, Extractor
 
 from serving import results
 from serving.errors import RefusedError
 from serving.results import CaptionResult
 from transform import records
+from transform.extraction import Extraction, Extractor
 from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
 
 ROWS_PER_CALL = 8
