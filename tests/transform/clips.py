@@ -51,7 +51,9 @@ def write(
     turn: Callable[[np.ndarray], np.ndarray] = lambda image: image,
 ) -> pathlib.Path:
     """Encodes numbered frames, with a tone of 440 Hz where `sound` names a codec."""
-    with av.open(str(path), "w", options=container_options or {}) as container:
+    # Matroska draws identifiers whose size varies, and with it where damage falls.
+    repeatable = {"fflags": "+bitexact", **(container_options or {})}
+    with av.open(str(path), "w", options=repeatable) as container:
         stream = container.add_stream(codec, rate=rate)
         shown = turn(picture(0, *size))
         stream.height, stream.width = shown.shape[:2]
