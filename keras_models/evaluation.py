@@ -142,7 +142,7 @@ def derangements(
 
 
 def leave_one_out(references: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """References scored against the other ones of their clip, over several rounds.
+    """References scored against the other ones of their clip, in up to five rounds.
 
     Clips with a single reference cannot take part; {} when no clip can.
     """
