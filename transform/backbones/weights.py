@@ -6,7 +6,8 @@ import hashlib
 import os
 import pathlib
 import zlib
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -50,29 +51,73 @@ class Published(NamedTuple):
         return pathlib.Path(path)
 
 
-def find(name: str, network: str) -> pathlib.Path:
-    """A weight file by its path, or by its name in the folder of weights."""
+def find(
+    name: str,
+    network: str,
+    present: Callable[[pathlib.Path], Any] = pathlib.Path.is_file,
+) -> pathlib.Path:
+    """Weights by their path, or by the same path or name in the folder of weights.
+
+    Args:
+        name: the path.
+        network: whose weights they are, for the message.
+        present: says of a path whether weights are there.
+
+    Raises:
+        WeightsError: They are in none of these places.
+    """
     path = pathlib.Path(name).expanduser()
-    if path.is_file():
-        return path
-    looked_at = [str(path)]
+    places = [path]
     if folder := os.environ.get(FOLDER_VARIABLE):
-        shared = pathlib.Path(folder).expanduser() / path.name
-        if shared.is_file():
-            return shared
-        looked_at.append(str(shared))
+        shared = pathlib.Path(folder).expanduser()
+        places += [shared / path.relative_to(path.anchor), shared / path.name]
+    for place in places:
+        if present(place):
+            return place
+    looked_at = " nor at ".join(map(str, dict.fromkeys(places)))
     raise WeightsError(
-        f"the weights of {network} are not at {' nor at '.join(looked_at)}; name the "
-        f"file in `weights`, or its folder in ${FOLDER_VARIABLE}."
+        f"the weights of {network} are not at {looked_at}; name the file in "
+        f"`weights`, or its folder in ${FOLDER_VARIABLE}."
     )
 
 
-def file_sha256(path: pathlib.Path) -> str:
-    """The SHA-256 of a file's content, in hex."""
+def take(
+    tensors: Mapping[str, np.ndarray],
+    name: str,
+    shape: Sequence[int],
+    path: pathlib.Path,
+    network: str,
+) -> np.ndarray:
+    """One tensor of a weight file, float32.
+
+    Args:
+        tensors: the file's, by the names that it gives them.
+        name: the tensor's.
+        shape: what the network needs.
+        path: the file's, for the message.
+        network: the network's name, for the message.
+
+    Raises:
+        WeightsError: It is not there, or has another shape.
+    """
+    if name not in tensors:
+        raise WeightsError(f"{path} does not fit {network}: it has no {name}.")
+    value = tensors[name]
+    if tuple(value.shape) != tuple(shape):
+        raise WeightsError(
+            f"{path} does not fit {network}: its {name} has shape "
+            f"{list(value.shape)}, not {list(shape)}."
+        )
+    return np.asarray(value, np.float32)
+
+
+def file_sha256(*paths: pathlib.Path) -> str:
+    """The SHA-256 of a file's content, or of several one after the other, in hex."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
 
 

@@ -1,0 +1,1 @@
+"""Readers of the formats that networks' weights are published in, one a file."""

@@ -1,0 +1,77 @@
+"""TensorFlow 1 checkpoints: one file of the first version, or a prefix of the second.
+
+The second version is an index and shards of data beside it. Its weights are named by
+their common prefix, as `tf.train.Saver` names it, or by any one of those files.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from transform.backbones import weights
+from transform.backbones.weights import WeightsError, WeightsFile
+
+_PART = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
+
+
+class Checkpoint(Mapping[str, np.ndarray]):
+    """The variables of a checkpoint by name; each is read when it is asked for.
+
+    Args:
+        path: the prefix or the file, as `find` gives it.
+
+    Raises:
+        WeightsError: TensorFlow cannot read it.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        try:
+            self._reader = tf.train.load_checkpoint(str(path))
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            said = " ".join(str(error).split())
+            raise WeightsError(
+                f"{path} is not a checkpoint of TensorFlow: {said}."
+            ) from error
+        self._shapes = self._reader.get_variable_to_shape_map()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._shapes:
+            raise KeyError(name)
+        return self._reader.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+
+def find(name: str, network: str) -> WeightsFile:
+    """A checkpoint by its path, or in the folder of weights.
+
+    The hash of one of the second version is that of its index and shards, one after
+    the other.
+
+    Raises:
+        WeightsError: There is none.
+    """
+    part = _PART.fullmatch(name)
+    prefix = weights.find(part[1] if part else name, network, present=_files)
+    return WeightsFile(prefix, weights.file_sha256(*_files(prefix)))
+
+
+def _files(prefix: pathlib.Path) -> list[pathlib.Path]:
+    index = prefix.parent / f"{prefix.name}.index"
+    if index.is_file():
+        shards = prefix.parent.glob(f"{_escaped(prefix.name)}.data-*")
+        return [index, *sorted(shards)]
+    return [prefix] if prefix.is_file() else []
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
