@@ -62,7 +62,7 @@ def _spatial(spec: FeatureSpec, result: CaptionResult, steps: int) -> np.ndarray
     if weights.ndim != 2:  # none, or one by word and not by clip
         return NOTHING
     for feature in spec.features:
-        if isinstance(feature, FrameGrid):
+        if isinstance(feature, FrameGrid) and feature.grid:
             rows, columns = feature.grid
             if rows * columns == weights.shape[1]:
                 return weights[:steps].reshape(-1, rows, columns)

@@ -7,9 +7,10 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pydantic
+import pydantic.json
 import yaml
 
 from transform.errors import KinescribeError
@@ -27,6 +28,12 @@ class Config(pydantic.BaseModel):
     What varies is a field that holds another `Config`; a union of them is told apart
     by its `kind` field, as in `algorithm: {kind: dis, preset: fast}`.
     """
+
+    # Fields that `hashed` leaves out: they say where something lies, not what it is.
+    unhashed: ClassVar[frozenset[str]] = frozenset()
+    # Fields younger than the hashes that are about. One that has its default is left
+    # out, so that what was hashed before the field existed keeps its hash.
+    added: ClassVar[frozenset[str]] = frozenset()
 
     class Config:
         """Pydantic's own settings."""
@@ -88,6 +95,15 @@ class Config(pydantic.BaseModel):
         """Plain JSON types only."""
         return json.loads(self.json())
 
+    def hashed(self) -> dict[str, Any]:
+        """The part that decides values, of nested configs too, as plain JSON types."""
+        return {
+            name: _hashed(getattr(self, name))
+            for name, field in self.__fields__.items()
+            if name not in self.unhashed
+            and not (name in self.added and getattr(self, name) == field.default)
+        }
+
     def replace(self: ConfigT, **changes: Any) -> ConfigT:
         """A checked copy with some fields changed."""
         return type(self).from_dict({**dict(self), **changes})
@@ -123,6 +139,16 @@ def first_difference(ours: Any, theirs: Any, path: str = "") -> str:
                 return found
         return ""
     return "" if ours == theirs else f"{path} ({ours} against {theirs})"
+
+
+def _hashed(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.hashed()
+    if isinstance(value, Mapping):
+        return {str(key): _hashed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hashed(item) for item in value]
+    return json.loads(json.dumps(value, default=pydantic.json.pydantic_encoder))
 
 
 def _merge(base: Any, changes: Any) -> Any:

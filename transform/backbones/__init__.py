@@ -1,19 +1,19 @@
-"""Frozen feature networks, one a file, and the table of them."""
+"""Frozen feature networks, one a file, and the tables of them."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from transform.backbones import keras_applications, tiny
-from transform.backbones.network import Network
+from transform.backbones.network import ChunkNetwork, Network
 from transform.backbones.weights import WeightsError, WeightsFile
-from transform.config import ConfigError
-from transform.schema import FeatureSpec, FrameGrid
+from transform.config import Config, ConfigError
+from transform.schema import ChunkGrid, FeatureSpec, FrameGrid, Whole
 
 NETWORKS: Mapping[str, Network] = {
     "tiny": tiny.TINY,
@@ -23,28 +23,27 @@ NETWORKS: Mapping[str, Network] = {
     "vgg16": keras_applications.VGG16,
 }
 
+CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = {}
+
 
 class Backbone(Protocol):
     """Frames → feature maps."""
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """(N, size, size, 3) uint8 RGB → (N, rows, columns, width) float32."""
+    def __call__(self, frames: np.ndarray, /) -> np.ndarray:
+        """(N, size, size, 3) uint8 RGB → (N, [rows, columns,] width) float32."""
         ...
 
 
-class _FrozenBackbone:
-    def __init__(self, model: tf.keras.Model, feature: FrameGrid):
-        frames = tf.TensorSpec([None, feature.size, feature.size, 3], tf.uint8)
-        self._step_shape = (*feature.grid, feature.width)
+class ChunkBackbone(Protocol):
+    """Chunks of frames → feature maps."""
 
-        @tf.function(input_signature=[frames])
-        def run(frames: tf.Tensor) -> tf.Tensor:
-            return model(tf.cast(frames, tf.float32), training=False)
+    def __call__(self, chunks: np.ndarray, /) -> np.ndarray:
+        """(B, *input_shape) uint8 RGB or float32 flow → (B, *map_shape) float32.
 
-        self._run = run
-
-    def __call__(self, frames: np.ndarray) -> np.ndarray:
-        return self._run(frames).numpy().reshape(-1, *self._step_shape)
+        Both shapes are the feature's own; of whole clips, the map has `map_times` time
+        steps for every `chunk` frames.
+        """
+        ...
 
 
 @functools.cache
@@ -56,47 +55,119 @@ def load(feature: FrameGrid) -> Backbone:
             `weights_sha256`.
         ConfigError: There is no such network or layer, or its map has another shape.
     """
-    weights = _checked_weights(feature)
-    model = _network(feature).model(feature, weights)
-    shape = tuple(model.output_shape[1:])
-    map_shape = shape if len(shape) == 3 else (1, 1, *shape)
-    if map_shape != (*feature.grid, feature.width):
+    model = _entry(NETWORKS, feature).model(feature, checked_weights(feature))
+    map_shape = tuple(model.output_shape[1:])
+    step_shape = (*feature.grid, feature.width)
+    if _core(map_shape) != _core(step_shape):
         gives = " × ".join(map(str, map_shape))
         raise ConfigError(
             f"feature {feature.name}: layer {feature.layer} of {feature.network} gives "
             f"{gives} for frames of {feature.size}, but the specification has grid: "
             f"{list(feature.grid)}, width: {feature.width}."
         )
-    return _FrozenBackbone(model, feature)
+    frames = tf.TensorSpec([None, feature.size, feature.size, 3], tf.uint8)
+    return _Frozen(model, frames, step_shape)
+
+
+@functools.cache
+def load_chunks(feature: ChunkGrid) -> ChunkBackbone:
+    """The 3-D network that a feature names, loaded once a process; raises as `load`."""
+    model = _entry(CHUNK_NETWORKS, feature).model(feature, checked_weights(feature))
+    gives = tuple(model.output_shape[1:])
+    expected = feature.map_shape
+    any_length = isinstance(feature.at, Whole)
+    if any_length:
+        length = (1, feature.chunk, *feature.input_shape[1:])
+        gives = tuple(model.compute_output_shape(length)[1:])
+    if _core(gives) != _core(expected):
+        raise ConfigError(
+            f"feature {feature.name}: layer {feature.layer} of {feature.network} gives "
+            f"{' × '.join(map(str, gives))} for chunks of {feature.chunk} frames of "
+            f"{feature.size}, but the specification has "
+            f"{' × '.join(map(str, expected))} (map_times, grid and width)."
+        )
+    kind = tf.uint8 if feature.input.channels == 3 else tf.float32
+    chunks = tf.TensorSpec([None, *feature.input_shape], kind)
+    return _Frozen(model, chunks, (-1 if any_length else expected[0], *expected[1:]))
 
 
 def resolve(spec: FeatureSpec) -> FeatureSpec:
     """Fills in every `weights_sha256`; one that is there already must be right."""
-    features = tuple(
-        feature.replace(weights_sha256=_checked_weights(feature).sha256)
-        if isinstance(feature, FrameGrid)
-        else feature
-        for feature in spec.features
-    )
-    return spec.replace(features=features)
+    return _resolved(spec)
 
 
-def _network(feature: FrameGrid) -> Network:
-    if feature.network not in NETWORKS:
-        raise ConfigError(
-            f"feature {feature.name}: there is no network {feature.network!r}; there "
-            f"are {', '.join(NETWORKS)}."
-        )
-    return NETWORKS[feature.network]
+def checked_weights(config: Config) -> WeightsFile:
+    """The weight file that a config names.
 
-
-def _checked_weights(feature: FrameGrid) -> WeightsFile:
-    found = _network(feature).weights(feature)
-    if feature.weights_sha256 not in ("", found.sha256):
+    Raises:
+        WeightsError: It is not to be had, or has not the config's `weights_sha256`.
+    """
+    found = _FINDERS[type(config)](config)
+    settings: Any = config
+    if settings.weights_sha256 not in ("", found.sha256):
         raise WeightsError(
-            f"feature {feature.name}: the weights of {feature.network} at {found.path} "
-            f"have SHA-256 {found.sha256[:16]}…, but the specification was made with "
-            f"{feature.weights_sha256[:16]}…; find that file, or remove "
+            f"{_label(config)}: the weights at {found.path} have SHA-256 "
+            f"{found.sha256[:16]}…, but the specification was made with "
+            f"{settings.weights_sha256[:16]}…; find that file, or remove "
             "`weights_sha256` to go on with these."
         )
     return found
+
+
+class _Frozen:
+    """A model as a function of NumPy arrays, widened to float32 in the graph."""
+
+    def __init__(
+        self, model: tf.keras.Model, inputs: tf.TensorSpec, shape: tuple[int, ...]
+    ):
+        self._shape = shape  # of one input's map
+
+        @tf.function(input_signature=[inputs])
+        def run(values: tf.Tensor) -> tf.Tensor:
+            return model(tf.cast(values, tf.float32), training=False)
+
+        self._run = run
+
+    def __call__(self, values: np.ndarray, /) -> np.ndarray:
+        return self._run(values).numpy().reshape(len(values), *self._shape)
+
+
+def _entry(table: Mapping[str, Any], feature: Any) -> Any:
+    if feature.network not in table:
+        there_are = f"there are {', '.join(table)}" if table else "there are none"
+        raise ConfigError(
+            f"feature {feature.name}: there is no network {feature.network!r}; "
+            f"{there_are}."
+        )
+    return table[feature.network]
+
+
+# Who finds the weights of a config that has `weights` and `weights_sha256`.
+_FINDERS: Mapping[type[Config], Callable[[Any], WeightsFile]] = {
+    FrameGrid: lambda feature: _entry(NETWORKS, feature).weights(feature),
+    ChunkGrid: lambda feature: _entry(CHUNK_NETWORKS, feature).weights(feature),
+}
+
+
+def _resolved(value: Any) -> Any:
+    """A copy of a config, or of a tuple of them, with its nested hashes filled in."""
+    if isinstance(value, tuple):
+        return tuple(_resolved(item) for item in value)
+    if not isinstance(value, Config):
+        return value
+    changes = {name: _resolved(item) for name, item in value}
+    if "weights_sha256" in changes:
+        changes["weights_sha256"] = checked_weights(value).sha256
+    return value.replace(**changes)
+
+
+def _label(config: Config) -> str:
+    name = getattr(config, "name", "")
+    return f"feature {name}" if name else f"network {getattr(config, 'network', '?')}"
+
+
+def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A map's shape without leading ones: a vector is a grid of one cell."""
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return shape

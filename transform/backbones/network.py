@@ -7,11 +7,11 @@ from typing import Protocol
 import tensorflow as tf
 
 from transform.backbones.weights import WeightsFile
-from transform.schema import FrameGrid
+from transform.schema import ChunkGrid, FrameGrid
 
 
 class Network(Protocol):
-    """One entry of `transform.backbones.NETWORKS`."""
+    """One entry of `transform.backbones.NETWORKS`: a 2-D network."""
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""
@@ -20,6 +20,25 @@ class Network(Protocol):
     def model(self, feature: FrameGrid, weights: WeightsFile) -> tf.keras.Model:
         """(N, size, size, 3) float32 RGB in 0…255 → the layer's map.
 
-        Preprocessing is part of the model.
+        The map is (N, rows, columns, width), or (N, width) for a vector. Preprocessing
+        is part of the model.
+        """
+        ...
+
+
+class ChunkNetwork(Protocol):
+    """One entry of `transform.backbones.CHUNK_NETWORKS`: a 3-D network."""
+
+    def weights(self, feature: ChunkGrid) -> WeightsFile:
+        """Finds, or downloads, the file that `feature.weights` names."""
+        ...
+
+    def model(self, feature: ChunkGrid, weights: WeightsFile) -> tf.keras.Model:
+        """(B, *feature.input_shape) float32 → the layer's map.
+
+        The input is RGB in 0…255, or optical flow in [−1, 1]; its number of frames is
+        None for whole clips: any multiple of `feature.chunk`. The map is (B, times,
+        rows, columns, width), or (B, width) for a vector. Preprocessing is part of the
+        model.
         """
         ...

@@ -1,0 +1,18 @@
+"""What can be made of a clip: one kind of feature a file, and the union of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+import pydantic
+
+from transform.features.chunk_grid import ChunkGrid
+from transform.features.flow import Flow
+from transform.features.frame_grid import FrameGrid
+from transform.features.imported import Imported
+from transform.features.log_mel import LogMel
+
+Feature = Annotated[
+    Union[Flow, FrameGrid, ChunkGrid, LogMel, Imported],
+    pydantic.Field(discriminator="kind"),
+]

@@ -1,0 +1,29 @@
+"""`Imported`: features computed elsewhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from transform.config import Config
+from transform.encodings import Raw, TensorSpec
+from transform.sampling import Sampling
+
+
+class Imported(Config):
+    """Features computed elsewhere, brought in from files: (steps, *shape).
+
+    `origin` says in words how they were made; it is part of the hash.
+    """
+
+    kind: Literal["imported"] = "imported"
+    name: str
+    shape: tuple[int, ...]  # of one step: (D,), (rows, columns, D) or (regions, D)
+    max_steps: int = pydantic.Field(ge=1)
+    origin: str = ""
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        return TensorSpec(self.name, self.max_steps, self.shape, Raw())
