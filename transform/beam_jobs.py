@@ -12,7 +12,6 @@ import logging
 import multiprocessing
 import os
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +35,7 @@ from transform.manifest import Manifest, ManifestRow
 from transform.schema import FeatureSpec
 
 SPEC_FILE = "feature_spec.json"
-ROWS_FOLDER = ".rows"
+JOB_FOLDER = ".job"  # of what workers say of clips, while the first job runs
 POLL_SECONDS = 0.5
 # What a worker process costs before its first clip, mostly to import TensorFlow.
 WORKER_START_SECONDS = 12.0
@@ -119,7 +118,7 @@ def _extract_features(
             workers = int(seconds * len(missing) / WORKER_START_SECONDS)
             workers = min(workers, _cores())
         if missing:
-            options = runner.options(min(workers, len(missing)))
+            options = runner.options(max(1, min(workers, len(missing))))
             done = len(rows)
             rows += _run_until_none_dies(
                 missing, spec, store, out, options, lambda more: report(done + more)
@@ -181,58 +180,60 @@ def _run_until_none_dies(
 
     Such a clip is a failed one from then on; the others are found in the store.
     """
-    folder = os.path.join(out, ROWS_FOLDER)
-    with tempfile.TemporaryDirectory(prefix="kinescribe-") as journals:
-        for attempt in count():
-            journal = Journal(os.path.join(journals, str(attempt)))
-            storage.remove(folder)
-            try:
-                with (
-                    _watched(journal, report),
-                    beam.Pipeline(options=options) as pipeline,
-                ):
-                    found = (
-                        pipeline
-                        | "Clips" >> beam.Create(clips)
-                        | "Features" >> ExtractFeatures(spec, store, journal)
-                    )
-                    _ = (
-                        (found[USABLE], found[FAILED])
-                        | "Together" >> beam.Flatten()
-                        | "ToJson" >> beam.Map(json.dumps)
-                        | "Rows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
-                    )
-            except Exception:
-                orphans = journal.orphans()
-                if not orphans:
+    folder = os.path.join(out, JOB_FOLDER)
+    for attempt in count():
+        storage.remove(folder)
+        journal = Journal(os.path.join(folder, f"journal-{attempt}"))
+        try:
+            with _watched(journal, report), beam.Pipeline(options=options) as pipeline:
+                found = (
+                    pipeline
+                    | "Clips" >> beam.Create(clips)
+                    | "Features" >> ExtractFeatures(spec, store, journal)
+                )
+                _ = (
+                    (found[USABLE], found[FAILED])
+                    | "Together" >> beam.Flatten()
+                    | "ToJson" >> beam.Map(json.dumps)
+                    | "Rows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
+                )
+        except Exception:
+            suspects = journal.held()
+            if not suspects:
+                raise
+            for clip in suspects:
+                if not _settle(clip, spec, store):
                     raise
-                for clip in orphans:
-                    _extract_alone(clip, spec, store)
-            else:
-                break
+        else:
+            break
     rows: list[ManifestRow] = []
     for name in storage.names_in(folder):
-        with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
-            rows.extend(ManifestRow(*json.loads(line)) for line in file)
+        if name.startswith("rows"):
+            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
+                rows.extend(ManifestRow(*json.loads(line)) for line in file)
     storage.remove(folder)
     return rows
 
 
-def _extract_alone(clip: VideoRecord, spec: FeatureSpec, store: FeatureStore) -> None:
+def _settle(clip: VideoRecord, spec: FeatureSpec, store: FeatureStore) -> bool:
     """Extracts a clip in a process of its own; one that ends the process has failed.
 
-    A worker that dies takes clips of others with it, so the guilty one is found here.
+    A job that ends takes all its workers with it, so the guilty clip is found here.
+    False if no clip is to blame but what is around it, such as a full disk.
     """
     process = multiprocessing.get_context("spawn").Process(
         target=extract_clip, args=(clip, spec.to_json(), store)
     )
     process.start()
     process.join()
+    if process.exitcode == 1:  # Python's own, after an exception
+        return False
     if process.exitcode:
         reason = f"decoding it ends the process (exit code {process.exitcode})"
         with storage.local_copy(clip.uri) as path:
             name = feature_store.clip_hash(path, clip.start, clip.end)
         store.put(name, video_io.failed(reason), {})
+    return True
 
 
 @contextlib.contextmanager
@@ -263,17 +264,21 @@ class _Runner(NamedTuple):
     @property
     def local(self) -> bool:
         """Whether the workers are processes of this machine."""
-        chosen = self.options(1).view_as(StandardOptions).runner
+        options = [*self.pipeline_options, *self.settings.beam_options]
+        chosen = PipelineOptions(options).view_as(StandardOptions).runner
         return (chosen or "DirectRunner") == "DirectRunner"
 
     def options(self, workers: int) -> PipelineOptions:
-        """Beam's options for so many processes; one works inside this process."""
+        """Beam's options for so many processes; one works inside this process.
+
+        Other runners take their number of workers from their own options.
+        """
         mode = "multi_processing" if workers > 1 else "in_memory"
+        here = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
         return PipelineOptions(
             [
                 *self.pipeline_options,
-                f"--direct_running_mode={mode}",
-                f"--direct_num_workers={max(1, workers)}",
+                *(here if self.local else []),
                 *self.settings.beam_options,
             ]
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +28,7 @@ from transform.video_io import VideoInfo
 USABLE = "usable"
 FAILED = "failed"
 
+_PROCESS = uuid.uuid4().hex  # its id would not tell it from one of another container
 _log = logging.getLogger(__name__)
 
 
@@ -55,10 +56,10 @@ class _ExtractClip(beam.DoFn):
         self._spec_json = spec_json
         self._store = store
         self._journal = journal
-        self._launcher = os.getpid()
+        self._launcher = _PROCESS
 
     def setup(self) -> None:
-        if os.getpid() != self._launcher:  # one of several: a core each
+        if _PROCESS != self._launcher:  # one of several: a core each
             _use_one_thread()
 
     def process(self, clip: VideoRecord) -> Iterator[Any]:

@@ -1,19 +1,35 @@
-"""What the worker processes of this machine are at, told through a folder of files.
+"""What a job's workers are at, told through a folder of files that all can reach.
 
-Beam says nothing of a running job, nor which clip a worker held when it died. Each
-process keeps two small files here: one byte for every finished clip, and the clip that
-it holds.
+Beam says nothing of a running job, nor which clip a worker held when it died. Here
+lies a file for each clip that is held, and one for each process: how many it finished.
+Neither process ids nor a common parent are relied on, so that the workers may be
+threads, or containers on other machines.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
-import pathlib
+import threading
+import time
+import uuid
 from collections.abc import Iterator
 
+import tensorflow as tf
+
+from transform import storage
 from transform.annotations import VideoRecord
+
+# Object stores refuse to replace a file more often.
+SECONDS_BETWEEN_COUNTS = 1.0
+
+# Told apart by chance: every container has a process 1.
+_PROCESS = uuid.uuid4().hex
+_finished: collections.Counter[str] = collections.Counter()  # by folder
+_written: dict[str, float] = {}
+_lock = threading.Lock()
 
 
 class Journal:
@@ -25,41 +41,42 @@ class Journal:
     @contextlib.contextmanager
     def holding(self, record: VideoRecord) -> Iterator[None]:
         """Marks a clip as held while the block runs, and as finished after it."""
-        folder = pathlib.Path(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        held = folder / f"{os.getpid()}.held"
-        held.write_text(json.dumps(record))
+        held = os.path.join(self.folder, f"{uuid.uuid4().hex}.held")
+        storage.write(held, json.dumps(record._replace(captions=())))
         try:
             yield
         finally:
-            held.unlink()
-        with (folder / f"{os.getpid()}.finished").open("ab") as file:
-            file.write(b".")
+            with contextlib.suppress(tf.errors.NotFoundError):  # the job was given up
+                tf.io.gfile.remove(held)
+        self._count()
+
+    def _count(self) -> None:
+        with _lock:
+            _finished[self.folder] += 1
+            now = time.monotonic()
+            if now - _written.get(self.folder, -1e9) < SECONDS_BETWEEN_COUNTS:
+                return
+            _written[self.folder] = now
+            path = os.path.join(self.folder, f"{_PROCESS}.finished")
+            storage.write(path, str(_finished[self.folder]))
 
     def finished(self) -> int:
-        """How many clips are finished, by all processes."""
-        files = pathlib.Path(self.folder).glob("*.finished")
-        return sum(file.stat().st_size for file in files)
+        """How many clips are finished, as far as the processes have told."""
+        return sum(int(text) for text in self._texts(".finished"))
 
-    def orphans(self) -> list[VideoRecord]:
-        """The clips that processes held when they died; each is told once."""
-        found = []
-        for held in sorted(pathlib.Path(self.folder).glob("*.held")):
-            if _runs(int(held.stem)):
-                continue
-            with contextlib.suppress(json.JSONDecodeError):  # died while writing it
-                fields = json.loads(held.read_text())
-                fields[VideoRecord._fields.index("captions")] = ()
-                found.append(VideoRecord(*fields))
-            held.unlink()
-        return found
+    def held(self) -> list[VideoRecord]:
+        """The clips that are held; after a job, those that its workers left behind.
 
+        They come without their captions.
+        """
+        found = [VideoRecord(*json.loads(text)) for text in self._texts(".held")]
+        return [record._replace(captions=()) for record in found]
 
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    def _texts(self, suffix: str) -> Iterator[str]:
+        for name in storage.names_in(self.folder):
+            if name.endswith(suffix) and not name.startswith("."):
+                with (
+                    contextlib.suppress(tf.errors.NotFoundError),  # just put down
+                    tf.io.gfile.GFile(os.path.join(self.folder, name)) as file,
+                ):
+                    yield file.read()
