@@ -29,6 +29,9 @@ class WeightsFile(NamedTuple):
     sha256: str
 
 
+Finder = Callable[[str, str], WeightsFile]
+
+
 class Published(NamedTuple):
     """A weight file on the web."""
 
@@ -79,6 +82,36 @@ def find(
         f"the weights of {network} are not at {looked_at}; name the file in "
         f"`weights`, or its folder in ${FOLDER_VARIABLE}."
     )
+
+
+def given(
+    feature: Any, network: str, what: str, finder: Finder | None = None
+) -> WeightsFile:
+    """The weights of a network that Kinescribe neither ships nor downloads.
+
+    Args:
+        feature: its `weights` are `random`, which is for tests, or a path.
+        network: the network's name.
+        what: the file that is wanted, in words: "an .h5 file".
+        finder: takes a path and the network's name; None for a single file.
+
+    Raises:
+        WeightsError: There is no such file, or none is named.
+    """
+    if feature.weights == RANDOM:
+        return WeightsFile(None, RANDOM)
+    if feature.weights == "builtin":
+        raise WeightsError(
+            f"feature {feature.name}: no weights of {network} come with Kinescribe; "
+            f"set `weights` to the path of {what}."
+        )
+    return (finder or find_file)(feature.weights, network)
+
+
+def find_file(name: str, network: str) -> WeightsFile:
+    """`find` with the file's hash."""
+    path = find(name, network)
+    return WeightsFile(path, file_sha256(path))
 
 
 def take(

@@ -13,10 +13,33 @@ from transform.features.frame_grid import check_grid
 from transform.sampling import Fit, Placement, Sampling, Squash, Whole
 
 
+class NetworkMean(Config):
+    """What the network's publication says is subtracted from every pixel, if at all."""
+
+    kind: Literal["network_mean"] = "network_mean"
+
+
+class MeanFile(Config):
+    """A mean of whole chunks, from a file published with the network (C3D).
+
+    `weights` names the file and is not hashed, `weights_sha256` is.
+    """
+
+    kind: Literal["mean_file"] = "mean_file"
+    weights: str
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+
+Mean = Annotated[Union[NetworkMean, MeanFile], pydantic.Field(discriminator="kind")]
+
+
 class Pixels(Config):
     """RGB frames in 0…255."""
 
     kind: Literal["pixels"] = "pixels"
+    mean: Mean = NetworkMean()
 
     channels: ClassVar[int] = 3
 
