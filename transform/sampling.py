@@ -55,7 +55,7 @@ class KeyFrames(Config):
         """The frames of each run.
 
         Args:
-            seconds: (F,) when each frame of the clip is shown, ascending.
+            seconds: (F,) when each frame of the clip is shown.
             sampling: the key frames.
             span: frames of a run.
             ahead: further frames behind each run, which do not move it.
@@ -145,7 +145,7 @@ def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
     the mean. Of two frames equally near, the earlier is taken.
 
     Args:
-        seconds: (F,) when each frame is shown, ascending.
+        seconds: (F,) when each frame is shown.
         fps: ticks a second; None for the frames as they are.
 
     Returns:
@@ -154,7 +154,7 @@ def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
     count = len(seconds)
     if fps is None:
         return np.arange(count)
-    shown = seconds - seconds[0]
+    shown = np.maximum.accumulate(seconds - seconds[0])  # damage may turn time back
     lasts = shown[-1] * count / max(1, count - 1)
     ticks = np.arange(max(1, math.ceil(lasts * fps - 1e-6))) / fps
     after = np.searchsorted(shown, ticks).clip(1, max(1, count - 1))
@@ -228,6 +228,31 @@ class ShortSide(Config):
         return rows, columns
 
 
+class Letterbox(Config):
+    """Scaled so that the long side is `size`, in the middle of black."""
+
+    kind: Literal["letterbox"] = "letterbox"
+
+    def check(self, size: int) -> None:
+        """Any size will do."""
+
+    def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
+        """(rows, columns) that a frame is resized to, none above size."""
+        long = max(height, width)
+        rows, columns = (
+            max(1, (2 * size * length + long) // (2 * long))
+            for length in (height, width)
+        )
+        return rows, columns
+
+    def window(self, height: int, width: int, size: int) -> tuple[int, int, int, int]:
+        """Where in the square the frame is: (y1, x1, y2, x2) in pixels."""
+        rows, columns = self.resized(height, width, size)
+        top, left = (size - rows) // 2, (size - columns) // 2
+        return top, left, top + rows, left + columns
+
+
 Fit = Annotated[
-    Union[Squash, CentreCrop, ShortSide], pydantic.Field(discriminator="kind")
+    Union[Squash, CentreCrop, ShortSide, Letterbox],
+    pydantic.Field(discriminator="kind"),
 ]

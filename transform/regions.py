@@ -1,0 +1,319 @@
+"""Boxes: anchors, their refinement and suppression, and what maps show inside of them.
+
+A box is (y1, x1, y2, x2), the corners above left and below right. In pixels a corner
+is an edge between pixels: the whole picture is (0, 0, size, size). Inside of the
+detector boxes are *indexed*, as its weights were trained: shares of size − 1 from the
+centre of the first pixel to that of the last, the second corner one pixel within. All
+else here takes shares of the picture, edge to edge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# What deltas were divided by in training: of centres, then of log sides.
+_DELTA_SCALE = (0.1, 0.1, 0.2, 0.2)
+# Beyond e¹⁰ times an anchor every box reaches past the picture and is clipped.
+_MAX_LOG_SCALE = 10.0
+_MIN_AREA = 1e-12  # of empty boxes, whose logarithm is wanted all the same
+_CANONICAL_SIDE = 224  # of a box that belongs to level 4
+
+
+class Detections(NamedTuple):
+    """The objects found in each frame, best score first; absent ones are all zeros."""
+
+    boxes: tf.Tensor  # (B, R, 4) float32, shares of the frame
+    scores: tf.Tensor  # (B, R) float32
+    classes: tf.Tensor  # (B, R) int32, 0 where absent
+    features: tf.Tensor  # (B, R, D) float32
+
+
+# ------------------------------------------------------------------ coordinates
+
+
+def to_indexed(pixels: np.ndarray | tf.Tensor, size: int) -> np.ndarray | tf.Tensor:
+    """Boxes in pixels → the detector's own coordinates."""
+    return (pixels - np.array([0, 0, 1, 1], np.float32)) / np.float32(size - 1)
+
+
+def to_pixels(indexed: tf.Tensor, size: int) -> tf.Tensor:
+    """The inverse of `to_indexed`."""
+    return indexed * np.float32(size - 1) + np.array([0, 0, 1, 1], np.float32)
+
+
+def within(pixels: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    """Boxes in pixels of a padded picture → shares of the frame that it holds.
+
+    Args:
+        pixels: (…, 4).
+        window: (4,) where the frame lies in the picture, in pixels.
+    """
+    corner, far = window[:2], window[2:]
+    return (pixels - tf.tile(corner, [2])) / tf.tile(far - corner, [2])
+
+
+def clip(boxes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    """The part of each box (…, 4) that lies in the window (4,)."""
+    low, high = tf.tile(window[:2], [2]), tf.tile(window[2:], [2])
+    return tf.minimum(tf.maximum(boxes, low), high)
+
+
+# -------------------------------------------------------------- anchors, deltas
+
+
+def pyramid_anchors(
+    size: int,
+    sides: Sequence[int] = (32, 64, 128, 256, 512),
+    ratios: Sequence[float] = (0.5, 1.0, 2.0),
+    strides: Sequence[int] = (4, 8, 16, 32, 64),
+) -> np.ndarray:
+    """The anchors of a square picture (Lin et al., 2017, Feature Pyramid Networks).
+
+    Args:
+        size: of the picture in pixels.
+        sides: one a level, the root of its anchors' area.
+        ratios: of width to height.
+        strides: one a level, between its cells.
+
+    Returns:
+        (A, 4) float32 in pixels; level by level, cell by cell, ratio by ratio. An
+        anchor's centre is the corner of its cell that is above left.
+    """
+    levels = []
+    for side, stride in zip(sides, strides, strict=True):
+        cells = np.arange(math.ceil(size / stride)) * stride
+        centres = np.stack(np.meshgrid(cells, cells, indexing="ij"), axis=-1)
+        root = np.sqrt(ratios)
+        halves = np.stack([side / root, side * root], axis=-1) / 2  # (ratios, 2)
+        centres = centres.reshape(-1, 1, 2)
+        corners = [centres - halves, centres + halves]  # (cells, ratios, 2)
+        levels.append(np.concatenate(corners, axis=-1).reshape(-1, 4))
+    return np.concatenate(levels).astype(np.float32)
+
+
+def refine(boxes: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
+    """Moves and scales boxes (…, 4) by what a network says of them (…, 4).
+
+    Deltas are (dy, dx, dh, dw): the centre moves by shares of the sides, which grow by
+    powers of e (Girshick et al., 2014, R-CNN, eqs. 1–4).
+    """
+    deltas = deltas * _DELTA_SCALE
+    sides = boxes[..., 2:] - boxes[..., :2]
+    centres = boxes[..., :2] + 0.5 * sides + deltas[..., :2] * sides
+    halves = 0.5 * sides * tf.exp(tf.minimum(deltas[..., 2:], _MAX_LOG_SCALE))
+    return tf.concat([centres - halves, centres + halves], axis=-1)
+
+
+# ------------------------------------------------------------------ suppression
+
+
+def propose(
+    scores: tf.Tensor,
+    deltas: tf.Tensor,
+    anchors: tf.Tensor,
+    *,
+    considered: int = 6000,
+    count: int = 1000,
+    overlap: float = 0.7,
+) -> tf.Tensor:
+    """The boxes that are worth a closer look (Ren et al., 2015, Faster R-CNN).
+
+    Args:
+        scores: (B, A) that an anchor shows an object.
+        deltas: (B, A, 4) from the anchors.
+        anchors: (A, 4) indexed.
+        considered: how many of the best anchors are looked at.
+        count: how many boxes are kept.
+        overlap: intersection over union beyond which the lower score is dropped.
+
+    Returns:
+        (B, count, 4) indexed boxes, best first; zeros where there are fewer.
+    """
+    best = tf.math.top_k(scores, min(considered, scores.shape[1]))
+    boxes = refine(
+        tf.gather(anchors, best.indices),
+        tf.gather(deltas, best.indices, batch_dims=1),
+    )
+    boxes = clip(boxes, tf.constant([0.0, 0.0, 1.0, 1.0]))  # (B, considered, 4)
+
+    def suppress(frame: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        boxes, scores = frame
+        kept = tf.image.non_max_suppression(boxes, scores, count, overlap)
+        return _fill(tf.gather(boxes, kept), count)
+
+    return tf.map_fn(
+        suppress,
+        (boxes, best.values),
+        fn_output_signature=tf.TensorSpec([count, 4], boxes.dtype),
+    )
+
+
+def select(
+    boxes: tf.Tensor,
+    probabilities: tf.Tensor,
+    features: tf.Tensor,
+    *,
+    count: int,
+    min_score: float,
+    overlap: float,
+) -> Detections:
+    """The objects among classified boxes, each class suppressed on its own.
+
+    Args:
+        boxes: (B, R, K, 4) one for each class.
+        probabilities: (B, R, K); class 0 is the background.
+        features: (B, R, D).
+        count: how many objects are kept.
+        min_score: the lowest score of an object.
+        overlap: intersection over union beyond which, of two objects of one class, the
+            lower score is dropped.
+    """
+    classes = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (B, R)
+    scores = tf.gather(probabilities, classes, batch_dims=2)
+    boxes = tf.gather(boxes, classes, batch_dims=2)  # (B, R, 4)
+    extended = tf.reduce_all(boxes[..., 2:] > boxes[..., :2], axis=-1)
+    passes = (classes > 0) & (scores >= min_score) & extended
+    ranks = tf.where(passes, scores, -1.0)
+
+    def suppress(frame: Sequence[tf.Tensor]) -> Detections:
+        boxes, scores, classes, features, ranks = frame
+        same = classes[:, None] == classes[None]  # (R, R)
+        overlaps = tf.where(same, intersection_over_union(boxes), 0.0)
+        kept = tf.image.non_max_suppression_overlaps(
+            overlaps, ranks, count, overlap, score_threshold=0.0
+        )
+        return Detections(
+            *(
+                _fill(tf.gather(values, kept), count)
+                for values in (boxes, scores, classes, features)
+            )
+        )
+
+    width = features.shape[-1]
+    return tf.map_fn(
+        suppress,
+        (boxes, scores, classes, features, ranks),
+        fn_output_signature=Detections(
+            tf.TensorSpec([count, 4], tf.float32),
+            tf.TensorSpec([count], tf.float32),
+            tf.TensorSpec([count], tf.int32),
+            tf.TensorSpec([count, width], tf.float32),
+        ),
+    )
+
+
+def intersection_over_union(boxes: tf.Tensor) -> tf.Tensor:
+    """(R, 4) → (R, R); 0 with boxes of no area."""
+    low = tf.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = tf.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
+    areas = tf.reduce_prod(boxes[:, 2:] - boxes[:, :2], axis=-1)
+    return tf.math.divide_no_nan(shared, areas[:, None] + areas[None] - shared)
+
+
+def _fill(values: tf.Tensor, count: int) -> tf.Tensor:
+    """Zeros behind the values, up to `count`."""
+    padding = [[0, count - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
+    filled = tf.pad(values, padding)
+    return tf.ensure_shape(filled, [count, *values.shape[1:]])
+
+
+# -------------------------------------------------------------- inside of boxes
+
+
+def sample_pyramid(
+    levels: Sequence[tf.Tensor], boxes: tf.Tensor, size: int, bins: int = 7
+) -> tf.Tensor:
+    """What the detector sees of each box, from the pyramid's level of the box's size.
+
+    A bin is one sample: the first stands on the box's first row, the last on its last
+    one, as in Matterport's `PyramidROIAlign`. Its weights were trained so; for other
+    networks' maps there is `roi_align`.
+
+    Args:
+        levels: P2…P5, each (B, rows, columns, D).
+        boxes: (B, R, 4) indexed.
+        size: of the picture in pixels.
+        bins: samples a side.
+
+    Returns:
+        (B, R, bins, bins, D).
+    """
+    batch, count = tf.shape(boxes)[0], boxes.shape[1]
+    area = tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+    side = tf.sqrt(tf.maximum(area, _MIN_AREA)) * size  # (B, R) pixels
+    # Feature Pyramid Networks, eq. 1, with k0 = 4; rounded, not cut off.
+    above = tf.round(tf.math.log(side / _CANONICAL_SIDE) / math.log(2.0))
+    level = tf.reshape(tf.clip_by_value(4 + tf.cast(above, tf.int32), 2, 5), [-1])
+    frame = tf.repeat(tf.range(batch), count)  # (B · R,)
+    flat = tf.reshape(boxes, [-1, 4])
+    samples, order = [], []
+    for number, values in enumerate(levels, 2):
+        where = tf.where(level == number)[:, 0]
+        samples.append(
+            tf.image.crop_and_resize(
+                values, tf.gather(flat, where), tf.gather(frame, where), [bins, bins]
+            )
+        )
+        order.append(where)
+    back = tf.math.invert_permutation(tf.concat(order, axis=0))
+    together = tf.gather(tf.concat(samples, axis=0), back)
+    return tf.reshape(together, [batch, count, bins, bins, levels[0].shape[-1]])
+
+
+def roi_align(
+    maps: tf.Tensor, boxes: tf.Tensor, bins: int = 7, samples: int = 2
+) -> tf.Tensor:
+    """ROI-align (He et al., 2017, Mask R-CNN, Sec. 3), aligned to half a cell.
+
+    Every bin is the mean of samples × samples points at regular distances, each
+    interpolated between the centres of the four nearest cells. Up to one cell beyond
+    the outermost centres a point has the outermost cell's value, further out zero.
+
+    Args:
+        maps: (B, rows, columns, D).
+        boxes: (B, R, 4) shares of the map, edge to edge.
+        bins: a side.
+        samples: points a bin and side.
+
+    Returns:
+        (B, R, bins, bins, D).
+    """
+    batch, count = tf.shape(boxes)[0], boxes.shape[1]
+    rows, columns, width = maps.shape[1:]
+    # A border of copies, beyond which `crop_and_resize` gives zero.
+    border = tf.pad(maps, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
+    cells = tf.constant([rows, columns], tf.float32)
+    low, high = boxes[..., :2] * cells, boxes[..., 2:] * cells
+    points = bins * samples
+    inset = (high - low) / (2 * points)  # from the box's edge to the first point
+    corners = [low + inset + 0.5, high - inset + 0.5]  # indices into `border`
+    points_of = tf.concat(corners, axis=-1) / tf.tile(cells + 1.0, [2])
+    values = tf.image.crop_and_resize(
+        border,
+        tf.reshape(points_of, [-1, 4]),
+        tf.repeat(tf.range(batch), count),
+        [points, points],
+    )  # (B · R, points, points, D)
+    means = tf.nn.avg_pool2d(values, samples, samples, "VALID")
+    return tf.reshape(means, [batch, count, bins, bins, width])
+
+
+def pool(maps: tf.Tensor, detections: Detections) -> tf.Tensor:
+    """One vector a region: the mean of its bins; zeros where there is no region.
+
+    Args:
+        maps: (B, rows, columns, D), each of a whole frame.
+        detections: R of each frame.
+
+    Returns:
+        (B, R, D).
+    """
+    aligned = roi_align(maps, detections.boxes)  # (B, R, bins, bins, D)
+    present = detections.scores[..., None] > 0  # (B, R, 1)
+    return tf.where(present, tf.reduce_mean(aligned, axis=(2, 3)), 0.0)
