@@ -304,16 +304,16 @@ def roi_align(
     return tf.reshape(means, [batch, count, bins, bins, width])
 
 
-def pool(maps: tf.Tensor, detections: Detections) -> tf.Tensor:
+def pool(maps: tf.Tensor, boxes: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     """One vector a region: the mean of its bins; zeros where there is no region.
 
     Args:
         maps: (B, rows, columns, D), each of a whole frame.
-        detections: R of each frame.
+        boxes: (B, R, 4) shares of the frame.
+        present: (B, R) bool.
 
     Returns:
         (B, R, D).
     """
-    aligned = roi_align(maps, detections.boxes)  # (B, R, bins, bins, D)
-    present = detections.scores[..., None] > 0  # (B, R, 1)
-    return tf.where(present, tf.reduce_mean(aligned, axis=(2, 3)), 0.0)
+    vectors = tf.reduce_mean(roi_align(maps, boxes), axis=(2, 3))
+    return tf.where(present[..., tf.newaxis], vectors, 0.0)

@@ -23,11 +23,13 @@ from transform.features.flow_algorithms import Dis, Farneback, FlowAlgorithm, Tv
 from transform.features.frame_grid import FrameGrid
 from transform.features.imported import Imported
 from transform.features.log_mel import LogMel
+from transform.features.regions import ChunkMap, FrameMap, OwnHead, Regions
 from transform.sampling import (
     CentreCrop,
     Every,
     Fit,
     KeyFrames,
+    Letterbox,
     Placement,
     Sampling,
     ShortSide,
@@ -46,6 +48,7 @@ __all__ = [
     "VIDEO_ID",
     "CentreCrop",
     "ChunkGrid",
+    "ChunkMap",
     "Dis",
     "Every",
     "Farneback",
@@ -55,17 +58,21 @@ __all__ = [
     "Flow",
     "FlowAlgorithm",
     "FrameGrid",
+    "FrameMap",
     "ImageEncoding",
     "Imported",
     "Input",
     "Jpeg",
     "KeyFrames",
+    "Letterbox",
     "LogMel",
     "Motion",
+    "OwnHead",
     "Pixels",
     "Placement",
     "Png",
     "Raw",
+    "Regions",
     "Sampling",
     "ShortSide",
     "SpecMismatchError",

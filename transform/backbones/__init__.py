@@ -9,11 +9,22 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import keras_applications, tiny
+from transform.backbones import keras_applications, mask_rcnn, tiny
+from transform.backbones.detector import DetectorNetwork
 from transform.backbones.network import ChunkNetwork, Network
 from transform.backbones.weights import WeightsError, WeightsFile
 from transform.config import Config, ConfigError
-from transform.schema import ChunkGrid, FeatureSpec, FrameGrid, Whole
+from transform.regions import Detections
+from transform.schema import (
+    ChunkGrid,
+    ChunkMap,
+    FeatureSpec,
+    FrameGrid,
+    FrameMap,
+    KeyFrames,
+    Regions,
+    Whole,
+)
 
 NETWORKS: Mapping[str, Network] = {
     "tiny": tiny.TINY,
@@ -24,6 +35,11 @@ NETWORKS: Mapping[str, Network] = {
 }
 
 CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = {}
+
+DETECTORS: Mapping[str, DetectorNetwork] = {
+    "mask_rcnn": mask_rcnn.MASK_RCNN,
+    "faster_rcnn": mask_rcnn.FASTER_RCNN,
+}
 
 
 class Backbone(Protocol):
@@ -42,6 +58,24 @@ class ChunkBackbone(Protocol):
 
         Both shapes are the feature's own; of whole clips, the map has `map_times` time
         steps for every `chunk` frames.
+        """
+        ...
+
+
+class Detector(Protocol):
+    """Frames → the objects in them."""
+
+    def __call__(
+        self, frames: np.ndarray, window: tuple[int, int, int, int], /
+    ) -> Detections:
+        """Finds the objects of a clip's frames.
+
+        Args:
+            frames: (N, size, size, 3) uint8 RGB.
+            window: (y1, x1, y2, x2) where in the square they lie, in pixels.
+
+        Returns:
+            NumPy arrays.
         """
         ...
 
@@ -91,6 +125,17 @@ def load_chunks(feature: ChunkGrid) -> ChunkBackbone:
     return _Frozen(model, chunks, (-1 if any_length else expected[0], *expected[1:]))
 
 
+@functools.cache
+def load_detector(feature: Regions) -> Detector:
+    """The detector that a feature names, loaded once a process.
+
+    Raises:
+        WeightsError: As `load`.
+    """
+    network = DETECTORS[feature.detector]
+    return _FrozenDetector(network.model(feature, checked_weights(feature)), feature)
+
+
 def resolve(spec: FeatureSpec) -> FeatureSpec:
     """Fills in every `weights_sha256`; one that is there already must be right."""
     return _resolved(spec)
@@ -132,6 +177,33 @@ class _Frozen:
         return self._run(values).numpy().reshape(len(values), *self._shape)
 
 
+class _FrozenDetector:
+    """A detector as a function of NumPy arrays, a few frames at a time."""
+
+    def __init__(self, model: tf.keras.Model, feature: Regions):
+        self._together = max(1, _PIXELS_TOGETHER // feature.size**2)
+        frames = tf.TensorSpec([None, feature.size, feature.size, 3], tf.uint8)
+        window = tf.TensorSpec([4], tf.float32)
+
+        @tf.function(input_signature=[frames, window])
+        def run(frames: tf.Tensor, window: tf.Tensor) -> Detections:
+            return model(tf.cast(frames, tf.float32), window, training=False)
+
+        self._run = run
+
+    def __call__(
+        self, frames: np.ndarray, window: tuple[int, int, int, int], /
+    ) -> Detections:
+        edges = np.array(window, np.float32)
+        parts = [
+            self._run(frames[first : first + self._together], edges)
+            for first in range(0, len(frames), self._together)
+        ]
+        return Detections(
+            *(np.concatenate(values) for values in zip(*parts, strict=True))
+        )
+
+
 def _entry(table: Mapping[str, Any], feature: Any) -> Any:
     if feature.network not in table:
         there_are = f"there are {', '.join(table)}" if table else "there are none"
@@ -142,10 +214,20 @@ def _entry(table: Mapping[str, Any], feature: Any) -> Any:
     return table[feature.network]
 
 
+def _of_map(source: FrameMap | ChunkMap) -> WeightsFile:
+    return checked_weights(source.feature(f"map of {source.network}", KeyFrames()))
+
+
+# Pyramids of more pixels than these take gigabytes.
+_PIXELS_TOGETHER = 1024 * 1024
+
 # Who finds the weights of a config that has `weights` and `weights_sha256`.
 _FINDERS: Mapping[type[Config], Callable[[Any], WeightsFile]] = {
     FrameGrid: lambda feature: _entry(NETWORKS, feature).weights(feature),
     ChunkGrid: lambda feature: _entry(CHUNK_NETWORKS, feature).weights(feature),
+    Regions: lambda feature: DETECTORS[feature.detector].weights(feature),
+    FrameMap: lambda source: _of_map(source),
+    ChunkMap: lambda source: _of_map(source),
 }
 
 

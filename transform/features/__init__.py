@@ -11,8 +11,9 @@ from transform.features.flow import Flow
 from transform.features.frame_grid import FrameGrid
 from transform.features.imported import Imported
 from transform.features.log_mel import LogMel
+from transform.features.regions import Regions
 
 Feature = Annotated[
-    Union[Flow, FrameGrid, ChunkGrid, LogMel, Imported],
+    Union[Flow, FrameGrid, ChunkGrid, Regions, LogMel, Imported],
     pydantic.Field(discriminator="kind"),
 ]

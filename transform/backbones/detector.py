@@ -1,0 +1,27 @@
+"""What a detector is to the rest: weights to find, a model to build."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import tensorflow as tf
+
+from transform.backbones.weights import WeightsFile
+from transform.schema import Regions
+
+
+class DetectorNetwork(Protocol):
+    """One entry of `transform.backbones.DETECTORS`."""
+
+    def weights(self, feature: Regions) -> WeightsFile:
+        """Finds the file that `feature.weights` names."""
+        ...
+
+    def model(self, feature: Regions, weights: WeightsFile) -> tf.keras.Model:
+        """(B, size, size, 3) float32 RGB in 0…255, (4,) window → `Detections`.
+
+        The window says between which rows and columns the frames lie. Boxes are shares
+        of the frame, at most `feature.count`, those above `feature.min_score`.
+        Preprocessing is part of the model.
+        """
+        ...
