@@ -25,18 +25,18 @@ quiet_frameworks()
 
 from pipeline import configs  # noqa: E402
 from transform import (  # noqa: E402
-    audio,
     backbones,
     beam_jobs,
+    extractors,
     feature_store,
-    optical_flow,
     records,
     video_io,
 )
 from transform.annotations import Msrvtt  # noqa: E402
+from transform.clip import Clip  # noqa: E402
 from transform.extraction_settings import ExtractionSettings  # noqa: E402
 from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
-from transform.schema import FeatureSpec, Flow, FrameGrid, LogMel  # noqa: E402
+from transform.schema import FeatureSpec, FrameGrid  # noqa: E402
 
 
 class Clock:
@@ -54,12 +54,9 @@ class Clock:
 
 def by_part(spec: FeatureSpec, clips: list[pathlib.Path], store_folder: str) -> Clock:
     clock = Clock()
-    grids = [f for f in spec.features if isinstance(f, FrameGrid)]
-    flows = [f for f in spec.features if isinstance(f, Flow)]
-    sounds = [f for f in spec.features if isinstance(f, LogMel)]
-    networks = {grid.name: backbones.load(grid) for grid in grids}
+    made_by = {f.name: extractors.build(f, spec.sampling) for f in spec.features}
+    requests = [request for made in made_by.values() for request in made.wanted()]
     store = feature_store.FeatureStore(store_folder, spec.content_hash)
-    window_size = flows[0].size if flows else None
     for number, path in enumerate([clips[0], *clips]):
         if number == 1:
             clock = Clock()  # the first clip only warmed up
@@ -67,22 +64,13 @@ def by_part(spec: FeatureSpec, clips: list[pathlib.Path], store_folder: str) -> 
         with clock.time("hash"):
             name = feature_store.clip_hash(str(path))
         with clock.time("decode"):
-            clip = video_io.read_frames(
-                path, spec.sampling, {grid.size for grid in grids}, window_size
-            )
-        for flow in flows:
-            with clock.time(f"flow ({flow.algorithm.kind}, {flow.size})"):
-                features[flow.name] = optical_flow.flow_stack(
-                    clip.window_frames, clip.window_index, flow
-                )
-        for grid in grids:
-            with clock.time(f"network ({grid.network})"):
-                features[grid.name] = networks[grid.name](clip.key_frames[grid.size])
-        for sound in sounds:
-            with clock.time("sound"):
-                patches = audio.log_mel(video_io.read_audio(path), sound)
-            if len(patches):
-                features[sound.name] = patches
+            frames = video_io.read_frames(path, spec.sampling, requests)
+            clip = Clip(path, frames)
+        for feature in spec.features:
+            with clock.time(f"{feature.name} ({feature.kind})"):
+                values = made_by[feature.name].extract(clip)
+            if values is not None:
+                features[feature.name] = values
         with clock.time("encode"):
             encoded = {
                 key: records.encode_tensor(value, spec.tensor(key))

@@ -11,10 +11,12 @@ from serving.pictures import ClipView
 from serving.results import CaptionResult
 from transform import video_io
 from transform.extraction import Extraction
+from transform.footage import FrameRequest
 from transform.schema import FeatureSpec, Flow, FrameGrid
 from transform.video_io import ClipFrames
 
 PICTURE_SIZE = 224
+_PICTURES = FrameRequest(PICTURE_SIZE)
 NOTHING = np.zeros(0)
 
 
@@ -27,8 +29,8 @@ def view(
     end: float | None = None,
 ) -> ClipView:
     """The best caption's words beside the key frames and weights they came from."""
-    clip = video_io.read_frames(path, spec.sampling, {PICTURE_SIZE}, None, start, end)
-    key_frames = _upright(clip)  # (N, height, width, 3)
+    clip = video_io.read_frames(path, spec.sampling, [_PICTURES], start, end)
+    key_frames = _in_proportion(clip)  # (N, height, width, 3)
     steps, words = len(key_frames), result.words[0]
     temporal = result.attention.get("temporal", NOTHING)  # (K, L, T)
     flows = [feature.name for feature in spec.features if isinstance(feature, Flow)]
@@ -45,13 +47,14 @@ def view(
     )
 
 
-def _upright(clip: ClipFrames) -> np.ndarray:
+def _in_proportion(clip: ClipFrames) -> np.ndarray:
     """Key frames in the clip's own proportions, `PICTURE_SIZE` wide."""
+    frames, index = clip.footage[_PICTURES]
     height = max(1, round(PICTURE_SIZE * clip.info.height / clip.info.width))
     return np.stack(
         [
             cv2.resize(frame, (PICTURE_SIZE, height), interpolation=cv2.INTER_AREA)
-            for frame in clip.key_frames[PICTURE_SIZE]
+            for frame in frames[index[:, 0]]
         ]
     )
 

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transform import audio, backbones, optical_flow, video_io
-from transform.config import ConfigError
-from transform.schema import FeatureSpec, Flow, FrameGrid, Imported, LogMel
-from transform.video_io import ClipFrames, VideoInfo
+from transform import extractors, video_io
+from transform.clip import Clip
+from transform.schema import FeatureSpec
+from transform.video_io import VideoInfo
 
 
 class Extraction(NamedTuple):
     """A clip's features by name, as `transform.records.VideoExample` holds them."""
 
     info: VideoInfo
-    features: dict[str, np.ndarray]  # N or fewer steps first; without sound, no log-mel
+    features: dict[str, np.ndarray]  # steps first; what the clip lacks is left out
     key_seconds: np.ndarray  # (N,) float64
 
 
@@ -38,18 +38,18 @@ class Extractor:
     """
 
     def __init__(self, spec: FeatureSpec):
-        for feature in spec.features:
-            if isinstance(feature, Imported):
-                raise ConfigError(
-                    f"feature {feature.name} is imported from files "
-                    f"({feature.origin or 'of unknown origin'}) and cannot be "
-                    "extracted from a clip."
-                )
         self.spec = spec
-        self._grids = [f for f in spec.features if isinstance(f, FrameGrid)]
-        self._flows = [f for f in spec.features if isinstance(f, Flow)]
-        self._sounds = [f for f in spec.features if isinstance(f, LogMel)]
-        self._backbones = {grid.name: backbones.load(grid) for grid in self._grids}
+        self._extractors = {
+            feature.name: extractors.build(feature, spec.sampling)
+            for feature in spec.features
+        }
+        self._requests = tuple(
+            dict.fromkeys(
+                request
+                for extractor in self._extractors.values()
+                for request in extractor.wanted()
+            )
+        )
 
     def extract(
         self,
@@ -62,61 +62,21 @@ class Extractor:
         Raises:
             transform.video_io.DecodeError: Nothing of the clip can be decoded.
         """
-        key_sizes = {grid.size for grid in self._grids}
-        window_sizes = sorted({flow.size for flow in self._flows})
-        first = window_sizes[0] if window_sizes else None
-        clip = self._read(path, key_sizes, first, start, end)
-        clips = {first: clip} | {
-            size: self._read(path, (), size, start, end) for size in window_sizes[1:]
-        }
-        features: dict[str, np.ndarray] = {}
-        for grid in self._grids:
-            frames = clip.key_frames[grid.size]  # (N, size, size, 3)
-            features[grid.name] = _half(grid.name, self._backbones[grid.name](frames))
-        for flow in self._flows:
-            windows = clips[flow.size]
-            features[flow.name] = optical_flow.flow_stack(
-                windows.window_frames, windows.window_index, flow
-            )
-        info = clip.info
-        if self._sounds and info.audio:
-            info = self._add_sounds(features, info, path, start, end)
-        return Extraction(info, features, clip.key_seconds)
-
-    def _read(
-        self,
-        path: str | os.PathLike[str],
-        key_sizes: set[int] | tuple[()],
-        window_size: int | None,
-        start: float | None,
-        end: float | None,
-    ) -> ClipFrames:
-        return video_io.read_frames(
-            path, self.spec.sampling, key_sizes, window_size, start, end
+        frames = video_io.read_frames(
+            path, self.spec.sampling, self._requests, start, end
         )
-
-    def _add_sounds(
-        self,
-        features: dict[str, np.ndarray],
-        info: VideoInfo,
-        path: str | os.PathLike[str],
-        start: float | None,
-        end: float | None,
-    ) -> VideoInfo:
-        """Adds what the sound track gives; a clip without is still a clip."""
-        try:
-            samples = video_io.read_audio(path, start=start, end=end)  # (samples,)
-        except video_io.DecodeError as error:
-            remarks = [info.reason, f"sound left out: {error.reason}"]
-            return info._replace(reason="; ".join(filter(None, remarks)))
-        for sound in self._sounds:
-            patches = audio.log_mel(samples, sound)  # (P, 96, bands)
-            if len(patches):
-                features[sound.name] = _half(sound.name, patches)
-        return info
+        clip = Clip(path, frames, start, end)
+        features: dict[str, np.ndarray] = {}
+        for name, extractor in self._extractors.items():
+            values = extractor.extract(clip)
+            if values is not None:
+                features[name] = _stored(name, values)
+        return Extraction(clip.info, features, frames.key_seconds)
 
 
-def _half(name: str, values: np.ndarray) -> np.ndarray:
+def _stored(name: str, values: np.ndarray) -> np.ndarray:
+    if values.dtype == np.uint8:
+        return values
     with np.errstate(over="ignore"):
         halves = values.astype(np.float16)
     if not np.isfinite(halves).all():

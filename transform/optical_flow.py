@@ -81,6 +81,19 @@ def dequantise(planes: np.ndarray, clip: float) -> np.ndarray:
     return (planes.astype(np.float32) - 128.0) * np.float32(clip / 127.0)
 
 
+def scaled(
+    estimate: Estimator, frames: np.ndarray, here: int, there: int, clip: float
+) -> np.ndarray:
+    """The flow from one of (F, height, width) grey frames to another, in [−1, 1].
+
+    (height, width, 2) float32, x then y: pixels, clipped to ±`clip` and divided by it.
+    """
+    if here == there:
+        return np.zeros((*frames.shape[1:], 2), np.float32)
+    flow = estimate(frames[here], frames[there])
+    return np.clip(flow, -clip, clip) / np.float32(clip)
+
+
 def estimator(algorithm: schema.FlowAlgorithm) -> Estimator:
     """An estimator; it holds buffers and must stay in one thread."""
     cv2.setNumThreads(1)

@@ -11,16 +11,26 @@ import math
 import os
 import pathlib
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
-from transform import schema
-from transform.errors import KinescribeError
+from transform.errors import DecodeError
+from transform.footage import Album, Footage, FramePlan, FrameRequest
+from transform.sampling import Sampling
+
+__all__ = [
+    "ClipFrames",
+    "DecodeError",
+    "VideoInfo",
+    "failed",
+    "inspect",
+    "read_audio",
+    "read_frames",
+]
 
 Status = Literal["ok", "short", "repaired", "failed"]
 
@@ -38,18 +48,6 @@ _MAX_PIXELS = 8192 * 8192
 _MAX_PACKETS = 5_000_000  # two days at 30 frames a second
 _MAX_UNREADABLE = 1000  # failed reads of the container before it counts as ended
 _MAX_AUDIO_SECONDS = 4 * 3600
-
-
-class DecodeError(KinescribeError):
-    """A clip from which nothing can be had; `reason` says why in plain words."""
-
-    def __init__(self, path: str | os.PathLike, reason: str) -> None:
-        super().__init__(f"cannot decode {os.fspath(path)}: {reason}.")
-        self.path = os.fspath(path)
-        self.reason = reason
-
-    def __reduce__(self) -> tuple:  # crosses process borders in Beam
-        return type(self), (self.path, self.reason)
 
 
 class VideoInfo(NamedTuple):
@@ -70,39 +68,34 @@ class VideoInfo(NamedTuple):
 
 
 class ClipFrames(NamedTuple):
-    """The frames that were asked for, upright; N key frames, F unique window frames."""
+    """The frames that were asked for, upright."""
 
     info: VideoInfo
-    key_frames: dict[int, np.ndarray]  # size → (N, size, size, 3) uint8 RGB
-    window_frames: np.ndarray  # (F, w, w) uint8 grey; (0, 0, 0) if none were wanted
-    window_index: np.ndarray  # (N, window) int64 rows of window_frames
+    footage: Mapping[FrameRequest, Footage]
     key_seconds: np.ndarray  # (N,) float64, from the beginning of the file
 
 
 def read_frames(
     path: str | os.PathLike,
-    sampling: schema.Sampling,
-    key_sizes: Collection[int],
-    window_size: int | None = None,
+    sampling: Sampling,
+    requests: Collection[FrameRequest] = (),
     start: float | None = None,
     end: float | None = None,
 ) -> ClipFrames:
-    """Decodes a clip's key frames and the windows around them.
+    """Decodes the frames that features ask for, all in one pass.
 
     The clip's frames are counted by demuxing, then decoded in one pass that converts
     only the wanted ones. If fewer come out than the packets promised, a second pass
-    places the key frames anew among those that exist, so that they stand at the centres
-    of N equal segments in a damaged clip as well. Windows are clamped at the clip's
-    ends.
+    places them anew among the frames that exist, so that key frames stand at the
+    centres of N equal segments in a damaged clip as well.
 
     In long videos the decoder jumps over stretches without wanted frames; damage in
     them is then neither met nor reported.
 
     Args:
         path: a local file.
-        sampling: how many key frames, how long their windows, which resize filter.
-        key_sizes: sides of the square RGB copies of each key frame.
-        window_size: side of the square grey window frames; None for no windows.
+        sampling: how many key frames, which resize filter.
+        requests: the runs of frames, and how each is fitted.
         start: where the clip begins in the file, in seconds.
         end: where it ends (exclusive), in seconds.
 
@@ -110,31 +103,31 @@ def read_frames(
         DecodeError: if not one frame can be had.
     """
     timeline = _scan(path, start, end)
-    plan = _Plan.of(timeline.frames, sampling)
-    wanted = plan.keys if window_size is None else plan.window_frames
+    plan = FramePlan.of(timeline.shown, sampling, requests)
+    wanted = plan.wanted
     if leaps := timeline.leaps(wanted):
-        album = _Album(path, plan, sampling, key_sizes, window_size)
+        album = Album(path, plan, sampling)
         with _Source(path) as source:
             for index, frame in source.leap(timeline, wanted, leaps):
                 album.add(index, frame, source.seconds_of(frame))
             if album.complete and not (source.damaged or source.patched):
                 info = source.info(timeline, timeline.frames, sampling.frames)
-                return album.bind(info)
+                return ClipFrames(info, album.footage, album.key_seconds)
 
-    promised = timeline.frames
+    shown = timeline.shown
     for _ in range(3):
-        plan = _Plan.of(promised, sampling)
-        album = _Album(path, plan, sampling, key_sizes, window_size)
+        album = Album(path, FramePlan.of(shown, sampling, requests), sampling)
+        met: list[float] = []
         with _Source(path) as source:
-            frames = 0
             for frame in source.frames_between(start, end):
-                album.add(frames, frame, source.seconds_of(frame))
-                frames += 1
-            if not frames:
+                album.add(len(met), frame, source.seconds_of(frame))
+                met.append(source.seconds_of(frame))
+            if not met:
                 raise DecodeError(path, "no frame could be decoded")
-            if frames == promised:
-                return album.bind(source.info(timeline, frames, sampling.frames))
-        promised = frames
+            if len(met) == len(shown):
+                info = source.info(timeline, len(met), sampling.frames)
+                return ClipFrames(info, album.footage, album.key_seconds)
+        shown = np.array(met)
     raise DecodeError(path, "each decoding gives another number of frames")
 
 
@@ -460,11 +453,16 @@ class _Timeline(NamedTuple):
     stamps: np.ndarray  # (P,) int64, sorted
     key_stamps: np.ndarray  # int64, sorted: where decoding can begin
     first: int  # rank of the clip's first frame
-    frames: int  # packets of the clip
+    shown: np.ndarray  # (F,) float64 seconds: when the clip's frames are, by packets
     missing: int  # frames that the file announces and does not hold
     fps: float
     seconds: float
     seekable: bool
+
+    @property
+    def frames(self) -> int:
+        """Packets of the clip."""
+        return len(self.shown)
 
     def stamp(self, index: int) -> int:
         """The presentation stamp of the clip's frame `index`."""
@@ -519,7 +517,8 @@ def _demux(source: _Source, start: float | None, end: float | None) -> _Timeline
         if packet.is_keyframe:
             key_stamps.append(stamp)
     times = np.sort(np.array(stamps, np.int64))
-    inside = [_within(source.seconds(int(stamp)), start, end) for stamp in times]
+    seconds = [source.seconds(int(stamp)) for stamp in times]
+    inside = [_within(moment, start, end) for moment in seconds]
     frames = sum(inside)
     if not frames:
         raise DecodeError(source.path, _nothing_between(source, times, start, end))
@@ -541,7 +540,7 @@ def _demux(source: _Source, start: float | None, end: float | None) -> _Timeline
         stamps=times,
         key_stamps=np.sort(np.array(key_stamps, np.int64)),
         first=first,
-        frames=frames,
+        shown=np.array(seconds[first : first + frames]),
         missing=missing,
         fps=1 / gap if gap else 0.0,
         seconds=lasts + gap,
@@ -576,93 +575,3 @@ def _within(seconds: float, start: float | None, end: float | None) -> bool:
 
 def _frames(count: int) -> str:
     return f"{count} frame" if count == 1 else f"{count} frames"
-
-
-# ----------------------------------------------------------- the wanted frames
-
-
-class _Plan(NamedTuple):
-    """Which frames of a clip are wanted, by index."""
-
-    keys: np.ndarray  # (N,) int64, distinct, ascending
-    window_frames: np.ndarray  # (F,) int64, distinct, ascending; holds all of `keys`
-    window_index: np.ndarray  # (N, window) rows of window_frames
-
-    @classmethod
-    def of(cls, frames: int, sampling: schema.Sampling) -> _Plan:
-        count = min(sampling.frames, frames)
-        # The centre of segment n is (n + 1/2) · frames / count.
-        keys = (2 * np.arange(count) + 1) * frames // (2 * count)
-        offsets = np.arange(sampling.window) - (sampling.window - 1) // 2
-        windows = np.clip(keys[:, None] + offsets, 0, frames - 1)  # (N, window)
-        unique, index = np.unique(windows, return_inverse=True)
-        return cls(keys, unique, index.reshape(windows.shape))
-
-
-class _Album:
-    """Collects a plan's frames from one pass, resized and upright."""
-
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        plan: _Plan,
-        sampling: schema.Sampling,
-        key_sizes: Collection[int],
-        window_size: int | None,
-    ) -> None:
-        self._path = path
-        self._plan = plan
-        self._filter = sampling.resize.upper()
-        self._scalers: dict[tuple[int, str], VideoReformatter] = {}
-        count = len(plan.keys)
-        self._keys = {
-            size: np.zeros((count, size, size, 3), np.uint8) for size in key_sizes
-        }
-        self._seconds = np.zeros(count)
-        self._windows = np.zeros((0, 0, 0), np.uint8)
-        self._window_size = window_size
-        if window_size is not None:
-            side = (len(plan.window_frames), window_size, window_size)
-            self._windows = np.zeros(side, np.uint8)
-        self._key_rows = {int(index): row for row, index in enumerate(plan.keys)}
-        self._window_rows = {
-            int(index): row for row, index in enumerate(plan.window_frames)
-        }
-        self._lacking = len(self._key_rows)
-        if window_size is not None:
-            self._lacking += len(self._window_rows)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every wanted frame was met."""
-        return not self._lacking
-
-    def add(self, index: int, frame: Any, seconds: float) -> None:
-        """Keeps frame `index` of the clip if it is wanted."""
-        if index in self._key_rows:
-            row = self._key_rows[index]
-            for size, frames in self._keys.items():
-                frames[row] = self._convert(frame, size, "rgb24")
-            self._seconds[row] = seconds
-            self._lacking -= 1
-        if self._window_size is not None and index in self._window_rows:
-            row = self._window_rows[index]
-            self._windows[row] = self._convert(frame, self._window_size, "gray")
-            self._lacking -= 1
-
-    def _convert(self, frame: Any, size: int, pixel_format: str) -> np.ndarray:
-        scaler = self._scalers.setdefault((size, pixel_format), VideoReformatter())
-        try:
-            picture = scaler.reformat(
-                frame, size, size, pixel_format, interpolation=self._filter, threads=1
-            )
-        except (av.error.FFmpegError, ValueError) as error:
-            reason = f"its {frame.format.name} frames cannot be converted"
-            raise DecodeError(self._path, reason) from error
-        return np.rot90(picture.to_ndarray(), round(frame.rotation / 90))
-
-    def bind(self, info: VideoInfo) -> ClipFrames:
-        """The finished pass."""
-        return ClipFrames(
-            info, self._keys, self._windows, self._plan.window_index, self._seconds
-        )

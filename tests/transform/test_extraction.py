@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from tests.transform import clips, corpus
-from transform import extraction, optical_flow, records, video_io
+from transform import backbones, optical_flow, records, video_io
 from transform.config import ConfigError
 from transform.extraction import Extractor
+from transform.footage import FrameRequest
 from transform.schema import FeatureSpec, Flow, Imported, LogMel, Sampling
 from transform.video_io import DecodeError
 
@@ -71,10 +72,9 @@ def test_flows_of_two_sizes_are_each_measured_on_their_own_frames(clip):
     flows = (Flow(name="small", size=32), Flow(name="large", size=64))
     found = Extractor(FeatureSpec(sampling=sampling, features=flows)).extract(clip)
     for flow in flows:
-        frames = video_io.read_frames(clip, sampling, (), flow.size)
-        expected = optical_flow.flow_stack(
-            frames.window_frames, frames.window_index, flow
-        )
+        request = FrameRequest(flow.size, pixels="gray", span=3)
+        windows = video_io.read_frames(clip, sampling, [request]).footage[request]
+        expected = optical_flow.flow_stack(windows.frames, windows.index, flow)
         np.testing.assert_array_equal(found.features[flow.name], expected)
 
 
@@ -102,6 +102,6 @@ def test_values_beyond_float16_are_refused(clip, monkeypatch):
     def load(feature):
         return lambda frames: np.full((len(frames), 2, 2, 64), 7e4, np.float32)
 
-    monkeypatch.setattr(extraction.backbones, "load", load)
+    monkeypatch.setattr(backbones, "load", load)
     with pytest.raises(ValueError, match="feature grid has values beyond float16"):
         Extractor(corpus.SPEC).extract(clip)

@@ -10,22 +10,36 @@ from hypothesis import strategies as st
 
 from tests.transform import clips
 from transform import schema, video_io
+from transform.footage import FrameRequest
 
 REAL = pathlib.Path(__file__).parents[3] / "shared" / "data" / "clips"
 SAMPLING = schema.Sampling(frames=6, window=3)
+KEYS = FrameRequest(48)
+WINDOWS = FrameRequest(64, pixels="gray", span=3)
 
 
 def _read(path: pathlib.Path, **bounds: float) -> video_io.ClipFrames:
-    return video_io.read_frames(path, SAMPLING, [48], 64, **bounds)
+    return video_io.read_frames(path, SAMPLING, [KEYS, WINDOWS], **bounds)
+
+
+def _numbers(read: video_io.ClipFrames, request: FrameRequest) -> list[list[int]]:
+    """The numbers that the frames of each run show."""
+    frames, index = read.footage[request]
+    return np.array([clips.number_of(image) for image in frames])[index].tolist()
 
 
 def _keys(read: video_io.ClipFrames) -> list[int]:
-    return [clips.number_of(image) for image in read.key_frames[48]]
+    return [number for (number,) in _numbers(read, KEYS)]
 
 
 def _windows(read: video_io.ClipFrames) -> list[list[int]]:
-    numbers = np.array([clips.number_of(image) for image in read.window_frames])
-    return numbers[read.window_index].tolist()
+    return _numbers(read, WINDOWS)
+
+
+def _steps(read: video_io.ClipFrames, request: FrameRequest) -> np.ndarray:
+    """(N, size, size, 3): the first frame of each run."""
+    frames, index = read.footage[request]
+    return frames[index[:, 0]]
 
 
 # ------------------------------------------------------------- which frames
@@ -41,19 +55,31 @@ def test_key_frames_stand_at_the_centres_of_equal_segments(tmp_path) -> None:
 
 def test_every_size_is_read_in_one_pass(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 20)
-    read = video_io.read_frames(path, SAMPLING, [16, 40], 24)
-    assert {size: image.shape for size, image in read.key_frames.items()} == {
-        16: (6, 16, 16, 3),
-        40: (6, 40, 40, 3),
-    }
-    assert read.window_frames.shape[1:] == (24, 24)
-    assert read.window_index.shape == (6, 3)
+    small, large = FrameRequest(16), FrameRequest(40)
+    grey = FrameRequest(24, pixels="gray", span=3)
+    read = video_io.read_frames(path, SAMPLING, [small, large, grey])
+    assert read.footage[small].frames.shape == (6, 16, 16, 3)
+    assert read.footage[large].frames.shape == (6, 40, 40, 3)
+    assert read.footage[grey].frames.shape[1:] == (24, 24)
+    assert read.footage[grey].index.shape == (6, 3)
 
 
-def test_without_windows_only_key_frames_are_kept(tmp_path) -> None:
-    read = video_io.read_frames(clips.write(tmp_path / "a.mp4", 20), SAMPLING, [48])
-    assert _keys(read) == [1, 5, 8, 11, 15, 18]
-    assert read.window_frames.size == 0
+def test_key_frames_are_timed_though_no_feature_asks_for_them(tmp_path) -> None:
+    read = video_io.read_frames(clips.write(tmp_path / "a.mp4", 20), SAMPLING)
+    assert not read.footage
+    np.testing.assert_allclose(read.key_seconds * 30, [1, 5, 8, 11, 15, 18])
+
+
+def test_what_several_features_ask_for_is_kept_once(tmp_path) -> None:
+    path = clips.write(tmp_path / "a.mp4", 40)
+    chunks = FrameRequest(48, schema.Every(frames=8, max_steps=9), span=16)
+    read = video_io.read_frames(path, SAMPLING, [KEYS, chunks])
+    assert read.footage[KEYS].frames is read.footage[chunks].frames
+    assert len(read.footage[KEYS].frames) == 40
+    assert _keys(read) == [3, 10, 16, 23, 30, 36]
+    assert _numbers(read, chunks) == [
+        list(range(first, first + 16)) for first in (0, 8, 16, 24)
+    ]
 
 
 def test_windows_are_clamped_at_the_ends(tmp_path) -> None:
@@ -62,33 +88,21 @@ def test_windows_are_clamped_at_the_ends(tmp_path) -> None:
     assert _windows(read)[-1] == [4, 5, 5]
 
 
-@given(frames=st.integers(1, 500), count=st.integers(1, 40), window=st.integers(1, 16))
-def test_plans_name_distinct_frames_within_the_clip(frames, count, window) -> None:
-    sampling = schema.Sampling(frames=count, window=window)
-    plan = video_io._Plan.of(frames, sampling)
-    assert len(plan.keys) == min(frames, count)
-    assert (np.diff(plan.keys) > 0).all()
-    assert 0 <= plan.keys[0] <= plan.keys[-1] < frames
-    windows = plan.window_frames[plan.window_index]
-    assert (windows[:, (window - 1) // 2] == plan.keys).all()
-    assert ((np.diff(windows) == 0) | (np.diff(windows) == 1)).all()
-    assert 0 <= windows.min() <= windows.max() < frames
-
-
 @pytest.mark.parametrize("resize", ["area", "bilinear", "bicubic"])
 def test_resize_filter_is_honoured(tmp_path, resize) -> None:
     path = clips.write(tmp_path / "a.mp4", 1, size=(320, 240))
     one = schema.Sampling(frames=1, resize=resize)
     other = schema.Sampling(frames=1, resize="area" if resize != "area" else "bilinear")
-    ours = video_io.read_frames(path, one, [24]).key_frames[24]
-    theirs = video_io.read_frames(path, other, [24]).key_frames[24]
+    request = FrameRequest(24)
+    ours = video_io.read_frames(path, one, [request]).footage[request].frames
+    theirs = video_io.read_frames(path, other, [request]).footage[request].frames
     assert clips.number_of(ours[0]) == 0
     assert (ours != theirs).any()
 
 
 def test_colours_arrive_as_red_green_blue(tmp_path) -> None:
     read = _read(clips.write(tmp_path / "a.mp4", 1))
-    red, green, blue = read.key_frames[48][0, -8:, 4:-4].mean((0, 1))
+    red, green, blue = _steps(read, KEYS)[0, -8:, 4:-4].mean((0, 1))
     assert 80 < red < 180
     assert green == pytest.approx(40, abs=12)
     assert blue == pytest.approx(200, abs=12)
@@ -139,7 +153,7 @@ def test_fewer_frames_than_wanted_is_short(tmp_path, frames) -> None:
     assert read.info.status == "short"
     assert read.info.reason.endswith("fewer than the 6 wanted")
     assert _keys(read) == list(range(frames))
-    assert read.window_index.shape == (frames, 3)
+    assert read.footage[WINDOWS].index.shape == (frames, 3)
 
 
 def test_variable_rate_is_sampled_by_frames_and_timed_by_stamps(tmp_path) -> None:
@@ -388,8 +402,9 @@ def test_leaping_through_long_videos_finds_the_same_frames(
     straight = _read(path, **bounds)
     assert leaping.info == straight.info
     assert _keys(leaping) == _keys(straight)
-    np.testing.assert_array_equal(leaping.key_frames[48], straight.key_frames[48])
-    np.testing.assert_array_equal(leaping.window_frames, straight.window_frames)
+    for request, footage in leaping.footage.items():
+        for ours, theirs in zip(footage, straight.footage[request], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(leaping.key_seconds, straight.key_seconds)
 
 
@@ -485,8 +500,9 @@ def _ends_with_a_status(path: pathlib.Path) -> None:
     except video_io.DecodeError as error:
         assert error.reason
     else:
-        assert len(read.key_frames[48]) == min(6, read.info.frames)
-        assert read.window_index.max() < len(read.window_frames)
+        assert len(read.footage[KEYS].index) == min(6, read.info.frames)
+        windows = read.footage[WINDOWS]
+        assert windows.index.max() < len(windows.frames)
         json.dumps(read.info)
     try:
         assert np.isfinite(video_io.read_audio(path)).all()
@@ -529,11 +545,12 @@ def test_real_clips_end_with_the_right_status(name) -> None:
         "decord_corrupted.mp4": "repaired",
         "decord_video_180.mov": "short",
     }.get(name, "ok")
-    read = video_io.read_frames(REAL / name, schema.Sampling(), [56], 64)
+    request = FrameRequest(56)
+    read = video_io.read_frames(REAL / name, schema.Sampling(), [request, WINDOWS])
     assert read.info.status == expected
     assert len(read.key_seconds) == min(20, read.info.frames)
     assert (np.diff(read.key_seconds) > 0).all()
-    flat = read.key_frames[56].reshape(len(read.key_seconds), -1)
+    flat = _steps(read, request).reshape(len(read.key_seconds), -1)
     assert flat.std(axis=1).min() > 1  # no frame was left unfilled
 
 
@@ -544,13 +561,14 @@ def test_real_damaged_rotated_and_two_stream_clips() -> None:
     assert damaged.packets_lost == 1
     assert damaged.reason == "1 of 50 packets lost; 1 frame damaged"
 
+    request = FrameRequest(64)
     turned = video_io.read_frames(
-        REAL / "decord_video_180.mov", schema.Sampling(), [64]
+        REAL / "decord_video_180.mov", schema.Sampling(), [request]
     )
     assert turned.info.rotation == 180
     assert turned.info.frames == 3
     stored = _without_rotation(REAL / "decord_video_180.mov", 64)
-    difference = np.abs(turned.key_frames[64][0] - stored[::-1, ::-1].astype(float))
+    difference = np.abs(_steps(turned, request)[0] - stored[::-1, ::-1].astype(float))
     assert difference.mean() < 2
 
     nasa = video_io.inspect(REAL / "torchcodec_nasa_13013.mp4")

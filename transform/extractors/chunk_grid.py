@@ -1,0 +1,115 @@
+"""`ChunkGrid` of a clip."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from transform import backbones, optical_flow
+from transform.clip import Clip
+from transform.config import Config
+from transform.footage import Footage, FrameRequest
+from transform.schema import ChunkGrid, Motion, Pixels, Sampling
+
+MOST_FRAMES = 64  # that a network is given at once, if the chunks are not longer
+
+
+class ChunkGridExtractor:
+    """A 3-D network's map of chunks of frames."""
+
+    def __init__(self, feature: ChunkGrid, sampling: Sampling):
+        del sampling
+        self._feature = feature
+        self._input: ChunkInput = _INPUTS[type(feature.input)](feature)
+        self._network = backbones.load_chunks(feature)
+
+    def wanted(self) -> tuple[FrameRequest, ...]:
+        """The chunks."""
+        return (self._input.frames,)
+
+    def extract(self, clip: Clip) -> np.ndarray:
+        """(N, [rows, columns,] width) float32."""
+        chunks = clip.footage(self._input.frames)
+        together = max(1, MOST_FRAMES // chunks.index.shape[1])
+        maps = [self._network(batch) for batch in self._input.batches(chunks, together)]
+        return in_steps(np.concatenate(maps), self._feature)
+
+
+def in_steps(maps: np.ndarray, feature: ChunkGrid) -> np.ndarray:
+    """The maps of chunks as the feature's steps.
+
+    Args:
+        maps: (B, times, [rows, columns,] width).
+        feature: what becomes of the times.
+
+    Returns:
+        (N, [rows, columns,] feature.width), where joined widths have the first time's
+        values first.
+    """
+    if feature.times == "mean":
+        return maps.mean(axis=1)
+    if feature.times == "join":
+        maps = np.moveaxis(maps, 1, -2)  # (B, [rows, columns,] times, width)
+        return maps.reshape(len(maps), *feature.grid, feature.width)
+    return maps.reshape(-1, *maps.shape[2:])
+
+
+class ChunkInput(Protocol):
+    """What a 3-D network is shown of a chunk."""
+
+    frames: FrameRequest
+
+    def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
+        """(`together` or fewer, frames, size, size, channels) at a time."""
+        ...
+
+
+class _Pixels:
+    def __init__(self, feature: ChunkGrid):
+        self.frames = FrameRequest(
+            feature.size, feature.at, feature.fit, span=feature.chunk
+        )
+
+    def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
+        for first in range(0, len(chunks.index), together):
+            yield chunks.frames[chunks.index[first : first + together]]
+
+
+class _Motion:
+    def __init__(self, feature: ChunkGrid):
+        self.frames = FrameRequest(
+            feature.size,
+            feature.at,
+            feature.fit,
+            pixels="gray",
+            span=feature.chunk,
+            ahead=1,
+        )
+        assert isinstance(feature.input, Motion)
+        self._motion = feature.input
+
+    def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
+        estimate = optical_flow.estimator(self._motion.algorithm)
+        fields: dict[tuple[int, int], np.ndarray] = {}  # chunks may overlap
+        for first in range(0, len(chunks.index), together):
+            runs = chunks.index[first : first + together].tolist()
+            pairs = [list(itertools.pairwise(run)) for run in runs]
+            known = fields
+            fields = {
+                pair: known[pair]
+                if pair in known
+                else optical_flow.scaled(
+                    estimate, chunks.frames, *pair, self._motion.clip
+                )
+                for pair in dict.fromkeys(itertools.chain(*pairs))
+            }
+            yield np.stack([[fields[pair] for pair in run] for run in pairs])
+
+
+_INPUTS: Mapping[type[Config], Callable[[ChunkGrid], ChunkInput]] = {
+    Pixels: _Pixels,
+    Motion: _Motion,
+}

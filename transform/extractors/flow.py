@@ -1,0 +1,27 @@
+"""`Flow` of a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transform import optical_flow
+from transform.clip import Clip
+from transform.footage import FrameRequest
+from transform.schema import Flow, Sampling
+
+
+class FlowExtractor:
+    """Optical flow within the window of each key frame."""
+
+    def __init__(self, feature: Flow, sampling: Sampling):
+        self._feature = feature
+        self._frames = FrameRequest(feature.size, pixels="gray", span=sampling.window)
+
+    def wanted(self) -> tuple[FrameRequest, ...]:
+        """The windows."""
+        return (self._frames,)
+
+    def extract(self, clip: Clip) -> np.ndarray:
+        """(N, size, size, 2M) uint8 planes."""
+        windows = clip.footage(self._frames)
+        return optical_flow.flow_stack(windows.frames, windows.index, self._feature)

@@ -1,0 +1,27 @@
+"""`LogMel` of a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transform import audio
+from transform.clip import Clip
+from transform.footage import FrameRequest
+from transform.schema import LogMel, Sampling
+
+
+class LogMelExtractor:
+    """Log-mel patches of the sound track."""
+
+    def __init__(self, feature: LogMel, sampling: Sampling):
+        del sampling
+        self._feature = feature
+
+    def wanted(self) -> tuple[FrameRequest, ...]:
+        """No frames."""
+        return ()
+
+    def extract(self, clip: Clip) -> np.ndarray | None:
+        """(P, 96, bands) float32; None without sound, or with too little."""
+        patches = audio.log_mel(clip.samples, self._feature)
+        return patches if len(patches) else None
