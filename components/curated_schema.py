@@ -43,6 +43,7 @@ def schema_for(spec: FeatureSpec) -> schema_pb2.Schema:
                     value_count=schema_pb2.ValueCount(min=0, max=1),
                 )
                 for tensor in spec.tensors()
+                if tensor.name not in DESCRIPTIVE
             ),
         ]
     )

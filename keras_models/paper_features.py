@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
+from transform.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.schema import (
+    AudioWords,
+    Category,
     Feature,
     FeatureSpec,
     Flow,
@@ -14,6 +17,7 @@ from transform.schema import (
     Imported,
     LogMel,
     Sampling,
+    VGGish,
 )
 
 _FRAMES = 20  # MGSA Sec. 4.2, VRE Sec. IV: key frames of a clip
@@ -54,18 +58,8 @@ _FEATURES: tuple[Feature, ...] = (
         max_steps=_FRAMES,
         origin="fc6 of C3D, trained on Sports-1M, around each key frame",
     ),
-    Imported(
-        name="audio_words",
-        shape=(1024,),
-        max_steps=1,
-        origin="bag of audio words of MFCC",
-    ),
-    Imported(
-        name="category",
-        shape=(20,),
-        max_steps=1,
-        origin="MSR-VTT's category, one-hot",
-    ),
+    AudioWords(),
+    Category(names=MSRVTT_CATEGORIES),
     Imported(
         name="i3d_rgb",
         shape=(7, 7, 2048),
@@ -126,12 +120,7 @@ _FEATURES: tuple[Feature, ...] = (
         max_steps=_SEGMENTS,
         origin="ir-CSN-152's pooled map, 32 frames at a time",
     ),
-    Imported(
-        name="vggish",
-        shape=(128,),
-        max_steps=_SEGMENTS,
-        origin="VGGish, 0.96 s at a time",
-    ),
+    VGGish(max_patches=_SEGMENTS),
     Imported(
         name="object_image",
         shape=(10, 2048),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.layers.masking import expand_mask
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform.errors import KinescribeError
-from transform.schema import FeatureSpec, Raw
+from transform.schema import FeatureSpec
 
 
 def widen(
@@ -47,8 +47,7 @@ def smallest_batch(spec: FeatureSpec) -> TrainingBatch:
     """One clip of one step, with a caption of one word: to build a model by."""
     features = {}
     for tensor in spec.tensors():
-        dtype = tf.float16 if isinstance(tensor.encoding, Raw) else tf.uint8
-        features[tensor.name] = tf.zeros([1, 1, *tensor.step_shape], dtype)
+        features[tensor.name] = tf.zeros([1, 1, *tensor.step_shape], tensor.dtype)
     masks = {name: tf.ones([1, 1], tf.bool) for name in features}
     video = VideoBatch(tf.constant([""]), features, masks)
     return TrainingBatch(video, tf.zeros([1, 1, 1], tf.int32))

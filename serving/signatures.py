@@ -22,7 +22,7 @@ from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import names
 from transform import records
-from transform.schema import SPEC_HASH, FeatureSpec, Raw
+from transform.schema import SPEC_HASH, FeatureSpec
 from transform.vocabulary import SPECIAL, Vocabulary
 
 
@@ -53,9 +53,10 @@ class CaptionModule(tf.Module):
         strings = tf.TensorSpec([None], tf.string)
         features = {}
         for tensor in self._spec.tensors():
-            dtype = tf.float16 if isinstance(tensor.encoding, Raw) else tf.uint8
             shape = [None, tensor.max_steps]
-            features[tensor.name] = tf.TensorSpec([*shape, *tensor.step_shape], dtype)
+            features[tensor.name] = tf.TensorSpec(
+                [*shape, *tensor.step_shape], tensor.dtype
+            )
             features[names.mask_name(tensor.name)] = tf.TensorSpec(shape, tf.bool)
         caption_examples = _named(self._caption_examples, {names.EXAMPLES: strings})
         return {

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
 
 from serving import names
 from transform import records, schema
-from transform.schema import FeatureSpec, Raw
+from transform.schema import FeatureSpec
 
 # TensorFlow Serving's own place and name.
 PATH = "assets.extra/tf_serving_warmup_requests"
@@ -24,10 +24,7 @@ PATH = "assets.extra/tf_serving_warmup_requests"
 def blank_clip(spec: FeatureSpec) -> dict[str, np.ndarray]:
     """Features of a clip of full length on which there is nothing to see."""
     return {
-        tensor.name: np.zeros(
-            (tensor.max_steps, *tensor.step_shape),
-            np.float16 if isinstance(tensor.encoding, Raw) else np.uint8,
-        )
+        tensor.name: np.zeros((tensor.max_steps, *tensor.step_shape), tensor.dtype)
         for tensor in spec.tensors()
     }
 

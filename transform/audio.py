@@ -1,4 +1,4 @@
-"""The sound front end: VGGish's log-mel patches, through tensorflow-io.
+"""The sound front end: log-mel spectra and VGGish's patches, through tensorflow-io.
 
 VGGish (Hershey et al., 2017) takes 16 kHz mono sound, magnitudes of a 512-point Fourier
 transform of 25 ms periodic Hann windows every 10 ms, 64 triangular bands between 125
@@ -27,9 +27,13 @@ PATCH = 96  # windows: 0.96 s
 LOWEST, HIGHEST = 125.0, 7500.0  # Hz
 OFFSET = 0.01
 
+_BLOCK = 6000  # windows at a time: a minute, whose Fourier transform takes 6 MB
+
 
 def log_mel(
-    samples: np.ndarray, feature: schema.LogMel, rate: int = RATE
+    samples: np.ndarray,
+    feature: schema.LogMel,
+    rate: int = RATE,
 ) -> np.ndarray:
     """Log-mel patches of a sound track.
 
@@ -44,26 +48,63 @@ def log_mel(
     Returns:
         (P, 96, bands) float32, P ≤ `feature.max_patches`.
     """
-    import tensorflow_io as tfio
+    windows = log_mel_windows(
+        samples, feature.bands, rate, max_windows=feature.max_patches * PATCH
+    )
+    patches = len(windows) // PATCH
+    return windows[: patches * PATCH].reshape(patches, PATCH, feature.bands)
 
+
+def log_mel_windows(
+    samples: np.ndarray,
+    bands: int,
+    rate: int = RATE,
+    max_windows: int | None = None,
+) -> np.ndarray:
+    """The log-mel spectrum of each whole 25 ms window of a sound track.
+
+    Args:
+        samples: (n,) float32 mono in [−1, 1].
+        bands: of the mel scale.
+        rate: of `samples`; anything but 16 kHz is resampled.
+        max_windows: how many to keep at the most, from the beginning; None for all.
+
+    Returns:
+        (W, bands) float32.
+    """
     if samples.ndim != 1:
         raise ValueError(f"samples must be mono (n,); received {samples.shape}")
-    needed = ((feature.max_patches * PATCH - 1) * HOP + WINDOW) / RATE  # seconds
-    samples = samples[: int(np.ceil(needed * rate)) + 1].astype(np.float32)
-    if rate != RATE and samples.size:
-        samples = tfio.audio.resample(samples, rate, RATE).numpy()
+    if max_windows is not None:
+        needed = ((max_windows - 1) * HOP + WINDOW) / RATE  # seconds
+        samples = samples[: int(np.ceil(needed * rate)) + 1]
+    samples = _at_16_khz(samples.astype(np.float32), rate)
     windows = max(0, 1 + (samples.size - WINDOW) // HOP)
-    patches = min(windows // PATCH, feature.max_patches)
-    if not patches:
-        return np.zeros((0, PATCH, feature.bands), np.float32)
+    if max_windows is not None:
+        windows = min(windows, max_windows)
+    logs = np.zeros((windows, bands), np.float32)
+    for start in range(0, windows, _BLOCK):
+        stop = min(start + _BLOCK, windows)
+        part = samples[start * HOP : (stop - 1) * HOP + WINDOW]
+        logs[start:stop] = np.log(_mel(part, bands)[: stop - start] + OFFSET)
+    return logs
+
+
+def _at_16_khz(samples: np.ndarray, rate: int) -> np.ndarray:
+    import tensorflow_io as tfio
+
+    if rate == RATE or not samples.size:
+        return samples
+    return tfio.audio.resample(samples, rate, RATE).numpy()
+
+
+def _mel(samples: np.ndarray, bands: int) -> np.ndarray:
+    """The mel spectrum of all windows and of those that reach into the padding."""
+    import tensorflow_io as tfio
+
     magnitudes = tfio.audio.spectrogram(
         samples, nfft=FFT, window=WINDOW, stride=HOP
     )  # (windows and padded ones, 257)
     mel = tfio.audio.melscale(
-        magnitudes[: patches * PATCH],
-        rate=RATE,
-        mels=feature.bands,
-        fmin=LOWEST,
-        fmax=HIGHEST,
-    )  # (96 P, bands)
-    return np.log(mel.numpy() + OFFSET).reshape(patches, PATCH, feature.bands)
+        magnitudes, rate=RATE, mels=bands, fmin=LOWEST, fmax=HIGHEST
+    )  # (windows and padded ones, bands)
+    return mel.numpy()

@@ -35,16 +35,31 @@ class Png(Config):
 ImageEncoding = Annotated[Union[Jpeg, Png], pydantic.Field(discriminator="kind")]
 
 
+class Label(Config):
+    """One of `names` as UTF-8 text; the values are one-hot over them, float16.
+
+    No text, or any other, is no step.
+    """
+
+    kind: Literal["label"] = "label"
+    names: tuple[str, ...]
+
+
 class TensorSpec(NamedTuple):
     """One stored tensor: time first, `max_steps` of it at the most."""
 
     name: str
     max_steps: int
     step_shape: tuple[int, ...]  # without the time axis
-    encoding: Raw | Jpeg | Png
+    encoding: Raw | Jpeg | Png | Label
+
+    @property
+    def dtype(self) -> Literal["float16", "uint8"]:
+        """Of the values, as they are parsed."""
+        return "uint8" if isinstance(self.encoding, Jpeg | Png) else "float16"
 
     @property
     def bytes(self) -> int:
         """Upper bound of a clip's uncompressed values."""
         values = self.max_steps * math.prod(self.step_shape)
-        return values * (2 if isinstance(self.encoding, Raw) else 1)
+        return values * (1 if self.dtype == "uint8" else 2)

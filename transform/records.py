@@ -11,7 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from transform import schema
-from transform.schema import FeatureSpec, Jpeg, Raw, SpecMismatchError, TensorSpec
+from transform.errors import KinescribeError
+from transform.schema import (
+    FeatureSpec,
+    Jpeg,
+    Label,
+    Raw,
+    SpecMismatchError,
+    TensorSpec,
+)
+
+
+class UnknownCategoryError(KinescribeError, ValueError):
+    """A clip's category is none that the specification knows."""
 
 
 class VideoExample(NamedTuple):
@@ -62,6 +74,8 @@ def encode_tensor(array: np.ndarray, tensor: TensorSpec) -> bytes:
         )
     if isinstance(tensor.encoding, Raw):
         return np.ascontiguousarray(array, dtype="<f2").tobytes()
+    if isinstance(tensor.encoding, Label):
+        return _label(array[0], tensor.encoding.names, tensor.name)
     if array.dtype != np.uint8:
         raise ValueError(f"feature {tensor.name} must be uint8; received {array.dtype}")
     columns = tensor.step_shape[1]
@@ -81,6 +95,9 @@ def decode_tensor(data: bytes, tensor: TensorSpec) -> np.ndarray:
     """The inverse of `encode_tensor` in NumPy."""
     if isinstance(tensor.encoding, Raw):
         return np.frombuffer(data, dtype="<f2").reshape(-1, *tensor.step_shape)
+    if isinstance(tensor.encoding, Label):
+        ones = np.eye(len(tensor.encoding.names), dtype=np.float16)
+        return ones[[name.encode() == data for name in tensor.encoding.names]]
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     rows, columns, planes = tensor.step_shape
     return image.reshape(-1, planes, rows, columns).transpose(0, 2, 3, 1)
@@ -92,13 +109,17 @@ def to_example(
     """Writes a clip as a record.
 
     Args:
-        video: The clip.
+        video: The clip. Its category gives the features that name one.
         spec: What its features were made by; its hash goes into the record.
         encoded: The features already as bytes, in place of `video.features`.
+
+    Raises:
+        UnknownCategoryError: Such a feature does not know the clip's category.
     """
     if encoded is None:
         tensors = [spec.tensor(name) for name in video.features]
         encoded = {t.name: encode_tensor(video.features[t.name], t) for t in tensors}
+    encoded = {**_from_category(video.category, spec), **encoded}
     missing = [tensor.name for tensor in spec.tensors() if tensor.name not in encoded]
     strings: dict[str, list[bytes]] = {
         schema.VIDEO_ID: [video.video_id.encode()],
@@ -119,6 +140,30 @@ def to_example(
     )
 
 
+def _from_category(category: str, spec: FeatureSpec) -> dict[str, bytes]:
+    found = {}
+    for tensor in spec.tensors():
+        if not category or not isinstance(tensor.encoding, Label):
+            continue
+        if category not in tensor.encoding.names:
+            raise UnknownCategoryError(
+                f"there is no category {category!r}; feature {tensor.name} has "
+                f"{', '.join(tensor.encoding.names)}."
+            )
+        found[tensor.name] = category.encode()
+    return found
+
+
+def _label(values: np.ndarray, names: tuple[str, ...], feature: str) -> bytes:
+    """The name that one-hot values stand for, no text for zeros."""
+    chosen = np.flatnonzero(values)
+    if not len(chosen):
+        return b""
+    if len(chosen) > 1 or values[chosen[0]] != 1:
+        raise ValueError(f"feature {feature} must be one-hot; received {values}")
+    return names[chosen[0]].encode()
+
+
 def from_example(example: tf.train.Example, spec: FeatureSpec) -> VideoExample:
     """The inverse of `to_example`; refuses records of another specification."""
     entries = {
@@ -136,7 +181,7 @@ def from_example(example: tf.train.Example, spec: FeatureSpec) -> VideoExample:
         features={
             tensor.name: decode_tensor(entries[tensor.name][0], tensor)
             for tensor in spec.tensors()
-            if entries.get(tensor.name)
+            if any(entries.get(tensor.name, []))
         },
         category=text(schema.CATEGORY),
         clip_length=text(schema.CLIP_LENGTH),
@@ -202,6 +247,10 @@ def _decode_batch(data: tf.Tensor, tensor: TensorSpec) -> tuple[tf.Tensor, tf.Te
         values = tf.reshape(
             tf.bitcast(flat, tf.float16), [-1, tensor.max_steps, *tensor.step_shape]
         )
+    elif isinstance(tensor.encoding, Label):
+        same = tf.equal(data[:, None], tf.constant(tensor.encoding.names))  # (B, names)
+        values = tf.cast(same, tf.float16)[:, None]
+        steps = tf.cast(tf.reduce_any(same, axis=1), tf.int32)
     else:
         values, steps = tf.map_fn(
             lambda item: _decode_planes(item, tensor),

@@ -11,19 +11,35 @@ from transform.encodings import (
     MAX_IMAGE_ROWS,
     ImageEncoding,
     Jpeg,
+    Label,
     Png,
     Raw,
     TensorSpec,
 )
 from transform.errors import KinescribeError
 from transform.features import Feature
-from transform.features.chunk_grid import ChunkGrid, Input, Motion, Pixels
+from transform.features.audio_words import AudioWords
+from transform.features.category import Category
+from transform.features.chunk_grid import (
+    ChunkGrid,
+    Input,
+    MeanFile,
+    Motion,
+    NetworkMean,
+    Pixels,
+)
 from transform.features.flow import Flow
 from transform.features.flow_algorithms import Dis, Farneback, FlowAlgorithm, TvL1
 from transform.features.frame_grid import FrameGrid
 from transform.features.imported import Imported
 from transform.features.log_mel import LogMel
-from transform.features.regions import ChunkMap, FrameMap, OwnHead, Regions
+from transform.features.regions import (
+    ChunkMap,
+    FrameMap,
+    OwnHead,
+    Regions,
+)
+from transform.features.vggish import Embedding, Pca, VGGish
 from transform.sampling import (
     CentreCrop,
     Every,
@@ -46,10 +62,13 @@ __all__ = [
     "MISSING",
     "SPEC_HASH",
     "VIDEO_ID",
+    "AudioWords",
+    "Category",
     "CentreCrop",
     "ChunkGrid",
     "ChunkMap",
     "Dis",
+    "Embedding",
     "Every",
     "Farneback",
     "Feature",
@@ -64,10 +83,14 @@ __all__ = [
     "Input",
     "Jpeg",
     "KeyFrames",
+    "Label",
     "Letterbox",
     "LogMel",
+    "MeanFile",
     "Motion",
+    "NetworkMean",
     "OwnHead",
+    "Pca",
     "Pixels",
     "Placement",
     "Png",
@@ -79,6 +102,7 @@ __all__ = [
     "Squash",
     "TensorSpec",
     "TvL1",
+    "VGGish",
     "Whole",
 ]
 
@@ -90,6 +114,16 @@ CLIP_LENGTH = "clip_length"
 MISSING = "missing"
 CLIP_HASH = "clip_hash"
 SPEC_HASH = "spec_hash"
+
+_RESERVED = {
+    VIDEO_ID,
+    CAPTIONS,
+    CATEGORY,
+    CLIP_LENGTH,
+    MISSING,
+    CLIP_HASH,
+    SPEC_HASH,
+}
 
 
 class SpecMismatchError(KinescribeError, ValueError):
@@ -118,6 +152,13 @@ class FeatureSpec(Config):
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             raise ValueError(f"feature names must differ; received {names}")
+        for feature in features:
+            text = feature.name == CATEGORY and isinstance(feature, Category)
+            if feature.name in _RESERVED and not text:
+                raise ValueError(
+                    f"feature {feature.name} needs another name, since every record "
+                    f"has a {feature.name} of its own"
+                )
         if "sampling" in values:
             for feature in features:
                 feature.tensor(values["sampling"])

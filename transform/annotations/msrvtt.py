@@ -14,29 +14,7 @@ from transform.annotations.corpus import (
     split_named,
 )
 from transform.config import Config
-
-MSRVTT_CATEGORIES = (
-    "music",
-    "people",
-    "gaming",
-    "sports/actions",
-    "news/events/politics",
-    "education",
-    "tv shows",
-    "movie/comedy",
-    "animation",
-    "vehicles/autos",
-    "howto",
-    "travel",
-    "science/technology",
-    "animals/pets",
-    "kids/family",
-    "documentary",
-    "food/drink",
-    "cooking",
-    "beauty/fashion",
-    "advertisement",
-)
+from transform.msrvtt_categories import MSRVTT_CATEGORIES
 
 
 class Msrvtt(Config):

@@ -6,7 +6,7 @@ from keras_models.encoders.streams import StreamsConfig
 from keras_models.structs import VideoBatch
 from tests.keras_models.layer_contract import check_layer
 from transform.config import ConfigError
-from transform.schema import FeatureSpec, Imported
+from transform.schema import Category, FeatureSpec, Imported
 
 CONFIG = StreamsConfig(
     streams=("grid", "regions", "vectors"), clip=("category",), units=5
@@ -16,7 +16,7 @@ SPEC = FeatureSpec(
         Imported(name="grid", shape=(2, 3, 4), max_steps=3),
         Imported(name="regions", shape=(2, 4), max_steps=4),
         Imported(name="vectors", shape=(7,), max_steps=2),
-        Imported(name="category", shape=(6,), max_steps=1),
+        Category(names=tuple("abcdef")),
     )
 )
 STEPS = {"grid": [3, 1], "regions": [4, 0], "vectors": [1, 2], "category": [1, 0]}
