@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import os
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import Annotated
 
-import click
 import typer
 
 from transform.errors import KinescribeError
@@ -62,25 +63,31 @@ def quiet_frameworks() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
+    """A command whose result is the process's exit code."""
+
+    @functools.wraps(command)
+    def run(*arguments: object, **options: object) -> None:
+        raise typer.Exit(command(*arguments, **options) or 0)
+
+    return run
+
+
 for _name in COMMANDS:
     _module = importlib.import_module(f"kinescribe.commands.{_name}")
-    app.command(_name)(_module.command)
+    app.command(_name)(_exiting(_module.command))
 
 
 def main() -> None:
-    """Runs the command; a `KinescribeError` becomes one sentence and exit code 1."""
+    """Runs the command; a `KinescribeError` becomes one sentence and exit code 1.
+
+    Wrong usage is told by typer and ends with 2, an interrupt with 130.
+    """
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("Stopped.", file=sys.stderr)
-        code = 130
+        app()
     except KinescribeError as error:
         if verbose:
             traceback.print_exc()
         print(f"kinescribe: {error}", file=sys.stderr)
-        code = 1
-    sys.exit(code or 0)
+        sys.exit(1)
