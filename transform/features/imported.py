@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal, Union
 
 import pydantic
 
 from transform.config import Config
 from transform.encodings import Raw, TensorSpec
+from transform.features.feature_files import H5File, NpyFiles, NpzFiles
 from transform.sampling import Sampling
 
 
 class Imported(Config):
     """Features computed elsewhere, brought in from files: (steps, *shape).
 
-    `origin` says in words how they were made; it is part of the hash.
+    `origin` says in words how they were made; it is part of the hash. `files` says
+    where they lie and is not.
     """
 
     kind: Literal["imported"] = "imported"
@@ -22,6 +24,11 @@ class Imported(Config):
     shape: tuple[int, ...]  # of one step: (D,), (rows, columns, D) or (regions, D)
     max_steps: int = pydantic.Field(ge=1)
     origin: str = ""
+    files: Union[NpyFiles, NpzFiles, H5File, None] = pydantic.Field(
+        None, discriminator="kind"
+    )
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"files"})
 
     def tensor(self, sampling: Sampling) -> TensorSpec:
         """The stored tensor's description."""
