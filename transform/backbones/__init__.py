@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import keras_applications, mask_rcnn, tiny
+from transform.backbones import c3d, i3d, keras_applications, mask_rcnn, tiny
 from transform.backbones.detector import DetectorNetwork
 from transform.backbones.network import ChunkNetwork, Network
-from transform.backbones.weights import WeightsError, WeightsFile
+from transform.backbones.weights import WeightsError, WeightsFile, find_file
 from transform.config import Config, ConfigError
 from transform.regions import Detections
 from transform.schema import (
@@ -22,6 +22,7 @@ from transform.schema import (
     FrameGrid,
     FrameMap,
     KeyFrames,
+    MeanFile,
     Regions,
     Whole,
 )
@@ -34,7 +35,11 @@ NETWORKS: Mapping[str, Network] = {
     "vgg16": keras_applications.VGG16,
 }
 
-CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = {}
+CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = {
+    "c3d": c3d.C3D,
+    "i3d_rgb": i3d.RGB,
+    "i3d_flow": i3d.FLOW,
+}
 
 DETECTORS: Mapping[str, DetectorNetwork] = {
     "mask_rcnn": mask_rcnn.MASK_RCNN,
@@ -106,6 +111,7 @@ def load(feature: FrameGrid) -> Backbone:
 @functools.cache
 def load_chunks(feature: ChunkGrid) -> ChunkBackbone:
     """The 3-D network that a feature names, loaded once a process; raises as `load`."""
+    _resolved(feature.input)  # a mean's file must be the right one, too
     model = _entry(CHUNK_NETWORKS, feature).model(feature, checked_weights(feature))
     gives = tuple(model.output_shape[1:])
     expected = feature.map_shape
@@ -228,6 +234,7 @@ _FINDERS: Mapping[type[Config], Callable[[Any], WeightsFile]] = {
     Regions: lambda feature: DETECTORS[feature.detector].weights(feature),
     FrameMap: lambda source: _of_map(source),
     ChunkMap: lambda source: _of_map(source),
+    MeanFile: lambda mean: find_file(mean.weights, "a network's mean"),
 }
 
 
@@ -244,8 +251,10 @@ def _resolved(value: Any) -> Any:
 
 
 def _label(config: Config) -> str:
-    name = getattr(config, "name", "")
-    return f"feature {name}" if name else f"network {getattr(config, 'network', '?')}"
+    for kind in ("name", "network"):
+        if name := getattr(config, kind, ""):
+            return f"{'feature' if kind == 'name' else kind} {name}"
+    return type(config).__name__
 
 
 def _core(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,0 +1,282 @@
+"""C3D (Tran et al., ICCV 2015), trained on Sports-1M.
+
+The weights are the authors' `conv3d_deepnetA_sport1m_iter_1900000` of the C3D project,
+a file of its fork of Caffe, or the Keras port of it for TensorFlow's order of axes,
+`sports1M_weights_tf.h5`.
+
+Preprocessing: frames resized to 128 × 171 and the middle 112 × 112 of them, blue, green
+and red, less the mean of Sports-1M: a cube of 16 frames that the project publishes as
+`sport1m_train16_128_mean.binaryproto` and the Keras ports as an .npy file. Without that
+file, what is subtracted is the cube's mean for each colour.
+
+Notes:
+    All pooling rounds up, as Caffe's does: what is left over at the bottom, the right
+    and the end is a window of its own. Of 7 × 7 cells pool5 so makes 4 × 4 with windows
+    that begin at 0, 2, 4 and 6. Ports that pad by zeros on every side shift them by a
+    cell, which is not what the weights were trained with.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import tensorflow as tf
+
+from transform.backbones import weights as weight_files
+from transform.backbones.formats import caffemodel
+from transform.backbones.formats.keras_h5 import KerasWeights
+from transform.backbones.weights import WeightsError, WeightsFile
+from transform.config import ConfigError
+from transform.schema import CentreCrop, ChunkGrid, MeanFile, Pixels, Whole
+
+NAME = "c3d"
+MEAN = (90.25, 97.66, 101.41)  # blue, green, red: of Sports-1M's mean cube
+MAP_BEFORE_FC = (1, 4, 4)  # times, rows, columns of pool5 that fc6 was made for
+
+
+class Group(NamedTuple):
+    """Convolutions, and the cells that the pooling behind them makes one of."""
+
+    convolutions: tuple[str, ...]
+    pool: str
+    window: tuple[int, int, int]  # times, rows, columns
+
+
+GROUPS = (
+    Group(("conv1a",), "pool1", (1, 2, 2)),
+    Group(("conv2a",), "pool2", (2, 2, 2)),
+    Group(("conv3a", "conv3b"), "pool3", (2, 2, 2)),
+    Group(("conv4a", "conv4b"), "pool4", (2, 2, 2)),
+    Group(("conv5a", "conv5b"), "pool5", (2, 2, 2)),
+)
+LAYERS = (
+    *(name for group in GROUPS for name in (*group.convolutions, group.pool)),
+    *("fc6", "fc7", "fc8", "prob"),
+)
+
+
+class Widths(NamedTuple):
+    """Of the published network."""
+
+    groups: tuple[int, ...] = (64, 128, 256, 512, 512)
+    hidden: int = 4096  # fc6 and fc7
+    classes: int = 487  # fc8
+
+
+PUBLISHED = Widths()
+
+
+class SubtractMean(tf.keras.layers.Layer):
+    """RGB → blue, green and red less their means.
+
+    Args:
+        mean: what to subtract, in the order blue, green, red: (3,), or for chunks of
+            `chunk` frames (chunk, size, size, 3).
+
+    Call arguments:
+        frames: (B, T, size, size, 3) RGB in 0…255.
+    """
+
+    def __init__(self, mean: np.ndarray, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._mean = tf.constant(mean, tf.float32)
+
+    def call(self, frames: tf.Tensor) -> tf.Tensor:
+        return tf.reverse(frames, axis=[-1]) - self._mean
+
+
+def build(
+    layer: str = "prob",
+    input_shape: tuple[int | None, int, int, int] = (16, 112, 112, 3),
+    mean: np.ndarray | tuple[float, ...] = MEAN,
+    widths: Widths = PUBLISHED,
+) -> tf.keras.Model:
+    """The network up to one of `LAYERS`, with Keras' initial values.
+
+    Args:
+        layer: convolutions and fc6 and fc7 are behind their rectifiers.
+        input_shape: of a chunk; None frames for any number.
+        mean: see `SubtractMean`.
+        widths: of its layers.
+
+    Returns:
+        A model from (B, *input_shape) RGB in 0…255 to the layer's (B, T', rows,
+        columns, width), or to (B, width) behind pool5.
+
+    Raises:
+        ConfigError: There is no such layer, or it cannot be had for such chunks.
+    """
+    if layer not in LAYERS:
+        raise ConfigError(
+            f"{NAME} has no layer named {layer!r}; there are {', '.join(LAYERS)}."
+        )
+    frames = x = tf.keras.Input(input_shape, name="frames")
+    for part in _parts(mean, widths):
+        if part.name == "flatten" and tuple(x.shape[1:4]) != MAP_BEFORE_FC:
+            raise ConfigError(
+                f"layer {layer} of {NAME} needs chunks of 16 frames of 112 × 112; "
+                f"received {input_shape[0] or 'any number of'} frames of "
+                f"{input_shape[1]} × {input_shape[2]}."
+            )
+        x = part(x)
+        if part.name == layer:
+            break
+    return tf.keras.Model(frames, x, name=NAME)
+
+
+def _parts(
+    mean: np.ndarray | tuple[float, ...], widths: Widths
+) -> Iterator[tf.keras.layers.Layer]:
+    keras = tf.keras.layers
+    yield SubtractMean(np.asarray(mean, np.float32), name="subtract_mean")
+    for group, width in zip(GROUPS, widths.groups, strict=True):
+        for name in group.convolutions:
+            yield keras.Conv3D(width, 3, padding="same", activation="relu", name=name)
+        yield keras.MaxPooling3D(group.window, padding="same", name=group.pool)
+    yield keras.Flatten(name="flatten")
+    yield keras.Dense(widths.hidden, activation="relu", name="fc6")
+    yield keras.Dense(widths.hidden, activation="relu", name="fc7")
+    yield keras.Dense(widths.classes, name="fc8")
+    yield keras.Softmax(name="prob")
+
+
+# ---------------------------------------------------------------------- weights
+
+
+def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
+    """Fills a model of `build` from one of the public files.
+
+    Raises:
+        WeightsError: The file is of neither kind, or a weight is missing in it or of
+            another shape.
+    """
+    if h5py.is_hdf5(path):
+        with KerasWeights(path, NAME) as tensors:
+            _restore_keras(model, tensors, path)
+    else:
+        _restore_caffe(model, caffemodel.read(path), path)
+
+
+def _restore_keras(
+    model: tf.keras.Model, tensors: Mapping[str, np.ndarray], path: pathlib.Path
+) -> None:
+    for layer in _weighted(model):
+        name = {"conv1a": "conv1", "conv2a": "conv2"}.get(layer.name, layer.name)
+        # Keras 1 wrote conv1_W and conv1_b.
+        first = f"{name}/{name}_W" in tensors
+        parts = (f"{name}_W", f"{name}_b") if first else ("kernel", "bias")
+        layer.set_weights(
+            [
+                weight_files.take(tensors, f"{name}/{part}", weight.shape, path, NAME)
+                for part, weight in zip(parts, layer.weights, strict=True)
+            ]
+        )
+
+
+def _restore_caffe(
+    model: tf.keras.Model,
+    layers: Mapping[str, tuple[np.ndarray, ...]],
+    path: pathlib.Path,
+) -> None:
+    for layer in _weighted(model):
+        name = layer.name if layer.name in layers else f"{layer.name}-1"  # fc6-1
+        blobs = layers.get(name, ())
+        tensors = {
+            f"{name}'s {part}": _last_axes(blob, weight.shape.rank)
+            for part, blob, weight in zip(
+                ("kernel", "bias"), blobs, layer.weights, strict=False
+            )
+        }
+        *window, width, units = layer.kernel.shape
+        kernel = weight_files.take(
+            tensors, f"{name}'s kernel", (units, width, *window), path, NAME
+        )
+        bias = weight_files.take(tensors, f"{name}'s bias", (units,), path, NAME)
+        if layer.name == "fc6":  # Caffe's vector has a channel's cells side by side
+            maps = kernel.reshape(units, -1, *MAP_BEFORE_FC)
+            kernel = np.moveaxis(maps, 1, -1).reshape(units, width)
+        layer.set_weights([kernel.transpose(*range(2, kernel.ndim), 1, 0), bias])
+
+
+def _weighted(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
+    return [layer for layer in model.layers if layer.weights]
+
+
+def _last_axes(blob: np.ndarray, axes: int) -> np.ndarray:
+    """Without the axes of one that fill up a blob's sizes to four or five."""
+    cut = blob.ndim - axes
+    return blob.reshape(blob.shape[cut:]) if set(blob.shape[:cut]) == {1} else blob
+
+
+# ------------------------------------------------------------------------- mean
+
+
+def read_mean(path: pathlib.Path) -> np.ndarray:
+    """A mean of chunks, from a .binaryproto or .npy file.
+
+    Returns:
+        (T, rows, columns, 3) float32, blue, green and red.
+
+    Raises:
+        WeightsError: The file holds no such thing.
+    """
+    if path.suffix == ".npy":
+        try:
+            values = np.load(path)
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{path} is not a file of NumPy: {error}.") from error
+    else:
+        values = caffemodel.read_blob(path)
+    values = _last_axes(values, 4)  # (3, T, rows, columns)
+    if values.ndim != 4 or len(values) != 3:
+        raise WeightsError(
+            f"{path} is no mean of {NAME}: its shape is {list(values.shape)}, not "
+            "[3, frames, rows, columns]."
+        )
+    return np.moveaxis(values, 0, -1).astype(np.float32)
+
+
+def _mean(feature: ChunkGrid) -> np.ndarray | tuple[float, ...]:
+    """What is subtracted from a feature's chunks; see `SubtractMean`."""
+    if not isinstance(feature.input, Pixels):
+        raise ConfigError(
+            f"feature {feature.name}: {NAME} sees pixels; received the input "
+            f"{feature.input.kind}."
+        )
+    if not isinstance(feature.input.mean, MeanFile):
+        return MEAN
+    cube = read_mean(weight_files.find(feature.input.mean.weights, "a network's mean"))
+    times, rows, columns = cube.shape[:3]
+    if feature.fit != CentreCrop(rows=rows, columns=columns):
+        raise ConfigError(
+            f"feature {feature.name}: its mean is of frames of {rows} × {columns}; set "
+            f"fit to {{kind: centre_crop, rows: {rows}, columns: {columns}}}."
+        )
+    if isinstance(feature.at, Whole) or feature.chunk != times:
+        cube = cube.mean(axis=0, keepdims=True)
+    top, left = (rows - feature.size) // 2, (columns - feature.size) // 2
+    return cube[:, top : top + feature.size, left : left + feature.size]
+
+
+class _C3D:
+    """The table's entry."""
+
+    def weights(self, feature: ChunkGrid) -> WeightsFile:
+        """`random` is for tests; else a path."""
+        return weight_files.given(feature, NAME, "a .caffemodel or .h5 file")
+
+    def model(self, feature: ChunkGrid, weights: WeightsFile) -> tf.keras.Model:
+        """Chunks → the feature's layer."""
+        model = build(feature.layer, feature.input_shape, _mean(feature))
+        if weights.path is None:
+            weight_files.fill_at_random(model, NAME)
+        else:
+            restore(model, weights.path)
+        return model
+
+
+C3D = _C3D()
