@@ -34,7 +34,7 @@ class Footage(NamedTuple):
     """What a request gets; the frames may serve other requests too."""
 
     frames: np.ndarray  # (F, size, size, 3) uint8 RGB or (F, size, size) uint8 grey
-    index: np.ndarray  # (N, span + ahead) int64 rows of `frames`
+    runs: np.ndarray  # (N, span + ahead) int64 rows of `frames`
 
 
 class FramePlan(NamedTuple):

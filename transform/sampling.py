@@ -14,6 +14,9 @@ import pydantic
 
 from transform.config import Config
 
+# Seconds: what rounding adds to time stamps, which are microseconds or coarser.
+_NO_DISTANCE = 1e-6
+
 
 class Sampling(Config):
     """The key frames of a clip, and the filter that every frame is resized with.
@@ -141,8 +144,8 @@ Placement = Annotated[
 def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
     """The frame nearest to each tick of a clock that starts with the first frame.
 
-    The clock ticks while the clip lasts; its last frame lasts as long as frames do in
-    the mean. Of two frames equally near, the earlier is taken.
+    The clock ticks until a frame that would follow the clip's last one, at the mean
+    distance, is nearer. Of two frames equally near, the earlier is taken.
 
     Args:
         seconds: (F,) when each frame is shown.
@@ -155,13 +158,12 @@ def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
     if fps is None:
         return np.arange(count)
     shown = np.maximum.accumulate(seconds - seconds[0])  # damage may turn time back
-    lasts = shown[-1] * count / max(1, count - 1)
-    ticks = np.arange(max(1, math.ceil(lasts * fps - 1e-6))) / fps
-    after = np.searchsorted(shown, ticks).clip(1, max(1, count - 1))
     if count == 1:
-        return np.zeros(len(ticks), np.int64)
-    # Time stamps are whole microseconds or coarser; what rounding adds is no distance.
-    before_is_near = ticks - shown[after - 1] <= shown[after] - ticks + 1e-6
+        return np.zeros(1, np.int64)
+    last = shown[-1] + shown[-1] / (count - 1) / 2
+    ticks = np.arange(math.floor((last + _NO_DISTANCE) * fps) + 1) / fps
+    after = np.searchsorted(shown, ticks).clip(1, count - 1)
+    before_is_near = ticks - shown[after - 1] <= shown[after] - ticks + _NO_DISTANCE
     return np.where(before_is_near, after - 1, after)
 
 

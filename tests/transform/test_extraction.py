@@ -74,7 +74,7 @@ def test_flows_of_two_sizes_are_each_measured_on_their_own_frames(clip):
     for flow in flows:
         request = FrameRequest(flow.size, pixels="gray", span=3)
         windows = video_io.read_frames(clip, sampling, [request]).footage[request]
-        expected = optical_flow.flow_stack(windows.frames, windows.index, flow)
+        expected = optical_flow.flow_stack(windows.frames, windows.runs, flow)
         np.testing.assert_array_equal(found.features[flow.name], expected)
 
 

@@ -24,8 +24,8 @@ def _read(path: pathlib.Path, **bounds: float) -> video_io.ClipFrames:
 
 def _numbers(read: video_io.ClipFrames, request: FrameRequest) -> list[list[int]]:
     """The numbers that the frames of each run show."""
-    frames, index = read.footage[request]
-    return np.array([clips.number_of(image) for image in frames])[index].tolist()
+    frames, runs = read.footage[request]
+    return np.array([clips.number_of(image) for image in frames])[runs].tolist()
 
 
 def _keys(read: video_io.ClipFrames) -> list[int]:
@@ -38,8 +38,8 @@ def _windows(read: video_io.ClipFrames) -> list[list[int]]:
 
 def _steps(read: video_io.ClipFrames, request: FrameRequest) -> np.ndarray:
     """(N, size, size, 3): the first frame of each run."""
-    frames, index = read.footage[request]
-    return frames[index[:, 0]]
+    frames, runs = read.footage[request]
+    return frames[runs[:, 0]]
 
 
 # ------------------------------------------------------------- which frames
@@ -61,7 +61,7 @@ def test_every_size_is_read_in_one_pass(tmp_path) -> None:
     assert read.footage[small].frames.shape == (6, 16, 16, 3)
     assert read.footage[large].frames.shape == (6, 40, 40, 3)
     assert read.footage[grey].frames.shape[1:] == (24, 24)
-    assert read.footage[grey].index.shape == (6, 3)
+    assert read.footage[grey].runs.shape == (6, 3)
 
 
 def test_key_frames_are_timed_though_no_feature_asks_for_them(tmp_path) -> None:
@@ -153,7 +153,7 @@ def test_fewer_frames_than_wanted_is_short(tmp_path, frames) -> None:
     assert read.info.status == "short"
     assert read.info.reason.endswith("fewer than the 6 wanted")
     assert _keys(read) == list(range(frames))
-    assert read.footage[WINDOWS].index.shape == (frames, 3)
+    assert read.footage[WINDOWS].runs.shape == (frames, 3)
 
 
 def test_variable_rate_is_sampled_by_frames_and_timed_by_stamps(tmp_path) -> None:
@@ -500,9 +500,9 @@ def _ends_with_a_status(path: pathlib.Path) -> None:
     except video_io.DecodeError as error:
         assert error.reason
     else:
-        assert len(read.footage[KEYS].index) == min(6, read.info.frames)
+        assert len(read.footage[KEYS].runs) == min(6, read.info.frames)
         windows = read.footage[WINDOWS]
-        assert windows.index.max() < len(windows.frames)
+        assert windows.runs.max() < len(windows.frames)
         json.dumps(read.info)
     try:
         assert np.isfinite(video_io.read_audio(path)).all()

@@ -33,7 +33,7 @@ class ChunkGridExtractor:
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, [rows, columns,] width) float32."""
         chunks = clip.footage(self._input.frames)
-        together = max(1, MOST_FRAMES // chunks.index.shape[1])
+        together = max(1, MOST_FRAMES // chunks.runs.shape[1])
         maps = [self._network(batch) for batch in self._input.batches(chunks, together)]
         return in_steps(np.concatenate(maps), self._feature)
 
@@ -74,8 +74,8 @@ class _Pixels:
         )
 
     def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
-        for first in range(0, len(chunks.index), together):
-            yield chunks.frames[chunks.index[first : first + together]]
+        for first in range(0, len(chunks.runs), together):
+            yield chunks.frames[chunks.runs[first : first + together]]
 
 
 class _Motion:
@@ -94,9 +94,9 @@ class _Motion:
     def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
         estimate = optical_flow.estimator(self._motion.algorithm)
         fields: dict[tuple[int, int], np.ndarray] = {}  # chunks may overlap
-        for first in range(0, len(chunks.index), together):
-            runs = chunks.index[first : first + together].tolist()
-            pairs = [list(itertools.pairwise(run)) for run in runs]
+        for first in range(0, len(chunks.runs), together):
+            batch = chunks.runs[first : first + together].tolist()
+            pairs = [list(itertools.pairwise(run)) for run in batch]
             known = fields
             fields = {
                 pair: known[pair]

@@ -24,4 +24,4 @@ class FlowExtractor:
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, size, size, 2M) uint8 planes."""
         windows = clip.footage(self._frames)
-        return optical_flow.flow_stack(windows.frames, windows.index, self._feature)
+        return optical_flow.flow_stack(windows.frames, windows.runs, self._feature)

@@ -26,9 +26,9 @@ class FrameGridExtractor:
 
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, [rows, columns,] width) float32."""
-        frames, index = clip.footage(self._frames)
+        frames, runs = clip.footage(self._frames)
         maps = [
-            self._network(frames[index[first : first + MOST_FRAMES, 0]])
-            for first in range(0, len(index), MOST_FRAMES)
+            self._network(frames[runs[first : first + MOST_FRAMES, 0]])
+            for first in range(0, len(runs), MOST_FRAMES)
         ]
         return np.concatenate(maps)
