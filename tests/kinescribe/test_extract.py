@@ -1,7 +1,9 @@
 import json
 
 import pytest
+import typer
 import yaml
+from typer import testing
 
 from kinescribe.commands import extract
 from tests.transform import clips, corpus
@@ -58,3 +60,20 @@ def test_too_many_failures_are_an_error(config, tmp_path):
     config.write_text(config.read_text().replace("0.4", "0.1"))
     with pytest.raises(ManifestError, match="1 of 3 clips failed"):
         extract.command(str(config), out=str(tmp_path / "out"))
+
+
+def test_beam_options_of_the_command_line_come_after_the_files(config, monkeypatch):
+    text = config.read_text()
+    config.write_text(text.replace("extraction:", "extraction:\n  beam_options: [--a]"))
+    given = []
+
+    def extract_(*_, settings, **__):
+        given.append(settings.beam_options)
+        return Manifest([])
+
+    monkeypatch.setattr("transform.beam_jobs.extract", extract_)
+    command = [str(config), "--out", "x", "--beam=--runner=FlinkRunner", "--beam=--b"]
+    app = typer.Typer()
+    app.command()(extract.command)
+    assert testing.CliRunner().invoke(app, command).exit_code == 0
+    assert given == [("--a", "--runner=FlinkRunner", "--b")]
