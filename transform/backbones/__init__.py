@@ -9,13 +9,23 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import c3d, i3d, keras_applications, mask_rcnn, tiny
+from transform.backbones import (
+    c3d,
+    codebook,
+    i3d,
+    keras_applications,
+    mask_rcnn,
+    tiny,
+    vggish,
+)
+from transform.backbones.codebook import Codebook
 from transform.backbones.detector import DetectorNetwork
 from transform.backbones.network import ChunkNetwork, Network
 from transform.backbones.weights import WeightsError, WeightsFile, find_file
 from transform.config import Config, ConfigError
 from transform.regions import Detections
 from transform.schema import (
+    AudioWords,
     ChunkGrid,
     ChunkMap,
     FeatureSpec,
@@ -23,7 +33,9 @@ from transform.schema import (
     FrameMap,
     KeyFrames,
     MeanFile,
+    Pca,
     Regions,
+    VGGish,
     Whole,
 )
 
@@ -142,8 +154,29 @@ def load_detector(feature: Regions) -> Detector:
     return _FrozenDetector(network.model(feature, checked_weights(feature)), feature)
 
 
+@functools.cache
+def load_embedder(feature: VGGish) -> vggish.Embedder:
+    """VGGish with its postprocessing, loaded once a process.
+
+    Raises:
+        WeightsError: The weights are not to be had, or are others.
+    """
+    network = checked_weights(feature)
+    if not isinstance(feature.postprocess, Pca):
+        return vggish.load(network)
+    return vggish.load(network, checked_weights(feature.postprocess))
+
+
+@functools.cache
+def load_codebook(feature: AudioWords) -> Codebook:
+    """The codebook that a feature names, loaded once a process; raises as above."""
+    path = checked_weights(feature).path
+    assert path is not None
+    return codebook.load(path, feature)
+
+
 def resolve(spec: FeatureSpec) -> FeatureSpec:
-    """Fills in every `weights_sha256`; one that is there already must be right."""
+    """Fills in the SHA-256 of every file; one that is there already must be right."""
     return _resolved(spec)
 
 
@@ -151,16 +184,17 @@ def checked_weights(config: Config) -> WeightsFile:
     """The weight file that a config names.
 
     Raises:
-        WeightsError: It is not to be had, or has not the config's `weights_sha256`.
+        WeightsError: It is not to be had, or has not the SHA-256 that the config has.
     """
     found = _FINDERS[type(config)](config)
-    settings: Any = config
-    if settings.weights_sha256 not in ("", found.sha256):
+    field = _hash_field(config)
+    expected = getattr(config, field)
+    if expected not in ("", found.sha256):
         raise WeightsError(
-            f"{_label(config)}: the weights at {found.path} have SHA-256 "
+            f"{_label(config)}: the file {found.path} has SHA-256 "
             f"{found.sha256[:16]}…, but the specification was made with "
-            f"{settings.weights_sha256[:16]}…; find that file, or remove "
-            "`weights_sha256` to go on with these."
+            f"{expected[:16]}…; find that file, or remove `{field}` to go on with this "
+            "one."
         )
     return found
 
@@ -227,15 +261,23 @@ def _of_map(source: FrameMap | ChunkMap) -> WeightsFile:
 # Pyramids of more pixels than these take gigabytes.
 _PIXELS_TOGETHER = 1024 * 1024
 
-# Who finds the weights of a config that has `weights` and `weights_sha256`.
+# Who finds the file of a config that has a field for its SHA-256.
 _FINDERS: Mapping[type[Config], Callable[[Any], WeightsFile]] = {
     FrameGrid: lambda feature: _entry(NETWORKS, feature).weights(feature),
     ChunkGrid: lambda feature: _entry(CHUNK_NETWORKS, feature).weights(feature),
     Regions: lambda feature: DETECTORS[feature.detector].weights(feature),
     FrameMap: lambda source: _of_map(source),
     ChunkMap: lambda source: _of_map(source),
+    VGGish: vggish.find_weights,
+    Pca: vggish.find_components,
+    AudioWords: codebook.find,
     MeanFile: lambda mean: find_file(mean.weights, "a network's mean"),
 }
+
+
+def _hash_field(config: Config) -> str:
+    """`weights_sha256` or the like; no text where a config names no file."""
+    return next((name for name in config.__fields__ if name.endswith("_sha256")), "")
 
 
 def _resolved(value: Any) -> Any:
@@ -245,8 +287,8 @@ def _resolved(value: Any) -> Any:
     if not isinstance(value, Config):
         return value
     changes = {name: _resolved(item) for name, item in value}
-    if "weights_sha256" in changes:
-        changes["weights_sha256"] = checked_weights(value).sha256
+    if field := _hash_field(value):
+        changes[field] = checked_weights(value).sha256
     return value.replace(**changes)
 
 

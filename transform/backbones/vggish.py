@@ -17,7 +17,6 @@ Notes:
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import zipfile
 from typing import NamedTuple
@@ -143,9 +142,8 @@ class Embedder:
         return self._whitening(embeddings) if self._whitening else embeddings
 
 
-@functools.cache
-def load(network: WeightsFile, components: WeightsFile | None) -> Embedder:
-    """The network, loaded once a process, with its postprocessing if it has one."""
+def load(network: WeightsFile, components: WeightsFile | None = None) -> Embedder:
+    """The network, with its postprocessing if it has one."""
     model = build()
     if network.path is None:
         weight_files.fill_at_random(model, "vggish")
@@ -161,17 +159,16 @@ def load(network: WeightsFile, components: WeightsFile | None) -> Embedder:
 
 def find_weights(feature: VGGish) -> WeightsFile:
     """The checkpoint that `feature.weights` names; `random` is for tests."""
-    if feature.weights == weight_files.RANDOM:
-        return WeightsFile(None, weight_files.RANDOM)
-    return tf_checkpoint.find(feature.weights, "vggish")
+    return weight_files.given(
+        feature, "vggish", "vggish_model.ckpt", tf_checkpoint.find
+    )
 
 
 def find_components(postprocess: Pca) -> WeightsFile:
     """The file that `postprocess.weights` names; `random` is for tests."""
     if postprocess.weights == weight_files.RANDOM:
         return WeightsFile(None, weight_files.RANDOM)
-    path = weight_files.find(postprocess.weights, "VGGish's postprocessing")
-    return WeightsFile(path, weight_files.file_sha256(path))
+    return weight_files.find_file(postprocess.weights, "VGGish's postprocessing")
 
 
 def _convolve(name: str, width: int, x: tf.Tensor) -> tf.Tensor:

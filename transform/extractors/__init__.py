@@ -10,12 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from transform.config import Config, ConfigError
+from transform.extractors.audio_words import AudioWordsExtractor
+from transform.extractors.category import CategoryExtractor
 from transform.extractors.chunk_grid import ChunkGridExtractor
 from transform.extractors.extractor import FeatureExtractor
 from transform.extractors.flow import FlowExtractor
 from transform.extractors.frame_grid import FrameGridExtractor
 from transform.extractors.log_mel import LogMelExtractor
+from transform.extractors.vggish import VGGishExtractor
 from transform.schema import (
+    AudioWords,
+    Category,
     ChunkGrid,
     Feature,
     Flow,
@@ -23,6 +28,7 @@ from transform.schema import (
     Imported,
     LogMel,
     Sampling,
+    VGGish,
 )
 
 EXTRACTORS: Mapping[type[Config], Callable[[Any, Sampling], FeatureExtractor]] = {
@@ -30,6 +36,9 @@ EXTRACTORS: Mapping[type[Config], Callable[[Any, Sampling], FeatureExtractor]] =
     FrameGrid: FrameGridExtractor,
     ChunkGrid: ChunkGridExtractor,
     LogMel: LogMelExtractor,
+    VGGish: VGGishExtractor,
+    AudioWords: AudioWordsExtractor,
+    Category: CategoryExtractor,
 }
 
 

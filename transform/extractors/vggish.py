@@ -1,0 +1,28 @@
+"""`VGGish` of a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transform import audio, backbones
+from transform.clip import Clip
+from transform.footage import FrameRequest
+from transform.schema import LogMel, Sampling, VGGish
+
+
+class VGGishExtractor:
+    """The network's embedding of each patch of the sound track."""
+
+    def __init__(self, feature: VGGish, sampling: Sampling):
+        del sampling
+        self._patches = LogMel(max_patches=feature.max_patches)
+        self._embed = backbones.load_embedder(feature)
+
+    def wanted(self) -> tuple[FrameRequest, ...]:
+        """No frames."""
+        return ()
+
+    def extract(self, clip: Clip) -> np.ndarray | None:
+        """(P, 128) float32; None without sound, or with too little."""
+        patches = audio.log_mel(clip.samples, self._patches)  # (P, 96, 64)
+        return self._embed(patches) if len(patches) else None
