@@ -79,8 +79,7 @@ class _Canvas(NamedTuple):
 class Album:
     """Collects a plan's frames from one pass: upright, fitted, each but once.
 
-    A frame is turned upright, resized as its fit says and cut in the middle; where as
-    many pixels cannot be cut on both sides, one fewer is cut on the left or above.
+    A frame is turned upright, resized as its fit says, and its `middle` is kept.
     """
 
     def __init__(
@@ -149,9 +148,7 @@ class Album:
         except (av.error.FFmpegError, ValueError) as error:
             reason = f"its {frame.format.name} frames cannot be converted"
             raise DecodeError(self._path, reason) from error
-        upright = np.rot90(picture.to_ndarray(), turns)
-        top, left = ((length - canvas.size) // 2 for length in upright.shape[:2])
-        return upright[top : top + canvas.size, left : left + canvas.size]
+        return middle(np.rot90(picture.to_ndarray(), turns), canvas.size)
 
     @property
     def footage(self) -> dict[FrameRequest, Footage]:
@@ -167,3 +164,19 @@ class Album:
     def key_seconds(self) -> np.ndarray:
         """(N,) float64: when each key frame is shown."""
         return self._seconds
+
+
+def middle(image: np.ndarray, size: int) -> np.ndarray:
+    """The middle size × size of (rows, columns, …); black where the image ends.
+
+    Where as many pixels cannot be cut, or added, on both sides, it is one fewer on the
+    left or above.
+    """
+    rows, columns = image.shape[:2]
+    top, left = max(0, rows - size) // 2, max(0, columns - size) // 2
+    image = image[top : top + size, left : left + size]
+    lacking = [size - length for length in image.shape[:2]]
+    if not any(lacking):
+        return image
+    padding = [(pixels // 2, pixels - pixels // 2) for pixels in lacking]
+    return np.pad(image, [*padding, *[(0, 0)] * (image.ndim - 2)])

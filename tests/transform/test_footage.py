@@ -8,6 +8,7 @@ from transform.sampling import (
     CentreCrop,
     Every,
     KeyFrames,
+    Letterbox,
     Sampling,
     ShortSide,
     Squash,
@@ -90,8 +91,23 @@ def test_the_middle_of_the_resized_frame_is_cut(
     assert difference.mean() < 0.5
 
 
+@pytest.mark.parametrize(("height", "width"), [(48, 36), (36, 48), (48, 31), (48, 48)])
+def test_a_letterboxed_frame_lies_in_the_middle_of_black(
+    tmp_path, height, width
+) -> None:
+    image = _ramp(height, width) // 2 + 100
+    path = clips.write(tmp_path / "a.mov", 1, turn=lambda _: image, **LOSSLESS)
+    [footage] = _read(path, FrameRequest(48, fit=Letterbox()))
+    top, left, bottom, right = Letterbox().window(height, width, 48)
+    expected = np.zeros((48, 48, 3), np.uint8)
+    expected[top:bottom, left:right] = image
+    np.testing.assert_array_equal(footage.frames[0], expected)
+
+
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
-@pytest.mark.parametrize("fit", [CentreCrop(rows=60, columns=90), ShortSide(side=70)])
+@pytest.mark.parametrize(
+    "fit", [CentreCrop(rows=60, columns=90), ShortSide(side=70), Letterbox()]
+)
 def test_rotated_clips_are_turned_before_they_are_cut(tmp_path, fit, clockwise) -> None:
     request = FrameRequest(56, fit=fit)
     [plain] = _read(clips.write(tmp_path / "plain.mov", 1), request)

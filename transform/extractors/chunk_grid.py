@@ -67,7 +67,9 @@ class ChunkInput(Protocol):
         ...
 
 
-class _Pixels:
+class Colours:
+    """RGB chunks."""
+
     def __init__(self, feature: ChunkGrid):
         self.frames = FrameRequest(
             feature.size, feature.at, feature.fit, span=feature.chunk
@@ -78,7 +80,9 @@ class _Pixels:
             yield chunks.frames[chunks.runs[first : first + together]]
 
 
-class _Motion:
+class Movement:
+    """Chunks of the flow from each frame to the next."""
+
     def __init__(self, feature: ChunkGrid):
         self.frames = FrameRequest(
             feature.size,
@@ -110,6 +114,6 @@ class _Motion:
 
 
 _INPUTS: Mapping[type[Config], Callable[[ChunkGrid], ChunkInput]] = {
-    Pixels: _Pixels,
-    Motion: _Motion,
+    Pixels: Colours,
+    Motion: Movement,
 }
