@@ -12,9 +12,12 @@ import tensorflow as tf
 from transform.backbones import (
     c3d,
     codebook,
+    googlenet,
     i3d,
+    ir_csn,
     keras_applications,
     mask_rcnn,
+    resnext,
     tiny,
     vggish,
 )
@@ -45,12 +48,15 @@ NETWORKS: Mapping[str, Network] = {
     "resnet50": keras_applications.RESNET50,
     "resnet152": keras_applications.RESNET152,
     "vgg16": keras_applications.VGG16,
+    "googlenet": googlenet.GOOGLENET,
+    "resnext101": resnext.RESNEXT101,
 }
 
 CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = {
     "c3d": c3d.C3D,
     "i3d_rgb": i3d.RGB,
     "i3d_flow": i3d.FLOW,
+    "ir_csn152": ir_csn.IR_CSN152,
 }
 
 DETECTORS: Mapping[str, DetectorNetwork] = {
