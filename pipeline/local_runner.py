@@ -68,7 +68,7 @@ def run(
     root = pathlib.Path(config.root)
     root.mkdir(parents=True, exist_ok=True)
     config = config.replace(features=backbones.resolve(config.features))
-    digest = data_digest(config.corpus)
+    digest = data_digest(config.corpus, config.features)
     with _one_run_in(root), _own_arguments(), _quiet(verbose):
         connection = metadata.sqlite_metadata_connection_config(
             str(root / "metadata.sqlite")

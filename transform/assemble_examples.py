@@ -14,6 +14,12 @@ from apache_beam.metrics import Metrics
 from transform import records, storage
 from transform.annotations import VideoRecord
 from transform.feature_store import FeatureStore
+from transform.import_features import (
+    import_again,
+    imported,
+    made_from_clips,
+    needs_clips,
+)
 from transform.manifest import Manifest, ManifestRow
 from transform.records import VideoExample
 from transform.schema import FeatureSpec
@@ -49,6 +55,8 @@ class _WriteShard(beam.DoFn):
 
     def process(self, shard: Shard) -> Iterator[str]:
         spec = FeatureSpec.from_json(self._spec_json)
+        imports = imported(spec)
+        opened = needs_clips(made_from_clips(spec))
         with (
             storage.replacing(os.path.join(self._out, shard.path)) as path,
             tf.io.TFRecordWriter(path) as file,
@@ -59,14 +67,21 @@ class _WriteShard(beam.DoFn):
                     captions=clip.captions,
                     features={},
                     category=clip.category,
-                    clip_length=records.length_bucket(row.seconds),
+                    clip_length=_length(row),
                     clip_hash=row.clip_hash,
                 )
-                stored = self._store.get(row.clip_hash)
-                example = records.to_example(video, spec, encoded=stored.features)
+                encoded = import_again(clip, imports)
+                if opened:
+                    encoded |= self._store.get(row.clip_hash).features
+                example = records.to_example(video, spec, encoded=encoded)
                 file.write(example.SerializeToString(deterministic=True))
         Metrics.counter("kinescribe", "records").inc(len(shard.clips))
         yield shard.path
+
+
+def _length(row: ManifestRow) -> str:
+    known = row.frames or row.seconds
+    return records.length_bucket(row.seconds) if known else "unknown"
 
 
 def deal_out(clips: list[VideoRecord], manifest: Manifest, files: int) -> list[Shard]:

@@ -1,7 +1,8 @@
-"""The extraction: two Beam jobs, and what stands between and around them.
+"""The extraction: Beam jobs, and what stands between and around them.
 
-`ExtractFeatures` puts into the store what is not there yet. Only when it is known what
-became of every clip does `AssembleExamples` join captions and features in records.
+`ExtractFeatures` puts into the store what is not there yet; `ImportFeatures` looks at
+features that were computed elsewhere. Only when it is known what became of every clip
+does `AssembleExamples` join captions and features in records.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import apache_beam as beam
 import tensorflow as tf
@@ -30,6 +31,14 @@ from transform.assemble_examples import AssembleExamples, deal_out, remove_other
 from transform.extract_features import FAILED, USABLE, ExtractFeatures, extract_clip
 from transform.extraction_settings import ExtractionSettings
 from transform.feature_store import FeatureStore
+from transform.import_features import (
+    ImportFeatures,
+    import_row,
+    imported,
+    made_from_clips,
+    needs_clips,
+    unopened,
+)
 from transform.journal import Journal
 from transform.manifest import Manifest, ManifestRow
 from transform.schema import FeatureSpec
@@ -40,6 +49,8 @@ POLL_SECONDS = 0.5
 # What a worker process costs before its first clip, mostly to import TensorFlow.
 WORKER_START_SECONDS = 12.0
 TIMED_CLIPS = 6
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +72,8 @@ def extract(
 
     Args:
         source: The annotations, and where the clips lie.
-        spec: The features; the hashes of weights are filled in.
+        spec: The features; the hashes of weights are filled in. Where all are imported,
+            no video file is opened.
         store: Folder of the feature store, kept between runs.
         out: Folder of the records; shards that it holds are replaced.
         settings: How the extraction runs.
@@ -69,15 +81,24 @@ def extract(
 
     Raises:
         AnnotationError: The annotations are wrong.
+        ConfigError: An imported feature has no files.
         WeightsError: A network's weights are not to be had.
         ManifestError: More clips failed than the settings allow.
     """
     clips = read_annotations(source)
     spec = backbones.resolve(spec)
-    features = FeatureStore(store, spec.content_hash)
+    imports = imported(spec)
+    made = made_from_clips(spec)
+    features = FeatureStore(store, made.content_hash)
     runner = _Runner(settings, pipeline_options)
 
-    manifest = Manifest(_extract_features(clips, spec, features, out, runner))
+    if needs_clips(made):
+        rows = _extract_features(clips, made, features, out, runner)
+    else:
+        rows = [unopened(clip) for clip in clips]
+    if imports:
+        rows = _import_features(clips, rows, spec, out, runner)
+    manifest = Manifest(rows)
     for reason, clips_lost in manifest.reasons():
         _log.warning("%d × %s", clips_lost, reason)
     manifest.check(settings.max_failure_ratio)
@@ -113,10 +134,12 @@ def _extract_features(
         rows, missing = _look_up(clips, store, report)
         if not workers and runner.local:
             timed, missing = missing[:TIMED_CLIPS], missing[TIMED_CLIPS:]
-            found, seconds = _extract_here(timed, spec, store)
+            spec_json = spec.to_json()
+            found, seconds = _timed(
+                lambda clip: extract_clip(clip, spec_json, store), timed
+            )
             rows += found
-            workers = int(seconds * len(missing) / WORKER_START_SECONDS)
-            workers = min(workers, _cores())
+            workers = _worth(seconds, missing)
         if missing:
             options = runner.options(max(1, min(workers, len(missing))))
             done = len(rows)
@@ -154,18 +177,79 @@ def _stored_row(clip: VideoRecord, store: FeatureStore) -> ManifestRow | None:
     return ManifestRow.of(clip, info, name) if info else None
 
 
-def _extract_here(
-    clips: list[VideoRecord], spec: FeatureSpec, store: FeatureStore
+def _import_features(
+    clips: list[VideoRecord],
+    rows: list[ManifestRow],
+    spec: FeatureSpec,
+    out: str,
+    runner: _Runner,
+) -> list[ManifestRow]:
+    """The rows after a look at the imports of clips that are usable so far."""
+    by_id = {clip.video_id: clip._replace(captions=()) for clip in clips}
+    done = [row for row in rows if not row.usable]
+    pairs = [(by_id[row.video_id], row) for row in sorted(rows) if row.usable]
+    workers = runner.settings.workers
+    with progress.shown("Looking at imports", len(pairs)) as report:
+        if not workers and runner.local:
+            timed, pairs = pairs[:TIMED_CLIPS], pairs[TIMED_CLIPS:]
+            found, seconds = _timed(lambda pair: import_row(*pair, spec), timed)
+            done += found
+            workers = _worth(seconds, pairs)
+        if pairs:
+            folder = os.path.join(out, JOB_FOLDER)
+            storage.remove(folder)
+            journal = Journal(os.path.join(folder, "journal"))
+            options = runner.options(max(1, min(workers, len(pairs))))
+            with (
+                _watched(journal, lambda more: report(len(rows) - len(pairs) + more)),
+                beam.Pipeline(options=options) as pipeline,
+            ):
+                found = (
+                    pipeline
+                    | "Clips" >> beam.Create(pairs)
+                    | "Imports" >> ImportFeatures(spec, journal)
+                )
+                _write_rows(found, folder)
+            done += _read_rows(folder)
+    return done
+
+
+def _write_rows(rows: beam.PCollection, folder: str) -> None:
+    _ = (
+        rows
+        | "ToJson" >> beam.Map(json.dumps)
+        | "Rows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
+    )
+
+
+def _read_rows(folder: str) -> list[ManifestRow]:
+    """What a job wrote; its folder goes."""
+    rows: list[ManifestRow] = []
+    for name in storage.names_in(folder):
+        if name.startswith("rows"):
+            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
+                rows.extend(ManifestRow(*json.loads(line)) for line in file)
+    storage.remove(folder)
+    return rows
+
+
+def _timed(
+    work: Callable[[T], ManifestRow], items: list[T]
 ) -> tuple[list[ManifestRow], float]:
-    """Extracts a few clips in this process; also gives the CPU seconds of one."""
+    """Does a few in this process; also gives the CPU seconds of one."""
     rows: list[ManifestRow] = []
     seconds: list[float] = []
-    for clip in clips:
+    for item in items:
         began = time.process_time()
-        rows.append(extract_clip(clip, spec.to_json(), store))
+        rows.append(work(item))
         seconds.append(time.process_time() - began)
     # The first clip loads the networks.
     return rows, statistics.median(seconds[1:] or [0.0])
+
+
+def _worth(seconds: float, items: list[T]) -> int:
+    """How many processes pay for items that take so long each."""
+    return min(int(seconds * len(items) / WORKER_START_SECONDS), _cores())
 
 
 def _run_until_none_dies(
@@ -191,12 +275,8 @@ def _run_until_none_dies(
                     | "Clips" >> beam.Create(clips)
                     | "Features" >> ExtractFeatures(spec, store, journal)
                 )
-                _ = (
-                    (found[USABLE], found[FAILED])
-                    | "Together" >> beam.Flatten()
-                    | "ToJson" >> beam.Map(json.dumps)
-                    | "Rows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
-                )
+                both = (found[USABLE], found[FAILED]) | "Together" >> beam.Flatten()
+                _write_rows(both, folder)
         except Exception:
             suspects = journal.held()
             if not suspects:
@@ -206,13 +286,7 @@ def _run_until_none_dies(
                     raise
         else:
             break
-    rows: list[ManifestRow] = []
-    for name in storage.names_in(folder):
-        if name.startswith("rows"):
-            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
-                rows.extend(ManifestRow(*json.loads(line)) for line in file)
-    storage.remove(folder)
-    return rows
+    return _read_rows(folder)
 
 
 def _settle(clip: VideoRecord, spec: FeatureSpec, store: FeatureStore) -> bool:

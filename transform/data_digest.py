@@ -1,4 +1,4 @@
-"""A corpus' fingerprint: it changes when captions, splits or clips do."""
+"""A corpus' fingerprint: it changes when captions, splits, clips or imports do."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
+from transform import imported_files
 from transform.annotations import AnnotationSource
 from transform.annotations import read as read_annotations
+from transform.schema import FeatureSpec, Imported
 
 
-def data_digest(source: AnnotationSource) -> str:
-    """Sixteen hex digits of the annotations and of every clip's size and time stamp.
+def data_digest(source: AnnotationSource, spec: FeatureSpec | None = None) -> str:
+    """Sixteen hex digits of the annotations and of every file's size and time stamp.
 
-    Cheap enough to be computed before every run: no clip is read.
+    The files are the clips, and those that features of `spec` are imported from. Cheap
+    enough to be computed before every run: none is read.
     """
     records = read_annotations(source)
-    uris = sorted({record.uri for record in records})
+    features = spec.features if spec else ()
+    imports = [feature for feature in features if isinstance(feature, Imported)]
+    uris = sorted(
+        {record.uri for record in records}.union(
+            path
+            for record in records
+            for feature in imports
+            for path in imported_files.paths(feature, record)
+        )
+    )
     with ThreadPoolExecutor(max_workers=16) as threads:  # remote stores answer slowly
         stamps = list(threads.map(_stamp, uris))
     digest = hashlib.sha256()
