@@ -14,6 +14,16 @@ import numpy as np
 
 
 def log_mel(samples, bands=64, rate=16_000):
+    """Patches of 96 windows."""
+    frames = windows_of(samples, bands, rate)
+    patches = [
+        frames[begin : begin + 96] for begin in range(0, len(frames) - 96 + 1, 96)
+    ]
+    return np.array(patches).reshape(-1, 96, bands)
+
+
+def windows_of(samples, bands=64, rate=16_000):
+    """The spectrum of each window."""
     window = round(0.025 * rate)
     hop = round(0.010 * rate)
     points = 2 ** math.ceil(math.log2(window))
@@ -33,10 +43,7 @@ def log_mel(samples, bands=64, rate=16_000):
         part = np.asarray(samples[begin : begin + window], np.float64) * hann
         magnitude = np.abs(turn @ part)
         frames.append(np.log(magnitude @ weights + 0.01))
-    patches = [
-        frames[begin : begin + 96] for begin in range(0, len(frames) - 96 + 1, 96)
-    ]
-    return np.array(patches).reshape(-1, 96, bands)
+    return frames
 
 
 def mel_weights(bins, bands, rate, low=125.0, high=7500.0):

@@ -82,14 +82,23 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
     for layer in model.layers:
         if not layer.weights:
             continue
-        scope = f"vggish/{_scope(layer.name)}"
-        names = (f"{scope}/weights", f"{scope}/biases")
+        names = variables_of(layer.name)
         layer.set_weights(
             [
                 weight_files.take(checkpoint, name, weight.shape, path, "vggish")
                 for name, weight in zip(names, layer.weights, strict=True)
             ]
         )
+
+
+def variables_of(layer: str) -> tuple[str, str]:
+    """A layer's weights and biases in the checkpoint.
+
+    Layers that are repeated, such as conv3_1, stand in a scope of their group, conv3.
+    """
+    group, repeated, _ = layer.partition("_")
+    scope = f"vggish/{group}/{layer}" if repeated else f"vggish/{layer}"
+    return f"{scope}/weights", f"{scope}/biases"
 
 
 class Whitening(NamedTuple):
@@ -179,9 +188,3 @@ def _convolve(name: str, width: int, x: tf.Tensor) -> tf.Tensor:
 
 def _pool(name: str, x: tf.Tensor) -> tf.Tensor:
     return tf.keras.layers.MaxPooling2D(2, padding="same", name=name)(x)
-
-
-def _scope(layer: str) -> str:
-    """`conv3_1` → `conv3/conv3_1`, as slim names layers that are repeated."""
-    group, repeated, _ = layer.partition("_")
-    return f"{group}/{layer}" if repeated else layer
