@@ -17,7 +17,7 @@ def unit(x, variables, name, stride=1):
         stride: in time and space.
     """
     kernel = variables[f"{name}/conv_3d/w"]
-    edges = same_edges(x.shape, kernel.shape[:3], (stride,) * 3)
+    edges = same_edges(x.shape[:3], kernel.shape[:3], (stride,) * 3)
     x = convolve(x, kernel, edges, stride)
     norm = {
         part: variables[f"{name}/batch_norm/{part}"].reshape(-1).astype(np.float64)
@@ -29,8 +29,8 @@ def unit(x, variables, name, stride=1):
 
 def pool(x, window, stride):
     """Max-pooling with TensorFlow's SAME edges."""
-    edges = same_edges(x.shape, window, stride)
-    counts = [-(-n // s) for n, s in zip(x.shape, stride, strict=False)]
+    edges = same_edges(x.shape[:3], window, stride)
+    counts = [-(-n // s) for n, s in zip(x.shape[:3], stride, strict=True)]
     return max_pool(x, window, stride, [-before for before, _ in edges], counts)
 
 

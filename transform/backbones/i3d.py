@@ -297,19 +297,20 @@ class _Stream(NamedTuple):
                 f"feature {feature.name}: {self.network} sees {_kind(self.input)}; "
                 f"received the input {feature.input.kind}."
             )
+        mean = getattr(feature.input, "mean", NetworkMean())
+        if not isinstance(mean, NetworkMean):
+            raise ConfigError(
+                f"feature {feature.name}: {self.network} subtracts no mean; remove "
+                "`mean` from its input."
+            )
         # Only a layer of scores has the width of what the checkpoint knows.
         network = build(feature.layer, feature.input_shape, classes=feature.width)
         if weights.path is None:
             weight_files.fill_at_random(network, self.network)
         else:
             restore(network, weights.path, self.name)
-        if isinstance(feature.input, Motion):
+        if self.input is Motion:
             return network
-        if not isinstance(feature.input.mean, NetworkMean):
-            raise ConfigError(
-                f"feature {feature.name}: {self.network} subtracts no mean; remove "
-                "`mean` from its input."
-            )
         pixels = tf.keras.Input(feature.input_shape, name="pixels")
         scaled = tf.keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")
         return tf.keras.Model(pixels, network(scaled(pixels)), name=self.network)
