@@ -361,9 +361,9 @@ class MatterportDetector(NamedTuple):
 
 def build(model: MaskRCNN) -> None:
     """Makes the weights, without a picture being looked at."""
-    frames = tf.TensorSpec([1, model.size, model.size, 3], tf.float32)
-    window = tf.TensorSpec([4], tf.float32)
-    tf.function(model).get_concrete_function(frames, window)
+    frames = tf.keras.Input((model.size, model.size, 3), batch_size=1)
+    window = tf.keras.Input((), batch_size=4)  # four edges
+    model(frames, window)
 
 
 MASK_RCNN = MatterportDetector("mask_rcnn")
