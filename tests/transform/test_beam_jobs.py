@@ -1,3 +1,4 @@
+import contextlib
 import filecmp
 import os
 import pathlib
@@ -339,20 +340,20 @@ def slowly(self, path, start=None, end=None):
     return extract(self, path, start, end)
 
 extract, Extractor.extract = Extractor.extract, slowly
-file, store, out = sys.argv[1:]
+file, store, out, workers = sys.argv[1:]
 beam_jobs.extract(
     Jsonl(file=file),
     corpus.SPEC,
     store=store,
     out=out,
-    settings=ExtractionSettings(workers=1, max_failure_ratio=0.5),
+    settings=ExtractionSettings(workers=int(workers), max_failure_ratio=0.5),
 )
 """
 
 
 def test_run_that_was_killed_goes_on_where_it_was(folder, tmp_path):
     run = Run(tmp_path, corpus.annotate(folder))
-    command = [sys.executable, "-c", KILLED, run.source.file, run.store, run.out]
+    command = [sys.executable, "-c", KILLED, run.source.file, run.store, run.out, "1"]
     process = subprocess.Popen(
         [str(part) for part in command],
         cwd=pathlib.Path(__file__).parents[2],
@@ -377,15 +378,57 @@ def test_run_that_was_killed_goes_on_where_it_was(folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_no_clip_is_extracted_twice_after_a_kill_with_two_workers(folder, tmp_path):
+    run = Run(tmp_path, corpus.annotate(folder))
+    command = [sys.executable, "-c", KILLED, run.source.file, run.store, run.out, "2"]
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=pathlib.Path(__file__).parents[2],
+        env=hooked(tmp_path, LOGS),
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while len(run.entries()) < 4 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        while group_lives(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)  # workers end when they miss the one who started them
+        assert not group_lives(process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    before = run.entries()
+    assert 4 <= len(before) < 10
+    again = subprocess.run(
+        [str(part) for part in command],
+        cwd=pathlib.Path(__file__).parents[2],
+        env=hooked(tmp_path, LOGS),
+        check=False,
+    )
+    assert again.returncode == 0
+    assert before.items() <= run.entries().items()
+    stored = (tmp_path / "stored").read_text().split()
+    assert sorted(stored) == sorted({*stored})
+    assert len(stored) == len(run.entries()) == 10  # all but the missing clip
+    assert Manifest.read(str(run.out)).coverage() == "6 of 11 clips"
+    assert not (run.out / beam_jobs.JOB_FOLDER).exists()
+
+
+def group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_clip_that_ends_its_process_fails_alone(folder, tmp_path, monkeypatch):
     # Every process gets a decoder that aborts on one of the clips.
-    hook = tmp_path / "site"
-    hook.mkdir()
-    (hook / "sitecustomize.py").write_text(CRASHES)
-    monkeypatch.setenv(
-        "PYTHONPATH", f"{hook}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    )
+    monkeypatch.setenv("PYTHONPATH", hooked(tmp_path, CRASHES)["PYTHONPATH"])
     ids = ("whole", "short", "another", "third")
     run = Run(tmp_path, corpus.annotate(folder, ids))
     manifest = run(workers=2)
@@ -395,26 +438,61 @@ def test_clip_that_ends_its_process_fails_alone(folder, tmp_path, monkeypatch):
     assert run().coverage() == "3 of 4 clips"
 
 
-CRASHES = """
+def hooked(folder: pathlib.Path, change: str) -> dict[str, str]:
+    """The environment of processes that change a module of ours when it is imported."""
+    hook = folder / "site"
+    hook.mkdir(exist_ok=True)
+    (hook / "sitecustomize.py").write_text(HOOK + change)
+    path = f"{hook}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    return os.environ | {
+        "PYTHONPATH": path,
+        "PYTHONWARNINGS": "ignore",
+        "STORED": str(folder / "stored"),
+    }
+
+
+HOOK = """
 import importlib.abc, importlib.util, os, sys
 
 class Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, module, change):
+        self.module = module
+        self.change = change
     def find_spec(self, name, path, target=None):
-        if name != "transform.video_io":
+        if name != self.module:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         run = spec.loader.exec_module
         def exec_module(module):
             run(module)
-            read = module.read_frames
-            def read_frames(path, *rest):
-                if "short" in os.fspath(path):
-                    os.abort()
-                return read(path, *rest)
-            module.read_frames = read_frames
+            self.change(module)
         spec.loader.exec_module = exec_module
         return spec
+"""
 
-sys.meta_path.insert(0, Finder())
+CRASHES = """
+def change(module):
+    read = module.read_frames
+    def read_frames(path, *rest):
+        if "short" in os.fspath(path):
+            os.abort()
+        return read(path, *rest)
+    module.read_frames = read_frames
+
+sys.meta_path.insert(0, Finder("transform.video_io", change))
+"""
+
+LOGS = """
+def change(module):
+    import time
+    put = module.FeatureStore.put
+    def logged(self, clip, *rest):
+        time.sleep(0.5)
+        put(self, clip, *rest)
+        with open(os.environ["STORED"], "a") as log:
+            log.write(clip + "\\n")
+    module.FeatureStore.put = logged
+
+sys.meta_path.insert(0, Finder("transform.feature_store", change))
 """

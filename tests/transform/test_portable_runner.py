@@ -6,12 +6,11 @@ is a child of the process that starts the job, and all that they share is the di
 
 import contextlib
 import filecmp
-import os
 
 import pytest
 
 from tests.transform import beam_services, corpus
-from tests.transform.test_beam_jobs import CRASHES
+from tests.transform.test_beam_jobs import CRASHES, hooked
 from transform import beam_jobs, progress
 from transform.extraction_settings import ExtractionSettings
 from transform.manifest import Manifest
@@ -89,11 +88,7 @@ def test_workers_elsewhere_write_the_same_bytes(source, tmp_path, reported, work
 
 @pytest.mark.slow
 def test_clip_that_ends_a_worker_elsewhere_fails_alone(source, tmp_path, monkeypatch):
-    hook = tmp_path / "site"
-    hook.mkdir()
-    (hook / "sitecustomize.py").write_text(CRASHES)
-    path = f"{hook}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setenv("PYTHONPATH", hooked(tmp_path, CRASHES)["PYTHONPATH"])
     with cluster(tmp_path, workers=2) as options:
         manifest = run(source, tmp_path, SETTINGS.replace(beam_options=options))
     rows = {row.video_id: row for row in manifest.rows}
