@@ -15,7 +15,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -24,6 +24,7 @@ from transform.annotations import VideoRecord
 
 # Object stores refuse to replace a file more often.
 SECONDS_BETWEEN_COUNTS = 1.0
+SECONDS_BETWEEN_LOOKS = 0.5
 
 # Told apart by chance: every container has a process 1.
 _PROCESS = uuid.uuid4().hex
@@ -63,6 +64,24 @@ class Journal:
     def finished(self) -> int:
         """How many clips are finished, as far as the processes have told."""
         return sum(int(text) for text in self._texts(".finished"))
+
+    @contextlib.contextmanager
+    def watched(self, report: Callable[[int], None]) -> Iterator[None]:
+        """Reports how many clips are finished while the block runs."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(SECONDS_BETWEEN_LOOKS):
+                report(self.finished())
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+            report(self.finished())
 
     def held(self) -> list[VideoRecord]:
         """The clips that are held; after a job, those that its workers left behind.

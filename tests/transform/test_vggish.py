@@ -180,9 +180,10 @@ def test_levels_survive_being_stored_as_halves(components):
 
 def test_file_without_components_is_refused(tmp_path):
     path = tmp_path / "vggish_pca_params.npz"
-    path.write_text("components")
-    with pytest.raises(WeightsError, match=r"is not an \.npz file with VGGish's"):
-        vggish.Whitening.load(path)
+    for content in (b"components", b""):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"is not an \.npz file with VGGish's"):
+            vggish.Whitening.load(path)
     np.savez(path, pca_means=np.zeros((128, 1)))
     with pytest.raises(WeightsError, match="it has no pca_eigen_vectors"):
         vggish.Whitening.load(path)

@@ -57,7 +57,7 @@ def load(path: pathlib.Path, feature: AudioWords) -> Codebook:
         with np.load(path) as file:
             learnt_for = json.loads(str(file["settings"]))
             codebook = Codebook(*(file[name] for name in Codebook._fields))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(
             f"{path} is not a codebook of audio words; `kinescribe audio-words` makes "
             "one."

@@ -114,7 +114,7 @@ class Whitening(NamedTuple):
         try:
             with np.load(path) as file:
                 values = dict(file)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
             raise WeightsError(
                 f"{path} is not an .npz file with VGGish's principal components."
             ) from error

@@ -1,0 +1,102 @@
+"""`kinescribe audio-words`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from transform.schema import AudioWords, FeatureSpec
+
+
+def command(
+    config: Annotated[
+        str, typer.Argument(help="A YAML file, or the name of a shipped one.")
+    ],
+    out: Annotated[
+        str,
+        typer.Option(
+            help="The codebook's file, in place of the feature's `codebook`.",
+            show_default=False,
+        ),
+    ] = "",
+    windows: Annotated[
+        int, typer.Option(min=1, help="Windows of 25 ms to learn from.")
+    ] = 250_000,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the choice of windows, and of k-means.")
+    ] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Processes, in place of the configuration's; 0 for as many as pay.",
+        ),
+    ] = None,
+    beam: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION",
+            help="One of Beam's own options, after the configuration's: "
+            "--beam=--runner=FlinkRunner; may be repeated.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was found as JSON.")
+    ] = False,
+) -> None:
+    """Learn the codebook of an audio_words feature from the training clips.
+
+    To be run once, before the features are extracted: the codebook's SHA-256 is part of
+    their specification.
+    """
+    from pipeline import configs
+    from transform import learn_audio_words
+
+    settings = configs.find(config)
+    feature = _only_one(settings.features, config)
+    extraction = settings.extraction
+    if workers is not None:
+        extraction = extraction.replace(workers=workers)
+    if beam:
+        options = (*extraction.beam_options, *beam)
+        extraction = extraction.replace(beam_options=options)
+    out = out or feature.codebook
+    heard = learn_audio_words.learn(
+        settings.corpus,
+        feature,
+        out=out,
+        settings=extraction,
+        windows=windows,
+        seed=seed,
+    )
+    if as_json:
+        found = {"out": out, "words": feature.words, **heard._asdict()}
+        typer.echo(json.dumps(found))
+        return
+
+    import rich.console
+
+    console = rich.console.Console(highlight=False, soft_wrap=True)
+    for reason, clips in heard.reasons.items():
+        console.print(f"[yellow]{clips:,} ×[/yellow] {reason}")
+    console.print(
+        f"{feature.words:,} words from {heard.windows:,} windows of "
+        f"{heard.with_sound:,} of {heard.clips:,} training clips are in {out}"
+    )
+
+
+def _only_one(spec: FeatureSpec, config: str) -> AudioWords:
+    from transform.config import ConfigError
+    from transform.schema import AudioWords
+
+    found = [f for f in spec.features if isinstance(f, AudioWords)]
+    if len(found) != 1:
+        names = ", ".join(feature.name for feature in found)
+        raise ConfigError(
+            f"{config} should have one feature of kind audio_words; it has "
+            f"{names or 'none'}."
+        )
+    return found[0]
