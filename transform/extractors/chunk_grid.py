@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from transform import backbones, optical_flow
+from transform.backbones import batching
 from transform.clip import Clip
 from transform.config import Config
 from transform.footage import Footage, FrameRequest
@@ -34,7 +35,10 @@ class ChunkGridExtractor:
         """(N, [rows, columns,] width) float32."""
         chunks = clip.footage(self._input.frames)
         together = max(1, MOST_FRAMES // chunks.runs.shape[1])
-        maps = [self._network(batch) for batch in self._input.batches(chunks, together)]
+        maps = [
+            batching.run(self._network, batch, together)
+            for batch in self._input.batches(chunks, together)
+        ]
         return in_steps(np.concatenate(maps), self._feature)
 
 

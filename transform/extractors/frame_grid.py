@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from transform import backbones
+from transform.backbones import batching
 from transform.clip import Clip
 from transform.footage import FrameRequest
 from transform.schema import FrameGrid, Sampling
@@ -27,8 +28,4 @@ class FrameGridExtractor:
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, [rows, columns,] width) float32."""
         frames, runs = clip.footage(self._frames)
-        maps = [
-            self._network(frames[runs[first : first + MOST_FRAMES, 0]])
-            for first in range(0, len(runs), MOST_FRAMES)
-        ]
-        return np.concatenate(maps)
+        return batching.run(self._network, frames[runs[:, 0]], MOST_FRAMES)

@@ -1,0 +1,130 @@
+"""Networks run on the frames of several clips at once.
+
+Threads that each extract a clip meet in a `Batcher`: what they give to one network goes
+through it together, in batches of a fixed size. What a last batch lacks is filled up
+with zeros, so that a frame's values do not depend on the clips it was run with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+Network = Callable[[np.ndarray], np.ndarray]  # (N, …) → (N, …)
+
+
+def run(network: Network, values: np.ndarray, size: int) -> np.ndarray:
+    """A network's output, `size` rows at a time.
+
+    In the block of a `Batcher`, rows of other clips fill the batches; elsewhere the
+    last batch is what is left.
+
+    Args:
+        network: one that lives as long as the process.
+        values: (N, …).
+        size: of a batch; the same at every call with this network and this shape.
+    """
+    batcher = _current.get()
+    if batcher is not None:
+        return batcher.run(network, values, size)
+    parts = [network(values[n : n + size]) for n in range(0, len(values), size)]
+    return np.concatenate(parts)
+
+
+class Batcher:
+    """Where the threads of several clips meet.
+
+    with batcher.clip():  # in each thread
+        extractor.extract(path)
+    """
+
+    def __init__(self) -> None:
+        # Held while a network runs, too: threads decode meanwhile, and one network at
+        # a time has the cores, or the accelerator, to itself.
+        self._changed = threading.Condition()
+        self._coming = 0  # threads that may bring more, as they do not wait
+        self._queues: dict[tuple, list[_Rows]] = {}
+
+    @contextlib.contextmanager
+    def clip(self) -> Iterator[None]:
+        """What this thread gives to `run` inside may wait for other threads."""
+        token = _current.set(self)
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            _current.reset(token)
+            with self._changed:
+                self._coming -= 1
+                self._changed.notify_all()
+
+    def run(self, network: Network, values: np.ndarray, size: int) -> np.ndarray:
+        """See `batching.run`; only within `clip`."""
+        mine = _Rows(values)
+        with self._changed:
+            queue = self._queues.setdefault((network, values.shape[1:]), [])
+            queue.append(mine)
+            self._coming -= 1
+            self._changed.notify_all()
+            while mine.lacking:
+                if sum(rows.lacking for rows in queue) >= size or not self._coming:
+                    self._run_batch(network, queue, size)
+                else:
+                    self._changed.wait()
+        if mine.error is not None:
+            raise mine.error
+        return np.concatenate(mine.results)
+
+    def _run_batch(self, network: Network, queue: list[_Rows], size: int) -> None:
+        """Takes rows from the queue's front; whoever has all its own goes on."""
+        taken: list[tuple[_Rows, np.ndarray]] = []
+        room = size
+        while queue and room:
+            part = queue[0].take(room)
+            taken.append((queue[0], part))
+            room -= len(part)
+            if not queue[0].lacking:
+                queue.pop(0)
+                self._coming += 1
+        batch = np.concatenate([part for _, part in taken])
+        padding = [(0, room), *[(0, 0)] * (batch.ndim - 1)]
+        try:
+            results = network(np.pad(batch, padding))
+        except Exception as error:  # each thread has its own to raise
+            for rows, _ in taken:
+                rows.error = error
+        else:
+            first = 0
+            for rows, part in taken:
+                rows.results.append(results[first : first + len(part)])
+                first += len(part)
+        self._changed.notify_all()
+
+
+class _Rows:
+    """What one thread waits for."""
+
+    def __init__(self, values: np.ndarray):
+        self._values = values
+        self.results: list[np.ndarray] = []
+        self.error: Exception | None = None
+
+    @property
+    def lacking(self) -> int:
+        """Rows that no batch has taken."""
+        return len(self._values)
+
+    def take(self, most: int) -> np.ndarray:
+        """Hands out the next rows."""
+        part, self._values = self._values[:most], self._values[most:]
+        return part
+
+
+_current: contextvars.ContextVar[Batcher | None] = contextvars.ContextVar(
+    "_current", default=None
+)
