@@ -328,11 +328,6 @@ class MatterportDetector(NamedTuple):
     name: str
     sizes: Sizes = _PUBLISHED
 
-    @property
-    def width(self) -> int:
-        """Of the box head's features."""
-        return self.sizes.head
-
     def weights(self, feature: Regions) -> WeightsFile:
         """`random` is for tests; else a path."""
         if feature.weights == weight_files.RANDOM:

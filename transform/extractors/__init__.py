@@ -17,6 +17,7 @@ from transform.extractors.extractor import FeatureExtractor
 from transform.extractors.flow import FlowExtractor
 from transform.extractors.frame_grid import FrameGridExtractor
 from transform.extractors.log_mel import LogMelExtractor
+from transform.extractors.regions import RegionsExtractor
 from transform.extractors.vggish import VGGishExtractor
 from transform.schema import (
     AudioWords,
@@ -27,6 +28,7 @@ from transform.schema import (
     FrameGrid,
     Imported,
     LogMel,
+    Regions,
     Sampling,
     VGGish,
 )
@@ -35,6 +37,7 @@ EXTRACTORS: Mapping[type[Config], Callable[[Any, Sampling], FeatureExtractor]] =
     Flow: FlowExtractor,
     FrameGrid: FrameGridExtractor,
     ChunkGrid: ChunkGridExtractor,
+    Regions: RegionsExtractor,
     LogMel: LogMelExtractor,
     VGGish: VGGishExtractor,
     AudioWords: AudioWordsExtractor,

@@ -1,0 +1,116 @@
+"""`Regions` of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from transform import backbones, regions
+from transform.clip import Clip
+from transform.config import Config
+from transform.extractors.chunk_grid import ChunkGridExtractor
+from transform.extractors.extractor import FeatureExtractor
+from transform.extractors.frame_grid import FrameGridExtractor
+from transform.footage import FrameRequest
+from transform.regions import Detections
+from transform.schema import ChunkMap, FrameMap, OwnHead, Regions, Sampling
+
+MOST_FRAMES = 8  # whose regions are cut out at once
+
+
+class RegionsExtractor:
+    """The objects that a detector finds, one vector each."""
+
+    def __init__(self, feature: Regions, sampling: Sampling):
+        self._feature = feature
+        self._frames = FrameRequest(feature.size, feature.at, feature.fit)
+        self._detector = backbones.load_detector(feature)
+        self._vectors = _VECTORS[type(feature.source)](feature, sampling)
+
+    def wanted(self) -> tuple[FrameRequest, ...]:
+        """A frame a step, and what the map is made of."""
+        return (self._frames, *self._vectors.wanted())
+
+    def extract(self, clip: Clip) -> np.ndarray:
+        """(N, count, width) float32; zeros for regions that are not there."""
+        frames, runs = clip.footage(self._frames)
+        size = self._feature.size
+        window = self._feature.fit.window(clip.info.height, clip.info.width, size)
+        found = self._detector(frames[runs[:, 0]], window)
+        return self._vectors.of(found, clip)
+
+
+class _Vectors(Protocol):
+    """What becomes of a region."""
+
+    def wanted(self) -> Sequence[FrameRequest]: ...
+
+    def of(self, found: Detections, clip: Clip) -> np.ndarray: ...
+
+
+class _Own:
+    def __init__(self, feature: Regions, sampling: Sampling):
+        del feature, sampling
+
+    def wanted(self) -> tuple[FrameRequest, ...]:
+        return ()
+
+    def of(self, found: Detections, clip: Clip) -> np.ndarray:
+        del clip
+        return found.features
+
+
+class _Pooled:
+    """Means of another network's maps inside of the boxes."""
+
+    def __init__(self, maps: FeatureExtractor, source: FrameMap | ChunkMap, count: int):
+        self._maps = maps
+        shape = [None, *source.grid, source.width]
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec(shape, tf.float32),
+                tf.TensorSpec([None, count, 4], tf.float32),
+                tf.TensorSpec([None, count], tf.float32),
+            ]
+        )
+        def pool(maps: tf.Tensor, boxes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+            return regions.pool(maps, boxes, scores > 0)
+
+        self._pool = pool
+
+    @classmethod
+    def of_frames(cls, feature: Regions, sampling: Sampling) -> _Pooled:
+        """What a 2-D network sees of the same frame."""
+        assert isinstance(feature.source, FrameMap)
+        maps = feature.source.feature(feature.name, feature.at)
+        return cls(FrameGridExtractor(maps, sampling), feature.source, feature.count)
+
+    @classmethod
+    def of_chunks(cls, feature: Regions, sampling: Sampling) -> _Pooled:
+        """What a 3-D network sees around the frame."""
+        assert isinstance(feature.source, ChunkMap)
+        maps = feature.source.feature(feature.name, feature.at)
+        return cls(ChunkGridExtractor(maps, sampling), feature.source, feature.count)
+
+    def wanted(self) -> Sequence[FrameRequest]:
+        return self._maps.wanted()
+
+    def of(self, found: Detections, clip: Clip) -> np.ndarray:
+        maps = self._maps.extract(clip)  # (N, rows, columns, width)
+        assert maps is not None  # every clip has frames
+        parts = []
+        for first in range(0, len(maps), MOST_FRAMES):
+            some = slice(first, first + MOST_FRAMES)
+            parts.append(self._pool(maps[some], found.boxes[some], found.scores[some]))
+        return np.concatenate(parts)
+
+
+_VECTORS: Mapping[type[Config], Callable[[Regions, Sampling], _Vectors]] = {
+    OwnHead: _Own,
+    FrameMap: _Pooled.of_frames,
+    ChunkMap: _Pooled.of_chunks,
+}
