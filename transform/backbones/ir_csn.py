@@ -211,7 +211,8 @@ class IrCSN(NamedTuple):
         x = ConvModule(outer, (1, 1, 1), activation=tf.identity, name=f"{name}.conv3")(
             x
         )
-        return tf.keras.layers.ReLU(name=name)(x + shortcut)
+        x = tf.keras.layers.Add()([x, shortcut])
+        return tf.keras.layers.ReLU(name=name)(x)
 
     def restore(self, model: tf.keras.Model, path: pathlib.Path) -> None:
         """Fills a model of `build` from MMAction2's file.

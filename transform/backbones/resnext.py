@@ -97,7 +97,8 @@ class ResNeXt(NamedTuple):
         )
         x = tf.keras.layers.ReLU()(_normalised(x, f"{name}.bn2"))
         x = _normalised(_convolution(x, outer, 1, f"{name}.conv3"), f"{name}.bn3")
-        return tf.keras.layers.ReLU(name=name)(x + shortcut)
+        x = tf.keras.layers.Add()([x, shortcut])
+        return tf.keras.layers.ReLU(name=name)(x)
 
     def restore(self, model: tf.keras.Model, path: pathlib.Path) -> None:
         """Fills a model of `build` from torchvision's file.

@@ -18,7 +18,8 @@ COUNTERS = r".*\.num_batches_tracked"
 
 def standardised(frames: tf.Tensor) -> tf.Tensor:
     """(…, 3) RGB in 0…255 → less ImageNet's mean, by its deviation."""
-    return (frames - tf.constant(MEAN)) / tf.constant(DEVIATION)
+    variance = [deviation**2 for deviation in DEVIATION]
+    return tf.keras.layers.Normalization(mean=MEAN, variance=variance)(frames)
 
 
 def kernel(tensors: Inventory, name: str, shape: Sequence[int]) -> np.ndarray:

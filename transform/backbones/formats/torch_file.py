@@ -8,14 +8,13 @@ made of; one that names another is refused, and nothing of it is called.
 
 from __future__ import annotations
 
-import functools
 import operator
 import pathlib
 import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -78,7 +77,7 @@ class StateDict(Mapping[str, np.ndarray]):
     def __init__(self, path: pathlib.Path):
         self._path = path
         try:
-            contents = _open(path)
+            self._contents = _open(path)
         except _RefusedError as error:
             raise WeightsError(
                 f"{path} names {error}, which tensors have no need of; it was not "
@@ -86,15 +85,14 @@ class StateDict(Mapping[str, np.ndarray]):
             ) from None
         except _DAMAGE as error:
             raise _damaged(path, error) from error
-        self._read = contents.read
-        self._tensors = _tensors(contents.pickled)
+        self._tensors = _tensors(self._contents.pickled)
         if not self._tensors:
             raise WeightsError(f"{path} has no tensors: it is not a state_dict.")
 
     def __getitem__(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]
         try:
-            return _strided(self._read(tensor.storage), tensor)
+            return _strided(_read(self._path, self._contents, tensor.storage), tensor)
         except _DAMAGE as error:
             raise _damaged(self._path, error) from error
 
@@ -236,69 +234,73 @@ def _tensors(pickled: object) -> dict[str, _Tensor]:
 
 class _Contents(NamedTuple):
     pickled: object
-    read: Callable[[_Storage], np.ndarray]  # a whole storage: (count,)
+    begins: Mapping[str, int]  # where in the file a storage's values begin, by its key
+    order: str = "<"  # of their bytes
 
 
 def _open(path: pathlib.Path) -> _Contents:
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
         file.seek(0)
-        return _open_zip(path) if is_zip else _open_stream(path, file)
+        return _open_zip(file) if is_zip else _open_stream(file)
 
 
-def _open_zip(path: pathlib.Path) -> _Contents:
-    with zipfile.ZipFile(path) as archive:
+def _open_zip(file: IO[bytes]) -> _Contents:
+    with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         pickles = [n for n in names if n.count("/") == 1 and n.endswith("/data.pkl")]
         if not pickles:
             raise pickle.UnpicklingError("the archive has no data.pkl")
         root = pickles[0].removesuffix("data.pkl")
         big = f"{root}byteorder" in names and archive.read(f"{root}byteorder") == b"big"
-        with archive.open(pickles[0]) as file:
-            content = _Unpickler(file).load()
-    read = functools.partial(_read_member, path, root, ">" if big else "<")
-    return _Contents(content, read)
+        with archive.open(pickles[0]) as member:
+            unpickler = _Unpickler(member)
+            pickled = unpickler.load()
+        begins = {
+            storage.key: _begin(file, archive.getinfo(f"{root}data/{key}"), storage)
+            for key, storage in unpickler.storages.items()
+        }
+    return _Contents(pickled, begins, ">" if big else "<")
 
 
-def _read_member(
-    path: pathlib.Path, root: str, order: str, storage: _Storage
-) -> np.ndarray:
-    with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo(f"{root}data/{storage.key}")
-        if member.file_size != _bytes(storage):
-            raise ValueError(
-                f"storage {storage.key} has {member.file_size} bytes, not "
-                f"{_bytes(storage)}"
-            )
-        return _values(archive.read(member), storage, order)
+def _begin(file: IO[bytes], member: zipfile.ZipInfo, storage: _Storage) -> int:
+    """Where a member's bytes begin; PyTorch does not compress them."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile(f"{member.filename} is compressed")
+    if member.file_size != _bytes(storage):
+        raise ValueError(
+            f"storage {storage.key} has {member.file_size} bytes, not {_bytes(storage)}"
+        )
+    file.seek(member.header_offset)
+    header = struct.unpack("<26x2H", file.read(30))  # lengths of the name, of the rest
+    return member.header_offset + 30 + sum(header)
 
 
-def _open_stream(path: pathlib.Path, file: IO[bytes]) -> _Contents:
+def _open_stream(file: IO[bytes]) -> _Contents:
     if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _PROTOCOL:
         raise pickle.UnpicklingError("it does not begin as one")
     _Unpickler(file).load()  # of the machine; storages are little-endian on all
     unpickler = _Unpickler(file)
-    content = unpickler.load()
+    pickled = unpickler.load()
     begins = {}
     for key in _Unpickler(file).load():
         storage = unpickler.storages[key]
-        count = int.from_bytes(file.read(8), "little")
-        if count != storage.length:
-            raise ValueError(f"storage {key} has {count} values, not {storage.length}")
+        length = int.from_bytes(file.read(8), "little")
+        if length != storage.length:
+            raise ValueError(f"storage {key} has {length} values, not {storage.length}")
         begins[key] = file.tell()
         file.seek(_bytes(storage), 1)
-    return _Contents(content, functools.partial(_read_stretch, path, begins))
+    return _Contents(pickled, begins)
 
 
-def _read_stretch(
-    path: pathlib.Path, begins: Mapping[str, int], storage: _Storage
-) -> np.ndarray:
+def _read(path: pathlib.Path, contents: _Contents, storage: _Storage) -> np.ndarray:
+    """A whole storage: (length,)."""
+    begin = contents.begins[storage.key]
     with path.open("rb") as file:
-        left = file.seek(0, 2) - begins[storage.key]
-        if left < _bytes(storage):
+        if file.seek(0, 2) < begin + _bytes(storage):
             raise EOFError(f"storage {storage.key} ends early")
-        file.seek(begins[storage.key])
-        return _values(file.read(_bytes(storage)), storage, "<")
+        file.seek(begin)
+        return _values(file.read(_bytes(storage)), storage, contents.order)
 
 
 def _bytes(storage: _Storage) -> int:
