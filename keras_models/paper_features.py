@@ -10,20 +10,93 @@ from transform.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.schema import (
     AudioWords,
     Category,
+    CentreCrop,
+    ChunkGrid,
+    Every,
     Feature,
     FeatureSpec,
     Flow,
     FrameGrid,
     Imported,
+    KeyFrames,
     LogMel,
+    MeanFile,
+    Motion,
+    Pixels,
+    Placement,
     Sampling,
+    ShortSide,
+    Squash,
     VGGish,
+    Whole,
 )
 
 _FRAMES = 20  # MGSA Sec. 4.2, VRE Sec. IV: key frames of a clip
 _CHUNKS = 60  # STaTS Sec. 4.1: one per 16 frames; MSR-VTT's clips last up to 32 s
-_C3D_FRAMES = 128  # dualAFR: 2 a second, of clips of a minute
+_C3D_FRAMES = 128  # dualAFR: of clips of a minute
+_C3D_FPS = 2.0  # dualAFR: frames a second
 _SEGMENTS = 20  # VATEX Sec. 2.1: one per 32 frames; its clips last 10 s
+
+# Names of the published files, looked for in the folder of weights.
+_C3D_WEIGHTS = "conv3d_deepnetA_sport1m_iter_1900000"
+_C3D_MEAN = "sport1m_train16_128_mean.binaryproto"
+
+# Rows, columns and width of C3D's layers.
+_C3D_LAYERS: Mapping[str, tuple[tuple[int, ...], int]] = {
+    "pool2": ((28, 28), 128),
+    "pool3": ((14, 14), 256),
+    "pool4": ((7, 7), 512),
+    "pool5": ((4, 4), 512),
+    "fc6": ((), 4096),
+    "fc7": ((), 4096),
+}
+
+
+def _c3d(name: str, layer: str, at: Placement) -> ChunkGrid:
+    """C3D of chunks of 16 frames, preprocessed as for Sports-1M."""
+    grid, width = _C3D_LAYERS[layer]
+    return ChunkGrid(
+        name=name,
+        network="c3d",
+        layer=layer,
+        size=112,
+        at=at,
+        fit=CentreCrop(rows=128, columns=171),
+        input=Pixels(mean=MeanFile(weights=_C3D_MEAN)),
+        times="steps",
+        grid=grid,
+        width=width,
+        weights=_C3D_WEIGHTS,
+    )
+
+
+def _dual_afr(name: str, layer: str, at: Placement, times: int = 1) -> ChunkGrid:
+    """C3D of frames that were resized to squares, as dualAFR has them.
+
+    There is no mean of such frames; the means of the colours are subtracted.
+    """
+    return _c3d(name, layer, at).replace(fit=Squash(), input=Pixels(), map_times=times)
+
+
+def _i3d(name: str, checkpoint: str, pixels: Pixels | Motion) -> ChunkGrid:
+    """Mixed_5c of I3D, 2 × 7 × 7 × 1024 for every 16 frames, preprocessed as there."""
+    return ChunkGrid(
+        name=name,
+        network=name,
+        layer="Mixed_5c",
+        size=224,
+        at=Every(frames=16, max_steps=_CHUNKS, fps=25.0),
+        fit=ShortSide(side=256),
+        input=pixels,
+        map_times=2,
+        times="join",
+        grid=(7, 7),
+        width=2048,
+        weights=f"{checkpoint}/model.ckpt",
+    )
+
+
+_WHOLE = Whole(max_frames=_C3D_FRAMES, fps=_C3D_FPS)
 
 _FEATURES: tuple[Feature, ...] = (
     Flow(),
@@ -52,55 +125,20 @@ _FEATURES: tuple[Feature, ...] = (
         max_steps=_FRAMES,
         origin="GoogLeNet's last inception module",
     ),
-    Imported(
-        name="c3d",
-        shape=(4096,),
-        max_steps=_FRAMES,
-        origin="fc6 of C3D, trained on Sports-1M, around each key frame",
-    ),
+    _c3d("c3d", "fc6", KeyFrames()),
     AudioWords(),
     Category(names=MSRVTT_CATEGORIES),
-    Imported(
-        name="i3d_rgb",
-        shape=(7, 7, 2048),
-        max_steps=_CHUNKS,
-        origin="Mixed_5c of I3D, 16 frames at a time: 2 × 7 × 7 × 1024, times joined",
-    ),
-    Imported(
-        name="i3d_flow",
-        shape=(7, 7, 2048),
-        max_steps=_CHUNKS,
-        origin="as i3d_rgb, of optical flow",
-    ),
-    Imported(
-        name="c3d_pool5",
-        shape=(4, 4, 512),
-        max_steps=_CHUNKS,
-        origin="pool5 of C3D, trained on Sports-1M",
-    ),
-    Imported(
-        name="c3d_pool2",
-        shape=(28, 28, 128),
-        max_steps=_C3D_FRAMES // 2,
-        origin="pool2 of C3D, trained on Sports-1M, of all frames at once",
-    ),
-    Imported(
-        name="c3d_pool3",
-        shape=(14, 14, 256),
-        max_steps=_C3D_FRAMES // 4,
-        origin="as c3d_pool2, pool3",
-    ),
-    Imported(
-        name="c3d_pool4",
-        shape=(7, 7, 512),
-        max_steps=_C3D_FRAMES // 8,
-        origin="as c3d_pool2, pool4",
-    ),
-    Imported(
-        name="c3d_fc7",
-        shape=(4096,),
-        max_steps=_C3D_FRAMES // 8 - 1,
-        origin="fc7 of C3D, trained on Sports-1M, of 16 frames every 8",
+    _i3d("i3d_rgb", "rgb_imagenet", Pixels()),
+    _i3d("i3d_flow", "flow_imagenet", Motion()),
+    _c3d("c3d_chunks", "pool5", Every(frames=16, max_steps=_CHUNKS)),
+    _dual_afr("c3d_pool2", "pool2", _WHOLE, times=8),
+    _dual_afr("c3d_pool3", "pool3", _WHOLE, times=4),
+    _dual_afr("c3d_pool4", "pool4", _WHOLE, times=2),
+    _dual_afr("c3d_pool5", "pool5", _WHOLE),
+    _dual_afr(
+        "c3d_fc7",
+        "fc7",
+        Every(frames=8, max_steps=_C3D_FRAMES // 8 - 1, fps=_C3D_FPS),
     ),
     Imported(
         name="rcnn_regions",

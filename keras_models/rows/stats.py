@@ -160,7 +160,7 @@ ROWS: Mapping[str, Variant] = {
     "stats_r152_c3d": _STATS.replace(
         row="Table 4, STaTS (R152+C3D)",
         # Which layer of C3D is not said: the last one that has a grid, every 16 frames.
-        encoder=StreamsConfig(streams=("resnet152_grid", "c3d_pool5")),
+        encoder=StreamsConfig(streams=("resnet152_grid", "c3d_chunks")),
         attentions=_look(_GRID, _GRID),
     ),
     "stats_i3d_fl_c": _STATS.replace(

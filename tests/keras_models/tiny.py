@@ -62,6 +62,7 @@ _FEATURES: tuple[Feature, ...] = (
     Category(names=("animals", "music", "sports")),
     _imported("i3d_rgb", 2, 2, 8),
     _imported("i3d_flow", 2, 2, 8),
+    _imported("c3d_chunks", 2, 2, 9),
     _imported("c3d_pool5", 2, 2, 9),
     _imported("c3d_pool2", 14, 14, 2, steps=8 * STEPS),
     _imported("c3d_pool3", 7, 7, 3, steps=4 * STEPS),
