@@ -9,7 +9,7 @@ from tests.transform import clips, corpus
 from transform import beam_jobs
 from transform.annotations import Jsonl
 from transform.extraction_settings import ExtractionSettings
-from transform.manifest import Manifest, ManifestRow
+from transform.manifest import STATUSES, Manifest, ManifestRow
 
 SEEDS = {  # one a kind of container and codec
     "a.mp4": {"sound": "aac"},
@@ -56,7 +56,7 @@ def damage(folder: pathlib.Path, copies: int) -> list[str]:
 
 def has_a_verdict(row: ManifestRow) -> bool:
     return (
-        row.status in ("ok", "repaired", "failed")
+        row.status in STATUSES
         and (row.status == "ok" or bool(row.reason))
         and row.usable == (row.frames > 0) == bool(row.shard)
         and bool(row.clip_hash)
@@ -80,7 +80,7 @@ def test_two_hundred_damaged_copies_have_their_rows(tmp_path):
     rows = extract(tmp_path, names, workers=2).rows
     assert [row.video_id for row in rows] == names
     assert [row for row in rows if not has_a_verdict(row)] == []
-    assert {row.status for row in rows} == {"ok", "repaired", "failed"}
+    assert {row.status for row in rows} >= {"ok", "repaired", "failed"}
 
 
 # ------------------------------------------------------------------------------- traps
