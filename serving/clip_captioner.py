@@ -65,17 +65,27 @@ class ClipCaptioner(abc.ABC):
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
+        category: str = "",
     ) -> CaptionResult:
         """Captions a video file, or the seconds from `start` to `end` of it.
 
+        Args:
+            path: The file.
+            start: Where the clip begins in it, in seconds; None for its beginning.
+            end: Where it ends; None for the file's end.
+            category: What the clip is about, for models that read that; without it
+                they go by the rest.
+
         Raises:
             transform.video_io.DecodeError: The clip cannot be read.
+            transform.records.UnknownCategoryError: The model does not know the
+                category.
             serving.errors.ServingError: The model does not answer.
         """
         try:
-            return self._caption_clip(path, start, end)
+            return self._caption_clip(path, start, end, category)
         except SpecMismatchError:  # a new model came in; `spec` is now its own
-            return self._caption_clip(path, start, end)
+            return self._caption_clip(path, start, end, category)
 
     def extract(
         self,
@@ -86,16 +96,22 @@ class ClipCaptioner(abc.ABC):
         """A clip's features, by the very extraction that the training records had."""
         return _extractor(self.spec).extract(os.fspath(path), start, end)
 
-    def caption_extraction(self, extraction: Extraction) -> CaptionResult:
-        """Captions what `extract` returned."""
-        video = records.VideoExample("", (), extraction.features)
+    def caption_extraction(
+        self, extraction: Extraction, category: str = ""
+    ) -> CaptionResult:
+        """Captions what `extract` returned; of `category`, see `caption_file`."""
+        video = records.VideoExample("", (), extraction.features, category)
         example = records.to_example(video, self.spec)
         return self.caption_examples([example.SerializeToString()])[0]
 
     def _caption_clip(
-        self, path: str | os.PathLike[str], start: float | None, end: float | None
+        self,
+        path: str | os.PathLike[str],
+        start: float | None,
+        end: float | None,
+        category: str,
     ) -> CaptionResult:
-        return self.caption_extraction(self.extract(path, start, end))
+        return self.caption_extraction(self.extract(path, start, end), category)
 
 
 def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:

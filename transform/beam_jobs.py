@@ -24,7 +24,7 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from transform import backbones, feature_store, progress, storage, video_io
+from transform import backbones, categories, feature_store, progress, storage, video_io
 from transform.annotations import AnnotationSource, VideoRecord
 from transform.annotations import read as read_annotations
 from transform.assemble_examples import AssembleExamples, deal_out, remove_other_files
@@ -80,12 +80,14 @@ def extract(
         pipeline_options: Beam options that `settings` wins over.
 
     Raises:
-        AnnotationError: The annotations are wrong.
+        AnnotationError: The annotations are wrong, or have a category that the features
+            do not.
         ConfigError: An imported feature has no files.
         WeightsError: A network's weights are not to be had.
         ManifestError: More clips failed than the settings allow.
     """
     clips = read_annotations(source)
+    categories.check(clips, spec)
     spec = backbones.resolve(spec)
     imports = imported(spec)
     made = made_from_clips(spec)

@@ -54,6 +54,10 @@ def command(
     end: Annotated[
         Optional[float], typer.Option(help="Caption up to this second.", min=0)
     ] = None,
+    category: Annotated[
+        str,
+        typer.Option(help="What the clips are about, for models that read that."),
+    ] = "",
     top_k: Annotated[
         int, typer.Option(help="How many captions to show, if so many were found.")
     ] = 1,
@@ -99,7 +103,7 @@ def command(
     for clip in clips:
         try:
             with console.status(f"Looking at {clip} ..."):
-                result = _caption(captioner, clip, start, end, attention)
+                result = _caption(captioner, clip, start, end, category, attention)
         except DecodeError as error:
             failed = True
             if as_json:
@@ -140,15 +144,16 @@ def _caption(
     clip: pathlib.Path,
     start: float | None,
     end: float | None,
+    category: str,
     picture_folder: pathlib.Path | None,
 ) -> CaptionResult:
     if picture_folder is None:
-        return captioner.caption_file(clip, start, end)
+        return captioner.caption_file(clip, start, end, category)
 
     from serving import clip_views, pictures
 
     extraction = captioner.extract(clip, start, end)
-    result = captioner.caption_extraction(extraction)
+    result = captioner.caption_extraction(extraction, category)
     view = clip_views.view(clip, captioner.spec, extraction, result, start, end)
     picture_folder.mkdir(parents=True, exist_ok=True)
     pictures.save(pictures.filmstrip(view), picture_folder / f"{clip.name}.png")
