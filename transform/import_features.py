@@ -66,8 +66,11 @@ def imported(spec: FeatureSpec) -> tuple[Imported, ...]:
 
 
 def made_from_clips(spec: FeatureSpec) -> FeatureSpec:
-    """The specification without what is imported; what the feature store goes by."""
-    kept = tuple(f for f in spec.features if not isinstance(f, Imported))
+    """The specification without what is imported or stands in the annotation.
+
+    What the feature store goes by.
+    """
+    kept = tuple(f for f in spec.features if not isinstance(f, Imported | Category))
     return spec.replace(features=kept) if len(kept) < len(spec.features) else spec
 
 
