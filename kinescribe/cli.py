@@ -20,6 +20,7 @@ COMMANDS = (
     "demo",
     "run",
     "extract",
+    "audio-words",
     "train",
     "fuse",
     "evaluate",
@@ -74,7 +75,7 @@ def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
 
 
 for _name in COMMANDS:
-    _module = importlib.import_module(f"kinescribe.commands.{_name}")
+    _module = importlib.import_module(f"kinescribe.commands.{_name.replace('-', '_')}")
     app.command(_name)(_exiting(_module.command))
 
 
