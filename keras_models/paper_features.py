@@ -40,6 +40,10 @@ _SEGMENTS = 20  # VATEX Sec. 2.1: one per 32 frames; its clips last 10 s
 # Names of the published files, looked for in the folder of weights.
 _C3D_WEIGHTS = "conv3d_deepnetA_sport1m_iter_1900000"
 _C3D_MEAN = "sport1m_train16_128_mean.binaryproto"
+_RESNEXT_WEIGHTS = "resnext101_32x8d-8ba56ff5.pth"
+_IR_CSN_WEIGHTS = (
+    "ircsn_ig65m-pretrained-r152_8xb12-32x2x1-58e_kinetics400-rgb_20220811-c7a3cc5b.pth"
+)
 
 # Rows, columns and width of C3D's layers.
 _C3D_LAYERS: Mapping[str, tuple[tuple[int, ...], int]] = {
@@ -119,11 +123,14 @@ _FEATURES: tuple[Feature, ...] = (
         weights="imagenet",
     ),
     LogMel(),
-    Imported(
+    FrameGrid(
         name="googlenet",
-        shape=(7, 7, 1024),
-        max_steps=_FRAMES,
-        origin="GoogLeNet's last inception module",
+        network="googlenet",
+        layer="Mixed_5c",
+        size=224,
+        grid=(7, 7),
+        width=1024,
+        weights="inception_v1.ckpt",
     ),
     _c3d("c3d", "fc6", KeyFrames()),
     AudioWords(),
@@ -146,17 +153,28 @@ _FEATURES: tuple[Feature, ...] = (
         max_steps=_CHUNKS,
         origin="Faster R-CNN's 10 best boxes every 16 frames; absent ones are zeros",
     ),
-    Imported(
+    FrameGrid(
         name="resnext101",
-        shape=(2048,),
-        max_steps=_SEGMENTS,
-        origin="ResNeXt-101's pooled map every 32 frames",
+        network="resnext101",
+        layer="avgpool",
+        size=224,
+        at=Every(frames=32, max_steps=_SEGMENTS),
+        fit=ShortSide(side=256),
+        grid=(),
+        width=2048,
+        weights=_RESNEXT_WEIGHTS,
     ),
-    Imported(
+    ChunkGrid(
         name="ir_csn",
-        shape=(2048,),
-        max_steps=_SEGMENTS,
-        origin="ir-CSN-152's pooled map, 32 frames at a time",
+        network="ir_csn152",
+        layer="avg_pool",
+        size=224,
+        chunk=32,
+        at=Every(frames=32, max_steps=_SEGMENTS),
+        fit=ShortSide(side=256),
+        grid=(),
+        width=2048,
+        weights=_IR_CSN_WEIGHTS,
     ),
     VGGish(max_patches=_SEGMENTS),
     Imported(

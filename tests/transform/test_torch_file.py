@@ -61,6 +61,19 @@ def test_parameters_are_tensors_and_other_entries_are_left_out(write):
     np.testing.assert_array_equal(read["weight"], KERNEL)
 
 
+def test_what_mmengine_logs_stands_for_nothing(write):
+    buffer = Name("mmengine.logging.history_buffer", "HistoryBuffer")
+    array = Name("numpy.core.multiarray", "_reconstruct")
+    label = Call(Name("_codecs", "encode"), ("b", "latin1"))
+    values = Call(array, (Name("numpy", "ndarray"), (0,), label))
+    least = Call(Name("__builtin__", "getattr"), (buffer, "min"))
+    curves = {"loss": Call(buffer, (values, {"min": least}))}
+    state = {"weight": torch_files.tensor(KERNEL)}
+    read = StateDict(write({"message_hub": curves, "state_dict": state}))
+    assert list(read) == ["weight"]
+    np.testing.assert_array_equal(read["weight"], KERNEL)
+
+
 def test_views_have_their_offset_and_strides(write):
     storage = Storage(np.arange(24, dtype=np.float32))
     tensors = {
@@ -138,7 +151,7 @@ def test_pickle_spelt_out_is_read(tmp_path):
         ("builtins", "eval"),
         ("builtins", "getattr"),
         ("subprocess", "Popen"),
-        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy.core.multiarray", "fromstring"),
         ("transform.backbones.formats.torch_file", "StateDict"),
         ("torch._utils", "_rebuild_tensor_v2.__globals__"),
         ("torch", "load"),
@@ -188,6 +201,20 @@ def test_other_file_is_refused(tmp_path, content):
     with pytest.raises(
         WeightsError, match=r"is damaged, or not a file that torch\.save"
     ):
+        StateDict(path)
+
+
+def test_compressed_archive_is_refused(tmp_path):
+    path = tmp_path / "again.pth"
+    plain = tmp_path / "plain.pth"
+    torch_files.write_zip(plain, {"weight": torch_files.tensor(KERNEL)})
+    with (
+        zipfile.ZipFile(plain) as old,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(WeightsError, match="archive/data/0 is compressed"):
         StateDict(path)
 
 

@@ -3,7 +3,8 @@
 Both formats: the zip archive that version 1.6 brought, `data.pkl` and a file a storage,
 and the older stream of pickles with the storages behind them. A pickle can name any
 function of any installed package to be called. Here it gets the few that tensors are
-made of; one that names another is refused, and nothing of it is called.
+made of; one that names another is refused, and nothing of it is called. What MMEngine
+logs beside the weights stands for nothing.
 """
 
 from __future__ import annotations
@@ -170,12 +171,36 @@ class _StorageType(NamedTuple):
     kind: str
 
 
+class _Nothing:
+    """Whatever it is called with and set to; a class, since pickles ask for one."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_: Any) -> _Nothing:
+        return super().__new__(cls)
+
+    def __setstate__(self, state: object) -> None:
+        del state
+
+
+# Of the curves of losses in MMEngine's files: buffers of arrays, and their methods.
+_LOGGED = (
+    ("mmengine.logging.history_buffer", "HistoryBuffer"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("__builtin__", "getattr"),
+    ("_codecs", "encode"),
+)
+
 _KNOWN: Mapping[tuple[str, str], object] = {
     ("collections", "OrderedDict"): _NewMapping(),
     ("torch._utils", "_rebuild_tensor"): _NewTensor(),
     ("torch._utils", "_rebuild_tensor_v2"): _NewTensor(),
     ("torch._utils", "_rebuild_parameter"): _NewParameter(),
     **{("torch", name): _StorageType(kind) for name, kind in _DTYPES.items()},
+    **dict.fromkeys(_LOGGED, _Nothing),
 }
 
 
