@@ -279,7 +279,7 @@ def test_weight_of_another_shape_is_named(small, values, tmp_path):
 def test_weights_of_a_deeper_network_are_not_passed_over(small, tmp_path):
     table = layers(SMALL._replace(blocks=(1, 2, 3, 1)))
     path = write(tmp_path / "deep.h5", table, draw(table, seed=1))
-    with pytest.raises(WeightsError, match="it has bn4c_branch2a/beta"):
+    with pytest.raises(WeightsError, match="x, which has no bn4c_branch2a/beta"):
         mask_rcnn.load_weights(small, path, "x")
 
 

@@ -8,6 +8,7 @@ out: regions are boxes and their features, and a Faster R-CNN is what remains.
 from __future__ import annotations
 
 import pathlib
+import re
 import string
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +18,8 @@ import tensorflow as tf
 from transform import regions
 from transform.backbones import weights as weight_files
 from transform.backbones.formats.keras_h5 import KerasWeights
-from transform.backbones.weights import WeightsError, WeightsFile
+from transform.backbones.inventory import Inventory
+from transform.backbones.weights import WeightsFile
 from transform.regions import Detections
 from transform.schema import Regions
 
@@ -26,14 +28,7 @@ _STRIDES = (4, 8, 16, 32, 64)  # of P2…P6
 _SIDES = (32, 64, 128, 256, 512)  # of their anchors
 _RATIOS = (0.5, 1.0, 2.0)
 _BINS = 7
-MASK_HEAD = frozenset(
-    {"mrcnn_mask", "mrcnn_mask_deconv"}
-    | {
-        f"mrcnn_mask_{kind}{number}"
-        for kind in ("conv", "bn")
-        for number in range(1, 5)
-    }
-)
+_MASK_HEAD = re.compile(r"mrcnn_mask(_(conv|bn)\d|_deconv)?/\w+")
 
 
 class Sizes(NamedTuple):
@@ -292,23 +287,16 @@ def load_weights(model: MaskRCNN, path: pathlib.Path, name: str) -> None:
         WeightsError: One is missing, has another shape or is not known.
     """
     with KerasWeights(path, name) as file:
-        wanted = set()
+        inventory = Inventory(file, path, name)
         for layer in model.submodules:
-            if not isinstance(layer, _WEIGHTED):
-                continue
-            names = [_name(layer, weight) for weight in layer.weights]
-            wanted.update(names)
-            layer.set_weights(
-                [
-                    weight_files.take(file, key, weight.shape, path, name)
-                    for key, weight in zip(names, layer.weights, strict=True)
-                ]
-            )
-        for key in sorted(file.keys() - wanted):
-            if key.partition("/")[0] not in MASK_HEAD:
-                raise WeightsError(
-                    f"{path} does not fit {name}: it has {key}, which {name} has not."
+            if isinstance(layer, _WEIGHTED):
+                layer.set_weights(
+                    [
+                        inventory.take(_key(layer, weight), weight.shape)
+                        for weight in layer.weights
+                    ]
                 )
+        inventory.check_rest(_MASK_HEAD)
 
 
 _WEIGHTED = (
@@ -318,7 +306,7 @@ _WEIGHTED = (
 )
 
 
-def _name(layer: tf.keras.layers.Layer, weight: tf.Variable) -> str:
+def _key(layer: tf.keras.layers.Layer, weight: tf.Variable) -> str:
     return f"{layer.name}/{weight.name.rpartition('/')[2].partition(':')[0]}"
 
 
@@ -330,16 +318,7 @@ class MatterportDetector(NamedTuple):
 
     def weights(self, feature: Regions) -> WeightsFile:
         """`random` is for tests; else a path."""
-        if feature.weights == weight_files.RANDOM:
-            return WeightsFile(None, weight_files.RANDOM)
-        if feature.weights == "builtin":
-            raise WeightsError(
-                f"feature {feature.name}: no weights of {self.name} come with "
-                "Kinescribe; set `weights` to the path of mask_rcnn_coco.h5 of "
-                "Matterport's Mask_RCNN."
-            )
-        path = weight_files.find(feature.weights, self.name)
-        return WeightsFile(path, weight_files.file_sha256(path))
+        return weight_files.given(feature, self.name, "Matterport's mask_rcnn_coco.h5")
 
     def model(self, feature: Regions, weights: WeightsFile) -> MaskRCNN:
         """The network with its weights, for pictures of `feature.size`."""
