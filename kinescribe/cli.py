@@ -20,6 +20,7 @@ COMMANDS = (
     "demo",
     "run",
     "extract",
+    "import-features",
     "audio-words",
     "train",
     "fuse",

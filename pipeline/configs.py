@@ -13,9 +13,10 @@ from components.evaluation_gate import GateConfig
 from keras_models.search import Beam, SearchConfig
 from keras_models.training import TrainingConfig
 from transform.annotations import AnnotationSource
-from transform.config import Config, ConfigError
+from transform.config import Config, ConfigError, read_yaml
 from transform.errors import KinescribeError
 from transform.extraction_settings import ExtractionSettings
+from transform.records_config import RecordsConfig
 from transform.schema import FeatureSpec, Flow
 
 
@@ -94,15 +95,33 @@ def shipped() -> dict[str, pathlib.Path]:
 
 def find(name: str) -> PipelineConfig:
     """A configuration by the path of its YAML file, or a shipped one by its name."""
+    return PipelineConfig.from_yaml(_path(name))
+
+
+def find_records(name: str) -> RecordsConfig:
+    """What records a configuration describes.
+
+    That of a run will do, and so will a file with the settings of `RecordsConfig`.
+    """
+    path = _path(name)
+    if "training" not in read_yaml(path):
+        return RecordsConfig.from_yaml(path)
+    run = PipelineConfig.from_yaml(path)
+    return RecordsConfig(
+        corpus=run.corpus, features=run.features, extraction=run.extraction
+    )
+
+
+def _path(name: str) -> pathlib.Path:
     if name.endswith((".yaml", ".yml")) or os.sep in name:
-        return PipelineConfig.from_yaml(name)
+        return pathlib.Path(name)
     paths = shipped()
     if name not in paths:
         raise ConfigError(
             f"there is no configuration {name!r}: give a YAML file, or one of "
             f"{', '.join(paths)}."
         )
-    return PipelineConfig.from_yaml(paths[name])
+    return paths[name]
 
 
 def _shipped_folder() -> pathlib.Path:

@@ -17,7 +17,6 @@ from transform.feature_store import FeatureStore
 from transform.import_features import (
     import_again,
     imported,
-    made_from_clips,
     needs_clips,
 )
 from transform.manifest import Manifest, ManifestRow
@@ -56,7 +55,7 @@ class _WriteShard(beam.DoFn):
     def process(self, shard: Shard) -> Iterator[str]:
         spec = FeatureSpec.from_json(self._spec_json)
         imports = imported(spec)
-        opened = needs_clips(made_from_clips(spec))
+        opened = needs_clips(spec)
         with (
             storage.replacing(os.path.join(self._out, shard.path)) as path,
             tf.io.TFRecordWriter(path) as file,

@@ -70,16 +70,7 @@ class Config(pydantic.BaseModel):
     @classmethod
     def from_yaml(cls: type[ConfigT], path: str | pathlib.Path) -> ConfigT:
         """Reads a YAML file; `ConfigError` names the file, the key and the value."""
-        path = pathlib.Path(path)
-        try:
-            data = yaml.safe_load(path.read_text())
-        except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-        except yaml.YAMLError as error:
-            where = " ".join(str(error).split())
-            raise ConfigError(f"{path} is not valid YAML: {where}.") from error
-        if not isinstance(data, dict):
-            raise ConfigError(f"{path} must hold a mapping of settings.")
+        data = read_yaml(path)
         try:
             return cls.from_dict(data)
         except ConfigError as error:
@@ -118,6 +109,21 @@ class Config(pydantic.BaseModel):
     def digest(self) -> str:
         """Sixteen hex digits of the SHA-256 of `to_json()`."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+
+def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
+    """A YAML file's settings; `ConfigError` names the file."""
+    path = pathlib.Path(path)
+    try:
+        data = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not valid YAML: {where}.") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of settings.")
+    return data
 
 
 def first_difference(ours: Any, theirs: Any, path: str = "") -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from transform.manifest import Manifest
 
 
 def command(
@@ -47,6 +43,7 @@ def command(
     Clips that the store has already are not decoded again, so that an extraction that
     was stopped goes on where it was.
     """
+    from kinescribe import outcome
     from pipeline import configs
     from transform import beam_jobs
 
@@ -64,37 +61,4 @@ def command(
         out=out,
         settings=extraction,
     )
-    if as_json:
-        counts = {
-            "out": out,
-            "coverage": manifest.coverage(),
-            "counts": manifest.counts(),
-            "reasons": dict(manifest.reasons()),
-        }
-        typer.echo(json.dumps(counts))
-    else:
-        _print(manifest, out)
-
-
-def _print(manifest: Manifest, out: str) -> None:
-    import collections
-
-    import rich.console
-    import rich.table
-
-    from transform.manifest import STATUSES
-
-    table = rich.table.Table()
-    table.add_column("Split")
-    for status in STATUSES:
-        table.add_column(status, justify="right")
-    found = collections.Counter((row.split, row.status) for row in manifest.rows)
-    for split in dict.fromkeys(row.split for row in manifest.rows):
-        table.add_row(split, *(f"{found[split, status]:,}" for status in STATUSES))
-    console = rich.console.Console()
-    console.print(table)
-    for reason, clips in manifest.reasons():
-        console.print(f"[yellow]{clips:,} ×[/yellow] {reason}", highlight=False)
-    console.print(
-        f"{manifest.coverage()} are in {out}", highlight=False, soft_wrap=True
-    )
+    outcome.show(manifest, out, as_json)
