@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
@@ -12,18 +13,20 @@ from transform.schema import (
     Category,
     CentreCrop,
     ChunkGrid,
+    ChunkMap,
     Every,
     Feature,
     FeatureSpec,
     Flow,
     FrameGrid,
-    Imported,
+    FrameMap,
     KeyFrames,
     LogMel,
     MeanFile,
     Motion,
     Pixels,
     Placement,
+    Regions,
     Sampling,
     ShortSide,
     Squash,
@@ -37,6 +40,9 @@ _C3D_FRAMES = 128  # dualAFR: of clips of a minute
 _C3D_FPS = 2.0  # dualAFR: frames a second
 _SEGMENTS = 20  # VATEX Sec. 2.1: one per 32 frames; its clips last 10 s
 
+_CHUNKS_OF_16 = Every(frames=16, max_steps=_CHUNKS, fps=25.0)
+_CHUNKS_OF_32 = Every(frames=32, max_steps=_SEGMENTS)
+
 # Names of the published files, looked for in the folder of weights.
 _C3D_WEIGHTS = "conv3d_deepnetA_sport1m_iter_1900000"
 _C3D_MEAN = "sport1m_train16_128_mean.binaryproto"
@@ -44,6 +50,8 @@ _RESNEXT_WEIGHTS = "resnext101_32x8d-8ba56ff5.pth"
 _IR_CSN_WEIGHTS = (
     "ircsn_ig65m-pretrained-r152_8xb12-32x2x1-58e_kinetics400-rgb_20220811-c7a3cc5b.pth"
 )
+
+_MASK_RCNN_WEIGHTS = "mask_rcnn_coco.h5"
 
 # Rows, columns and width of C3D's layers.
 _C3D_LAYERS: Mapping[str, tuple[tuple[int, ...], int]] = {
@@ -89,7 +97,7 @@ def _i3d(name: str, checkpoint: str, pixels: Pixels | Motion) -> ChunkGrid:
         network=name,
         layer="Mixed_5c",
         size=224,
-        at=Every(frames=16, max_steps=_CHUNKS, fps=25.0),
+        at=_CHUNKS_OF_16,
         fit=ShortSide(side=256),
         input=pixels,
         map_times=2,
@@ -97,6 +105,27 @@ def _i3d(name: str, checkpoint: str, pixels: Pixels | Motion) -> ChunkGrid:
         grid=(7, 7),
         width=2048,
         weights=f"{checkpoint}/model.ckpt",
+    )
+
+
+def _objects(
+    name: str,
+    detector: Literal["faster_rcnn", "mask_rcnn"],
+    at: Placement,
+    source: FrameMap | ChunkMap,
+) -> Regions:
+    """The ten best boxes of a frame, whatever their scores, on another network's map.
+
+    Mask R-CNN's COCO weights without its mask head are a Faster R-CNN too.
+    """
+    return Regions(
+        name=name,
+        detector=detector,
+        at=at,
+        count=10,
+        min_score=0.0,
+        source=source,
+        weights=_MASK_RCNN_WEIGHTS,
     )
 
 
@@ -147,18 +176,25 @@ _FEATURES: tuple[Feature, ...] = (
         "fc7",
         Every(frames=8, max_steps=_C3D_FRAMES // 8 - 1, fps=_C3D_FPS),
     ),
-    Imported(
-        name="rcnn_regions",
-        shape=(10, 2048),
-        max_steps=_CHUNKS,
-        origin="Faster R-CNN's 10 best boxes every 16 frames; absent ones are zeros",
+    _objects(
+        "rcnn_regions",
+        "faster_rcnn",
+        _CHUNKS_OF_16,
+        FrameMap(
+            network="resnet101",
+            layer="conv5_block3_out",
+            size=448,
+            grid=(14, 14),
+            width=2048,
+            weights="imagenet",
+        ),
     ),
     FrameGrid(
         name="resnext101",
         network="resnext101",
         layer="avgpool",
         size=224,
-        at=Every(frames=32, max_steps=_SEGMENTS),
+        at=_CHUNKS_OF_32,
         fit=ShortSide(side=256),
         grid=(),
         width=2048,
@@ -170,24 +206,40 @@ _FEATURES: tuple[Feature, ...] = (
         layer="avg_pool",
         size=224,
         chunk=32,
-        at=Every(frames=32, max_steps=_SEGMENTS),
+        at=_CHUNKS_OF_32,
         fit=ShortSide(side=256),
         grid=(),
         width=2048,
         weights=_IR_CSN_WEIGHTS,
     ),
     VGGish(max_patches=_SEGMENTS),
-    Imported(
-        name="object_image",
-        shape=(10, 2048),
-        max_steps=_SEGMENTS,
-        origin="Mask R-CNN's boxes on ResNeXt-101's map; absent ones are zeros",
+    _objects(
+        "object_image",
+        "mask_rcnn",
+        _CHUNKS_OF_32,
+        FrameMap(
+            network="resnext101",
+            layer="layer4",
+            size=224,
+            grid=(7, 7),
+            width=2048,
+            weights=_RESNEXT_WEIGHTS,
+        ),
     ),
-    Imported(
-        name="object_motion",
-        shape=(10, 2048),
-        max_steps=_SEGMENTS,
-        origin="Mask R-CNN's boxes on ir-CSN-152's map; absent ones are zeros",
+    _objects(
+        "object_motion",
+        "mask_rcnn",
+        _CHUNKS_OF_32,
+        ChunkMap(
+            network="ir_csn152",
+            layer="layer4",
+            size=224,
+            chunk=32,
+            map_times=4,
+            grid=(7, 7),
+            width=2048,
+            weights=_IR_CSN_WEIGHTS,
+        ),
     ),
 )
 

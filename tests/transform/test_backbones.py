@@ -76,6 +76,9 @@ def test_vgg_sees_blue_green_red_less_the_published_mean(vgg_file):
         pytest.param("resnet50", "avg_pool", 32, (1, 1), 2048, marks=pytest.mark.slow),
         ("vgg16", "fc2", 32, (1, 1), 4096),
         pytest.param(
+            "resnet101", "conv5_block3_out", 64, (2, 2), 2048, marks=pytest.mark.slow
+        ),
+        pytest.param(
             "resnet152", "conv5_block3_out", 64, (2, 2), 2048, marks=pytest.mark.slow
         ),
         pytest.param(

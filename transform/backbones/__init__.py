@@ -46,6 +46,7 @@ NETWORKS: Mapping[str, Network] = {
     "tiny": tiny.TINY,
     "inception_resnet_v2": keras_applications.INCEPTION_RESNET_V2,
     "resnet50": keras_applications.RESNET50,
+    "resnet101": keras_applications.RESNET101,
     "resnet152": keras_applications.RESNET152,
     "vgg16": keras_applications.VGG16,
     "googlenet": googlenet.GOOGLENET,

@@ -122,6 +122,13 @@ RESNET50 = _resnet(
     headless="4d473c1dd8becc155b73f8504c6f6626",
 )
 
+RESNET101 = _resnet(
+    "resnet101",
+    tf.keras.applications.ResNet101,
+    whole="f1aeb4b969a6efcfb50fad2f0c20cfc5",
+    headless="88cf7a10940856eca736dc7b7e228a21",
+)
+
 RESNET152 = _resnet(
     "resnet152",
     tf.keras.applications.ResNet152,
