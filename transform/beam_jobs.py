@@ -137,16 +137,22 @@ def _extract_features(
         if not workers and runner.local:
             timed, missing = missing[:TIMED_CLIPS], missing[TIMED_CLIPS:]
             spec_json = spec.to_json()
+            together = runner.settings.clips_together
             found, seconds = _timed(
-                lambda clip: extract_clip(clip, spec_json, store), timed
+                lambda clip: extract_clip(clip, spec_json, store, together), timed
             )
             rows += found
             workers = _worth(seconds, missing)
         if missing:
-            options = runner.options(max(1, min(workers, len(missing))))
             done = len(rows)
             rows += _run_until_none_dies(
-                missing, spec, store, out, options, lambda more: report(done + more)
+                missing,
+                spec,
+                store,
+                out,
+                runner,
+                max(1, min(workers, len(missing))),
+                lambda more: report(done + more),
             )
     return rows
 
@@ -259,7 +265,8 @@ def _run_until_none_dies(
     spec: FeatureSpec,
     store: FeatureStore,
     out: str,
-    options: PipelineOptions,
+    runner: _Runner,
+    workers: int,
     report: Callable[[int], None],
 ) -> list[ManifestRow]:
     """Runs the first job, and again where a clip ended a worker process.
@@ -267,6 +274,8 @@ def _run_until_none_dies(
     Such a clip is a failed one from then on; the others are found in the store.
     """
     folder = os.path.join(out, JOB_FOLDER)
+    options = runner.options(workers)
+    together = runner.settings.clips_together
     for attempt in count():
         storage.remove(folder)
         journal = Journal(os.path.join(folder, f"journal-{attempt}"))
@@ -275,7 +284,7 @@ def _run_until_none_dies(
                 found = (
                     pipeline
                     | "Clips" >> beam.Create(clips)
-                    | "Features" >> ExtractFeatures(spec, store, journal)
+                    | "Features" >> ExtractFeatures(spec, store, journal, together)
                 )
                 both = (found[USABLE], found[FAILED]) | "Together" >> beam.Flatten()
                 _write_rows(both, folder)
@@ -284,21 +293,23 @@ def _run_until_none_dies(
             if not suspects:
                 raise
             for clip in suspects:
-                if not _settle(clip, spec, store):
+                if not _settle(clip, spec, store, together):
                     raise
         else:
             break
     return _read_rows(folder)
 
 
-def _settle(clip: VideoRecord, spec: FeatureSpec, store: FeatureStore) -> bool:
+def _settle(
+    clip: VideoRecord, spec: FeatureSpec, store: FeatureStore, together: int
+) -> bool:
     """Extracts a clip in a process of its own; one that ends the process has failed.
 
     A job that ends takes all its workers with it, so the guilty clip is found here.
     False if no clip is to blame but what is around it, such as a full disk.
     """
     process = multiprocessing.get_context("spawn").Process(
-        target=extract_clip, args=(clip, spec.to_json(), store)
+        target=extract_clip, args=(clip, spec.to_json(), store, together)
     )
     process.start()
     process.join()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import cv2
 import tensorflow as tf
 from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from transform import feature_store, records, storage, video_io
 from transform.annotations import VideoRecord
+from transform.backbones.batching import Batcher
 from transform.errors import KinescribeError
 from transform.extraction import Extractor
 from transform.feature_store import FeatureStore
@@ -35,12 +40,19 @@ _log = logging.getLogger(__name__)
 class ExtractFeatures(beam.PTransform):
     """`VideoRecord`s → manifest rows; usable clips are in the store afterwards.
 
-    The output tagged `FAILED` has the rows of clips that gave nothing.
+    The output tagged `FAILED` has the rows of clips that gave nothing. Each process has
+    `clips_together` clips at hand.
     """
 
-    def __init__(self, spec: FeatureSpec, store: FeatureStore, journal: Journal):
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        store: FeatureStore,
+        journal: Journal,
+        clips_together: int = 1,
+    ):
         super().__init__()
-        self._do = _ExtractClip(spec.to_json(), store, journal)
+        self._do = _ExtractClips(spec.to_json(), store, journal, clips_together)
 
     def expand(self, clips: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         """Builds the job."""
@@ -51,43 +63,96 @@ class ExtractFeatures(beam.PTransform):
         )
 
 
-class _ExtractClip(beam.DoFn):
-    def __init__(self, spec_json: str, store: FeatureStore, journal: Journal):
+class _ExtractClips(beam.DoFn):
+    """Extracts each clip in a thread; with one together, before the next comes."""
+
+    def __init__(
+        self,
+        spec_json: str,
+        store: FeatureStore,
+        journal: Journal,
+        clips_together: int,
+    ):
         self._spec_json = spec_json
         self._store = store
         self._journal = journal
+        self._together = clips_together
         self._launcher = _PROCESS
 
     def setup(self) -> None:
         if _PROCESS != self._launcher:  # one of several: a core each
             _use_one_thread()
+        self._threads = ThreadPoolExecutor(self._together)
+        self._begun: set[Future[_Done]] = set()
+
+    def teardown(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def process(self, clip: VideoRecord) -> Iterator[Any]:
+        self._begun.add(self._threads.submit(self._extract, clip))
+        if len(self._begun) == self._together:
+            done, self._begun = wait(self._begun, return_when=FIRST_COMPLETED)
+            if any(future.exception() for future in done):
+                wait(self._begun)  # the journal should hold nothing when the job ends
+            for future in done:
+                yield _output(future.result())
+
+    def finish_bundle(self) -> Iterator[Any]:
+        done, self._begun = wait(self._begun).done, set()
+        for future in done:
+            found = _output(future.result())
+            if isinstance(found, beam.pvalue.TaggedOutput):
+                yield beam.pvalue.TaggedOutput(found.tag, _in_bundle(found.value))
+            else:
+                yield _in_bundle(found)
+
+    def _extract(self, clip: VideoRecord) -> _Done:
         began = time.monotonic()
         with self._journal.holding(clip):
-            row = extract_clip(clip, self._spec_json, self._store)
-        milliseconds = round(1000 * (time.monotonic() - began))
-        Metrics.counter("kinescribe", f"clips_{row.status}").inc()
-        Metrics.counter("kinescribe", "packets_lost").inc(row.packets_lost)
-        Metrics.distribution("kinescribe", "milliseconds").update(milliseconds)
-        if row.usable:
-            yield row
-        else:
-            _log.info("clip %s: %s", row.video_id, row.reason)
-            yield beam.pvalue.TaggedOutput(FAILED, row)
+            row = extract_clip(clip, self._spec_json, self._store, self._together)
+        return _Done(row, round(1000 * (time.monotonic() - began)))
 
 
-def extract_clip(clip: VideoRecord, spec_json: str, store: FeatureStore) -> ManifestRow:
+class _Done(NamedTuple):
+    row: ManifestRow
+    milliseconds: int
+
+
+def _output(done: _Done) -> Any:
+    """Counts a row, which only Beam's own threads may, and tags it."""
+    row = done.row
+    Metrics.counter("kinescribe", f"clips_{row.status}").inc()
+    Metrics.counter("kinescribe", "packets_lost").inc(row.packets_lost)
+    Metrics.distribution("kinescribe", "milliseconds").update(done.milliseconds)
+    if row.usable:
+        return row
+    _log.info("clip %s: %s", row.video_id, row.reason)
+    return beam.pvalue.TaggedOutput(FAILED, row)
+
+
+def _in_bundle(row: ManifestRow) -> WindowedValue:
+    """What the end of a bundle, unlike an element, has to say of its output."""
+    window = GlobalWindow()
+    return WindowedValue(row, window.max_timestamp(), (window,))
+
+
+def extract_clip(
+    clip: VideoRecord, spec_json: str, store: FeatureStore, clips_together: int = 1
+) -> ManifestRow:
     """Sees to it that the store has a clip, and says what became of it.
 
     What depends on a clip's content is remembered, a failure too. A missing file and
-    an error of ours are met anew in the next run.
+    an error of ours are met anew in the next run. With several clips together, networks
+    run in batches of a fixed size, which calls from several threads share.
     """
     name = ""
     try:
         with storage.local_copy(clip.uri) as path:
             name = feature_store.clip_hash(path, clip.start, clip.end)
-            info = store.info(name) or _extract_into(store, name, clip, path, spec_json)
+            info = store.info(name)
+            if info is None:
+                extractor = _extractor(spec_json, clips_together)
+                info = _extract_into(store, name, clip, path, extractor)
     except FileNotFoundError:
         info = video_io.failed("there is no such file")
     except OSError as error:
@@ -96,9 +161,12 @@ def extract_clip(clip: VideoRecord, spec_json: str, store: FeatureStore) -> Mani
 
 
 def _extract_into(
-    store: FeatureStore, name: str, clip: VideoRecord, path: str, spec_json: str
+    store: FeatureStore,
+    name: str,
+    clip: VideoRecord,
+    path: str,
+    extractor: Extractor | KinescribeError,
 ) -> VideoInfo:
-    extractor = _extractor(spec_json)
     if isinstance(extractor, KinescribeError):
         return video_io.failed(str(extractor).removesuffix("."))
     tensor = extractor.spec.tensor
@@ -117,11 +185,20 @@ def _extract_into(
     return info
 
 
-@functools.cache
-def _extractor(spec_json: str) -> Extractor | KinescribeError:
+def _extractor(spec_json: str, clips_together: int) -> Extractor | KinescribeError:
     """One a process; what cannot be built is not tried again for every clip."""
+    with _building:
+        return _built(spec_json, clips_together)
+
+
+_building = threading.Lock()
+
+
+@functools.cache
+def _built(spec_json: str, clips_together: int) -> Extractor | KinescribeError:
+    batcher = Batcher() if clips_together > 1 else None
     try:
-        return Extractor(FeatureSpec.from_json(spec_json))
+        return Extractor(FeatureSpec.from_json(spec_json), batcher)
     except KinescribeError as error:
         return error
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 
 import numpy as np
 
 from transform import extractors, video_io
+from transform.backbones.batching import Batcher
 from transform.clip import Clip
 from transform.schema import FeatureSpec
 from transform.video_io import VideoInfo
@@ -30,6 +32,8 @@ class Extractor:
     Args:
         spec: The features. A network's weights are checked against `weights_sha256`
             where the specification has it.
+        batcher: Where clips that threads extract at the same time share the networks'
+            batches; each is run alone without.
 
     Raises:
         ConfigError: The specification names a network or layer that there is not, or
@@ -37,8 +41,9 @@ class Extractor:
         WeightsError: A network's weights are not to be had.
     """
 
-    def __init__(self, spec: FeatureSpec):
+    def __init__(self, spec: FeatureSpec, batcher: Batcher | None = None):
         self.spec = spec
+        self._batcher = batcher
         self._extractors = {
             feature.name: extractors.build(feature, spec.sampling)
             for feature in spec.features
@@ -62,15 +67,16 @@ class Extractor:
         Raises:
             transform.video_io.DecodeError: Nothing of the clip can be decoded.
         """
-        frames = video_io.read_frames(
-            path, self.spec.sampling, self._requests, start, end
-        )
-        clip = Clip(path, frames, start, end)
-        features: dict[str, np.ndarray] = {}
-        for name, extractor in self._extractors.items():
-            values = extractor.extract(clip)
-            if values is not None:
-                features[name] = _stored(name, values)
+        with self._batcher.clip() if self._batcher else contextlib.nullcontext():
+            frames = video_io.read_frames(
+                path, self.spec.sampling, self._requests, start, end
+            )
+            clip = Clip(path, frames, start, end)
+            features: dict[str, np.ndarray] = {}
+            for name, extractor in self._extractors.items():
+                values = extractor.extract(clip)
+                if values is not None:
+                    features[name] = _stored(name, values)
         return Extraction(clip.info, features, frames.key_seconds)
 
 
