@@ -327,6 +327,18 @@ def test_missing_layer_is_named(tmp_path, weights):
     narrow("pool2", path)  # which needs none of that
 
 
+def test_layer_of_another_network_is_named(tmp_path, weights, caffe_file):
+    more = weights | {"conv5c": weights["conv5b"]}
+    path = write_keras(tmp_path / "c3d.h5", more)
+    with pytest.raises(WeightsError, match=r"c3d, which has no conv5c/bias\."):
+        narrow("pool2", path)
+    blobs = [caffe_files.c3d_blob(blob) for blob in more["conv5c"]]
+    network = caffe_file.read_bytes() + caffe_files.first_form("conv5c", blobs)
+    (tmp_path / "c3d").write_bytes(network)
+    with pytest.raises(WeightsError, match=r"c3d, which has no conv5c's bias\."):
+        narrow("pool2", tmp_path / "c3d")
+
+
 def test_kernels_of_theanos_order_are_refused(tmp_path):
     with h5py.File(tmp_path / "c3d.h5", "w") as file:
         file["conv1/conv1_W"] = np.zeros((2, 3, 3, 3, 3), np.float32)

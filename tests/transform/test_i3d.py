@@ -174,6 +174,7 @@ def test_published_variables_are_all_read(stream, channels, monkeypatch):
 
 def test_stem_and_block_equal_those_of_numpy(tmp_path):
     values = values_for(manifest(channels=2, blocks=("Mixed_3b",)))
+    values["global_step"] = np.int64(7)
     path = write(tmp_path / "model.ckpt", values, "Flow/inception_i3d/")
     chunk = np.random.default_rng(1).uniform(-1, 1, (7, 45, 38, 2)).astype(np.float32)
     model = i3d.build("Mixed_3b", (None, 45, 38, 2))
@@ -220,6 +221,15 @@ def test_missing_variable_is_named(tmp_path):
         r"does not fit I3D's RGB: it has no "
         r"RGB/inception_i3d/Conv3d_2b_1x1/batch_norm/moving_mean\."
     )
+    with pytest.raises(WeightsError, match=expected):
+        i3d.restore(i3d.build("Conv3d_2c_3x3", (16, 32, 32, 3)), path, "RGB")
+
+
+def test_normalisation_with_gains_is_refused(tmp_path):
+    values = values_for(manifest(blocks=()))
+    values["Conv3d_2b_1x1/batch_norm/gamma"] = np.ones((1, 1, 1, 1, 64), np.float32)
+    path = write(tmp_path / "model.ckpt", values, "RGB/inception_i3d/")
+    expected = "which has no RGB/inception_i3d/Conv3d_2b_1x1/batch_norm/gamma"
     with pytest.raises(WeightsError, match=expected):
         i3d.restore(i3d.build("Conv3d_2c_3x3", (16, 32, 32, 3)), path, "RGB")
 

@@ -19,7 +19,8 @@ Notes:
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import h5py
@@ -29,6 +30,7 @@ import tensorflow as tf
 from transform.backbones import weights as weight_files
 from transform.backbones.formats import caffemodel
 from transform.backbones.formats.keras_h5 import KerasWeights
+from transform.backbones.inventory import Inventory
 from transform.backbones.weights import WeightsError, WeightsFile
 from transform.config import ConfigError
 from transform.schema import CentreCrop, ChunkGrid, MeanFile, Pixels, Whole
@@ -36,6 +38,10 @@ from transform.schema import CentreCrop, ChunkGrid, MeanFile, Pixels, Whole
 NAME = "c3d"
 MEAN = (90.25, 97.66, 101.41)  # blue, green, red: of Sports-1M's mean cube
 MAP_BEFORE_FC = (1, 4, 4)  # times, rows, columns of pool5 that fc6 was made for
+
+
+_KERAS_NAMES = re.compile(r"(conv[12]|conv[345][ab]|fc[678])/(kernel|bias|\w+_[Wb])")
+_CAFFE_NAMES = re.compile(r"(conv[12]a|conv[345][ab]|fc[678](-1)?)'s (kernel|bias)")
 
 
 class Group(NamedTuple):
@@ -151,65 +157,69 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
     """Fills a model of `build` from one of the public files.
 
     Raises:
-        WeightsError: The file is of neither kind, or a weight is missing in it or of
-            another shape.
+        WeightsError: The file is of neither kind; or a weight is missing in it, of
+            another shape, or none of this network.
     """
     if h5py.is_hdf5(path):
         with KerasWeights(path, NAME) as tensors:
-            _restore_keras(model, tensors, path)
+            _restore_keras(model, Inventory(tensors, path, NAME), tensors)
     else:
-        _restore_caffe(model, caffemodel.read(path), path)
+        blobs = _caffe_tensors(caffemodel.read(path))
+        _restore_caffe(model, Inventory(blobs, path, NAME), blobs)
 
 
 def _restore_keras(
-    model: tf.keras.Model, tensors: Mapping[str, np.ndarray], path: pathlib.Path
+    model: tf.keras.Model, inventory: Inventory, names: Container[str]
 ) -> None:
     for layer in _weighted(model):
         name = {"conv1a": "conv1", "conv2a": "conv2"}.get(layer.name, layer.name)
         # Keras 1 wrote conv1_W and conv1_b.
-        first = f"{name}/{name}_W" in tensors
+        first = f"{name}/{name}_W" in names
         parts = (f"{name}_W", f"{name}_b") if first else ("kernel", "bias")
         layer.set_weights(
             [
-                weight_files.take(tensors, f"{name}/{part}", weight.shape, path, NAME)
+                inventory.take(f"{name}/{part}", weight.shape)
                 for part, weight in zip(parts, layer.weights, strict=True)
             ]
         )
+    inventory.check_rest(_KERAS_NAMES)
 
 
 def _restore_caffe(
-    model: tf.keras.Model,
-    layers: Mapping[str, tuple[np.ndarray, ...]],
-    path: pathlib.Path,
+    model: tf.keras.Model, inventory: Inventory, names: Container[str]
 ) -> None:
     for layer in _weighted(model):
-        name = layer.name if layer.name in layers else f"{layer.name}-1"  # fc6-1
-        blobs = layers.get(name, ())
-        tensors = {
-            f"{name}'s {part}": _last_axes(blob, weight.shape.rank)
-            for part, blob, weight in zip(
-                ("kernel", "bias"), blobs, layer.weights, strict=False
-            )
-        }
+        plain = f"{layer.name}'s kernel" in names
+        name = layer.name if plain else f"{layer.name}-1"  # fc6-1
         *window, width, units = layer.kernel.shape
-        kernel = weight_files.take(
-            tensors, f"{name}'s kernel", (units, width, *window), path, NAME
-        )
-        bias = weight_files.take(tensors, f"{name}'s bias", (units,), path, NAME)
+        kernel = inventory.take(f"{name}'s kernel", (units, width, *window))
+        bias = inventory.take(f"{name}'s bias", (units,))
         if layer.name == "fc6":  # Caffe's vector has a channel's cells side by side
             maps = kernel.reshape(units, -1, *MAP_BEFORE_FC)
             kernel = np.moveaxis(maps, 1, -1).reshape(units, width)
         layer.set_weights([kernel.transpose(*range(2, kernel.ndim), 1, 0), bias])
+    inventory.check_rest(_CAFFE_NAMES)
+
+
+def _caffe_tensors(
+    layers: Mapping[str, tuple[np.ndarray, ...]],
+) -> dict[str, np.ndarray]:
+    return {
+        f"{name}'s {part}": _without_ones(blob)
+        for name, blobs in layers.items()
+        for part, blob in zip(("kernel", "bias"), blobs, strict=False)
+    }
 
 
 def _weighted(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
     return [layer for layer in model.layers if layer.weights]
 
 
-def _last_axes(blob: np.ndarray, axes: int) -> np.ndarray:
+def _without_ones(blob: np.ndarray) -> np.ndarray:
     """Without the axes of one that fill up a blob's sizes to four or five."""
-    cut = blob.ndim - axes
-    return blob.reshape(blob.shape[cut:]) if set(blob.shape[:cut]) == {1} else blob
+    while blob.ndim > 1 and len(blob) == 1:
+        blob = blob[0]
+    return blob
 
 
 # ------------------------------------------------------------------------- mean
@@ -231,7 +241,7 @@ def read_mean(path: pathlib.Path) -> np.ndarray:
             raise WeightsError(f"{path} is not a file of NumPy: {error}.") from error
     else:
         values = caffemodel.read_blob(path)
-    values = _last_axes(values, 4)  # (3, T, rows, columns)
+    values = _without_ones(values)  # (3, T, rows, columns)
     if values.ndim != 4 or len(values) != 3:
         raise WeightsError(
             f"{path} is no mean of {NAME}: its shape is {list(values.shape)}, not "

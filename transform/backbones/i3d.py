@@ -11,6 +11,7 @@ RGB scaled to [−1, 1]; flow of TV-L1, clipped to ±20 pixels and scaled to [�
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -18,12 +19,21 @@ import tensorflow as tf
 
 from transform.backbones import weights as weight_files
 from transform.backbones.formats import tf_checkpoint
+from transform.backbones.inventory import Inventory
 from transform.backbones.weights import WeightsFile
 from transform.config import ConfigError
 from transform.schema import ChunkGrid, Motion, NetworkMean, Pixels
 
 EPSILON = 1e-3  # Sonnet's, in batch normalisation
 CLASSES = 400  # of Kinetics
+
+
+# What a checkpoint may hold besides what is read: more of the network, and whatever
+# stands outside of its convolutions, such as the step of the training.
+_NAMES = re.compile(
+    r".*/(conv_3d/[wb]|batch_norm/(beta|moving_mean|moving_variance))"
+    r"|(?!.*/(conv_3d|batch_norm)/).*"
+)
 
 
 class Branches(NamedTuple):
@@ -251,17 +261,16 @@ def restore(model: tf.keras.Model, path: pathlib.Path, stream: str) -> None:
         stream: its name there: "RGB" or "Flow".
 
     Raises:
-        WeightsError: A variable is missing or of another shape.
+        WeightsError: A variable is missing, of another shape, or none of this network.
     """
     checkpoint = tf_checkpoint.Checkpoint(path)
+    inventory = Inventory(checkpoint, path, f"I3D's {stream}")
     scope = f"{stream}/inception_i3d/"
     if not any(name.startswith(scope) for name in checkpoint):
         scope = ""  # that of Kinetics-600 has the names without it
 
     def assign(variable: tf.Variable, name: str, *ones: int) -> None:
-        value = weight_files.take(
-            checkpoint, scope + name, (*ones, *variable.shape), path, f"I3D's {stream}"
-        )
+        value = inventory.take(scope + name, (*ones, *variable.shape))
         variable.assign(value.reshape(variable.shape))
 
     for layer in model.layers:
@@ -275,6 +284,7 @@ def restore(model: tf.keras.Model, path: pathlib.Path, stream: str) -> None:
             name = f"{layer.name}/{layer.scores.name}/conv_3d"
             assign(layer.scores.kernel, f"{name}/w", 1, 1, 1)
             assign(layer.scores.bias, f"{name}/b")
+    inventory.check_rest(_NAMES)
 
 
 class _Stream(NamedTuple):
