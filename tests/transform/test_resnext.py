@@ -70,19 +70,17 @@ def random_values(shapes):
     values = {}
     for name, shape in shapes.items():
         if name.endswith("num_batches_tracked"):
-            value = np.int64(7)
-        elif len(shape) == 4:
+            values[name] = np.array(7)
+            continue
+        if len(shape) == 4:
             fan_in = math.prod(shape[1:])
             value = generator.normal(scale=(2 / fan_in) ** 0.5, size=shape)
         elif name.endswith(("running_var", "weight")):
             value = generator.uniform(0.5, 1.5, shape)
         else:
             value = generator.normal(scale=0.3, size=shape)
-        values[name] = np.asarray(value, getattr(value, "dtype", None))
-    return {
-        name: value.astype(np.float32) if value.dtype == np.float64 else value
-        for name, value in values.items()
-    }
+        values[name] = value.astype(np.float32)
+    return values
 
 
 def write(path, values, writer=torch_files.write_stream):

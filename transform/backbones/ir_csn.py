@@ -7,7 +7,7 @@ layer3 and layer4 halve them; there is no pooling over time.
 The weights are MMAction2's `ircsn_ig65m-pretrained-r152_…_kinetics400` files (.pth),
 trained on IG-65M and Kinetics-400; also its `ircsn_from_scratch_r152_ig65m` file, the
 backbone alone. Their names, ε = 0.001 and zeros for padding on all sides are those of
-its `ResNet3dCSN` and configurations. ε matters: variances are as small as 1e-45.
+its `ResNet3dCSN` and configurations. ε matters: some variances are next to nothing.
 
 Preprocessing is that of these configurations: the short side scaled to 256, 224 × 224
 of it, RGB less ImageNet's mean, by its deviation. They sample every second of 64
