@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 def command(
     config: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped one.")
+        str,
+        typer.Argument(
+            help="A YAML file, or the name of a shipped one; corpus, features and "
+            "extraction of a run configuration are enough."
+        ),
     ],
     out: Annotated[
         str,
@@ -55,7 +59,7 @@ def command(
     from pipeline import configs
     from transform import learn_audio_words
 
-    settings = configs.find(config)
+    settings = configs.find_records(config)
     feature = _only_one(settings.features, config)
     extraction = settings.extraction
     if workers is not None:

@@ -3,6 +3,7 @@ from tfx.types import standard_artifacts
 
 from components import curated_schema
 from tests.components.records import SPEC, write_records
+from transform.schema import Category
 
 
 def anomalies_of(path):
@@ -26,6 +27,12 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
         "flow",
         "grid",
     }
+
+
+def test_category_stands_in_the_schema_once():
+    spec = SPEC.replace(features=(*SPEC.features, Category(names=("a", "b"))))
+    found = [feature.name for feature in curated_schema.schema_for(spec).feature]
+    assert found == [*curated_schema.DESCRIPTIVE, "flow", "grid"]
 
 
 def test_records_of_the_specification_have_no_anomalies(tmp_path):

@@ -20,6 +20,7 @@ from transform.schema import (
     Flow,
     FrameGrid,
     Imported,
+    Label,
     LogMel,
     Png,
     Sampling,
@@ -105,7 +106,11 @@ def batch(spec: FeatureSpec, seed: int = 0) -> TrainingBatch:
     features, masks = {}, {}
     for tensor in spec.tensors():
         shape = (2, tensor.max_steps, *tensor.step_shape)
-        if tensor.dtype == "float16":
+        if isinstance(tensor.encoding, Label):
+            values = np.eye(shape[-1], dtype=np.float16)[
+                random.integers(0, 2, shape[:2])
+            ]
+        elif tensor.dtype == "float16":
             values = random.normal(size=shape).astype(np.float16)
         else:
             values = random.integers(0, 256, shape, np.uint8)

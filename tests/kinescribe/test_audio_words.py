@@ -92,6 +92,13 @@ def test_findings_as_json_in_a_place_of_ones_own(config, tmp_path, capsys):
     assert out.exists() and not (tmp_path / "words.npz").exists()
 
 
+def test_corpus_and_features_are_enough(config, settings, tmp_path):
+    for key in ("name", "root", "training"):
+        del settings[key]
+    audio_words.command(config())
+    assert (tmp_path / "words.npz").exists()
+
+
 def test_configuration_without_such_a_feature_is_one_sentence(config, settings):
     del settings["features"]["features"][1]
     with pytest.raises(ConfigError, match="one feature of kind audio_words; it has no"):
