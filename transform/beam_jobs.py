@@ -7,22 +7,16 @@ does `AssembleExamples` join captions and features in records.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import multiprocessing
 import os
-import statistics
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
-from typing import NamedTuple, TypeVar
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from transform import backbones, categories, feature_store, progress, storage, video_io
 from transform.annotations import AnnotationSource, VideoRecord
@@ -41,16 +35,11 @@ from transform.import_features import (
 )
 from transform.journal import Journal
 from transform.manifest import Manifest, ManifestRow
+from transform.runner import Runner, cores
 from transform.schema import FeatureSpec
 
 SPEC_FILE = "feature_spec.json"
 JOB_FOLDER = ".job"  # of what workers say of clips, while the first job runs
-POLL_SECONDS = 0.5
-# What a worker process costs before its first clip, mostly to import TensorFlow.
-WORKER_START_SECONDS = 12.0
-TIMED_CLIPS = 6
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +81,7 @@ def extract(
     imports = imported(spec)
     made = made_from_clips(spec)
     features = FeatureStore(store, made.content_hash)
-    runner = _Runner(settings, pipeline_options)
+    runner = Runner(settings, pipeline_options)
 
     if needs_clips(made):
         rows = _extract_features(clips, made, features, out, runner)
@@ -128,21 +117,17 @@ def _extract_features(
     spec: FeatureSpec,
     store: FeatureStore,
     out: str,
-    runner: _Runner,
+    runner: Runner,
 ) -> list[ManifestRow]:
     """The rows of all clips; those that the store lacks go through the first job."""
-    workers = runner.settings.workers
     with progress.shown("Extracting clips", len(clips)) as report:
         rows, missing = _look_up(clips, store, report)
-        if not workers and runner.local:
-            timed, missing = missing[:TIMED_CLIPS], missing[TIMED_CLIPS:]
-            spec_json = spec.to_json()
-            together = runner.settings.clips_together
-            found, seconds = _timed(
-                lambda clip: extract_clip(clip, spec_json, store, together), timed
-            )
-            rows += found
-            workers = _worth(seconds, missing)
+        spec_json = spec.to_json()
+        together = runner.settings.clips_together
+        found, missing, workers = runner.begin(
+            missing, lambda clip: extract_clip(clip, spec_json, store, together)
+        )
+        rows += found
         if missing:
             done = len(rows)
             rows += _run_until_none_dies(
@@ -151,7 +136,7 @@ def _extract_features(
                 store,
                 out,
                 runner,
-                max(1, min(workers, len(missing))),
+                workers,
                 lambda more: report(done + more),
             )
     return rows
@@ -167,7 +152,7 @@ def _look_up(
     """
     here = [clip for clip in clips if "://" not in clip.uri]
     rows: list[ManifestRow] = []
-    with ThreadPoolExecutor(max_workers=_cores()) as threads:
+    with ThreadPoolExecutor(max_workers=cores()) as threads:
         for row in threads.map(_stored_row, here, repeat(store)):
             if row:
                 rows.append(row)
@@ -190,26 +175,24 @@ def _import_features(
     rows: list[ManifestRow],
     spec: FeatureSpec,
     out: str,
-    runner: _Runner,
+    runner: Runner,
 ) -> list[ManifestRow]:
     """The rows after a look at the imports of clips that are usable so far."""
     by_id = {clip.video_id: clip._replace(captions=()) for clip in clips}
     done = [row for row in rows if not row.usable]
     pairs = [(by_id[row.video_id], row) for row in sorted(rows) if row.usable]
-    workers = runner.settings.workers
     with progress.shown("Looking at imports", len(pairs)) as report:
-        if not workers and runner.local:
-            timed, pairs = pairs[:TIMED_CLIPS], pairs[TIMED_CLIPS:]
-            found, seconds = _timed(lambda pair: import_row(*pair, spec), timed)
-            done += found
-            workers = _worth(seconds, pairs)
+        found, pairs, workers = runner.begin(
+            pairs, lambda pair: import_row(*pair, spec)
+        )
+        done += found
         if pairs:
             folder = os.path.join(out, JOB_FOLDER)
             storage.remove(folder)
             journal = Journal(os.path.join(folder, "journal"))
-            options = runner.options(max(1, min(workers, len(pairs))))
+            options = runner.options(workers)
             with (
-                _watched(journal, lambda more: report(len(rows) - len(pairs) + more)),
+                journal.watched(lambda more: report(len(rows) - len(pairs) + more)),
                 beam.Pipeline(options=options) as pipeline,
             ):
                 found = (
@@ -241,31 +224,12 @@ def _read_rows(folder: str) -> list[ManifestRow]:
     return rows
 
 
-def _timed(
-    work: Callable[[T], ManifestRow], items: list[T]
-) -> tuple[list[ManifestRow], float]:
-    """Does a few in this process; also gives the CPU seconds of one."""
-    rows: list[ManifestRow] = []
-    seconds: list[float] = []
-    for item in items:
-        began = time.process_time()
-        rows.append(work(item))
-        seconds.append(time.process_time() - began)
-    # The first clip loads the networks.
-    return rows, statistics.median(seconds[1:] or [0.0])
-
-
-def _worth(seconds: float, items: list[T]) -> int:
-    """How many processes pay for items that take so long each."""
-    return min(int(seconds * len(items) / WORKER_START_SECONDS), _cores())
-
-
 def _run_until_none_dies(
     clips: list[VideoRecord],
     spec: FeatureSpec,
     store: FeatureStore,
     out: str,
-    runner: _Runner,
+    runner: Runner,
     workers: int,
     report: Callable[[int], None],
 ) -> list[ManifestRow]:
@@ -280,7 +244,7 @@ def _run_until_none_dies(
         storage.remove(folder)
         journal = Journal(os.path.join(folder, f"journal-{attempt}"))
         try:
-            with _watched(journal, report), beam.Pipeline(options=options) as pipeline:
+            with journal.watched(report), beam.Pipeline(options=options) as pipeline:
                 found = (
                     pipeline
                     | "Clips" >> beam.Create(clips)
@@ -321,55 +285,3 @@ def _settle(
             name = feature_store.clip_hash(path, clip.start, clip.end)
         store.put(name, video_io.failed(reason), {})
     return True
-
-
-@contextlib.contextmanager
-def _watched(journal: Journal, report: Callable[[int], None]) -> Iterator[None]:
-    """Reports the journal's count while the block runs."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(POLL_SECONDS):
-            report(journal.finished())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-        report(journal.finished())
-
-
-class _Runner(NamedTuple):
-    """Where Beam runs the jobs."""
-
-    settings: ExtractionSettings
-    pipeline_options: Sequence[str]
-
-    @property
-    def local(self) -> bool:
-        """Whether the workers are processes of this machine."""
-        options = [*self.pipeline_options, *self.settings.beam_options]
-        chosen = PipelineOptions(options).view_as(StandardOptions).runner
-        return (chosen or "DirectRunner") == "DirectRunner"
-
-    def options(self, workers: int) -> PipelineOptions:
-        """Beam's options for so many processes; one works inside this process.
-
-        Other runners take their number of workers from their own options.
-        """
-        mode = "multi_processing" if workers > 1 else "in_memory"
-        here = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
-        return PipelineOptions(
-            [
-                *self.pipeline_options,
-                *(here if self.local else []),
-                *self.settings.beam_options,
-            ]
-        )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

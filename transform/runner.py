@@ -68,9 +68,10 @@ class Runner(NamedTuple):
                 seconds.append(time.process_time() - began)
             # The first item loads the networks.
             each = statistics.median(seconds[1:] or [0.0])
-            workers = min(int(each * len(items) / WORKER_START_SECONDS), _cores())
+            workers = min(int(each * len(items) / WORKER_START_SECONDS), cores())
         return results, items, max(1, min(workers, len(items)))
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many this process may use."""
     return len(os.sched_getaffinity(0))

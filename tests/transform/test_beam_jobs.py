@@ -12,10 +12,11 @@ import pytest
 import tensorflow as tf
 
 from tests.transform import clips, corpus
-from transform import backbones, beam_jobs, records
+from transform import backbones, beam_jobs, records, runner
 from transform.extraction import Extractor
 from transform.extraction_settings import ExtractionSettings
 from transform.manifest import Manifest, ManifestError
+from transform.runner import Runner
 
 SPEC = backbones.resolve(corpus.SPEC)
 SETTINGS = ExtractionSettings(workers=1, shards=2, max_failure_ratio=0.5)
@@ -280,14 +281,14 @@ def chosen(monkeypatch):
     """The numbers of workers that jobs would have been started with."""
     chosen = []
 
-    def options(runner, workers):
+    def options(self, workers):
         chosen.append(workers)
-        return original(runner, 1)
+        return original(self, 1)
 
-    original = beam_jobs._Runner.options
-    monkeypatch.setattr(beam_jobs._Runner, "options", options)
-    monkeypatch.setattr(beam_jobs, "TIMED_CLIPS", 2)
-    monkeypatch.setattr(beam_jobs, "_cores", lambda: 5)
+    original = Runner.options
+    monkeypatch.setattr(Runner, "options", options)
+    monkeypatch.setattr(runner, "TIMED_ITEMS", 2)
+    monkeypatch.setattr(runner, "cores", lambda: 5)
     return chosen
 
 
@@ -299,7 +300,7 @@ def test_small_job_starts_no_process(run, chosen):
 def test_long_job_starts_as_many_processes_as_pay(
     folder, tmp_path, chosen, monkeypatch
 ):
-    monkeypatch.setattr(beam_jobs, "WORKER_START_SECONDS", 1e-6)
+    monkeypatch.setattr(runner, "WORKER_START_SECONDS", 1e-6)
     source = corpus.annotate(folder, [*corpus.GOOD, "empty", "text"])
     manifest = Run(tmp_path, source)(workers=0)
     assert manifest.coverage() == "6 of 8 clips"
@@ -313,8 +314,8 @@ def test_no_more_processes_than_clips(run, chosen):
 
 def test_clips_are_not_timed_here_for_workers_elsewhere(run):
     settings = SETTINGS.replace(beam_options=("--runner=DataflowRunner",))
-    assert not beam_jobs._Runner(settings, ()).local
-    assert beam_jobs._Runner(SETTINGS, ("--temp_location=/tmp",)).local
+    assert not Runner(settings).local
+    assert Runner(SETTINGS, ("--temp_location=/tmp",)).local
 
 
 def test_workers_change_no_byte(folder, tmp_path, done):
