@@ -92,7 +92,7 @@ def test_numbered_sentences_are_joined_and_split(tmp_path) -> None:
                 "kind": CorpusCsv,
                 "text": CSV.splitlines()[0] + "\nzzit5b_-ukg,5,20,1\n",
             },
-            r"captions, line 2: the row ends before its Description",
+            r"captions, line 2: the row has 4 cells, but there are 8 columns",
         ),
     ],
 )

@@ -35,6 +35,16 @@ def test_english_captions_of_every_split_are_read(tmp_path) -> None:
     assert (second.video_id, second.split, second.captions) == (other, "test", ())
 
 
+def test_whole_videos_are_cut_as_the_clips_are_called(tmp_path) -> None:
+    source = _source(tmp_path, train=[ENTRY, {**ENTRY, "videoID": "a_b_000000_000009"}])
+    first, second = source.override({"layout": {"kind": "whole"}}).read()
+    assert first.video_id == ID
+    assert first.uri == str(tmp_path / "videos" / "Ptf_2VRj-V0.mp4")
+    assert (first.start, first.end) == (122.0, 132.0)
+    assert (second.start, second.end) == (0.0, 9.0)
+    assert second.uri.endswith("/a_b.mp4")
+
+
 @pytest.mark.parametrize(
     ("splits", "sentence"),
     [

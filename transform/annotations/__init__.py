@@ -6,31 +6,43 @@ from typing import Annotated, Union
 
 import pydantic
 
+from transform.annotations.activitynet import ActivityNet
 from transform.annotations.corpus import AnnotationError, Split, VideoRecord
+from transform.annotations.csv_table import CsvTable
 from transform.annotations.jsonl import Jsonl
 from transform.annotations.msrvtt import MSRVTT_CATEGORIES, Msrvtt
 from transform.annotations.msvd import CorpusCsv, Msvd, Sentences
 from transform.annotations.mvad import Mvad
-from transform.annotations.vatex import Vatex
+from transform.annotations.splits import ByNumber, HeldOut, Lists, Official
+from transform.annotations.vatex import CutVideos, Vatex, WholeVideos
 
 __all__ = [
     "MSRVTT_CATEGORIES",
+    "ActivityNet",
     "AnnotationError",
     "AnnotationSource",
+    "ByNumber",
     "CorpusCsv",
+    "CsvTable",
+    "CutVideos",
+    "HeldOut",
     "Jsonl",
+    "Lists",
     "Msrvtt",
     "Msvd",
     "Mvad",
+    "Official",
     "Sentences",
     "Split",
     "Vatex",
     "VideoRecord",
+    "WholeVideos",
     "read",
 ]
 
 AnnotationSource = Annotated[
-    Union[Msrvtt, Jsonl, Msvd, Vatex, Mvad], pydantic.Field(discriminator="kind")
+    Union[Jsonl, CsvTable, Msrvtt, Msvd, Vatex, Mvad, ActivityNet],
+    pydantic.Field(discriminator="kind"),
 ]
 
 

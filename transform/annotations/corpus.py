@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from transform.errors import KinescribeError
@@ -53,12 +56,16 @@ class Corpus:
     def __init__(self) -> None:
         self._videos: dict[str, tuple[VideoRecord, str]] = {}  # with where it stands
         self._captions: dict[str, list[str]] = {}
+        self._left_out: set[str] = set()
 
     def __contains__(self, video_id: str) -> bool:
         return video_id in self._videos
 
-    def add(self, record: VideoRecord, where: str) -> None:
-        """Adds a clip, with the captions that it already has."""
+    def add(self, record: VideoRecord, where: str, left_out: bool = False) -> None:
+        """Adds a clip, with the captions that it already has.
+
+        One that is left out may have captions, and is not among the records.
+        """
         if not record.video_id:
             raise AnnotationError(f"{where}: the video's id is empty.")
         if record.video_id in self._videos:
@@ -67,12 +74,22 @@ class Corpus:
                 f"{where}: video {record.video_id!r} is there twice; the first is at "
                 f"{before}."
             )
+        for text in (record.video_id, record.uri, record.category):
+            _check_text(text, where)
+        for seconds in (record.start, record.end):
+            if seconds is not None and not 0 <= seconds < math.inf:
+                raise AnnotationError(
+                    f"{where}: {seconds} is no time, in seconds, of video "
+                    f"{record.video_id!r}."
+                )
         if record.end is not None and record.end <= (record.start or 0.0):
             raise AnnotationError(
                 f"{where}: video {record.video_id!r} ends at {record.end:g} s, before "
                 "it begins."
             )
         self._videos[record.video_id] = record, where
+        if left_out:
+            self._left_out.add(record.video_id)
         self._captions[record.video_id] = []
         for caption in record.captions:
             self.caption(record.video_id, caption, where)
@@ -85,16 +102,19 @@ class Corpus:
                 "listed."
             )
         words = " ".join(text.split())
+        _check_text(words, where)
         if words:
             self._captions[video_id].append(words)
 
     def records(self, *files: str) -> list[VideoRecord]:
         """All clips in the order in which the files list them."""
-        if not self._videos:
+        if len(self._videos) == len(self._left_out):
             names = ", ".join(files) or "the annotations, which name no file"
             raise AnnotationError(f"no video is listed in {names}.")
         records = []
         for video_id, (record, where) in self._videos.items():
+            if video_id in self._left_out:
+                continue
             captions = tuple(self._captions[video_id])
             if not captions and record.split != "test":
                 raise AnnotationError(
@@ -137,6 +157,8 @@ def read_json(path: pathlib.Path) -> Any:
             f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: "
             f"{error.msg}."
         ) from error
+    except RecursionError as error:
+        raise AnnotationError(f"{path}: its JSON is nested too deeply.") from error
 
 
 def field(entry: Any, key: str, kind: type[T], where: str) -> T:
@@ -164,7 +186,47 @@ def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
             yield f"{path}, line {number}", line
 
 
+def table_rows(
+    path: pathlib.Path, needed: Collection[str], delimiter: str = ","
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """(where, row by column) of a CSV file that begins with its columns' names."""
+    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    try:
+        columns = [name.strip() for name in next(rows, [])]
+        if lacking := [name for name in needed if name not in columns]:
+            raise AnnotationError(
+                f"{path} has no column {', '.join(lacking)}, but "
+                f"{', '.join(columns) or 'none at all'}."
+            )
+        if len(set(columns)) < len(columns):
+            raise AnnotationError(f"{path} has two columns of the same name.")
+        for cells in rows:
+            where = f"{path}, line {rows.line_num}"
+            if cells and len(cells) != len(columns):
+                raise AnnotationError(
+                    f"{where}: the row has {len(cells)} cells, but there are "
+                    f"{len(columns)} columns."
+                )
+            if cells:
+                yield where, dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise AnnotationError(
+            f"{path}, line {rows.line_num}: not a valid CSV file: {error}."
+        ) from error
+
+
 _JSON_NAMES: dict[type, str] = {str: "string", list: "list", dict: "object"}
+
+
+def _check_text(text: str, where: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise AnnotationError(
+            f"{where}: {_shortened(text)} holds half of a character (a lone surrogate)."
+        ) from error
+    if "\0" in text:
+        raise AnnotationError(f"{where}: {_shortened(text)} holds a NUL character.")
 
 
 def _shortened(value: Any) -> str:

@@ -67,5 +67,7 @@ def _parse(line: str, where: str) -> _Row:
         return _Row.from_dict(row)
     except json.JSONDecodeError as error:
         raise AnnotationError(f"{where}: not valid JSON: {error.msg}.") from error
+    except RecursionError as error:
+        raise AnnotationError(f"{where}: its JSON is nested too deeply.") from error
     except ConfigError as error:
         raise AnnotationError(f"{where}: {error}") from error

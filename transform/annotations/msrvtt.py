@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from transform.annotations.corpus import (
@@ -11,8 +12,8 @@ from transform.annotations.corpus import (
     VideoRecord,
     field,
     read_json,
-    split_named,
 )
+from transform.annotations.splits import Listed, Official, Splits
 from transform.config import Config
 from transform.msrvtt_categories import MSRVTT_CATEGORIES
 
@@ -20,10 +21,11 @@ from transform.msrvtt_categories import MSRVTT_CATEGORIES
 class Msrvtt(Config):
     """`{"videos": [...], "sentences": [...]}`, in one file or several.
 
-    The clips lie at `videos`/<video_id><extension>, seen from the annotation file. They
-    are distributed cut, so that `start time` and `end time`, which count in the video
-    that they were cut from, are not used. Categories may be numbers, named by
-    `categories`, or names.
+    So are the files of 2016 and of 2017; one that lists test clips only may have no
+    sentences. The clips lie at `videos`/<video_id><extension>, seen from the annotation
+    file. They are distributed cut, so that `start time` and `end time`, which count in
+    the video that they were cut from, are not used. Categories may be numbers, named by
+    `categories`, or names. `splits` may differ from what the files say.
     """
 
     kind: Literal["msrvtt"] = "msrvtt"
@@ -31,27 +33,36 @@ class Msrvtt(Config):
     videos: str = "videos"
     extension: str = ".mp4"
     categories: tuple[str, ...] = MSRVTT_CATEGORIES
+    splits: Splits = Official()
 
     def read(self) -> list[VideoRecord]:
-        """All clips of all files."""
+        """All clips of all files but those that the splits leave out."""
+        contents = {name: read_json(pathlib.Path(name)) for name in self.files}
+        listed = {
+            name: [
+                Listed(field(video, "video_id", str, where), video.get("split"), where)
+                for where, video in _entries(data, "videos", name)
+            ]
+            for name, data in contents.items()
+        }
+        splits = self.splits.assign(
+            [clip for clips in listed.values() for clip in clips]
+        )
         corpus = Corpus()
-        for name in self.files:
+        for name, data in contents.items():
             path = pathlib.Path(name)
-            data = read_json(path)
-            for index, video in enumerate(field(data, "videos", list, str(path))):
-                where = f"{path}, videos[{index}]"
-                video_id = field(video, "video_id", str, where)
+            for clip, video in zip(listed[name], data["videos"], strict=True):
                 record = VideoRecord(
-                    video_id,
-                    str(path.parent / self.videos / f"{video_id}{self.extension}"),
-                    split_named(field(video, "split", str, where), where),
+                    clip.video_id,
+                    str(path.parent / self.videos / f"{clip.video_id}{self.extension}"),
+                    splits.get(clip.video_id, "test"),
                     (),
-                    self._category(video.get("category", ""), where),
+                    self._category(video.get("category", ""), clip.where),
                 )
-                corpus.add(record, where)
-            sentences = field(data, "sentences", list, str(path))
-            for index, sentence in enumerate(sentences):
-                where = f"{path}, sentences[{index}]"
+                corpus.add(record, clip.where, left_out=clip.video_id not in splits)
+            if "sentences" not in data and _without_captions(listed[name]):
+                continue
+            for where, sentence in _entries(data, "sentences", name):
                 corpus.caption(
                     field(sentence, "video_id", str, where),
                     field(sentence, "caption", str, where),
@@ -68,3 +79,14 @@ class Msrvtt(Config):
             f"{where}: category {category!r} is not one of the {len(self.categories)} "
             "categories."
         )
+
+
+def _entries(data: Any, key: str, name: str) -> Iterator[tuple[str, Any]]:
+    """(where, entry) of a list."""
+    for index, entry in enumerate(field(data, key, list, name)):
+        yield f"{name}, {key}[{index}]", entry
+
+
+def _without_captions(clips: list[Listed]) -> bool:
+    """Whether a file lists test clips only, whose captions may be withheld."""
+    return bool(clips) and all(clip.split == "test" for clip in clips)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union
@@ -16,7 +14,7 @@ from transform.annotations.corpus import (
     Split,
     VideoRecord,
     numbered_lines,
-    read_text,
+    table_rows,
 )
 from transform.config import Config
 
@@ -34,15 +32,8 @@ class CorpusCsv(Config):
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
         """(clip name, sentence, where)."""
-        path = pathlib.Path(self.file)
-        rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
-        needed = {"VideoID", "Start", "End", "Language", "Description"}
-        if lacking := sorted(needed - set(rows.fieldnames or ())):
-            raise AnnotationError(f"{path} has no column {', '.join(lacking)}.")
-        for row in rows:
-            where = f"{path}, line {rows.line_num}"
-            if row["Description"] is None:
-                raise AnnotationError(f"{where}: the row ends before its Description.")
+        needed = ("VideoID", "Start", "End", "Language", "Description")
+        for where, row in table_rows(pathlib.Path(self.file), needed):
             if row["Language"] == self.language:
                 clip = f"{row['VideoID']}_{row['Start']}_{row['End']}"
                 yield clip, row["Description"], where

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Literal
+from typing import Annotated, Literal, Union
+
+import pydantic
 
 from transform.annotations.corpus import (
     AnnotationError,
@@ -16,21 +18,48 @@ from transform.annotations.corpus import (
 )
 from transform.config import Config
 
-_CLIP = re.compile(r".+_\d{6}_\d{6}")
+_CLIP = re.compile(r".+_[0-9]{6}_[0-9]{6}")
+
+
+class CutVideos(Config):
+    """A file for each clip, cut already: <videoID><extension>."""
+
+    kind: Literal["cut"] = "cut"
+
+    def place(self, video_id: str) -> tuple[str, float | None, float | None]:
+        """(file's stem, start, end) of a clip."""
+        return video_id, None, None
+
+
+class WholeVideos(Config):
+    """The videos as YouTube has them: <YouTube id><extension>.
+
+    A clip's start and end, in seconds, stand in its videoID.
+    """
+
+    kind: Literal["whole"] = "whole"
+
+    def place(self, video_id: str) -> tuple[str, float | None, float | None]:
+        """(file's stem, start, end) of a clip."""
+        youtube_id, start, end = video_id.rsplit("_", 2)
+        return youtube_id, float(start), float(end)
 
 
 class Vatex(Config):
     """Lists of `{"videoID": <YouTube id>_<start>_<end>, "enCap": [...]}`, one a split.
 
-    The clips lie at `videos`/<videoID><extension>, seen from each split's file, cut as
-    the name says. The Chinese captions (`chCap`) are not read; the private test file
-    has no captions at all, which is allowed for the test split.
+    So are the files of v1.0 and of v1.1. The videos lie in the folder `videos`, seen
+    from each split's file. The Chinese captions (`chCap`) are not read; the private
+    test file has no captions at all, which is allowed for the test split.
     """
 
     kind: Literal["vatex"] = "vatex"
     files: dict[Split, str]
     videos: str = "videos"
     extension: str = ".mp4"
+    layout: Annotated[
+        Union[CutVideos, WholeVideos], pydantic.Field(discriminator="kind")
+    ] = CutVideos()
 
     def read(self) -> list[VideoRecord]:
         """The clips of all splits."""
@@ -48,8 +77,10 @@ class Vatex(Config):
                         f"{where}: videoID {video_id!r} is not of the form "
                         "<YouTube id>_<start>_<end> with six digits each."
                     )
-                uri = path.parent / self.videos / f"{video_id}{self.extension}"
-                corpus.add(VideoRecord(video_id, str(uri), split, ()), where)
+                stem, start, end = self.layout.place(video_id)
+                uri = str(path.parent / self.videos / f"{stem}{self.extension}")
+                record = VideoRecord(video_id, uri, split, (), "", start, end)
+                corpus.add(record, where)
                 if "enCap" not in entry and split == "test":
                     continue
                 for caption in field(entry, "enCap", list, where):
