@@ -24,6 +24,7 @@ from transform.backbones import (
 from transform.backbones.codebook import Codebook
 from transform.backbones.detector import DetectorNetwork
 from transform.backbones.network import ChunkNetwork, Network
+from transform.backbones.precision import computing_in
 from transform.backbones.weights import WeightsError, WeightsFile, find_file
 from transform.config import Config, ConfigError
 from transform.regions import Detections
@@ -113,7 +114,7 @@ def load(feature: FrameGrid) -> Backbone:
             `weights_sha256`.
         ConfigError: There is no such network or layer, or its map has another shape.
     """
-    model = _entry(NETWORKS, feature).model(feature, checked_weights(feature))
+    model = _model(NETWORKS, feature)
     map_shape = tuple(model.output_shape[1:])
     step_shape = (*feature.grid, feature.width)
     if _core(map_shape) != _core(step_shape):
@@ -131,7 +132,7 @@ def load(feature: FrameGrid) -> Backbone:
 def load_chunks(feature: ChunkGrid) -> ChunkBackbone:
     """The 3-D network that a feature names, loaded once a process; raises as `load`."""
     _resolved(feature.input)  # a mean's file must be the right one, too
-    model = _entry(CHUNK_NETWORKS, feature).model(feature, checked_weights(feature))
+    model = _model(CHUNK_NETWORKS, feature)
     gives = tuple(model.output_shape[1:])
     expected = feature.map_shape
     any_length = isinstance(feature.at, Whole)
@@ -216,7 +217,8 @@ class _Frozen:
 
         @tf.function(input_signature=[inputs])
         def run(values: tf.Tensor) -> tf.Tensor:
-            return model(tf.cast(values, tf.float32), training=False)
+            found = model(tf.cast(values, tf.float32), training=False)
+            return tf.cast(found, tf.float32)
 
         self._run = run
 
@@ -249,6 +251,12 @@ class _FrozenDetector:
         return Detections(
             *(np.concatenate(values) for values in zip(*parts, strict=True))
         )
+
+
+def _model(table: Mapping[str, Any], feature: FrameGrid | ChunkGrid) -> tf.keras.Model:
+    weights = checked_weights(feature)
+    with computing_in(feature.precision):
+        return _entry(table, feature).model(feature, weights)
 
 
 def _entry(table: Mapping[str, Any], feature: Any) -> Any:

@@ -88,7 +88,7 @@ class SubtractMean(tf.keras.layers.Layer):
     """
 
     def __init__(self, mean: np.ndarray, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", **kwargs)  # in whatever the rest computes
         self._mean = tf.constant(mean, tf.float32)
 
     def call(self, frames: tf.Tensor) -> tf.Tensor:

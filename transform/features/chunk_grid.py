@@ -10,6 +10,7 @@ from transform.config import Config
 from transform.encodings import Raw, TensorSpec
 from transform.features.flow_algorithms import FlowAlgorithm, TvL1
 from transform.features.frame_grid import check_grid
+from transform.features.precision import Precision
 from transform.sampling import Fit, Placement, Sampling, Squash, Whole
 
 
@@ -83,10 +84,12 @@ class ChunkGrid(Config):
     times: Literal["join", "steps", "mean"] = "mean"
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
     width: int = pydantic.Field(ge=1)
+    precision: Precision = "float32"
     weights: str = "builtin"
     weights_sha256: str = ""
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    added: ClassVar[frozenset[str]] = frozenset({"precision"})
 
     @pydantic.validator("grid")
     def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805

@@ -8,6 +8,7 @@ import pydantic
 
 from transform.config import Config
 from transform.encodings import Raw, TensorSpec
+from transform.features.precision import Precision
 from transform.sampling import Fit, KeyFrames, Placement, Sampling, Squash
 
 
@@ -28,11 +29,12 @@ class FrameGrid(Config):
     fit: Fit = Squash()
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
     width: int = pydantic.Field(ge=1)
+    precision: Precision = "float32"
     weights: str = "builtin"
     weights_sha256: str = ""
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
-    added: ClassVar[frozenset[str]] = frozenset({"at", "fit"})
+    added: ClassVar[frozenset[str]] = frozenset({"at", "fit", "precision"})
 
     @pydantic.validator("grid")
     def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
