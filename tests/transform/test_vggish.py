@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import vggish as reference
-from transform import backbones
+from transform import audio, backbones
 from transform.backbones import vggish, weights
 from transform.backbones.weights import WeightsError
-from transform.schema import FeatureSpec, Pca, VGGish
+from transform.schema import FeatureSpec, LogMel, Pca, VGGish
 
 # The variables of the published checkpoint.
 PUBLISHED = {
@@ -106,6 +106,25 @@ def test_variables_have_the_checkpoints_names_and_shapes(network):
         )
     }
     assert found == PUBLISHED
+
+
+@pytest.mark.slow
+def test_published_weights_give_the_published_figures():
+    """The project's own smoke test: three seconds of 1 kHz, within a tenth."""
+    feature = VGGish(postprocess=Pca())
+    try:
+        embed = backbones.load_embedder(feature)
+    except WeightsError as error:
+        pytest.skip(str(error))
+    tone = np.sin(2 * np.pi * 1000 * np.arange(3 * audio.RATE) / audio.RATE)
+    patches = audio.log_mel(tone.astype(np.float32), LogMel())
+    assert len(patches) == 3
+    plain = backbones.load_embedder(VGGish())(patches)
+    assert plain.mean() == pytest.approx(0.000657, abs=2e-3)
+    assert plain.std() == pytest.approx(0.343, rel=0.1)
+    levels = (embed(patches) + 2) * 255 / 4
+    assert levels.mean() == pytest.approx(126.0, rel=0.1)
+    assert levels.std() == pytest.approx(89.3, rel=0.1)
 
 
 # ----------------------------------------------------------------------- a small one
