@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import pydantic
@@ -172,16 +173,11 @@ class FeatureSpec(Config):
     ) -> pydantic.ByteSize | None:
         if budget is None or not {"sampling", "features"} <= values.keys():
             return budget
-        sizes = {
-            feature.name: feature.tensor(values["sampling"]).bytes
-            for feature in values["features"]
-        }
-        if sum(sizes.values()) > budget:
-            biggest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+        tensors = [feature.tensor(values["sampling"]) for feature in values["features"]]
+        if sum(tensor.bytes for tensor in tensors) > budget:
             raise ValueError(
-                f"a clip's features may take {_readable(sum(sizes.values()))}, above "
-                "all "
-                + ", ".join(f"{name} ({_readable(sizes[name])})" for name in biggest)
+                f"a clip may take {_bytes_in_words(tensors)}; make these smaller, or "
+                "raise the budget"
             )
         return budget
 
@@ -208,6 +204,10 @@ class FeatureSpec(Config):
         """Upper bound of a clip's uncompressed features."""
         return sum(tensor.bytes for tensor in self.tensors())
 
+    def bytes_in_words(self) -> str:
+        """`bytes_per_clip` and the features that take most of it, as a person reads."""
+        return _bytes_in_words(self.tensors())
+
     def check_same(self, other: "FeatureSpec", *, ours: str, theirs: str) -> None:
         """Raises `SpecMismatchError` with both hashes and the first differing field.
 
@@ -227,5 +227,11 @@ class _HashedSpec(Config):
     __root__: dict
 
 
-def _readable(size: int) -> str:
-    return pydantic.ByteSize(size).human_readable(decimal=True)
+def _bytes_in_words(tensors: Sequence[TensorSpec]) -> str:
+    def words(size: int) -> str:
+        return pydantic.ByteSize(size).human_readable(decimal=True)
+
+    biggest = sorted(tensors, key=lambda tensor: -tensor.bytes)[:3]
+    parts = ", ".join(f"{tensor.name} {words(tensor.bytes)}" for tensor in biggest)
+    others = " and others" if len(tensors) > len(biggest) else ""
+    return f"{words(sum(tensor.bytes for tensor in tensors))} ({parts}{others})"

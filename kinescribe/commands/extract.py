@@ -54,6 +54,10 @@ def command(
     if beam:
         options = (*extraction.beam_options, *beam)
         extraction = extraction.replace(beam_options=options)
+    if not as_json:
+        typer.echo(
+            f"A clip takes up to {settings.features.bytes_in_words()}.", err=True
+        )
     manifest = beam_jobs.extract(
         settings.corpus,
         settings.features,

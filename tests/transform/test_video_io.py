@@ -1,3 +1,4 @@
+import contextlib
 import json
 import pathlib
 import pickle
@@ -16,6 +17,7 @@ REAL = pathlib.Path(__file__).parents[3] / "shared" / "data" / "clips"
 SAMPLING = schema.Sampling(frames=6, window=3)
 KEYS = FrameRequest(48)
 WINDOWS = FrameRequest(64, pixels="gray", span=3)
+CLOCK = FrameRequest(48, schema.Whole(max_frames=99, fps=2))
 
 
 def _read(path: pathlib.Path, **bounds: float) -> video_io.ClipFrames:
@@ -548,6 +550,14 @@ def test_real_clips_end_with_the_right_status(name) -> None:
     request = FrameRequest(56)
     read = video_io.read_frames(REAL / name, schema.Sampling(), [request, WINDOWS])
     assert read.info.status == expected
+    assert (
+        read.info.reason
+        == {
+            "repaired": "1 of 50 packets lost; 1 frame damaged",
+            "short": "3 frames, fewer than the 20 wanted",
+            "ok": "",
+        }[expected]
+    )
     assert len(read.key_seconds) == min(20, read.info.frames)
     assert (np.diff(read.key_seconds) > 0).all()
     flat = _steps(read, request).reshape(len(read.key_seconds), -1)
@@ -573,6 +583,48 @@ def test_real_damaged_rotated_and_two_stream_clips() -> None:
 
     nasa = video_io.inspect(REAL / "torchcodec_nasa_13013.mp4")
     assert (nasa.width, nasa.height, nasa.frames, nasa.audio) == (480, 270, 390, "aac")
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "stream", "frames"),
+    [
+        ("decord_corrupted.mp4", 0, 49),
+        ("torchcodec_nasa_13013.mp4", 3, 390),
+        ("decord_flipping_a_pancake.mkv", 0, 310),
+        ("MSVD_j2Dhf-xFUxU_13_20.avi", 0, 106),
+        ("torchcodec_av1_video.mkv", 0, 125),
+    ],
+)
+def test_key_frames_of_real_clips_are_those_at_the_centres(
+    name, stream, frames
+) -> None:
+    every = _every_frame(REAL / name, stream, 48)
+    assert len(every) == frames
+    read = video_io.read_frames(REAL / name, schema.Sampling(), [KEYS, CLOCK])
+    centres = (2 * np.arange(20) + 1) * frames // 40
+    np.testing.assert_array_equal(_steps(read, KEYS), every[centres])
+    if name.endswith(".mkv") and frames == 310:  # 30 frames a second, less a little
+        np.testing.assert_array_equal(_steps(read, CLOCK), every[np.arange(0, 310, 15)])
+
+
+def _every_frame(path: pathlib.Path, stream: int, size: int) -> np.ndarray:
+    """(F, size, size, 3): what comes out if each packet is tried on its own."""
+    import av
+
+    found = []
+    with av.open(str(path)) as container:
+        chosen = container.streams[stream]
+        chosen.codec_context.thread_count = 1
+        for packet in container.demux(chosen):
+            with contextlib.suppress(av.error.FFmpegError):
+                found += [
+                    frame.reformat(
+                        size, size, "rgb24", interpolation="BILINEAR"
+                    ).to_ndarray()
+                    for frame in packet.decode()
+                ]
+    return np.stack(found)
 
 
 def _without_rotation(path: pathlib.Path, size: int) -> np.ndarray:
