@@ -7,7 +7,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,6 +44,8 @@ class ManifestRow(NamedTuple):
     audio: str
     clip_hash: str
     shard: str  # the file with its record, from the artifact's root; '' if it failed
+    start: float | None = None  # seconds into the file; None for its beginning
+    end: float | None = None  # exclusive; None for its end
 
     @classmethod
     def of(cls, record: VideoRecord, info: VideoInfo, clip_hash: str) -> ManifestRow:
@@ -57,6 +59,8 @@ class ManifestRow(NamedTuple):
             split=record.split,
             clip_hash=clip_hash,
             shard="",
+            start=record.start,
+            end=record.end,
             **seen,
         )
 
@@ -134,6 +138,11 @@ class Manifest:
 
 
 def _types() -> dict[str, pa.DataType]:
-    arrow = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    arrow: dict[Any, pa.DataType] = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        float | None: pa.float64(),
+    }
     hints = get_type_hints(ManifestRow)
     return {name: arrow[hints[name]] for name in ManifestRow._fields}

@@ -15,6 +15,7 @@ from keras_models.data import DataError, Records
 from keras_models.evaluation import Evaluation, ScoredCaption, evaluate
 from serving import clip_views, pictures
 from serving.local import LocalModel
+from transform.config import ConfigError
 from transform.manifest import Manifest
 from transform.schema import FeatureSpec
 from transform.video_io import DecodeError
@@ -172,14 +173,20 @@ class ScoredClips:
         self._rows = {row.video_id: row for row in Manifest.read(records).rows}
 
     def drawn(self, clips: Sequence[ScoredCaption]) -> Iterator[ScoredClip]:
-        """The clips with their pictures; one whose file is gone since is left out."""
+        """The clips with their pictures.
+
+        One whose file is gone since is left out, and so is every clip where features
+        are imported, since the model cannot caption a file then.
+        """
         for clip in clips:
             row = self._rows[clip.video_id]
             try:
-                extraction = self._model.extract(row.uri)
+                extraction = self._model.extract(row.uri, row.start, row.end)
                 result = self._model.caption_extraction(extraction)
-                view = clip_views.view(row.uri, self._model.spec, extraction, result)
-            except DecodeError:
+                view = clip_views.view(
+                    row.uri, self._model.spec, extraction, result, row.start, row.end
+                )
+            except (DecodeError, ConfigError):
                 continue
             yield ScoredClip(
                 clip.video_id,

@@ -72,7 +72,8 @@ def test_corpus_without_a_usable_clip_never_passes():
 
 
 def test_manifest_comes_back_as_it_was_written(tmp_path):
-    manifest = Manifest([*rows(3, ["a reason, with a comma"]), row("日本")])
+    part = row("part")._replace(start=1.5, end=4.0)
+    manifest = Manifest([*rows(3, ["a reason, with a comma"]), row("日本"), part])
     manifest.write(str(tmp_path))
     assert Manifest.read(str(tmp_path)).rows == manifest.rows
     with open(tmp_path / "manifest.csv", newline="") as file:
