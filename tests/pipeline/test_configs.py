@@ -1,5 +1,9 @@
 import pytest
+import tensorflow as tf
+import yaml
 
+from keras_models.captioner import Captioner
+from keras_models.paper_features import paper_spec
 from pipeline import configs
 from pipeline.configs import PipelineConfig
 from transform.config import ConfigError
@@ -19,6 +23,29 @@ def test_shipped_model_reads_features_that_are_extracted(shipped):
     assert set(shipped.training.variant_config().features()) <= names
 
 
+@pytest.mark.parametrize("name", ["mgsa", "msvd", "mvad", "vatex"])
+def test_shipped_configurations_of_papers_have_the_papers_features(name):
+    config = configs.find(name)
+    paper = paper_spec(config.training.variant_config())
+    assert config.features.sampling == paper.sampling
+    assert {f.name: f for f in config.features.features} == {
+        f.name: f for f in paper.features
+    }
+
+
+def test_shipped_model_can_be_built_on_its_features(shipped, monkeypatch):
+    def zeros(self, shape, dtype=tf.float32, **kwargs):  # random values take seconds
+        return tf.zeros(shape, dtype)
+
+    for kind in ("Orthogonal", "VarianceScaling", "RandomUniform"):
+        monkeypatch.setattr(getattr(tf.keras.initializers, kind), "__call__", zeros)
+    settings = shipped.training
+    variant = settings.variant_config()
+    captioner = Captioner(variant, shipped.features, 9, settings.max_words)
+    captioner.build_from_spec()
+    assert captioner.trainable_variables
+
+
 def demo(**changes):
     return configs.find("demo").override(changes)
 
@@ -32,6 +59,20 @@ def test_configuration_is_found_by_path_and_by_name(tmp_path):
 def test_unknown_name_lists_what_there_is():
     with pytest.raises(ConfigError, match=r"no configuration 'demos'.*demo, mgsa"):
         configs.find("demos")
+
+
+def test_records_of_a_run_are_found_and_so_are_those_of_a_file_without_a_model(
+    tmp_path,
+):
+    run = configs.find("demo")
+    found = configs.find_records("demo")
+    assert (found.corpus, found.features) == (run.corpus, run.features)
+    path = tmp_path / "records.yaml"
+    path.write_text(yaml.safe_dump(found.to_dict()))
+    assert configs.find_records(str(path)) == found
+    path.write_text(yaml.safe_dump({**found.to_dict(), "corpsu": 1}))
+    with pytest.raises(ConfigError, match=r"unknown key corpsu \(did you mean corpus"):
+        configs.find_records(str(path))
 
 
 def test_missing_file_is_named(tmp_path):
