@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.late_fusion import LateFusion
+from keras_models.layers.projection import laid_out
 from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
@@ -60,7 +61,8 @@ def export(
                 tf.saved_model.Asset(posixpath.join(assets, name))
                 for name in (names.VOCABULARY_ASSET, names.SPEC_ASSET)
             ]
-            tf.saved_model.save(module, partial, signatures=module.signatures())
+            with laid_out(captioner):
+                tf.saved_model.save(module, partial, signatures=module.signatures())
         blank = [warmup.blank_example(spec)] * 4
         warmup.write(
             partial, warmup.requests(names.MODEL_NAME, spec, list(examples) or blank)

@@ -37,8 +37,6 @@ class CaptionModule(tf.Module):
         search_config: SearchConfig,
     ):
         super().__init__(name="kinescribe")
-        # Only the variables are tracked: Keras would add its own traces of the model.
-        self.variables_of_captioner = list(captioner.variables)
         self._caption_batch = _captions_of(captioner, vocabulary, search_config)
         self._spec = spec
         self._facts = {
@@ -49,7 +47,7 @@ class CaptionModule(tf.Module):
         }
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Every served function by its name."""
+        """Every served function by its name; tracks the variables they read."""
         strings = tf.TensorSpec([None], tf.string)
         features = {}
         for tensor in self._spec.tensors():
@@ -59,12 +57,13 @@ class CaptionModule(tf.Module):
             )
             features[names.mask_name(tensor.name)] = tf.TensorSpec(shape, tf.bool)
         caption_examples = _named(self._caption_examples, {names.EXAMPLES: strings})
+        caption = _named(self._caption_features, {**features, SPEC_HASH: strings})
+        # Only the variables are tracked: Keras would add its own traces of the model.
+        self.weights = list(caption.graph.variables)
         return {
             names.CAPTION_EXAMPLES_SIGNATURE: caption_examples,
             tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
-            names.CAPTION_SIGNATURE: _named(
-                self._caption_features, {**features, SPEC_HASH: strings}
-            ),
+            names.CAPTION_SIGNATURE: caption,
             names.FEATURE_SPEC_SIGNATURE: _named(
                 self._feature_spec, {names.REQUEST: strings}
             ),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention.step_attention import LinearAttention
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_softmax
 from keras_models.structs import Context, EncodedVideo, State
@@ -33,7 +34,7 @@ class AdditiveMemory(NamedTuple):
     mask: tf.Tensor  # (B, T) bool
 
 
-class AdditiveAttention(StepAttention):
+class AdditiveAttention(LinearAttention):
     """β = softmax_n(w^T tanh(W q + U v_n + b)), G = Σ_n β_n v_n.
 
     Bahdanau et al. (2015), with v_n the encoder's `frames`: in MGSA (Eq. 9, 11) Ga_n,
@@ -57,6 +58,12 @@ class AdditiveAttention(StepAttention):
         return AdditiveMemory(
             self.energy.keys(encoded.frames), values, encoded.frame_mask
         )
+
+    def project(
+        self, memory: AdditiveMemory, projection: Callable[[tf.Tensor], tf.Tensor]
+    ) -> AdditiveMemory:
+        """The memory with W v in place of the values v; `projection` has no bias."""
+        return memory._replace(values=projection(memory.values))
 
     def call(
         self,

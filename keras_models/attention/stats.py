@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_models.attention.branch import Attended, Branch
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
+from keras_models.layers.projection import Projection
 from transform.config import Config
 
 
@@ -48,12 +49,12 @@ class STaTS(Branch):
         self.spatio_temporal = config.spatio_temporal.build("spatio_temporal")
         self.temporo_spatial = config.temporo_spatial.build("temporo_spatial")
 
-        def dense(units: int, name: str) -> tf.keras.layers.Dense:
-            return tf.keras.layers.Dense(units, use_bias=False, name=name)
+        def projection(units: int, name: str) -> Projection:
+            return Projection(units, use_bias=False, name=name)
 
-        self.query = dense(config.units, "query")
-        self.keys = [dense(config.units, f"key_{name}") for name in ("st", "ts")]
-        self.scores = [dense(1, f"score_{name}") for name in ("st", "ts")]
+        self.query = projection(config.units, "query")
+        self.keys = [projection(config.units, f"key_{name}") for name in ("st", "ts")]
+        self.scores = [projection(1, f"score_{name}") for name in ("st", "ts")]
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> STaTSKeys:
         """The keys of both branches."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -44,4 +45,17 @@ class StepAttention(tf.keras.layers.Layer, abc.ABC):
     def call(
         self, query: tf.Tensor, memory: Any, state: State, training: bool = False
     ) -> tuple[Context, State]:
+        raise NotImplementedError
+
+
+class LinearAttention(StepAttention):
+    """One whose vector is a sum Σ_i w_i v_i of values that no word changes.
+
+    W Σ_i w_i v_i = Σ_i w_i (W v_i): what a decoder does to the vector at every word, it
+    may do to the values once.
+    """
+
+    @abc.abstractmethod
+    def project(self, memory: Any, projection: Callable[[tf.Tensor], tf.Tensor]) -> Any:
+        """The memory with W v in place of the values v; `projection` has no bias."""
         raise NotImplementedError

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
 
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention.step_attention import LinearAttention
 from keras_models.layers.masking import masked_mean
 from keras_models.structs import Context, EncodedVideo, State
 from transform.config import Config
@@ -22,7 +23,7 @@ class UniformConfig(Config):
         return UniformAttention(name=name)
 
 
-class UniformAttention(StepAttention):
+class UniformAttention(LinearAttention):
     """Weighs all frames of a clip alike, whatever the decoder asks.
 
     Returns:
@@ -38,6 +39,12 @@ class UniformAttention(StepAttention):
         weights = tf.math.divide_no_nan(there, count)
         vector = masked_mean(encoded.frames, encoded.frame_mask)
         return Context(vector, {"temporal": weights}, tf.zeros_like(count[:, 0]), {})
+
+    def project(
+        self, memory: Context, projection: Callable[[tf.Tensor], tf.Tensor]
+    ) -> Context:
+        """The context of every word with W v in place of its vector v."""
+        return memory._replace(vector=projection(memory.vector))
 
     def call(
         self, query: tf.Tensor, memory: Context, state: State, training: bool = False

@@ -11,7 +11,6 @@ import tensorflow as tf
 from keras_models.attention import several
 from keras_models.attention.step_attention import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
-from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.structs import EncodedVideo, State
 from transform.config import Config
@@ -75,17 +74,17 @@ class AttentiveLSTM(Decoder):
         dropout: float,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.attentions = tuple(attentions)
-        self.embedding = tf.keras.layers.Embedding(
-            vocabulary_size, embedding, name="embedding"
+        super().__init__(
+            vocabulary_size,
+            attentions,
+            embedding=embedding,
+            dropout=dropout,
+            **kwargs,
         )
         self.from_words = input_projection(units, "from_words", bias=True)
         self.from_video = input_projection(units, "from_video")
         self.from_clip = input_projection(units, "from_clip")
         self.lstm = LSTMCell(units, name="lstm")
-        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
-        self.output_dropout = Dropout(dropout, name="output_dropout")
 
     def start(
         self, encoded: EncodedVideo, training: bool = False
@@ -120,11 +119,6 @@ class AttentiveLSTM(Decoder):
         projected += self.from_video(vectors)
         lstm = self.lstm(tf.add_n([projected, *memory.clip]), state.lstm)
         return Advance(lstm.hidden, AttentiveState(lstm, attentions), contexts)
-
-    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(…, U) → (…, V) float32 log-probabilities."""
-        logits = self.words(self.output_dropout(outputs, training=training))
-        return tf.nn.log_softmax(tf.cast(logits, tf.float32))
 
     def query(self, hidden: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
         """(B, U) → (B, Q), what attention is asked with."""

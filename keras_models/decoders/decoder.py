@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_models.attention.step_attention import StepAttention
+from keras_models.layers.dropout import Dropout
+from keras_models.layers.projection import Projection
 from keras_models.layers.scan import scan
 from keras_models.structs import Context, EncodedVideo, State, StepOutput
 
@@ -29,9 +33,39 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
     change. Both have the batch on axis 0, so that a search may repeat and reorder rows.
     A step is `advance`, then `project`; teacher forcing advances through a caption and
     projects all its words at once, which is several times faster.
+
+    Args:
+        vocabulary_size: V.
+        attentions: What looks at the video; several are concatenated.
+        embedding: The length of the vectors of the words that are read.
+        dropout: The rate, here of what enters the output layer.
+        kernel_initializer: Of the output layer.
+        embeddings_initializer: Of the words.
     """
 
-    embedding: tf.keras.layers.Embedding  # of the words that are read
+    def __init__(
+        self,
+        vocabulary_size: int,
+        attentions: Sequence[StepAttention],
+        *,
+        embedding: int,
+        dropout: float,
+        kernel_initializer: Any = "glorot_uniform",
+        embeddings_initializer: Any = "uniform",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.attentions = tuple(attentions)
+        self.embedding = tf.keras.layers.Embedding(
+            vocabulary_size,
+            embedding,
+            embeddings_initializer=embeddings_initializer,
+            name="embedding",
+        )
+        self.words = Projection(
+            vocabulary_size, kernel_initializer=kernel_initializer, name="words"
+        )
+        self.output_dropout = Dropout(dropout, name="output_dropout")
 
     @abc.abstractmethod
     def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
@@ -45,10 +79,10 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         """Reads (B,) token ids."""
         raise NotImplementedError
 
-    @abc.abstractmethod
     def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(…, U) outputs → (…, V) float32 log-probabilities of the next word."""
-        raise NotImplementedError
+        logits = self.words(self.output_dropout(outputs, training=training))
+        return tf.nn.log_softmax(tf.cast(logits, tf.float32))
 
     def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
         """Reads (B,) token ids and says how likely each word comes next."""

@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras_models.attention import several
 from keras_models.attention.step_attention import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
-from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState
+from keras_models.layers.projection import Projection
 from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import EncodedVideo, State
 from transform.config import Config
@@ -71,27 +71,26 @@ class FirstWordLSTM(Decoder):
         attentions: Sequence[StepAttention],
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.attentions = tuple(attentions)
+        super().__init__(
+            vocabulary_size,
+            attentions,
+            embedding=config.embedding,
+            dropout=config.dropout,
+            kernel_initializer=SMALL_UNIFORM,
+            embeddings_initializer=SMALL_UNIFORM,
+            **kwargs,
+        )
         units = config.units
 
-        def dense(units: int, name: str, **settings: Any) -> tf.keras.layers.Dense:
-            return tf.keras.layers.Dense(
+        def projection(units: int, name: str, **settings: Any) -> Projection:
+            return Projection(
                 units, kernel_initializer=SMALL_UNIFORM, name=name, **settings
             )
 
-        self.embedding = tf.keras.layers.Embedding(
-            vocabulary_size,
-            config.embedding,
-            embeddings_initializer=SMALL_UNIFORM,
-            name="embedding",
-        )
-        self.first = dense(units, "first", activation="tanh")
-        self.from_words = dense(4 * units, "from_words")
-        self.from_video = dense(4 * units, "from_video", use_bias=False)
+        self.first = projection(units, "first", activation="tanh")
+        self.from_words = projection(4 * units, "from_words")
+        self.from_video = projection(4 * units, "from_video", use_bias=False)
         self.lstm = LSTMCell(units, name="lstm")
-        self.words = dense(vocabulary_size, "words")
-        self.output_dropout = Dropout(config.dropout, name="output_dropout")
 
     def start(
         self, encoded: EncodedVideo, training: bool = False
@@ -127,11 +126,6 @@ class FirstWordLSTM(Decoder):
         state = _select(later, FirstWordState(lstm, attentions), state)
         zeros = tf.nest.map_structure(tf.zeros_like, contexts)
         return Advance(state.lstm.hidden, state, _select(later, contexts, zeros))
-
-    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(…, U) → (…, V) float32 log-probabilities."""
-        logits = self.words(self.output_dropout(outputs, training=training))
-        return tf.nn.log_softmax(tf.cast(logits, tf.float32))
 
 
 def _select(rows: tf.Tensor, chosen: Any, otherwise: Any) -> Any:

@@ -75,23 +75,23 @@ class SelfAttentiveLSTM(Decoder):
         max_words: int,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(
+            vocabulary_size,
+            attentions,
+            embedding=config.embedding,
+            dropout=config.dropout,
+            **kwargs,
+        )
         self.config = config
         self.max_words = max_words
-        self.attentions = tuple(attentions)
         units = config.units
-        self.embedding = tf.keras.layers.Embedding(
-            vocabulary_size, config.embedding, name="embedding"
-        )
         self.written = WordAttention(config.embedding, name="written")
         self.input_words = input_projection(units, "input_words", bias=True)
         self.input_video = input_projection(units, "input_video")
         self.input_clip = input_projection(units, "input_clip")
         self.lstm = LSTMCell(units, name="lstm")
-        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
         self.embedding_dropout = Dropout(config.dropout, name="embedding_dropout")
         self.video_dropout = Dropout(config.dropout, name="video_dropout")
-        self.output_dropout = Dropout(config.dropout, name="output_dropout")
 
     def start(
         self, encoded: EncodedVideo, training: bool = False
@@ -135,8 +135,3 @@ class SelfAttentiveLSTM(Decoder):
         )
         state = SelfAttentiveState(lstm, written, attentions)
         return Advance(lstm.hidden, state, contexts)
-
-    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(…, U) → (…, V) float32 log-probabilities."""
-        logits = self.words(self.output_dropout(outputs, training=training))
-        return tf.nn.log_softmax(tf.cast(logits, tf.float32))

@@ -70,13 +70,15 @@ class TopDownLSTM(Decoder):
         attentions: Sequence[StepAttention],
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.config = config
-        self.attentions = tuple(attentions)
-        units = config.units
-        self.embedding = tf.keras.layers.Embedding(
-            vocabulary_size, config.embedding, name="embedding"
+        super().__init__(
+            vocabulary_size,
+            attentions,
+            embedding=config.embedding,
+            dropout=config.dropout,
+            **kwargs,
         )
+        self.config = config
+        units = config.units
         self.lower_video = input_projection(units, "lower_video", bias=True)
         self.lower_words = input_projection(units, "lower_words")
         self.lower_upper = input_projection(units, "lower_upper")
@@ -84,10 +86,8 @@ class TopDownLSTM(Decoder):
         self.upper_lower = input_projection(units, "upper_lower", bias=True)
         self.upper_video = input_projection(units, "upper_video")
         self.upper = LSTMCell(units, name="upper")
-        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
         self.embedding_dropout = Dropout(config.dropout, name="embedding_dropout")
         self.video_dropout = Dropout(config.dropout, name="video_dropout")
-        self.output_dropout = Dropout(config.dropout, name="output_dropout")
 
     def start(
         self, encoded: EncodedVideo, training: bool = False
@@ -127,8 +127,3 @@ class TopDownLSTM(Decoder):
         upper = self.upper(projected, state.upper)  # Eq. 4
         state = TopDownState(lower, upper, attentions)
         return Advance(upper.hidden, state, contexts)
-
-    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(…, U) → (…, V) float32 log-probabilities."""
-        logits = self.words(self.output_dropout(outputs, training=training))
-        return tf.nn.log_softmax(tf.cast(logits, tf.float32))  # Eq. 5

@@ -9,11 +9,11 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.attention import several
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention.step_attention import LinearAttention, StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
-from keras_models.structs import EncodedVideo, State
+from keras_models.structs import Context, EncodedVideo, State
 from transform.config import Config
 
 
@@ -48,6 +48,13 @@ class TwoLayerMemory(NamedTuple):
     clip_vectors: tuple[tf.Tensor, ...]  # each (B, ·)
 
 
+class GateMemory(NamedTuple):
+    """The same where nothing is dropped out: all of it is in the upper LSTM's gates."""
+
+    attentions: tuple[Any, ...]  # their vectors are (B, 4U)
+    clip: tuple[tf.Tensor, ...]  # (B, 4U), the clip vectors' part
+
+
 class TwoLayerLSTM(Decoder):
     """The lower LSTM reads words, the upper one what attention makes of the video.
 
@@ -58,6 +65,9 @@ class TwoLayerLSTM(Decoder):
 
     Dropout is on the vertical connections (Zaremba et al., 2014): what enters each LSTM
     and the output layer, with a fresh mask at every word. Both LSTMs start at 0.
+
+    Without dropout, LSTM2's product with G_t = Σ β v is Σ β (W v), and W v is computed
+    once per video.
 
     Notes:
         The paper's Eq. 11 attends with h2_t, which Eq. 10 computes from the attended
@@ -71,27 +81,28 @@ class TwoLayerLSTM(Decoder):
         attentions: Sequence[StepAttention],
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.config = config
-        self.attentions = tuple(attentions)
-        units = config.units
-        self.embedding = tf.keras.layers.Embedding(
-            vocabulary_size, config.embedding, name="embedding"
+        super().__init__(
+            vocabulary_size,
+            attentions,
+            embedding=config.embedding,
+            dropout=config.dropout,
+            **kwargs,
         )
+        self.config = config
+        units = config.units
         self.lower_words = input_projection(units, "lower_words", bias=True)
         self.lower = LSTMCell(units, name="lower")
         self.upper_lower = input_projection(units, "upper_lower", bias=True)
         self.upper_video = input_projection(units, "upper_video")
+        self.upper_clip = input_projection(units, "upper_clip")
         self.upper = LSTMCell(units, name="upper")
-        self.words = tf.keras.layers.Dense(vocabulary_size, name="words")
         self.embedding_dropout = Dropout(config.dropout, name="embedding_dropout")
         self.lower_dropout = Dropout(config.dropout, name="lower_dropout")
         self.video_dropout = Dropout(config.dropout, name="video_dropout")
-        self.output_dropout = Dropout(config.dropout, name="output_dropout")
 
     def start(
         self, encoded: EncodedVideo, training: bool = False
-    ) -> tuple[TwoLayerState, TwoLayerMemory]:
+    ) -> tuple[TwoLayerState, TwoLayerMemory | GateMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
         attentions, memories = several.start(self.attentions, encoded, training)
@@ -100,13 +111,19 @@ class TwoLayerLSTM(Decoder):
             self.upper.zero_state(batch),
             attentions,
         )
-        return state, TwoLayerMemory(memories, encoded.clip_vectors)
+        vectors = encoded.clip_vectors
+        match tuple(self.attentions), memories:
+            case (LinearAttention() as attention,), (memory,) if not training:
+                projected = attention.project(memory, self.upper_video)
+                clip = (self.upper_clip(tf.concat(vectors, -1)),) if vectors else ()
+                return state, GateMemory((projected,), clip)
+        return state, TwoLayerMemory(memories, vectors)
 
     def advance(
         self,
         tokens: tf.Tensor,
         state: TwoLayerState,
-        memory: TwoLayerMemory,
+        memory: TwoLayerMemory | GateMemory,
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
@@ -118,17 +135,27 @@ class TwoLayerLSTM(Decoder):
             self.attentions, query, memory.attentions, state.attentions, training
         )
 
-        vectors = [context.vector for context in contexts]
-        video = tf.concat([*vectors, *memory.clip_vectors], axis=-1)
         upper = self.upper(  # Eq. 10
             self.upper_lower(self.lower_dropout(lower.hidden, training=training))
-            + self.upper_video(self.video_dropout(video, training=training)),
+            + self._from_video(contexts, memory, training),
             state.upper,
         )
         state = TwoLayerState(lower, upper, attentions)
         return Advance(upper.hidden, state, contexts)
 
-    def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(…, U) → (…, V) float32 log-probabilities."""
-        logits = self.words(self.output_dropout(outputs, training=training))
-        return tf.nn.log_softmax(tf.cast(logits, tf.float32))  # Eq. 12
+    def _from_video(
+        self,
+        contexts: tuple[Context, ...],
+        memory: TwoLayerMemory | GateMemory,
+        training: bool,
+    ) -> tf.Tensor:
+        """(B, 4U), the video's part of the upper LSTM's input."""
+        vectors = [context.vector for context in contexts]
+        if isinstance(memory, GateMemory):
+            return tf.add_n([*vectors, *memory.clip])
+        attended = self.video_dropout(tf.concat(vectors, axis=-1), training=training)
+        projected = self.upper_video(attended)
+        if memory.clip_vectors:
+            clip = tf.concat(memory.clip_vectors, axis=-1)
+            projected += self.upper_clip(self.video_dropout(clip, training=training))
+        return projected

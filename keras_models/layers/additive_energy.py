@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_models.layers.projection import Projection
+
 
 class AdditiveEnergy(tf.keras.layers.Layer):
     """att(h, x) = w^T tanh(W_h h + W_x x + b) (Cherian et al., 2020, Eq. 2).
@@ -26,17 +28,17 @@ class AdditiveEnergy(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
 
-        def dense(units: int, name: str, use_bias: bool) -> tf.keras.layers.Dense:
-            return tf.keras.layers.Dense(
+        def projection(units: int, name: str, use_bias: bool) -> Projection:
+            return Projection(
                 units,
                 use_bias=use_bias,
                 kernel_initializer=kernel_initializer,
                 name=name,
             )
 
-        self.key = dense(units, "key", use_bias=True)
-        self.query = dense(units, "query", use_bias=False)
-        self.score = dense(1, "score", use_bias=False)
+        self.key = projection(units, "key", use_bias=True)
+        self.query = projection(units, "query", use_bias=False)
+        self.score = projection(1, "score", use_bias=False)
 
     def keys(self, items: tf.Tensor) -> tf.Tensor:
         """(B, …, D) → (B, …, A)."""

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_models.layers.projection import Projection
+
 
 class LSTMState(NamedTuple):
     """An LSTM's hidden and cell state."""
@@ -35,15 +37,15 @@ class LSTMCell(tf.keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        self.recurrent_kernel = self.add_weight(
-            "recurrent_kernel", (self.units, 4 * self.units), initializer="orthogonal"
+        self.recurrent = Projection(
+            4 * units,
+            use_bias=False,
+            kernel_initializer="orthogonal",
+            name="recurrent",
         )
-        super().build(input_shape)
 
     def call(self, projected: tf.Tensor, state: LSTMState) -> LSTMState:
-        total = projected + tf.matmul(state.hidden, self.recurrent_kernel)
+        total = projected + self.recurrent(state.hidden)
         i, f, g, o = tf.split(total, 4, axis=-1)
         cell = tf.sigmoid(f) * state.cell + tf.sigmoid(i) * tf.tanh(g)
         return LSTMState(tf.sigmoid(o) * tf.tanh(cell), cell)
@@ -54,9 +56,7 @@ class LSTMCell(tf.keras.layers.Layer):
         return LSTMState(zeros, zeros)
 
 
-def input_projection(
-    units: int, name: str, bias: bool = False
-) -> tf.keras.layers.Dense:
+def input_projection(units: int, name: str, bias: bool = False) -> Projection:
     """A kernel (D, 4U) for one of an LSTM's inputs; one of them carries the bias.
 
     The forget gate's bias starts at 1 (Jozefowicz et al., 2015).
@@ -68,6 +68,4 @@ def input_projection(
         quarters[1] = tf.ones([units], dtype)
         return tf.concat(quarters, axis=0)
 
-    return tf.keras.layers.Dense(
-        4 * units, use_bias=bias, bias_initializer=forget_one, name=name
-    )
+    return Projection(4 * units, use_bias=bias, bias_initializer=forget_one, name=name)

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_models.layers.projection import Projection
+
 
 class MultiplicativeEnergy(tf.keras.layers.Layer):
     """a = w^T tanh(W_q q ⊙ W_v v) (Shi et al., 2019, Eq. 8 and 14).
@@ -27,7 +29,7 @@ class MultiplicativeEnergy(tf.keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.key = tf.keras.layers.Dense(units, use_bias=False, name="key")
-        self.query = tf.keras.layers.Dense(units, use_bias=False, name="query")
+        self.query = Projection(units, use_bias=False, name="query")
         self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
 
     def keys(self, items: tf.Tensor) -> tf.Tensor:

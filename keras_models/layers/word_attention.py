@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_models.layers.masking import masked_softmax
+from keras_models.layers.projection import Projection
 
 
 class WordMemory(NamedTuple):
@@ -36,9 +37,9 @@ class WordAttention(tf.keras.layers.Layer):
     def __init__(self, width: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.width = width
-        self.query = tf.keras.layers.Dense(width, use_bias=False, name="query")
-        self.key = tf.keras.layers.Dense(width, use_bias=False, name="key")
-        self.value = tf.keras.layers.Dense(width, use_bias=False, name="value")
+        self.query = Projection(width, use_bias=False, name="query")
+        self.key = Projection(width, use_bias=False, name="key")
+        self.value = Projection(width, use_bias=False, name="value")
 
     def empty(self, batch: tf.Tensor | int, length: int) -> WordMemory:
         """No word read, room for `length` of them."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Optional
 import pydantic
 import tensorflow as tf
 
+from keras_models.search.best import best
 from keras_models.search.length_penalty import LengthPenalty, WuPenalty
 from keras_models.search.step import (
     Arrays,
@@ -95,17 +96,17 @@ class Beam(Config):
         width = self.width
         output = step(tf.reshape(beams.last, [-1]), beams.state, memory)
         log_probs = self._constrain(output.log_probs, beams, time, max_words)
-        size = log_probs.shape[-1] or tf.shape(log_probs)[-1]
-        log_probs = tf.reshape(log_probs, [-1, width, size])  # (B, K, V)
-        frozen = tf.where(tf.range(size) == PAD, 0.0, IMPOSSIBLE)  # (V,)
-        log_probs = tf.where(beams.ended[..., tf.newaxis], frozen, log_probs)
-
         # Within a beam all continuations are equally long: log p alone decides.
-        gained, words = tf.math.top_k(log_probs, tf.minimum(width, size))  # (B, K, k)
+        gained, words = best(log_probs, width)  # (B · K, k)
+        per_beam = words.shape[-1]
+        gained = tf.reshape(gained, [-1, width, per_beam])
+        words = tf.reshape(words, [-1, width, per_beam])
+        ended = beams.ended[..., tf.newaxis]
+        frozen = tf.where(tf.range(per_beam) == 0, 0.0, IMPOSSIBLE)  # (k,)
+        gained, words = tf.where(ended, frozen, gained), tf.where(ended, PAD, words)
         totals = beams.totals[..., tf.newaxis] + gained
         lengths = tf.where(beams.ended, beams.lengths, time + 1)  # (B, K)
         scores = totals / self.length_penalty(lengths)[..., tf.newaxis]
-        per_beam = tf.shape(words)[-1]
 
         def flat(leaf: tf.Tensor) -> tf.Tensor:
             return tf.reshape(leaf, [-1, width * per_beam])
@@ -159,6 +160,8 @@ class Beam(Config):
                 tf.stack([rows, banned], axis=-1),
                 tf.fill(tf.shape(banned), IMPOSSIBLE),
             )
+        if not (self.min_words or self.no_repeat_ngram):
+            return allowed
         # Where nothing may follow, the caption ends, however short it is.
         stuck = tf.reduce_all(allowed == IMPOSSIBLE, axis=-1, keepdims=True)
         return tf.where(stuck & end, log_probs, allowed)

@@ -111,7 +111,7 @@ def captioner(spec, vocabulary) -> Captioner:
         {
             "encoder": {"grid": "tiny", "spatial": {"channels": [4, 4]}},
             "attentions": [{"kind": "additive", "units": 8}],
-            "decoder": {"units": 16, "embedding": 8},
+            "decoder": {"units": 40, "embedding": 8},
         }
     )
     captioner = Captioner(variant, spec, len(vocabulary), max_words=6)

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models import registry, search
 from keras_models.captioner import Captioner
+from keras_models.layers.projection import PANEL
 from keras_models.search import Beam, Greedy, Sampling
 from keras_models.structs import VideoBatch
 from serving import names, results, warmup
@@ -130,6 +131,15 @@ def test_captions_are_those_of_the_captioner(
         assert values.shape[:3] == (3, 2, 7)
         np.testing.assert_allclose(values, weights, rtol=1e-4, atol=1e-6)
     assert found.weights.keys() == {"temporal"}
+
+
+def test_kernels_are_stored_in_the_order_they_are_read_in(exported, captioner):
+    stored = tf.train.list_variables(f"{exported}/variables/variables")
+    shapes = [shape for _, shape in stored]
+    kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
+    assert [2, 40, PANEL] in shapes
+    assert kernel.shape.as_list() not in shapes
+    assert captioner.decoder.upper_lower.panels is None  # nor is the captioner changed
 
 
 def test_word_attention_is_a_distribution_over_the_steps_there_are(

@@ -48,7 +48,7 @@ def frames_of(seed=1):
 def lstm_matrices(layer):
     return (
         layer.frames.kernel.numpy().T,
-        layer.cell.recurrent_kernel.numpy().T,
+        layer.cell.recurrent.kernel.numpy().T,
         layer.frames.bias.numpy(),
     )
 

@@ -56,7 +56,7 @@ def test_equals_the_equations_from_the_cells_on():
             frames,
             here,
             ranked.frames.kernel.numpy().T,
-            ranked.cell.recurrent_kernel.numpy().T,
+            ranked.cell.recurrent.kernel.numpy().T,
             ranked.frames.bias.numpy(),
         )
         st = reference.temporal_mean(frames, here) + last

@@ -18,7 +18,7 @@ def test_steps_of_the_model_without_an_encoder_equal_the_equations():
     state, memory = model.start(encoded)
     kernels = [d.kernel.numpy() for d in (decoder.from_video, decoder.from_words)]
     w, b = np.concatenate(kernels).T, decoder.from_words.bias.numpy()
-    u = decoder.lstm.recurrent_kernel.numpy().T
+    u = decoder.lstm.recurrent.kernel.numpy().T
     w_o, b_o = affine(decoder.words)
     embedding = decoder.embedding.embeddings.numpy()
     expected = [(np.zeros(vre_models.UNITS),) * 2 for _ in vre_models.LENGTHS]

@@ -20,7 +20,7 @@ def matrices(decoder):
         "embedding": decoder.embedding.embeddings.numpy(),
         "lstm": (
             np.concatenate(inputs).T,
-            decoder.lstm.recurrent_kernel.numpy().T,
+            decoder.lstm.recurrent.kernel.numpy().T,
             decoder.from_words.bias.numpy(),
         ),
         "words": (decoder.words.kernel.numpy().T, decoder.words.bias.numpy()),

@@ -21,7 +21,7 @@ def matrices(decoder):
         "spatial": weights_of(decoder.attentions[1]),
         "lstm": (
             np.concatenate(kernels).T,
-            decoder.lstm.recurrent_kernel.numpy().T,
+            decoder.lstm.recurrent.kernel.numpy().T,
             decoder.from_words.bias.numpy(),
         ),
         "embedding": decoder.embedding.embeddings.numpy(),

@@ -49,7 +49,7 @@ def matrices(decoder):
         "attentions": [att(attention.look.energy) for attention in decoder.attentions],
         "lstm": (
             np.concatenate(kernels).T,
-            decoder.lstm.recurrent_kernel.numpy().T,
+            decoder.lstm.recurrent.kernel.numpy().T,
             decoder.input_words.bias.numpy(),
         ),
         "words": (decoder.words.kernel.numpy().T, decoder.words.bias.numpy()),

@@ -41,13 +41,13 @@ def matrices(decoder):
         "embedding": decoder.embedding.embeddings.numpy().astype(np.float64),
         "lower": (
             joined(decoder.lower_video, decoder.lower_words, decoder.lower_upper),
-            decoder.lower.recurrent_kernel.numpy().T,
+            decoder.lower.recurrent.kernel.numpy().T,
             decoder.lower_video.bias.numpy(),
         ),
         "attention": attention,
         "upper": (
             joined(*upper),
-            decoder.upper.recurrent_kernel.numpy().T,
+            decoder.upper.recurrent.kernel.numpy().T,
             decoder.upper_lower.bias.numpy(),
         ),
         "words": (decoder.words.kernel.numpy().T, decoder.words.bias.numpy()),

@@ -9,7 +9,7 @@ def test_the_summary_is_the_last_state_of_the_frames_that_are_there():
     video = batch(model).video
     encoder = model.encoder
     w, b = encoder.inputs.kernel.numpy().T, encoder.inputs.bias.numpy()
-    u = encoder.lstm.recurrent_kernel.numpy().T
+    u = encoder.lstm.recurrent.kernel.numpy().T
     encoded = model.encode(video)
     grid = video.features["resnet152_grid"].numpy().astype(np.float64)
     for clip, mask in enumerate(video.masks["resnet152_grid"].numpy()):

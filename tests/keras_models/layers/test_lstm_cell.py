@@ -17,7 +17,7 @@ def test_equals_the_equations():
             h[row],
             c[row],
             project.kernel.numpy().T,
-            cell.recurrent_kernel.numpy().T,
+            cell.recurrent.kernel.numpy().T,
             project.bias.numpy(),
         )
         np.testing.assert_allclose(hidden[row], expected[0], rtol=1e-5, atol=1e-6)
@@ -32,7 +32,7 @@ def test_equals_keras_lstm():
         state = cell(project(inputs[:, time]), state)
     theirs = tf.keras.layers.LSTM(4)
     theirs(inputs)
-    theirs.set_weights([project.kernel, cell.recurrent_kernel, project.bias])
+    theirs.set_weights([project.kernel, cell.recurrent.kernel, project.bias])
     np.testing.assert_allclose(state.hidden, theirs(inputs), rtol=1e-5, atol=1e-6)
 
 
