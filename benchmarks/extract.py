@@ -1,20 +1,39 @@
-"""What does extraction cost a clip, and from how many clips on do workers pay?
+"""What does extraction cost a clip, and what do workers gain and need?
 
-python benchmarks/extract.py                  # CPU time by part, demo's features
-python benchmarks/extract.py mgsa --random-weights --clips 5
-python benchmarks/extract.py --jobs 1 2 --clips 200     # whole Beam jobs
+    python benchmarks/extract.py                        # all parts, MGSA's features
+    python benchmarks/extract.py --parts stages plain --clips 10
+    python benchmarks/extract.py --parts stages --config demo
+
+Clips are rendered: 10 s of 320 × 240 at 30 frames a second, moving-world scenes under
+noise that takes H.264 to the bit rate of web videos. Networks without weights of their
+own have random ones. The parts:
+
+stages   CPU time of a clip by stage, in the very code that the workers run, and the
+         bytes that are stored of it
+plain    the same features as one would write it down: OpenCV reads the whole clip,
+         Keras predicts clip by clip, NumPy saves floats
+workers  whole Beam jobs with one and with two processes of one thread each, with `tiny`
+         in the network's place so that 200 clips take minutes
+memory   the most that a worker process holds while it extracts
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import itertools
+import os
 import pathlib
 import resource
+import struct
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -23,20 +42,94 @@ from kinescribe.cli import quiet_frameworks
 
 quiet_frameworks()
 
+import av  # noqa: E402
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
 from pipeline import configs  # noqa: E402
 from transform import (  # noqa: E402
+    audio,
     backbones,
     beam_jobs,
-    extractors,
+    extract_features,
     feature_store,
+    optical_flow,
     records,
     video_io,
 )
-from transform.annotations import Msrvtt  # noqa: E402
-from transform.clip import Clip  # noqa: E402
+from transform.annotations import Jsonl, VideoRecord  # noqa: E402
 from transform.extraction_settings import ExtractionSettings  # noqa: E402
-from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
-from transform.schema import FeatureSpec, FrameGrid  # noqa: E402
+from transform.feature_store import FeatureStore  # noqa: E402
+from transform.journal import Journal  # noqa: E402
+from transform.moving_world.render import frames as scene_frames  # noqa: E402
+from transform.moving_world.subsets import sample_scene  # noqa: E402
+from transform.schema import FeatureSpec, Flow, FrameGrid  # noqa: E402
+
+PARTS = ("stages", "plain", "workers", "memory")
+SIZE, FPS, SECONDS = (320, 240), 30, 10
+NOISE = 9.0  # standard deviation in grey levels
+DIFFERENT = 10  # clips with other pictures; the rest differ in a few bytes
+TINY = FrameGrid(
+    name="tiny", network="tiny", layer="grid", size=112, grid=(7, 7), width=64
+)
+
+
+# ----------------------------------------------------------------------------- clips
+
+
+def render(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
+    """Writes clips whose contents differ, as far as a store of features can tell."""
+    folder.mkdir(parents=True)
+    paths = []
+    for number in range(count):
+        path = folder / f"{number:04d}.mp4"
+        if number < DIFFERENT:
+            _encode(path, number)
+        else:  # a box that players skip
+            same = paths[number % DIFFERENT].read_bytes()
+            path.write_bytes(same + struct.pack(">I4sI", 12, b"free", number))
+        paths.append(path)
+    return paths
+
+
+def _encode(path: pathlib.Path, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    noise = generator.normal(0, NOISE, (16, SIZE[1], SIZE[0], 1))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "26"}
+        for number, picture in zip(range(FPS * SECONDS), _pictures(seed), strict=False):
+            grain = noise[generator.integers(len(noise))]
+            noisy = np.clip(picture + grain, 0, 255).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(noisy, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _pictures(seed: int) -> Iterator[np.ndarray]:
+    """Scene after scene."""
+    while True:
+        yield from scene_frames(sample_scene(seed), SIZE, FPS)
+        seed += DIFFERENT
+
+
+def annotate(folder: pathlib.Path, paths: list[pathlib.Path]) -> Jsonl:
+    """Annotations about the clips."""
+    file = folder / "annotations.jsonl"
+    lines = [
+        f'{{"id": "{path.stem}", "video": "{path}", "split": "train", '
+        '"captions": ["x"]}'
+        for path in paths
+    ]
+    file.write_text("\n".join(lines))
+    return Jsonl(file=str(file))
+
+
+# ---------------------------------------------------------------------------- stages
 
 
 class Clock:
@@ -45,106 +138,270 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: collections.Counter[str] = collections.Counter()
 
-    @contextmanager
+    @contextlib.contextmanager
     def time(self, name: str) -> Iterator[None]:
         began = time.process_time()
         yield
         self.seconds[name] += time.process_time() - began
 
+    def timed(self, name: str, function: Callable) -> Callable:
+        def call(*arguments: Any, **options: Any) -> Any:
+            with self.time(name):
+                return function(*arguments, **options)
 
-def by_part(spec: FeatureSpec, clips: list[pathlib.Path], store_folder: str) -> Clock:
+        return call
+
+    @contextlib.contextmanager
+    def watching(self, stages: dict[str, tuple[Any, str]]) -> Iterator[None]:
+        """Times the calls of (owner, attribute) while the block runs."""
+        before = {name: getattr(*place) for name, place in stages.items()}
+        for name, (owner, attribute) in stages.items():
+            setattr(owner, attribute, self.timed(name, before[name]))
+        try:
+            yield
+        finally:
+            for name, (owner, attribute) in stages.items():
+                setattr(owner, attribute, before[name])
+
+
+class Cost(NamedTuple):
+    """CPU milliseconds of one clip by stage, and the bytes kept of it."""
+
+    milliseconds: dict[str, float]
+    size: int
+
+
+def stages(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -> Cost:
     clock = Clock()
-    made_by = {f.name: extractors.build(f, spec.sampling) for f in spec.features}
-    requests = [request for made in made_by.values() for request in made.wanted()]
-    store = feature_store.FeatureStore(store_folder, spec.content_hash)
-    for number, path in enumerate([clips[0], *clips]):
+    load = backbones.load
+
+    def timed_network(feature: FrameGrid) -> Callable:
+        return clock.timed(f"network ({feature.network})", load(feature))
+
+    backbones.load = timed_network  # type: ignore[assignment]
+    watched = {
+        "decode": (video_io, "read_frames"),
+        "flow": (optical_flow, "flow_stack"),
+        "sound": (audio, "log_mel"),
+        "rest: hash": (feature_store, "clip_hash"),
+        "rest: encode": (records, "encode_tensor"),
+        "rest: store": (FeatureStore, "put"),
+        "rest: look-up": (FeatureStore, "info"),
+    }
+    store = FeatureStore(str(folder / "store"), spec.content_hash)
+    journal = Journal(str(folder / "journal"))
+    text = spec.to_json()
+    with clock.watching(watched):
+        for number, path in enumerate([paths[0], *paths]):
+            if number == 1:  # the first only warmed up
+                clock.seconds.clear()
+                tf.io.gfile.rmtree(store.folder)
+            record = VideoRecord(path.stem, str(path), "train", ("x",), "")
+            with clock.time("all"), journal.holding(record):
+                row = extract_features.extract_clip(record, text, store)
+            assert row.status == "ok", row
+    whole = clock.seconds.pop("all")
+    clock.seconds["rest: other"] = whole - sum(clock.seconds.values())
+    sizes = [path.stat().st_size for path in pathlib.Path(store.folder).rglob("*.zip")]
+    return Cost(_each(clock, len(paths)), sum(sizes) // len(sizes))
+
+
+def _each(clock: Clock, count: int) -> dict[str, float]:
+    found = {name: 1000 * value / count for name, value in clock.seconds.items()}
+    return dict(sorted(found.items(), key=lambda item: item[0].startswith("rest")))
+
+
+# ----------------------------------------------------------------------------- plain
+
+
+def plain(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -> Cost:
+    """The same features without this package, but for the network itself."""
+    clock = Clock()
+    [flow] = [f for f in spec.features if isinstance(f, Flow)]
+    [grid] = [f for f in spec.features if isinstance(f, FrameGrid)]
+    weights = backbones.checked_weights(grid)
+    model = backbones.NETWORKS[grid.network].model(grid, weights)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    count, window = spec.sampling.frames, spec.sampling.window
+    for number, path in enumerate([paths[0], *paths]):
         if number == 1:
-            clock = Clock()  # the first clip only warmed up
-        features = {}
-        with clock.time("hash"):
-            name = feature_store.clip_hash(str(path))
+            clock.seconds.clear()
         with clock.time("decode"):
-            frames = video_io.read_frames(path, spec.sampling, requests)
-            clip = Clip(path, frames)
-        for feature in spec.features:
-            with clock.time(f"{feature.name} ({feature.kind})"):
-                values = made_by[feature.name].extract(clip)
-            if values is not None:
-                features[feature.name] = values
-        with clock.time("encode"):
-            encoded = {
-                key: records.encode_tensor(value, spec.tensor(key))
-                for key, value in features.items()
-            }
-        with clock.time("store"):
-            store.put(name, clip.info, encoded)
-    return clock
+            frames = []
+            video = cv2.VideoCapture(str(path))
+            while (read := video.read())[0]:
+                frames.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+            keys = [(2 * n + 1) * len(frames) // (2 * count) for n in range(count)]
+            pictures = [cv2.resize(frames[k], (grid.size,) * 2) for k in keys]
+        with clock.time(f"network ({grid.network})"):
+            maps = model.predict(np.stack(pictures).astype(np.float32), verbose=0)
+        with clock.time("flow"):
+            fields = []
+            for key in keys:
+                around = np.arange(window) + key - (window - 1) // 2
+                grey = [
+                    cv2.resize(
+                        cv2.cvtColor(frames[i], cv2.COLOR_RGB2GRAY), (flow.size,) * 2
+                    )
+                    for i in np.clip(around, 0, len(frames) - 1)
+                ]
+                for one, other in itertools.pairwise(grey):
+                    field = dis.calc(one, other, None)
+                    fields.append(np.clip(field, -flow.clip, flow.clip) / flow.clip)
+        with clock.time("rest: save"):
+            np.savez(folder / "plain.npz", maps=maps, flow=np.stack(fields))
+    return Cost(_each(clock, len(paths)), (folder / "plain.npz").stat().st_size)
 
 
-def whole_job(
-    spec: FeatureSpec, annotations: pathlib.Path, folder: str, workers: int
-) -> tuple[float, float]:
-    """Wall and CPU seconds, of this process and of its workers."""
+def print_costs(console: Console, costs: dict[str, Cost]) -> None:
+    console.print("CPU milliseconds and stored bytes of a clip", style="bold")
+    table = Table()
+    table.add_column("stage")
+    for name in costs:
+        table.add_column(name, justify="right")
+    names = dict.fromkeys(name for cost in costs.values() for name in cost.milliseconds)
+    columns = [cost.milliseconds for cost in costs.values()]
+    for name in sorted(names, key=lambda name: name.startswith("rest")):
+        table.add_row(name, *(f"{c[name]:,.1f}" if name in c else "" for c in columns))
+    totals = [sum(column.values()) for column in columns]
+    rests = [
+        sum(value for name, value in column.items() if name.startswith("rest"))
+        for column in columns
+    ]
+    table.add_section()
+    table.add_row("all", *(f"{total:,.1f}" for total in totals))
+    shares = zip(rests, totals, strict=True)
+    table.add_row("the rest's share", *(f"{rest / all_:.1%}" for rest, all_ in shares))
+    table.add_row("bytes", *(f"{cost.size:,}" for cost in costs.values()))
+    console.print(table)
 
-    def cpu() -> float:
-        own, others = (
-            resource.getrusage(who)
-            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        )
-        return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
 
-    wall, used = time.monotonic(), cpu()
+# --------------------------------------------------------------------------- workers
+
+
+class Job(NamedTuple):
+    """What a whole extraction took, of the launching process and of its workers."""
+
+    wall: float
+    cpu: float
+    worker_bytes: int  # the most that one of them held
+
+
+def run_job(
+    spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path, workers: int
+) -> Job:
+    """One extraction in a new process, whose workers have one thread each."""
+    folder.mkdir()
+    annotate(folder, paths)
+    (folder / "spec.json").write_text(spec.to_json())
+    command = [sys.executable, __file__, "--job", str(folder), str(workers)]
+    began = time.monotonic()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    wall = time.monotonic() - began
+    cpu, worker_bytes = done.stdout.split()
+    return Job(wall, float(cpu), int(worker_bytes))
+
+
+def job(folder: pathlib.Path, workers: int) -> None:
+    """What `run_job` starts."""
     beam_jobs.extract(
-        Msrvtt(files=[str(annotations)]),
-        spec,
-        store=f"{folder}/store",
-        out=f"{folder}/out",
-        settings=ExtractionSettings(workers=workers),
+        Jsonl(file=str(folder / "annotations.jsonl")),
+        FeatureSpec.from_json((folder / "spec.json").read_text()),
+        store=str(folder / "store"),
+        out=str(folder / "out"),
+        settings=ExtractionSettings(
+            workers=workers,
+            beam_options=(  # else one worker would be a thread of this process
+                "--direct_running_mode=multi_processing",
+                f"--direct_num_workers={workers}",
+            ),
+        ),
     )
-    return time.monotonic() - wall, cpu() - used
+    own, others = map(
+        resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    print(cpu, 1024 * others.ru_maxrss)
+
+
+def print_workers(
+    console: Console, paths: list[pathlib.Path], spec: FeatureSpec, folder: pathlib.Path
+) -> None:
+    flows = tuple(f for f in spec.features if isinstance(f, Flow))
+    small = backbones.resolve(spec.replace(features=(*flows, TINY)))
+    one, two = (run_job(small, paths, folder / f"job-{n}", n) for n in (1, 2))
+    console.print(f"Extraction of {len(paths)} clips, flow and tiny", style="bold")
+    table = Table("processes", "wall s", "CPU s", "gain, wall", "gain, CPU")
+    table.add_row("1", f"{one.wall:.1f}", f"{one.cpu:.1f}")
+    # With a core to itself each process would take half of the work's CPU time.
+    gains = one.wall / two.wall, 2 * one.cpu / two.cpu
+    table.add_row(
+        "2", f"{two.wall:.1f}", f"{two.cpu:.1f}", *(f"{g:.2f}" for g in gains)
+    )
+    console.print(table)
+
+
+def print_memory(
+    console: Console, paths: list[pathlib.Path], spec: FeatureSpec, folder: pathlib.Path
+) -> None:
+    found = run_job(spec, paths, folder / "memory", 1)
+    console.print(
+        f"A worker holds {found.worker_bytes / 1e9:.2f} GB at the most", style="bold"
+    )
+
+
+# ------------------------------------------------------------------------------ main
+
+
+def specification(name: str) -> FeatureSpec:
+    """A configuration's features, with random weights where none are shipped."""
+    spec = configs.find(name).features
+    changed = tuple(
+        feature.replace(weights="random")
+        if isinstance(feature, FrameGrid) and feature.weights != "builtin"
+        else feature
+        for feature in spec.features
+    )
+    return backbones.resolve(spec.replace(features=changed))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", nargs="?", default="demo")
-    parser.add_argument("--clips", type=int, default=30)
-    parser.add_argument("--random-weights", action="store_true")
-    parser.add_argument("--jobs", type=int, nargs="+", default=[], metavar="WORKERS")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--config", default="mgsa", help="whose features")
+    parser.add_argument("--clips", type=int, default=5, help="of all parts but workers")
+    parser.add_argument("--job-clips", type=int, default=200, help="of workers")
+    parser.add_argument("--job", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    spec = configs.find(arguments.config).features
-    if arguments.random_weights:
-        changed = [
-            f.replace(weights="random") if isinstance(f, FrameGrid) else f
-            for f in spec.features
-        ]
-        spec = spec.replace(features=changed)
-    spec = backbones.resolve(spec)
-    console = Console()
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = render_corpus(
-            CorpusConfig(train=arguments.clips, val=0, test=0), folder, workers=2
-        )
-        table = Table(title=f"{arguments.clips} clips, features of {arguments.config}")
-        if arguments.jobs:
-            for column in ("workers", "wall s", "CPU s"):
-                table.add_column(column, justify="right")
-            for workers in arguments.jobs:
-                wall, cpu = whole_job(
-                    spec, corpus.annotations, f"{folder}/{workers}", workers
-                )
-                table.add_row(str(workers), f"{wall:.1f}", f"{cpu:.1f}")
-            wall, cpu = whole_job(
-                spec, corpus.annotations, f"{folder}/{arguments.jobs[0]}", 0
-            )
-            table.add_row("nothing new", f"{wall:.1f}", f"{cpu:.1f}")
-        else:
-            table.add_column("part")
-            table.add_column("CPU ms a clip", justify="right")
-            clips = sorted(corpus.videos.glob("*.mp4"))
-            seconds = by_part(spec, clips, folder).seconds
-            for name, value in [*seconds.items(), ("all", sum(seconds.values()))]:
-                table.add_row(name, f"{1000 * value / len(clips):.1f}")
-        console.print(table)
+    if arguments.job:
+        job(pathlib.Path(arguments.job[0]), int(arguments.job[1]))
+        return
+    # As in a worker; CPU time would otherwise hold what threads cost each other.
+    cv2.setNumThreads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    spec = specification(arguments.config)
+    console = Console(highlight=False)
+    count = arguments.job_clips if "workers" in arguments.parts else arguments.clips
+    with tempfile.TemporaryDirectory(prefix="kinescribe-") as name:
+        folder = pathlib.Path(name)
+        paths = render(folder / "clips", count)
+        few = paths[: arguments.clips]
+        rate = sum(os.path.getsize(p) for p in few) * 8 / SECONDS / len(few) / 1000
+        console.print(f"{SECONDS} s clips of {rate:.0f} kbit/s, {arguments.config}")
+        costs = {}
+        if "stages" in arguments.parts:
+            costs["Kinescribe"] = stages(spec, few, folder)
+        if "plain" in arguments.parts:
+            costs["plain"] = plain(spec, few, folder)
+        if costs:
+            print_costs(console, costs)
+        if "workers" in arguments.parts:
+            print_workers(console, paths, spec, folder)
+        if "memory" in arguments.parts:
+            print_memory(console, few, spec, folder)
 
 
 if __name__ == "__main__":
