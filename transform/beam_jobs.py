@@ -181,7 +181,8 @@ def _import_features(
     by_id = {clip.video_id: clip._replace(captions=()) for clip in clips}
     done = [row for row in rows if not row.usable]
     pairs = [(by_id[row.video_id], row) for row in sorted(rows) if row.usable]
-    with progress.shown("Looking at imports", len(pairs)) as report:
+    total = len(pairs)
+    with progress.shown("Looking at imports", total) as report:
         found, pairs, workers = runner.begin(
             pairs, lambda pair: import_row(*pair, spec)
         )
@@ -192,7 +193,7 @@ def _import_features(
             journal = Journal(os.path.join(folder, "journal"))
             options = runner.options(workers)
             with (
-                journal.watched(lambda more: report(len(rows) - len(pairs) + more)),
+                journal.watched(lambda more: report(total - len(pairs) + more)),
                 beam.Pipeline(options=options) as pipeline,
             ):
                 found = (

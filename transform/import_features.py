@@ -23,7 +23,7 @@ from transform.features.feature_files import MaskFeature
 from transform.imported_files import AbsentFeature, ImportProblem
 from transform.journal import Journal
 from transform.manifest import ManifestRow
-from transform.schema import Category, FeatureSpec, Imported
+from transform.schema import Category, FeatureSpec, Imported, Sampling
 from transform.video_io import VideoInfo
 
 _log = logging.getLogger(__name__)
@@ -95,8 +95,7 @@ def import_clip(clip: VideoRecord, features: Sequence[Imported]) -> Imports:
                 raise
             remarks.append(f"left out {error}")
         else:
-            # The encoding depends on the feature alone.
-            tensor = FeatureSpec(features=(feature,)).tensor(feature.name)
+            tensor = feature.tensor(Sampling())  # which it does not depend on
             found[feature.name] = records.encode_tensor(values, tensor)
     return Imports(found, tuple(remarks))
 

@@ -23,6 +23,14 @@ def command(
             help="Processes, in place of the configuration's; 0 for as many as pay.",
         ),
     ] = None,
+    beam: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION",
+            help="One of Beam's own options, after the configuration's: "
+            "--beam=--runner=FlinkRunner; may be repeated.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the counts as JSON.")
     ] = False,
@@ -50,6 +58,9 @@ def command(
     extraction = settings.extraction
     if workers is not None:
         extraction = extraction.replace(workers=workers)
+    if beam:
+        options = (*extraction.beam_options, *beam)
+        extraction = extraction.replace(beam_options=options)
     manifest = beam_jobs.extract(
         settings.corpus,
         settings.features,
