@@ -66,6 +66,8 @@ def write(
         for number in range(frames):
             image = np.ascontiguousarray(turn(picture(number, *size)))
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            # The encoder's own conversion, on several threads, may give other bytes.
+            frame = frame.reformat(format=pixel_format, threads=1)
             if milliseconds is not None:
                 frame.pts = milliseconds[number]
                 frame.time_base = Fraction(1, 1000)
