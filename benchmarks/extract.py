@@ -12,8 +12,8 @@ stages   CPU time of a clip by stage, in the very code that the workers run, and
          bytes that are stored of it
 plain    the same features as one would write it down: OpenCV reads the whole clip,
          Keras predicts clip by clip, NumPy saves floats
-workers  whole Beam jobs with one and with two processes of one thread each, with `tiny`
-         in the network's place so that 200 clips take minutes
+workers  whole Beam jobs with one and with two processes of one thread each, their start
+         included; with ResNet-50, so that 200 clips take minutes
 memory   the most that a worker process holds while it extracts
 """
 
@@ -70,8 +70,14 @@ PARTS = ("stages", "plain", "workers", "memory")
 SIZE, FPS, SECONDS = (320, 240), 30, 10
 NOISE = 9.0  # standard deviation in grey levels
 DIFFERENT = 10  # clips with other pictures; the rest differ in a few bytes
-TINY = FrameGrid(
-    name="tiny", network="tiny", layer="grid", size=112, grid=(7, 7), width=64
+RESNET = FrameGrid(
+    name="resnet50",
+    network="resnet50",
+    layer="conv5_block3_out",
+    size=224,
+    grid=(7, 7),
+    width=2048,
+    weights="random",
 )
 
 
@@ -290,7 +296,7 @@ class Job(NamedTuple):
 def run_job(
     spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path, workers: int
 ) -> Job:
-    """One extraction in a new process, whose workers have one thread each."""
+    """One extraction in a process of its own."""
     folder.mkdir()
     annotate(folder, paths)
     (folder / "spec.json").write_text(spec.to_json())
@@ -303,19 +309,14 @@ def run_job(
 
 
 def job(folder: pathlib.Path, workers: int) -> None:
-    """What `run_job` starts."""
+    """What `run_job` starts; one worker works inside of it, more are its children."""
+    use_one_thread()
     beam_jobs.extract(
         Jsonl(file=str(folder / "annotations.jsonl")),
         FeatureSpec.from_json((folder / "spec.json").read_text()),
         store=str(folder / "store"),
         out=str(folder / "out"),
-        settings=ExtractionSettings(
-            workers=workers,
-            beam_options=(  # else one worker would be a thread of this process
-                "--direct_running_mode=multi_processing",
-                f"--direct_num_workers={workers}",
-            ),
-        ),
+        settings=ExtractionSettings(workers=workers),
     )
     own, others = map(
         resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -328,9 +329,9 @@ def print_workers(
     console: Console, paths: list[pathlib.Path], spec: FeatureSpec, folder: pathlib.Path
 ) -> None:
     flows = tuple(f for f in spec.features if isinstance(f, Flow))
-    small = backbones.resolve(spec.replace(features=(*flows, TINY)))
-    one, two = (run_job(small, paths, folder / f"job-{n}", n) for n in (1, 2))
-    console.print(f"Extraction of {len(paths)} clips, flow and tiny", style="bold")
+    fair = backbones.resolve(spec.replace(features=(*flows, RESNET)))
+    one, two = (run_job(fair, paths, folder / f"job-{n}", n) for n in (1, 2))
+    console.print(f"Extraction of {len(paths)} clips, flow and ResNet-50", style="bold")
     table = Table("processes", "wall s", "CPU s", "gain, wall", "gain, CPU")
     table.add_row("1", f"{one.wall:.1f}", f"{one.cpu:.1f}")
     # With a core to itself each process would take half of the work's CPU time.
@@ -344,7 +345,7 @@ def print_workers(
 def print_memory(
     console: Console, paths: list[pathlib.Path], spec: FeatureSpec, folder: pathlib.Path
 ) -> None:
-    found = run_job(spec, paths, folder / "memory", 1)
+    found = run_job(spec, paths, folder / "memory", 2)
     console.print(
         f"A worker holds {found.worker_bytes / 1e9:.2f} GB at the most", style="bold"
     )
@@ -365,6 +366,13 @@ def specification(name: str) -> FeatureSpec:
     return backbones.resolve(spec.replace(features=changed))
 
 
+def use_one_thread() -> None:
+    """As workers do; else CPU time would hold what threads cost each other."""
+    cv2.setNumThreads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -378,10 +386,7 @@ def main() -> None:
     if arguments.job:
         job(pathlib.Path(arguments.job[0]), int(arguments.job[1]))
         return
-    # As in a worker; CPU time would otherwise hold what threads cost each other.
-    cv2.setNumThreads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    use_one_thread()
     spec = specification(arguments.config)
     console = Console(highlight=False)
     count = arguments.job_clips if "workers" in arguments.parts else arguments.clips
