@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from transform import audio, video_io
 from transform.errors import DecodeError
 from transform.footage import Footage, FrameRequest
 from transform.video_io import ClipFrames, VideoInfo
+
+T = TypeVar("T")
 
 
 class Clip:
@@ -29,6 +33,7 @@ class Clip:
         self._path, self._start, self._end = path, start, end
         self._frames = frames
         self._remarks = [frames.info.reason]
+        self._made: dict[Hashable, Any] = {}
 
     @property
     def info(self) -> VideoInfo:
@@ -39,6 +44,15 @@ class Clip:
     def footage(self, request: FrameRequest) -> Footage:
         """The frames of one of the requests that the clip was decoded for."""
         return self._frames.footage[request]
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, called but for the first extractor that asks by `key`.
+
+        It is kept as long as the clip.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     @functools.cached_property
     def samples(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from transform import extractors, video_io
 from transform.backbones.batching import Batcher
 from transform.clip import Clip
+from transform.extractors.extractor import halves
 from transform.schema import FeatureSpec
 from transform.video_io import VideoInfo
 
@@ -27,7 +28,8 @@ class Extractor:
     """Turns clips into the features of one specification.
 
     The Beam job and the captioning client use the same code, so that a served model
-    sees what it was trained on.
+    sees what it was trained on. Features that are taken of one network, on the same
+    frames and with the same weights, run it once.
 
     Args:
         spec: The features. A network's weights are checked against `weights_sha256`
@@ -44,10 +46,7 @@ class Extractor:
     def __init__(self, spec: FeatureSpec, batcher: Batcher | None = None):
         self.spec = spec
         self._batcher = batcher
-        self._extractors = {
-            feature.name: extractors.build(feature, spec.sampling)
-            for feature in spec.features
-        }
+        self._extractors = extractors.build(spec)
         self._requests = tuple(
             dict.fromkeys(
                 request
@@ -76,15 +75,6 @@ class Extractor:
             for name, extractor in self._extractors.items():
                 values = extractor.extract(clip)
                 if values is not None:
-                    features[name] = _stored(name, values)
+                    wide = values.dtype == np.float32
+                    features[name] = halves(name, values) if wide else values
         return Extraction(clip.info, features, frames.key_seconds)
-
-
-def _stored(name: str, values: np.ndarray) -> np.ndarray:
-    if values.dtype == np.uint8:
-        return values
-    with np.errstate(over="ignore"):
-        halves = values.astype(np.float16)
-    if not np.isfinite(halves).all():
-        raise ValueError(f"feature {name} has values beyond float16's range")
-    return halves

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ _DAMAGED = (
     ValueError,  # a header that says nonsense, Python objects, too few values …
     TypeError,
     SyntaxError,
+    tokenize.TokenError,
     EOFError,
     KeyError,
     OSError,  # … HDF5's own complaints …

@@ -21,7 +21,7 @@ class Doubling:
 
     def __call__(self, values):
         self.batches.append(values.copy())
-        return 2.0 * values
+        return (2.0 * values,)
 
 
 def _together(batcher, jobs):
@@ -41,7 +41,8 @@ def _together(batcher, jobs):
 def test_without_a_batcher_a_clip_is_run_alone_and_not_filled_up() -> None:
     network = Doubling()
     values = np.arange(14.0).reshape(7, 2)
-    np.testing.assert_array_equal(batching.run(network, values, 3), 2 * values)
+    (found,) = batching.run(network, values, 3)
+    np.testing.assert_array_equal(found, 2 * values)
     assert [len(batch) for batch in network.batches] == [3, 3, 1]
 
 
@@ -49,7 +50,7 @@ def test_rows_of_several_clips_share_batches_of_one_size() -> None:
     network = Doubling()
     values = [np.full((rows, 2), rows, np.uint8) for rows in (1, 2, 3, 4)]
     jobs = [lambda v=v: batching.run(network, v, 5) for v in values]
-    for given_, found in zip(values, _together(Batcher(), jobs), strict=True):
+    for given_, (found,) in zip(values, _together(Batcher(), jobs), strict=True):
         np.testing.assert_array_equal(found, 2.0 * given_)
     assert [batch.shape for batch in network.batches] == [(5, 2), (5, 2)]
 
@@ -57,7 +58,7 @@ def test_rows_of_several_clips_share_batches_of_one_size() -> None:
 def test_what_a_last_batch_lacks_is_zeros() -> None:
     network = Doubling()
     with (batcher := Batcher()).clip():
-        found = batcher.run(network, np.ones((3, 2)), 4)
+        (found,) = batcher.run(network, np.ones((3, 2)), 4)
     assert len(found) == 3
     np.testing.assert_array_equal(network.batches[0][3:], np.zeros((1, 2)))
 
@@ -78,7 +79,7 @@ def test_each_clip_gets_its_own_rows_back_in_order(counts, size) -> None:
                 values = np.full((rows, 1), 100.0 * clip + 10 * call) + np.arange(
                     rows
                 ).reshape(-1, 1)
-                found = batching.run(networks[call % 2], values, size)
+                (found,) = batching.run(networks[call % 2], values, size)
                 np.testing.assert_array_equal(found, 2 * values)
 
         return run
@@ -114,7 +115,8 @@ def test_a_clip_that_gives_up_holds_nobody_up() -> None:
             in_clip, lambda: batching.run(network, np.ones((2, 1)), 8)
         )
         bad = threads.submit(in_clip, fails)
-        assert (good.result(10) == 2).all()
+        (found,) = good.result(10)
+        assert (found == 2).all()
         with pytest.raises(KeyError):
             bad.result(10)
 
@@ -123,11 +125,12 @@ def test_a_network_that_fails_fails_for_all_clips_of_the_batch_and_no_other() ->
     def network(values):
         if (values == 1).any():
             raise ValueError("out of memory")
-        return values
+        return (values,)
 
     def run(value):
         try:
-            return batching.run(network, np.full((4, 1), value), 4).mean()
+            (found,) = batching.run(network, np.full((4, 1), value), 4)
+            return found.mean()
         except ValueError as error:
             return str(error)
 

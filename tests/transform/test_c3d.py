@@ -224,7 +224,7 @@ def test_full_size_files_are_read(tmp_path):
 
 def test_random_weights_fill_the_network_of_the_table():
     chunks = CHUNK[None, :, :32, :32].astype(np.uint8)
-    maps = backbones.load_chunks(FEATURE)(chunks)
+    (maps,) = backbones.load_chunks(FEATURE)(chunks)
     assert maps.shape == (1, 8, 8, 8, 128)
     assert maps.std() > 0
 

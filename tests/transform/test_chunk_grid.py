@@ -4,12 +4,13 @@ import tensorflow as tf
 
 from tests.transform import clips
 from transform import backbones, video_io
+from transform.backbones import batching
 from transform.backbones.weights import WeightsFile
 from transform.clip import Clip
 from transform.config import ConfigError
 from transform.extraction import Extractor
 from transform.extractors import chunk_grid
-from transform.extractors.chunk_grid import ChunkGridExtractor, in_steps
+from transform.extractors.chunk_grid import ChunkPass, in_steps
 from transform.schema import (
     ChunkGrid,
     Every,
@@ -69,11 +70,12 @@ def networks(monkeypatch):
 
 def _extract(path, feature: ChunkGrid) -> tuple[np.ndarray, list[np.ndarray]]:
     """The feature, and the frames of each run as float64."""
-    extractor = ChunkGridExtractor(feature, SAMPLING)
-    frames = video_io.read_frames(path, SAMPLING, extractor.wanted())
+    network = ChunkPass(feature)
+    frames = video_io.read_frames(path, SAMPLING, network.wanted())
     clip = Clip(path, frames)
-    footage = clip.footage(extractor.wanted()[0])
-    return extractor.extract(clip), footage.frames[footage.runs].astype(float)
+    footage = clip.footage(network.wanted()[0])
+    (values,) = batching.joined(network.steps(clip))
+    return values, footage.frames[footage.runs].astype(float)
 
 
 def _map(chunk: np.ndarray) -> np.ndarray:
@@ -193,9 +195,9 @@ def test_motion_is_not_quantised_and_agrees_with_the_stored_planes(path) -> None
     feature = FEATURE.replace(
         at=KeyFrames(), input=Motion(algorithm=algorithm, clip=4.0), width=4
     )
-    extractor = ChunkGridExtractor(feature, SAMPLING)
-    clip = Clip(path, video_io.read_frames(path, SAMPLING, extractor.wanted()))
-    footage = clip.footage(extractor.wanted()[0])
+    network = ChunkPass(feature)
+    clip = Clip(path, video_io.read_frames(path, SAMPLING, network.wanted()))
+    footage = clip.footage(network.wanted()[0])
     [scaled] = chunk_grid.Movement(feature).batches(footage, 3)  # (3, 8, 48, 48, 2)
     spec = FeatureSpec(
         sampling=Sampling(frames=3, window=8),

@@ -100,7 +100,7 @@ def test_imported_features_are_not_made_from_clips():
 
 def test_values_beyond_float16_are_refused(clip, monkeypatch):
     def load(feature):
-        return lambda frames: np.full((len(frames), 2, 2, 64), 7e4, np.float32)
+        return lambda frames: (np.full((len(frames), 2, 2, 64), 7e4, np.float32),)
 
     monkeypatch.setattr(backbones, "load", load)
     with pytest.raises(ValueError, match="feature grid has values beyond float16"):

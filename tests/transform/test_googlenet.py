@@ -148,10 +148,11 @@ def test_unknown_layer_is_answered_with_the_known_ones():
 def test_features_equal_an_independent_forward_pass(checkpoint, variables):
     frames = np.random.default_rng(1).integers(0, 256, (2, 48, 48, 3), np.uint8)
     feature = GRID.replace(weights=str(checkpoint))
-    maps = backbones.load(feature)(frames)
+    (maps,) = backbones.load(feature)(frames)
     expected = [reference.forward(frame, variables) for frame in frames]
     np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-4)
-    pooled = backbones.load(feature.replace(layer="AvgPool_0a_7x7", grid=()))(frames)
+    vector = feature.replace(layer="AvgPool_0a_7x7", grid=())
+    (pooled,) = backbones.load(vector)(frames)
     average = np.mean(expected, axis=(1, 2))
     np.testing.assert_allclose(pooled, average, rtol=1e-4, atol=1e-4)
 

@@ -256,7 +256,7 @@ def test_pixels_are_scaled_to_one(tmp_path):
         layer="Conv3d_1a_7x7", grid=(16, 16), map_times=8, width=512, weights=str(path)
     )
     chunks = np.random.default_rng(0).integers(0, 256, (2, 16, 32, 32, 3), np.uint8)
-    found = backbones.load_chunks(feature)(chunks)
+    (found,) = backbones.load_chunks(feature)(chunks)
     assert found.shape == (2, 8, 16, 16, 64)
     expected = reference.unit(2 * (chunks[1] / 255) - 1, values, "Conv3d_1a_7x7", 2)
     np.testing.assert_allclose(found[1], expected, rtol=1e-4, atol=1e-4)
@@ -267,7 +267,7 @@ def test_flow_is_taken_as_it_is():
     feature = small(network="i3d_flow", input=Motion(), **stem)
     chunks = np.random.default_rng(0).uniform(-1, 1, (2, 16, 32, 32, 2))
     chunks = chunks.astype(np.float32)
-    found = backbones.load_chunks(feature)(chunks)
+    (found,) = backbones.load_chunks(feature)(chunks)
     assert found.shape == (2, 8, 16, 16, 64)
     network = i3d.build(feature.layer, feature.input_shape)
     network.set_weights(

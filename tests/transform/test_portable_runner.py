@@ -36,6 +36,7 @@ def cluster(folder, workers):
         yield (
             "--runner=PortableRunner",
             f"--job_endpoint={job_service}",
+            "--job_server_timeout=300",
             "--environment_type=EXTERNAL",
             f"--environment_config={worker_pool}",
         )

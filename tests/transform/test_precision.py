@@ -48,8 +48,8 @@ def smooth(*shape: int) -> np.ndarray:
 
 
 def relative_error(load, feature, values) -> float:
-    exact = load(feature)(values)
-    rounded = load(feature.replace(precision="bfloat16"))(values)
+    (exact,) = load(feature)(values)
+    (rounded,) = load(feature.replace(precision="bfloat16"))(values)
     assert rounded.dtype == exact.dtype == np.float32
     assert rounded.shape == exact.shape
     return float(np.linalg.norm(rounded - exact) / np.linalg.norm(exact))

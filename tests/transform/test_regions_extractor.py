@@ -77,10 +77,16 @@ def networks(monkeypatch):
     monkeypatch.setattr(backbones, "NETWORKS", {"cells": Cells()})
     monkeypatch.setattr(backbones, "CHUNK_NETWORKS", {"cells": Cells()})
     monkeypatch.setattr(backbones, "DETECTORS", {"mask_rcnn": Lower()})
-    for load in (backbones.load, backbones.load_chunks, backbones.load_detector):
+    loads = (
+        backbones.load,
+        backbones.load_chunks,
+        backbones.load_detector,
+        backbones._detector,
+    )
+    for load in loads:
         load.cache_clear()
     yield
-    for load in (backbones.load, backbones.load_chunks, backbones.load_detector):
+    for load in loads:
         load.cache_clear()
 
 
@@ -205,3 +211,27 @@ def test_what_cannot_be_is_refused(settings, says):
 def test_map_of_another_shape_is_refused(clip):
     with pytest.raises(ConfigError, match="gives 16 × 16 × 3 for frames of 64"):
         RegionsExtractor(feature(source=MAP.replace(grid=(8, 8))), SAMPLING)
+
+
+def test_one_detection_serves_every_feature_of_its_settings(clip, monkeypatch):
+    runs = []
+    load = backbones._FrozenDetector.__call__
+
+    def counting(self, frames, window):
+        runs.append(len(frames))
+        return load(self, frames, window)
+
+    monkeypatch.setattr(backbones._FrozenDetector, "__call__", counting)
+    wanted = (
+        feature(name="own"),
+        feature(name="mapped", source=MAP),
+        feature(name="chunked", source=CHUNKS),
+        feature(name="sparse", at=Every(frames=20, max_steps=4)),
+    )
+    spec = backbones.resolve(FeatureSpec(sampling=SAMPLING, features=wanted))
+    together = Extractor(spec).extract(clip).features
+    assert runs == [3, 2]  # frames: of three features, and of the one elsewhere
+    for one in spec.features:
+        np.testing.assert_array_equal(
+            together[one.name], extract(clip, one).astype(np.float16)
+        )

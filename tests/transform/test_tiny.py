@@ -27,7 +27,7 @@ def pictures() -> pretrain_tiny.Batch:
 
 @pytest.fixture(scope="module")
 def grids(pictures) -> np.ndarray:
-    return backbones.load(FEATURE)(pictures.frames)
+    return backbones.load(FEATURE)(pictures.frames)[0]
 
 
 def test_weights_come_with_the_package_and_are_small():
@@ -45,15 +45,16 @@ def test_every_layer_has_the_shape_told(layer):
     *grid, width = tiny.LAYERS[layer]
     feature = FEATURE.replace(layer=layer, grid=tuple(grid), width=width)
     frames = np.zeros((2, 112, 112, 3), np.uint8)
-    assert backbones.load(feature)(frames).shape == (2, *tiny.LAYERS[layer])
+    (maps,) = backbones.load(feature)(frames)
+    assert maps.shape == (2, *tiny.LAYERS[layer])
 
 
 def test_features_do_not_depend_on_how_frames_are_batched(pictures, grids):
     backbone = backbones.load(FEATURE)
     frames, whole = pictures.frames[:10], grids[:10]
-    split = np.concatenate([backbone(frames[:3]), backbone(frames[3:])])
-    single = np.concatenate([backbone(frame[None]) for frame in frames])
-    np.testing.assert_allclose(backbone(frames), whole, atol=1e-5)
+    split = np.concatenate([*backbone(frames[:3]), *backbone(frames[3:])])
+    single = np.concatenate([backbone(frame[None])[0] for frame in frames])
+    np.testing.assert_allclose(backbone(frames)[0], whole, atol=1e-5)
     np.testing.assert_allclose(split, whole, atol=1e-5)
     np.testing.assert_allclose(single, whole, atol=1e-5)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +37,7 @@ from transform.schema import (
     FrameMap,
     KeyFrames,
     MeanFile,
+    OwnHead,
     Pca,
     Regions,
     VGGish,
@@ -68,20 +69,20 @@ DETECTORS: Mapping[str, DetectorNetwork] = {
 
 
 class Backbone(Protocol):
-    """Frames → feature maps."""
+    """Frames → a map for each feature that the network was loaded for."""
 
-    def __call__(self, frames: np.ndarray, /) -> np.ndarray:
-        """(N, size, size, 3) uint8 RGB → (N, [rows, columns,] width) float32."""
+    def __call__(self, frames: np.ndarray, /) -> tuple[np.ndarray, ...]:
+        """(N, size, size, 3) uint8 RGB → each (N, [rows, columns,] width) float32."""
         ...
 
 
 class ChunkBackbone(Protocol):
-    """Chunks of frames → feature maps."""
+    """Chunks of frames → a map for each feature that the network was loaded for."""
 
-    def __call__(self, chunks: np.ndarray, /) -> np.ndarray:
-        """(B, *input_shape) uint8 RGB or float32 flow → (B, *map_shape) float32.
+    def __call__(self, chunks: np.ndarray, /) -> tuple[np.ndarray, ...]:
+        """(B, *input_shape) uint8 RGB or float32 flow → each (B, *map_shape) float32.
 
-        Both shapes are the feature's own; of whole clips, the map has `map_times` time
+        Both shapes are the features' own; of whole clips, a map has `map_times` time
         steps for every `chunk` frames.
         """
         ...
@@ -106,60 +107,79 @@ class Detector(Protocol):
 
 
 @functools.cache
-def load(feature: FrameGrid) -> Backbone:
+def load(feature: FrameGrid, *beside: FrameGrid) -> Backbone:
     """The network that a feature names, loaded once a process.
+
+    Args:
+        feature: what is taken of the network.
+        beside: what else is taken of it in the same pass; see
+            `transform.extractors.network_pass.share`.
 
     Raises:
         WeightsError: Its weights are not to be had, or not those of the feature's
             `weights_sha256`.
         ConfigError: There is no such network or layer, or its map has another shape.
     """
-    model = _model(NETWORKS, feature)
-    map_shape = tuple(model.output_shape[1:])
-    step_shape = (*feature.grid, feature.width)
-    if _core(map_shape) != _core(step_shape):
-        gives = " × ".join(map(str, map_shape))
-        raise ConfigError(
-            f"feature {feature.name}: layer {feature.layer} of {feature.network} gives "
-            f"{gives} for frames of {feature.size}, but the specification has grid: "
-            f"{list(feature.grid)}, width: {feature.width}."
-        )
+    model = _model(NETWORKS, feature, *beside)
+    shapes = []
+    for each, output in zip((feature, *beside), model.outputs, strict=True):
+        gives, expected = tuple(output.shape[1:]), (*each.grid, each.width)
+        if _core(gives) != _core(expected):
+            raise ConfigError(
+                f"feature {each.name}: layer {each.layer} of {each.network} gives "
+                f"{' × '.join(map(str, gives))} for frames of {each.size}, but the "
+                f"specification has grid: {list(each.grid)}, width: {each.width}."
+            )
+        shapes.append(expected)
     frames = tf.TensorSpec([None, feature.size, feature.size, 3], tf.uint8)
-    return _Frozen(model, frames, step_shape)
+    return _Frozen(model, frames, shapes)
 
 
 @functools.cache
-def load_chunks(feature: ChunkGrid) -> ChunkBackbone:
-    """The 3-D network that a feature names, loaded once a process; raises as `load`."""
+def load_chunks(feature: ChunkGrid, *beside: ChunkGrid) -> ChunkBackbone:
+    """The 3-D network that a feature names; as `load`."""
     _resolved(feature.input)  # a mean's file must be the right one, too
-    model = _model(CHUNK_NETWORKS, feature)
-    gives = tuple(model.output_shape[1:])
-    expected = feature.map_shape
+    model = _model(CHUNK_NETWORKS, feature, *beside)
     any_length = isinstance(feature.at, Whole)
+    outputs = model.outputs
     if any_length:
-        length = (1, feature.chunk, *feature.input_shape[1:])
-        gives = tuple(model.compute_output_shape(length)[1:])
-    if _core(gives) != _core(expected):
-        raise ConfigError(
-            f"feature {feature.name}: layer {feature.layer} of {feature.network} gives "
-            f"{' × '.join(map(str, gives))} for chunks of {feature.chunk} frames of "
-            f"{feature.size}, but the specification has "
-            f"{' × '.join(map(str, expected))} (map_times, grid and width)."
-        )
+        one = tf.keras.Input((feature.chunk, *feature.input_shape[1:]))
+        outputs = tf.nest.flatten(model(one))
+    shapes = []
+    for each, output in zip((feature, *beside), outputs, strict=True):
+        gives, expected = tuple(output.shape[1:]), each.map_shape
+        if _core(gives) != _core(expected):
+            raise ConfigError(
+                f"feature {each.name}: layer {each.layer} of {each.network} gives "
+                f"{' × '.join(map(str, gives))} for chunks of {each.chunk} frames of "
+                f"{each.size}, but the specification has "
+                f"{' × '.join(map(str, expected))} (map_times, grid and width)."
+            )
+        shapes.append((-1, *expected[1:]) if any_length else expected)
     kind = tf.uint8 if feature.input.channels == 3 else tf.float32
     chunks = tf.TensorSpec([None, *feature.input_shape], kind)
-    return _Frozen(model, chunks, (-1 if any_length else expected[0], *expected[1:]))
+    return _Frozen(model, chunks, shapes)
 
 
 @functools.cache
 def load_detector(feature: Regions) -> Detector:
     """The detector that a feature names, loaded once a process.
 
+    Features that find the same objects in a frame have the same one.
+
     Raises:
         WeightsError: As `load`.
     """
+    weights = checked_weights(feature)
+    # What does not decide which objects are found.
+    rest = {"name": "", "at": KeyFrames(), "source": OwnHead(), "weights": ""}
+    return _detector(feature.replace(weights_sha256=weights.sha256, **rest), weights)
+
+
+@functools.cache
+def _detector(feature: Regions, weights: WeightsFile) -> Detector:
     network = DETECTORS[feature.detector]
-    return _FrozenDetector(network.model(feature, checked_weights(feature)), feature)
+    return _FrozenDetector(network.model(feature, weights), feature)
 
 
 @functools.cache
@@ -211,19 +231,23 @@ class _Frozen:
     """A model as a function of NumPy arrays, widened to float32 in the graph."""
 
     def __init__(
-        self, model: tf.keras.Model, inputs: tf.TensorSpec, shape: tuple[int, ...]
+        self,
+        model: tf.keras.Model,
+        inputs: tf.TensorSpec,
+        shapes: Sequence[tuple[int, ...]],
     ):
-        self._shape = shape  # of one input's map
+        self._shapes = shapes  # of one input's maps
 
         @tf.function(input_signature=[inputs])
-        def run(values: tf.Tensor) -> tf.Tensor:
+        def run(values: tf.Tensor) -> list[tf.Tensor]:
             found = model(tf.cast(values, tf.float32), training=False)
-            return tf.cast(found, tf.float32)
+            return [tf.cast(maps, tf.float32) for maps in tf.nest.flatten(found)]
 
         self._run = run
 
-    def __call__(self, values: np.ndarray, /) -> np.ndarray:
-        return self._run(values).numpy().reshape(len(values), *self._shape)
+    def __call__(self, values: np.ndarray, /) -> tuple[np.ndarray, ...]:
+        found = zip(self._run(values), self._shapes, strict=True)
+        return tuple(maps.numpy().reshape(len(values), *shape) for maps, shape in found)
 
 
 class _FrozenDetector:
@@ -253,10 +277,14 @@ class _FrozenDetector:
         )
 
 
-def _model(table: Mapping[str, Any], feature: FrameGrid | ChunkGrid) -> tf.keras.Model:
+def _model(
+    table: Mapping[str, Any],
+    feature: FrameGrid | ChunkGrid,
+    *beside: FrameGrid | ChunkGrid,
+) -> tf.keras.Model:
     weights = checked_weights(feature)
     with computing_in(feature.precision):
-        return _entry(table, feature).model(feature, weights)
+        return _entry(table, feature).model(feature, weights, *beside)
 
 
 def _entry(table: Mapping[str, Any], feature: Any) -> Any:

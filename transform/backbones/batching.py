@@ -10,15 +10,15 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-Network = Callable[[np.ndarray], np.ndarray]  # (N, …) → (N, …)
+Network = Callable[[np.ndarray], tuple[np.ndarray, ...]]  # (N, …) → each (N, …)
 
 
-def run(network: Network, values: np.ndarray, size: int) -> np.ndarray:
-    """A network's output, `size` rows at a time.
+def run(network: Network, values: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+    """A network's outputs, `size` rows at a time.
 
     In the block of a `Batcher`, rows of other clips fill the batches; elsewhere the
     last batch is what is left.
@@ -32,7 +32,12 @@ def run(network: Network, values: np.ndarray, size: int) -> np.ndarray:
     if batcher is not None:
         return batcher.run(network, values, size)
     parts = [network(values[n : n + size]) for n in range(0, len(values), size)]
-    return np.concatenate(parts)
+    return joined(parts)
+
+
+def joined(parts: Iterable[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    """What batches gave, output by output."""
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 class Batcher:
@@ -63,7 +68,9 @@ class Batcher:
                 self._coming -= 1
                 self._changed.notify_all()
 
-    def run(self, network: Network, values: np.ndarray, size: int) -> np.ndarray:
+    def run(
+        self, network: Network, values: np.ndarray, size: int
+    ) -> tuple[np.ndarray, ...]:
         """See `batching.run`; only within `clip`."""
         mine = _Rows(values)
         with self._changed:
@@ -78,7 +85,7 @@ class Batcher:
                     self._changed.wait()
         if mine.error is not None:
             raise mine.error
-        return np.concatenate(mine.results)
+        return joined(mine.results)
 
     def _run_batch(self, network: Network, queue: list[_Rows], size: int) -> None:
         """Takes rows from the queue's front; whoever has all its own goes on."""
@@ -101,8 +108,9 @@ class Batcher:
         else:
             first = 0
             for rows, part in taken:
-                rows.results.append(results[first : first + len(part)])
-                first += len(part)
+                last = first + len(part)
+                rows.results.append(tuple(values[first:last] for values in results))
+                first = last
         self._changed.notify_all()
 
 
@@ -111,7 +119,7 @@ class _Rows:
 
     def __init__(self, values: np.ndarray):
         self._values = values
-        self.results: list[np.ndarray] = []
+        self.results: list[tuple[np.ndarray, ...]] = []
         self.error: Exception | None = None
 
     @property

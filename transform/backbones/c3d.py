@@ -31,6 +31,7 @@ from transform.backbones import weights as weight_files
 from transform.backbones.formats import caffemodel
 from transform.backbones.formats.keras_h5 import KerasWeights
 from transform.backbones.inventory import Inventory
+from transform.backbones.taps import deepest, tapped
 from transform.backbones.weights import WeightsError, WeightsFile
 from transform.config import ConfigError
 from transform.schema import CentreCrop, ChunkGrid, MeanFile, Pixels, Whole
@@ -279,14 +280,18 @@ class _C3D:
         """`random` is for tests; else a path."""
         return weight_files.given(feature, NAME, "a .caffemodel or .h5 file")
 
-    def model(self, feature: ChunkGrid, weights: WeightsFile) -> tf.keras.Model:
-        """Chunks → the feature's layer."""
-        model = build(feature.layer, feature.input_shape, _mean(feature))
+    def model(
+        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+    ) -> tf.keras.Model:
+        """Chunks → the features' layers."""
+        features = (feature, *beside)
+        last = deepest(features, LAYERS)
+        model = build(last.layer, last.input_shape, _mean(last))
         if weights.path is None:
             weight_files.fill_at_random(model, NAME)
         else:
             restore(model, weights.path)
-        return model
+        return tapped(model, *(each.layer for each in features))
 
 
 C3D = _C3D()

@@ -19,6 +19,7 @@ import tensorflow as tf
 from transform.backbones import weights as weight_files
 from transform.backbones.formats import tf_checkpoint
 from transform.backbones.inventory import Inventory
+from transform.backbones.taps import deepest, tapped
 from transform.backbones.weights import WeightsFile
 from transform.config import ConfigError
 from transform.schema import FrameGrid
@@ -187,14 +188,23 @@ class _GoogLeNet:
             feature, NAME, "TF-slim's inception_v1.ckpt", tf_checkpoint.find
         )
 
-    def model(self, feature: FrameGrid, weights: WeightsFile) -> tf.keras.Model:
-        """Frames → the feature's layer."""
-        model = build(feature.layer, feature.size)
+    def model(
+        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+    ) -> tf.keras.Model:
+        """Frames → the features' layers."""
+        features = (feature, *beside)
+        last = deepest(features, tuple(LAYERS))
+        model = build(last.layer, last.size)
         if weights.path is None:
             weight_files.fill_at_random(model, NAME)
         else:
             restore(model, weights.path)
-        return model
+        return tapped(model, *(_output(each.layer) for each in features))
+
+
+def _output(layer: str) -> str:
+    """What Keras calls the last step of one of `LAYERS`."""
+    return f"{layer}/Relu" if isinstance(LAYERS[layer], Convolution) else layer
 
 
 GOOGLENET = _GoogLeNet()

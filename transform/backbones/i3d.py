@@ -20,6 +20,7 @@ import tensorflow as tf
 from transform.backbones import weights as weight_files
 from transform.backbones.formats import tf_checkpoint
 from transform.backbones.inventory import Inventory
+from transform.backbones.taps import deepest, tapped
 from transform.backbones.weights import WeightsFile
 from transform.config import ConfigError
 from transform.schema import ChunkGrid, Motion, NetworkMean, Pixels
@@ -300,8 +301,10 @@ class _Stream(NamedTuple):
             feature, self.network, "a checkpoint", tf_checkpoint.find
         )
 
-    def model(self, feature: ChunkGrid, weights: WeightsFile) -> tf.keras.Model:
-        """Chunks → the feature's endpoint."""
+    def model(
+        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+    ) -> tf.keras.Model:
+        """Chunks → the features' endpoints."""
         if type(feature.input) is not self.input:
             raise ConfigError(
                 f"feature {feature.name}: {self.network} sees {_kind(self.input)}; "
@@ -313,12 +316,15 @@ class _Stream(NamedTuple):
                 f"feature {feature.name}: {self.network} subtracts no mean; remove "
                 "`mean` from its input."
             )
+        features = (feature, *beside)
+        last = deepest(features, ENDPOINTS)
         # Only a layer of scores has the width of what the checkpoint knows.
-        network = build(feature.layer, feature.input_shape, classes=feature.width)
+        network = build(last.layer, last.input_shape, classes=last.width)
         if weights.path is None:
             weight_files.fill_at_random(network, self.network)
         else:
             restore(network, weights.path, self.name)
+        network = tapped(network, *(each.layer for each in features))
         if self.input is Motion:
             return network
         pixels = tf.keras.Input(feature.input_shape, name="pixels")

@@ -29,6 +29,7 @@ from transform.backbones import torch_layers
 from transform.backbones import weights as weight_files
 from transform.backbones.formats.torch_file import StateDict
 from transform.backbones.inventory import Inventory
+from transform.backbones.taps import deepest, tapped
 from transform.backbones.weights import WeightsFile
 from transform.config import ConfigError
 from transform.schema import ChunkGrid, Pixels
@@ -245,19 +246,28 @@ class IrCSN(NamedTuple):
         """`random` is for tests; else a path."""
         return weight_files.given(feature, self.name, "MMAction2's .pth file")
 
-    def model(self, feature: ChunkGrid, weights: WeightsFile) -> tf.keras.Model:
-        """Chunks → the feature's layer."""
+    def model(
+        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+    ) -> tf.keras.Model:
+        """Chunks → the features' layers."""
+        features = (feature, *beside)
+        last = deepest(features, self.layers)
         if feature.input != Pixels():
             raise ConfigError(
                 f"feature {feature.name}: {self.name} sees pixels less a mean of its "
                 "own; leave `input` out."
             )
-        model = self.build(feature.layer, feature.input_shape)
+        model = self.build(last.layer, last.input_shape)
         if weights.path is None:
             weight_files.fill_at_random(model, self.name)
         else:
             self.restore(model, weights.path)
-        return model
+        return tapped(model, *(self._output(each.layer) for each in features))
+
+    def _output(self, layer: str) -> str:
+        """What Keras calls the last step of one of `layers`."""
+        stages = dict(zip(self.layers, self.blocks, strict=False))
+        return f"{layer}.{stages[layer] - 1}" if layer in stages else layer
 
 
 IR_CSN152 = IrCSN("ir_csn152", blocks=(3, 8, 36, 3))

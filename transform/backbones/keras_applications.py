@@ -48,16 +48,19 @@ class Application(NamedTuple):
             path = weights.find(feature.weights, self.name)
         return WeightsFile(path, weights.file_sha256(path))
 
-    def model(self, feature: FrameGrid, weights_file: WeightsFile) -> tf.keras.Model:
-        """The network up to `feature.layer`, preprocessing included."""
-        whole = in_top = feature.layer in self.top
+    def model(
+        self, feature: FrameGrid, weights_file: WeightsFile, *beside: FrameGrid
+    ) -> tf.keras.Model:
+        """The network up to the features' layers, preprocessing included."""
+        layers = [each.layer for each in (feature, *beside)]
+        in_top = next((layer for layer in layers if layer in self.top), "")
+        whole = bool(in_top)
         if weights_file.path:
             whole = _has_classifier(weights_file.path, self.name)
             if in_top and not whole:
                 raise WeightsError(
-                    f"{weights_file.path} has no classifier, but layer "
-                    f"{feature.layer} of {self.name} is part of it; use the weights "
-                    "with top."
+                    f"{weights_file.path} has no classifier, but layer {in_top} of "
+                    f"{self.name} is part of it; use the weights with top."
                 )
         network = self.constructor(
             include_top=whole, weights=None, input_shape=(feature.size,) * 2 + (3,)
@@ -67,7 +70,8 @@ class Application(NamedTuple):
         else:
             _load(network, weights_file, self.name)
         frames = tf.keras.Input((feature.size, feature.size, 3))
-        cut = tf.keras.Model(network.input, self._layer(network, feature).output)
+        outputs = [self._layer(network, each).output for each in (feature, *beside)]
+        cut = tf.keras.Model(network.input, outputs)
         return tf.keras.Model(frames, cut(self.preprocess(frames)))
 
     def _layer(

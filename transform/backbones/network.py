@@ -17,11 +17,14 @@ class Network(Protocol):
         """Finds, or downloads, the file that `feature.weights` names."""
         ...
 
-    def model(self, feature: FrameGrid, weights: WeightsFile) -> tf.keras.Model:
+    def model(
+        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+    ) -> tf.keras.Model:
         """(N, size, size, 3) float32 RGB in 0…255 → the layer's map.
 
         The map is (N, rows, columns, width), or (N, width) for a vector. Preprocessing
-        is part of the model.
+        is part of the model. Where there are features `beside` this one, which differ
+        from it in what they take of the network, it is a list of all their maps.
         """
         ...
 
@@ -33,12 +36,14 @@ class ChunkNetwork(Protocol):
         """Finds, or downloads, the file that `feature.weights` names."""
         ...
 
-    def model(self, feature: ChunkGrid, weights: WeightsFile) -> tf.keras.Model:
+    def model(
+        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+    ) -> tf.keras.Model:
         """(B, *feature.input_shape) float32 → the layer's map.
 
         The input is RGB in 0…255, or optical flow in [−1, 1]; its number of frames is
         None for whole clips: any multiple of `feature.chunk`. The map is (B, times,
         rows, columns, width), or (B, width) for a vector. Preprocessing is part of the
-        model.
+        model. Features `beside` it are as in `Network.model`.
         """
         ...

@@ -20,6 +20,7 @@ from transform.backbones import torch_layers
 from transform.backbones import weights as weight_files
 from transform.backbones.formats.torch_file import StateDict
 from transform.backbones.inventory import Inventory
+from transform.backbones.taps import deepest, tapped
 from transform.backbones.weights import WeightsFile
 from transform.config import ConfigError
 from transform.schema import FrameGrid
@@ -126,14 +127,23 @@ class ResNeXt(NamedTuple):
         """`random` is for tests; else a path."""
         return weight_files.given(feature, self.name, "torchvision's .pth file")
 
-    def model(self, feature: FrameGrid, weights: WeightsFile) -> tf.keras.Model:
-        """Frames → the feature's layer."""
-        model = self.build(feature.layer, feature.size)
+    def model(
+        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+    ) -> tf.keras.Model:
+        """Frames → the features' layers."""
+        features = (feature, *beside)
+        last = deepest(features, self.layers)
+        model = self.build(last.layer, last.size)
         if weights.path is None:
             weight_files.fill_at_random(model, self.name)
         else:
             self.restore(model, weights.path)
-        return model
+        return tapped(model, *(self._output(each.layer) for each in features))
+
+    def _output(self, layer: str) -> str:
+        """What Keras calls the last step of one of `layers`."""
+        stages = dict(zip(self.layers, self.blocks, strict=False))
+        return f"{layer}.{stages[layer] - 1}" if layer in stages else layer
 
 
 def _convolution(

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from transform.backbones import weights as weight_files
+from transform.backbones.taps import deepest, tapped
 from transform.backbones.weights import WeightsError, WeightsFile
 from transform.config import ConfigError
 from transform.schema import FrameGrid
@@ -125,12 +126,16 @@ class _Tiny:
             path = weight_files.find(feature.weights, "tiny")
         return WeightsFile(path, weight_files.file_sha256(path))
 
-    def model(self, feature: FrameGrid, weights: WeightsFile) -> tf.keras.Model:
-        """Frames → the feature's layer."""
-        model = build(feature.layer, feature.size, weights.path)
+    def model(
+        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+    ) -> tf.keras.Model:
+        """Frames → the features' layers."""
+        features = (feature, *beside)
+        last = deepest(features, tuple(LAYERS))
+        model = build(last.layer, last.size, weights.path)
         if weights.path is None:
             weight_files.fill_at_random(model, "tiny")
-        return model
+        return tapped(model, *(each.layer for each in features))
 
 
 TINY = _Tiny()

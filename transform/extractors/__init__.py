@@ -1,7 +1,8 @@
 """How each kind of feature is made of a clip: one kind a file, and the table of them.
 
-An extractor is built with the feature and the specification's sampling; its face is
-`extractor.FeatureExtractor`.
+An extractor's face is `extractor.FeatureExtractor`. Most are built with the feature
+and the specification's sampling; those of networks' maps, with the pass of the network
+that they share.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Any
 from transform.config import Config, ConfigError
 from transform.extractors.audio_words import AudioWordsExtractor
 from transform.extractors.category import CategoryExtractor
-from transform.extractors.chunk_grid import ChunkGridExtractor
+from transform.extractors.chunk_grid import ChunkPass
 from transform.extractors.extractor import FeatureExtractor
 from transform.extractors.flow import FlowExtractor
-from transform.extractors.frame_grid import FrameGridExtractor
+from transform.extractors.frame_grid import FramePass
 from transform.extractors.log_mel import LogMelExtractor
+from transform.extractors.network_pass import NetworkPass, PassExtractor, share
 from transform.extractors.regions import RegionsExtractor
 from transform.extractors.vggish import VGGishExtractor
 from transform.schema import (
@@ -24,6 +26,7 @@ from transform.schema import (
     Category,
     ChunkGrid,
     Feature,
+    FeatureSpec,
     Flow,
     FrameGrid,
     Imported,
@@ -35,8 +38,6 @@ from transform.schema import (
 
 EXTRACTORS: Mapping[type[Config], Callable[[Any, Sampling], FeatureExtractor]] = {
     Flow: FlowExtractor,
-    FrameGrid: FrameGridExtractor,
-    ChunkGrid: ChunkGridExtractor,
     Regions: RegionsExtractor,
     LogMel: LogMelExtractor,
     VGGish: VGGishExtractor,
@@ -44,15 +45,34 @@ EXTRACTORS: Mapping[type[Config], Callable[[Any, Sampling], FeatureExtractor]] =
     Category: CategoryExtractor,
 }
 
+PASSES: Mapping[type[Config], Callable[..., NetworkPass]] = {
+    FrameGrid: FramePass,
+    ChunkGrid: ChunkPass,
+}
 
-def build(feature: Feature, sampling: Sampling) -> FeatureExtractor:
-    """The extractor of a feature.
+
+def build(spec: FeatureSpec) -> dict[str, FeatureExtractor]:
+    """The extractors of a specification's features, by name and in their order.
 
     Raises:
-        ConfigError: The feature names a network or layer that there is not, or is not
+        ConfigError: A feature names a network or layer that there is not, or is not
             made from the clip.
         WeightsError: A network's weights are not to be had.
     """
+    maps = [f for f in spec.features if isinstance(f, FrameGrid | ChunkGrid)]
+    passes = {}
+    for group in share(maps):
+        network = PASSES[type(group[0])](*group)
+        passes.update(dict.fromkeys(network.names, network))
+    return {
+        feature.name: PassExtractor(passes[feature.name], feature.name)
+        if feature.name in passes
+        else _single(feature, spec.sampling)
+        for feature in spec.features
+    }
+
+
+def _single(feature: Feature, sampling: Sampling) -> FeatureExtractor:
     if isinstance(feature, Imported):
         raise ConfigError(
             f"feature {feature.name} is imported from files "

@@ -13,33 +13,36 @@ from transform.backbones import batching
 from transform.clip import Clip
 from transform.config import Config
 from transform.footage import Footage, FrameRequest
-from transform.schema import ChunkGrid, Motion, Pixels, Sampling
+from transform.schema import ChunkGrid, Motion, Pixels
 
 MOST_FRAMES = 64  # that a network is given at once, if the chunks are not longer
 
 
-class ChunkGridExtractor:
-    """A 3-D network's map of chunks of frames."""
+class ChunkPass:
+    """A 3-D network's maps of chunks of frames.
 
-    def __init__(self, feature: ChunkGrid, sampling: Sampling):
-        del sampling
-        self._feature = feature
-        self._input: ChunkInput = _INPUTS[type(feature.input)](feature)
-        self._network = backbones.load_chunks(feature)
+    Args:
+        features: of one pass; see `network_pass.share`.
+    """
+
+    def __init__(self, *features: ChunkGrid):
+        first = features[0]
+        self.names = [feature.name for feature in features]
+        self._features = features
+        self._input: ChunkInput = _INPUTS[type(first.input)](first)
+        self._network = backbones.load_chunks(*features)
 
     def wanted(self) -> tuple[FrameRequest, ...]:
         """The chunks."""
         return (self._input.frames,)
 
-    def extract(self, clip: Clip) -> np.ndarray:
-        """(N, [rows, columns,] width) float32."""
+    def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
+        """See `NetworkPass`."""
         chunks = clip.footage(self._input.frames)
         together = max(1, MOST_FRAMES // chunks.runs.shape[1])
-        maps = [
-            batching.run(self._network, batch, together)
-            for batch in self._input.batches(chunks, together)
-        ]
-        return in_steps(np.concatenate(maps), self._feature)
+        for batch in self._input.batches(chunks, together):
+            maps = batching.run(self._network, batch, together)
+            yield tuple(map(in_steps, maps, self._features))
 
 
 def in_steps(maps: np.ndarray, feature: ChunkGrid) -> np.ndarray:

@@ -28,6 +28,19 @@ class FeatureExtractor(Protocol):
     def extract(self, clip: Clip) -> np.ndarray | None:
         """(steps, *step_shape) as the feature's `tensor` says, or None if absent.
 
-        Planes are uint8; other values float32, which `Extractor` narrows to float16.
+        Planes are uint8; other values float16, or float32 that is yet to be narrowed.
         """
         ...
+
+
+def halves(name: str, values: np.ndarray) -> np.ndarray:
+    """The float16 that is stored of a feature's values.
+
+    Raises:
+        ValueError: Some are beyond its range.
+    """
+    with np.errstate(over="ignore"):
+        narrowed = values.astype(np.float16)
+    if not np.isfinite(narrowed).all():
+        raise ValueError(f"feature {name} has values beyond float16's range")
+    return narrowed

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from transform import backbones
 from transform.backbones import batching
 from transform.clip import Clip
 from transform.footage import FrameRequest
-from transform.schema import FrameGrid, Sampling
+from transform.schema import FrameGrid
 
 MOST_FRAMES = 32  # that a network is given at once
 
 
-class FrameGridExtractor:
-    """A 2-D network's map of single frames."""
+class FramePass:
+    """A 2-D network's maps of single frames.
 
-    def __init__(self, feature: FrameGrid, sampling: Sampling):
-        del sampling
-        self._frames = FrameRequest(feature.size, feature.at, feature.fit)
-        self._network = backbones.load(feature)
+    Args:
+        features: of one pass; see `network_pass.share`.
+    """
+
+    def __init__(self, *features: FrameGrid):
+        first = features[0]
+        self.names = [feature.name for feature in features]
+        self._frames = FrameRequest(first.size, first.at, first.fit)
+        self._network = backbones.load(*features)
 
     def wanted(self) -> tuple[FrameRequest, ...]:
         """A frame a step."""
         return (self._frames,)
 
-    def extract(self, clip: Clip) -> np.ndarray:
-        """(N, [rows, columns,] width) float32."""
+    def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
+        """See `NetworkPass`."""
         frames, runs = clip.footage(self._frames)
-        return batching.run(self._network, frames[runs[:, 0]], MOST_FRAMES)
+        for first in range(0, len(runs), MOST_FRAMES):
+            batch = frames[runs[first : first + MOST_FRAMES, 0]]
+            yield batching.run(self._network, batch, MOST_FRAMES)

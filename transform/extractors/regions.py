@@ -11,9 +11,9 @@ import tensorflow as tf
 from transform import backbones, regions
 from transform.clip import Clip
 from transform.config import Config
-from transform.extractors.chunk_grid import ChunkGridExtractor
-from transform.extractors.extractor import FeatureExtractor
-from transform.extractors.frame_grid import FrameGridExtractor
+from transform.extractors.chunk_grid import ChunkPass
+from transform.extractors.frame_grid import FramePass
+from transform.extractors.network_pass import NetworkPass
 from transform.footage import FrameRequest
 from transform.regions import Detections
 from transform.schema import ChunkMap, FrameMap, OwnHead, Regions, Sampling
@@ -22,13 +22,17 @@ MOST_FRAMES = 8  # whose regions are cut out at once
 
 
 class RegionsExtractor:
-    """The objects that a detector finds, one vector each."""
+    """The objects that a detector finds, one vector each.
+
+    Features of the same objects look for them once.
+    """
 
     def __init__(self, feature: Regions, sampling: Sampling):
+        del sampling
         self._feature = feature
         self._frames = FrameRequest(feature.size, feature.at, feature.fit)
         self._detector = backbones.load_detector(feature)
-        self._vectors = _VECTORS[type(feature.source)](feature, sampling)
+        self._vectors = _VECTORS[type(feature.source)](feature)
 
     def wanted(self) -> tuple[FrameRequest, ...]:
         """A frame a step, and what the map is made of."""
@@ -36,11 +40,14 @@ class RegionsExtractor:
 
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, count, width) float32; zeros for regions that are not there."""
+        found = clip.once((self._detector, self._frames), lambda: self._detect(clip))
+        return self._vectors.of(found, clip)
+
+    def _detect(self, clip: Clip) -> Detections:
         frames, runs = clip.footage(self._frames)
         size = self._feature.size
         window = self._feature.fit.window(clip.info.height, clip.info.width, size)
-        found = self._detector(frames[runs[:, 0]], window)
-        return self._vectors.of(found, clip)
+        return self._detector(frames[runs[:, 0]], window)
 
 
 class _Vectors(Protocol):
@@ -52,8 +59,8 @@ class _Vectors(Protocol):
 
 
 class _Own:
-    def __init__(self, feature: Regions, sampling: Sampling):
-        del feature, sampling
+    def __init__(self, feature: Regions):
+        del feature
 
     def wanted(self) -> tuple[FrameRequest, ...]:
         return ()
@@ -66,7 +73,7 @@ class _Own:
 class _Pooled:
     """Means of another network's maps inside of the boxes."""
 
-    def __init__(self, maps: FeatureExtractor, source: FrameMap | ChunkMap, count: int):
+    def __init__(self, maps: NetworkPass, source: FrameMap | ChunkMap, count: int):
         self._maps = maps
         shape = [None, *source.grid, source.width]
 
@@ -83,33 +90,34 @@ class _Pooled:
         self._pool = pool
 
     @classmethod
-    def of_frames(cls, feature: Regions, sampling: Sampling) -> _Pooled:
+    def of_frames(cls, feature: Regions) -> _Pooled:
         """What a 2-D network sees of the same frame."""
         assert isinstance(feature.source, FrameMap)
         maps = feature.source.feature(feature.name, feature.at)
-        return cls(FrameGridExtractor(maps, sampling), feature.source, feature.count)
+        return cls(FramePass(maps), feature.source, feature.count)
 
     @classmethod
-    def of_chunks(cls, feature: Regions, sampling: Sampling) -> _Pooled:
+    def of_chunks(cls, feature: Regions) -> _Pooled:
         """What a 3-D network sees around the frame."""
         assert isinstance(feature.source, ChunkMap)
         maps = feature.source.feature(feature.name, feature.at)
-        return cls(ChunkGridExtractor(maps, sampling), feature.source, feature.count)
+        return cls(ChunkPass(maps), feature.source, feature.count)
 
     def wanted(self) -> Sequence[FrameRequest]:
         return self._maps.wanted()
 
     def of(self, found: Detections, clip: Clip) -> np.ndarray:
-        maps = self._maps.extract(clip)  # (N, rows, columns, width)
-        assert maps is not None  # every clip has frames
         parts = []
-        for first in range(0, len(maps), MOST_FRAMES):
-            some = slice(first, first + MOST_FRAMES)
-            parts.append(self._pool(maps[some], found.boxes[some], found.scores[some]))
+        first = 0
+        for (maps,) in self._maps.steps(clip):  # (n, rows, columns, width)
+            for part in np.split(maps, range(MOST_FRAMES, len(maps), MOST_FRAMES)):
+                some = slice(first, first + len(part))
+                parts.append(self._pool(part, found.boxes[some], found.scores[some]))
+                first = some.stop
         return np.concatenate(parts)
 
 
-_VECTORS: Mapping[type[Config], Callable[[Regions, Sampling], _Vectors]] = {
+_VECTORS: Mapping[type[Config], Callable[[Regions], _Vectors]] = {
     OwnHead: _Own,
     FrameMap: _Pooled.of_frames,
     ChunkMap: _Pooled.of_chunks,

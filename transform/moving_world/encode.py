@@ -78,6 +78,8 @@ def _write(
         audio.layout = "mono"
     for image in render.frames(scene, picture.size, picture.fps):
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        # The encoder's own conversion, on several threads, may give other bytes.
+        frame = frame.reformat(format=video.pix_fmt, threads=1)
         container.mux(video.encode(frame))
     container.mux(video.encode())
     if audio:

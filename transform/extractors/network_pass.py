@@ -1,0 +1,84 @@
+"""One pass of a network through a clip, for all features that are taken of it.
+
+Features of one network, one layer of it each, see the same frames: the network runs on
+them once, and each feature is one of its outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from transform.backbones import batching
+from transform.clip import Clip
+from transform.extractors.extractor import halves
+from transform.footage import FrameRequest
+from transform.schema import ChunkGrid, FrameGrid
+
+FeatureT = TypeVar("FeatureT", bound=FrameGrid | ChunkGrid)
+
+# What two features of one pass may differ in. Where their weights lie is none of it:
+# that they are the same is known by their hash.
+_DIFFERS = {"name", "layer", "grid", "width", "times", "map_times", "weights"}
+
+
+class NetworkPass(Protocol):
+    """A network, and what it is shown of a clip."""
+
+    def __hash__(self) -> int: ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The features."""
+        ...
+
+    def wanted(self) -> Sequence[FrameRequest]:
+        """The frames to decode."""
+        ...
+
+    def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
+        """A batch's steps of each feature: (n, [rows, columns,] width) float32."""
+        ...
+
+
+class PassExtractor:
+    """One of the features of a pass; the first to be extracted brings the others.
+
+    What a batch gives is narrowed at once: of a long clip, float32 maps of all layers
+    would take several times what is kept of them.
+    """
+
+    def __init__(self, network: NetworkPass, name: str):
+        self._network = network
+        self._place = network.names.index(name)
+
+    def wanted(self) -> Sequence[FrameRequest]:
+        """The frames of the pass."""
+        return self._network.wanted()
+
+    def extract(self, clip: Clip) -> np.ndarray:
+        """(N, [rows, columns,] width) float16."""
+        return clip.once(self._network, lambda: self._all(clip))[self._place]
+
+    def _all(self, clip: Clip) -> tuple[np.ndarray, ...]:
+        return batching.joined(
+            tuple(map(halves, self._network.names, steps))
+            for steps in self._network.steps(clip)
+        )
+
+
+def share(features: Iterable[FeatureT]) -> list[tuple[FeatureT, ...]]:
+    """The features of each pass.
+
+    Only features whose `weights_sha256` is known share one.
+    """
+    groups: dict[tuple, list[FeatureT]] = {}
+    for feature in features:
+        alone = "" if feature.weights_sha256 else feature.name
+        same: tuple[Any, ...] = tuple(
+            item for item in feature if item[0] not in _DIFFERS
+        )
+        groups.setdefault((type(feature), alone, *same), []).append(feature)
+    return [tuple(group) for group in groups.values()]
