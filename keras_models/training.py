@@ -6,8 +6,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Optional
 
 import pydantic
@@ -24,6 +23,7 @@ from keras_models.captioner import Captioner
 from keras_models.checkpoints import Checkpoints, Progress
 from keras_models.data import Records, TrainingClips
 from keras_models.distribution import Distribution, OneDevice
+from keras_models.epoch import Epoch
 from keras_models.guards import Guards, TrainingError
 from keras_models.listeners.history import HistoryFiles
 from keras_models.listeners.listener import (
@@ -31,7 +31,6 @@ from keras_models.listeners.listener import (
     Listener,
     Row,
     Run,
-    Step,
     Validated,
 )
 from keras_models.objectives.objective import Clock, Materials
@@ -167,6 +166,9 @@ class _Run:
         self._checkpoints = Checkpoints(
             folder, self._captioner, self._progress, writes=chief
         )
+        self._epoch = Epoch(
+            self._progress, self._checkpoints, config.checkpoint_steps, audience
+        )
 
     def start(self, begin_with: str | pathlib.Path | None) -> None:
         """Finds out how far the run has come, or gives it its first weights."""
@@ -259,17 +261,16 @@ class _Run:
 
     def _run_epoch(self, stage: Stage, updater: Updater) -> None:
         progress = self._progress
-        started = time.monotonic()
-        problem = self._update(stage, updater)
-        row: dict[str, Any] = {
-            "stage": stage.name,
-            "epoch": progress.epoch,
-            "steps": progress.steps,
-            "learning_rate": float(updater.rate()),
-            "training_seconds": round(time.monotonic() - started, 3),
-            **{name: total / progress.step for name, total in progress.sums.items()},
-        }
-        progress.end_epoch()
+        self._clock.epoch.assign(progress.epoch)
+        before = sum(earlier.epochs for earlier in self._stages[: progress.stage])
+        batches = self._batches.epoch(before + progress.epoch, progress.step)
+        strategy = tf.distribute.get_strategy()
+        row, problem = self._epoch.run(
+            stage.name,
+            strategy.experimental_distribute_dataset(batches),
+            updater,
+            self._after_update,
+        )
         last = progress.epoch == stage.epochs
         if not problem and (last or progress.epoch % stage.validate_every == 0):
             with self._average.applied():
@@ -280,24 +281,9 @@ class _Run:
         progress.rows.append({**row, "problem": problem})
         self._audience.on_epoch(progress.rows)
 
-    def _update(self, stage: Stage, updater: Updater) -> str:
-        """The rest of an epoch's steps; returns what went wrong, '' if nothing."""
-        progress = self._progress
-        self._clock.epoch.assign(progress.epoch)
-        before = sum(earlier.epochs for earlier in self._stages[: progress.stage])
-        batches = self._batches.epoch(before + progress.epoch, progress.step)
-        strategy = tf.distribute.get_strategy()
-        for batch in strategy.experimental_distribute_dataset(batches):
-            values = updater(batch)
-            self._average.update()
-            if problem := self._config.guards.check_step(values):
-                return problem
-            step = Step(stage.name, progress.epoch, progress.steps, values)
-            self._audience.on_step(step)
-            progress.end_step(values)
-            if progress.steps % self._config.checkpoint_steps == 0:
-                self._checkpoints.save()
-        return ""
+    def _after_update(self, values: Mapping[str, float]) -> str:
+        self._average.update()
+        return self._config.guards.check_step(values)
 
     def _validate(self, stage: Stage, row: dict[str, Any]) -> str:
         """Adds the scores to `row`; returns what is wrong, '' if nothing."""

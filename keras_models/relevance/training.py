@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import os
 import pathlib
-import time
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Optional
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Optional
 
 import numpy as np
 import pydantic
@@ -16,10 +15,11 @@ import tensorflow as tf
 from keras_models import checkpoints
 from keras_models.checkpoints import Checkpoints, Progress
 from keras_models.data import Records, TrainingClips
+from keras_models.epoch import Epoch
 from keras_models.guards import TrainingError
 from keras_models.learning_rates import ConstantRate
 from keras_models.listeners.history import HistoryFiles
-from keras_models.listeners.listener import Audience, Listener, Row, Run, Step
+from keras_models.listeners.listener import Audience, Listener, Row, Run
 from keras_models.objectives.objective import Clock
 from keras_models.objectives.ranking import Ranking
 from keras_models.relevance import retrieval
@@ -146,6 +146,9 @@ class _Run:
         )
         self._checkpoints = Checkpoints(folder, self._model, self._progress)
         self._checkpoints.begin_stage(optimizer=self._updater.optimizer, clock=clock)
+        self._epoch = Epoch(
+            self._progress, self._checkpoints, config.checkpoint_steps, audience
+        )
 
     def finish(self) -> RelevanceResult:
         """Runs what is left of the schedule, and takes the best weights."""
@@ -155,7 +158,8 @@ class _Run:
         stages = ((schedule.name, self._steps),)
         self._audience.on_start(Run(self._folder, stages, progress.steps))
         while progress.epoch < schedule.epochs and not progress.stage_done:
-            row = self._run_epoch()
+            batches = self._batches.epoch(progress.epoch, progress.step)
+            row, _ = self._epoch.run(schedule.name, batches, self._updater, self._check)
             last = progress.epoch == schedule.epochs
             if last or progress.epoch % schedule.validate_every == 0:
                 row |= self._keep_best()._asdict()
@@ -167,31 +171,13 @@ class _Run:
             self._model, progress.best_score, tuple(progress.rows), self._folder
         )
 
-    def _run_epoch(self) -> dict[str, Any]:
-        progress, started = self._progress, time.monotonic()
-        for batch in self._batches.epoch(progress.epoch, progress.step):
-            values = self._updater(batch)
-            if not math.isfinite(values["loss"]):
-                raise TrainingError(
-                    f"the loss of step {progress.steps} is {values['loss']}; lower the "
-                    "learning rate."
-                )
-            self._audience.on_step(
-                Step(self._schedule.name, progress.epoch, progress.steps, values)
+    def _check(self, values: Mapping[str, float]) -> str:
+        if not math.isfinite(values["loss"]):
+            raise TrainingError(
+                f"the loss of step {self._progress.steps} is {values['loss']}; lower "
+                "the learning rate."
             )
-            progress.end_step(values)
-            if progress.steps % self._config.checkpoint_steps == 0:
-                self._checkpoints.save()
-        row = {
-            "stage": self._schedule.name,
-            "epoch": progress.epoch,
-            "steps": progress.steps,
-            "learning_rate": float(self._updater.rate()),
-            "training_seconds": round(time.monotonic() - started, 3),
-            **{name: total / progress.step for name, total in progress.sums.items()},
-        }
-        progress.end_epoch()
-        return row
+        return ""
 
     def _keep_best(self) -> Retrieval:
         """Validates; keeps the weights if they are the best ones so far."""

@@ -8,7 +8,7 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.levels.level import Aligned, Level, masked_steps
-from keras_models.layers.blocks import as_steps, blocks_there, pad_to_blocks
+from keras_models.layers.blocks import as_steps, blocks_there
 from keras_models.layers.masking import expand_mask
 from keras_models.layers.small_uniform import SMALL_UNIFORM
 from transform.config import Config
@@ -38,8 +38,10 @@ class Convolved(Level):
     """â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l)) (Pu et al., 2018, Eq. 3).
 
     The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side;
-    pooling rounds sizes up. What the kernel makes of the steps behind a clip's end is
-    set to 0 before pooling, where it cannot win: nothing is less than ReLU's 0.
+    pooling rounds sizes up: in space on both sides, in time at the end, so that blocks
+    begin with the clip. What the kernel makes of the steps behind a clip's end cannot
+    win. ReLU comes after the pooling, which it changes nothing of: it then keeps no
+    copy of the convolved maps, hundreds of times as large, for its gradient.
     """
 
     def __init__(self, config: ConvolvedConfig, **kwargs: Any):
@@ -49,14 +51,17 @@ class Convolved(Level):
             config.filters,
             config.kernel,
             padding="same",
-            activation="relu",
             kernel_initializer=SMALL_UNIFORM,
             name="convolution",
         )
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
-        convolved = self.convolution(maps)  # (B, T_l, H_l, W_l, D)
-        convolved = tf.where(expand_mask(mask, convolved), convolved, 0)
-        blocks = pad_to_blocks(convolved, self.ratio)
-        pooled = tf.nn.max_pool3d(blocks, self.ratio, self.ratio, "VALID")
-        return masked_steps(as_steps(pooled), blocks_there(mask, self.ratio))
+        steps = maps.shape[1] or tf.shape(maps)[1]
+        late = [[0, 0], [0, -steps % self.ratio]]
+        mask = tf.pad(mask, late)
+        convolved = self.convolution(tf.pad(maps, [*late, [0, 0], [0, 0], [0, 0]]))
+        least = convolved.dtype.min
+        convolved = tf.where(expand_mask(mask, convolved), convolved, least)
+        pooled = tf.nn.max_pool3d(convolved, self.ratio, self.ratio, "SAME")
+        cells = as_steps(tf.nn.relu(pooled))
+        return masked_steps(cells, blocks_there(mask, self.ratio))
