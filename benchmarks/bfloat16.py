@@ -105,9 +105,9 @@ def compare_features(console: Console, clips: int) -> None:
         for clip in range(clips):
             frames = pictures(clip, feature.size)
             began = time.process_time()
-            wanted = exact(frames)
+            (wanted,) = exact(frames)
             between = time.process_time()
-            found = rounded(frames)
+            (found,) = rounded(frames)
             seconds += between - began, time.process_time() - between
             errors.append(error(found, wanted))
             stored.append(error(wanted.astype(np.float16), wanted))

@@ -181,8 +181,8 @@ def stages(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -
     clock = Clock()
     load = backbones.load
 
-    def timed_network(feature: FrameGrid) -> Callable:
-        return clock.timed(f"network ({feature.network})", load(feature))
+    def timed_network(*features: FrameGrid) -> Callable:
+        return clock.timed(f"network ({features[0].network})", load(*features))
 
     backbones.load = timed_network  # type: ignore[assignment]
     watched = {
