@@ -1,9 +1,11 @@
 import pytest
 
 from keras_models import registry
+from keras_models.captioner import Captioner
 from keras_models.registry import VARIANTS
 from keras_models.variant import Variant
 from transform.errors import KinescribeError
+from transform.schema import FeatureSpec, Imported
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -51,8 +53,22 @@ def test_sizes_are_overridden_by_nested_mappings():
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(KinescribeError, match=r"no model 'mgsb'; .*: mgsa, mgsa_no"):
+    with pytest.raises(KinescribeError, match="there is no model 'mgsb'; ") as caught:
         registry.get("mgsb")
+    assert str(caught.value).endswith(f": {', '.join(VARIANTS)}.")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_feature_that_is_lacking_is_named_with_the_specifications_hash(name):
+    variant = VARIANTS[name]
+    there = FeatureSpec(features=(Imported(name="other", shape=(3,), max_steps=1),))
+    with pytest.raises(KinescribeError) as caught:
+        Captioner(variant, there, 9, 5)
+    lacking = ", ".join(variant.features())
+    assert str(caught.value) == (
+        f"the model reads {lacking}, which specification {there.content_hash} does not "
+        "have; it has other."
+    )
 
 
 def test_a_late_fusion_names_what_is_to_be_trained():
