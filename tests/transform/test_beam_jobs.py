@@ -228,6 +228,18 @@ def test_entry_that_was_damaged_on_disk_is_made_again(run):
     assert path.read_bytes() == data
 
 
+def test_shards_change_no_byte_of_a_record(run):
+    def found() -> list[bytes]:
+        paths = [str(run.out / shard) for shard in run.shards()]
+        return sorted(tf.data.TFRecordDataset(paths).as_numpy_iterator())
+
+    run(shards=1)
+    together = found()
+    run(shards=3)
+    assert len(run.shards()) == 3
+    assert found() == together
+
+
 def test_fewer_shards_leave_none_of_the_old(run):
     run()
     assert "Split-train/data_tfrecord-00001-of-00002" in run.shards()
