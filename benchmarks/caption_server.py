@@ -24,7 +24,7 @@ import numpy as np
 
 from serving.client import Client
 from transform import records
-from transform.schema import FeatureSpec, Raw
+from transform.schema import FeatureSpec
 
 SERVE = "from kinescribe.cli import main; main()"
 
@@ -77,7 +77,7 @@ def _noise(spec: FeatureSpec, seed: int) -> bytes:
     features = {}
     for tensor in spec.tensors():
         shape = (tensor.max_steps, *tensor.step_shape)
-        if isinstance(tensor.encoding, Raw):
+        if tensor.dtype == "float16":
             features[tensor.name] = random.random(shape).astype(np.float16)
         else:
             features[tensor.name] = random.integers(0, 256, shape, np.uint8)

@@ -303,14 +303,13 @@ def random_batch(spec: Any, clips: int) -> Any:
     import tensorflow as tf
 
     from keras_models.structs import TrainingBatch, VideoBatch
-    from transform.schema import Raw
     from transform.vocabulary import EOS, SPECIAL
 
     random = np.random.default_rng(0)
     features, masks = {}, {}
     for tensor in spec.tensors():
         shape = (clips, tensor.max_steps, *tensor.step_shape)
-        if isinstance(tensor.encoding, Raw):
+        if tensor.dtype == "float16":
             values = random.random(shape, np.float32).astype(np.float16)
         else:
             values = random.integers(0, 256, shape, np.uint8)
