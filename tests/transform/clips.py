@@ -134,6 +134,18 @@ def scramble(
     return path
 
 
+def scramble_packet(path: pathlib.Path, number: int, seed: int = 0) -> pathlib.Path:
+    """Overwrites all of one picture's packet but its first bytes; no other's."""
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0)]
+    data = bytearray(path.read_bytes())
+    at, end = data.index(packets[number]), len(packets[number])
+    kept = 16  # the headers, without which the packet itself were lost
+    data[at + kept : at + end] = np.random.default_rng(seed).bytes(end - kept)
+    path.write_bytes(data)
+    return path
+
+
 def flip(path: pathlib.Path, target: pathlib.Path, seed: int) -> pathlib.Path:
     """A copy with up to 64 random bytes changed, anywhere."""
     generator = np.random.default_rng(seed)

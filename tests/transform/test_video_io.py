@@ -312,7 +312,7 @@ def test_key_frames_are_placed_anew_among_the_frames_that_decode(tmp_path) -> No
 def test_frames_that_the_decoder_patched_up_are_reported(tmp_path, name) -> None:
     codec = "mpeg4" if name == "b.avi" else "libx264"
     path = clips.write(tmp_path / name, 60, codec=codec, size=(320, 240))
-    info = video_io.inspect(clips.scramble(path, 0.5, 100))
+    info = video_io.inspect(clips.scramble_packet(path, 30))
     assert info.status == "repaired"
     assert "1 frame damaged" in info.reason
 
@@ -320,7 +320,7 @@ def test_frames_that_the_decoder_patched_up_are_reported(tmp_path, name) -> None
 def test_damage_outside_the_clip_is_not_reported(tmp_path) -> None:
     options = {"g": "10", "bf": "0"}
     path = clips.write(tmp_path / "a.mkv", 60, options=options, size=(320, 240))
-    clips.scramble(path, 0.3, 1500)
+    clips.scramble_packet(path, 22)
     assert video_io.inspect(path).status == "repaired"
     late = _read(path, start=1.5)
     assert late.info.status == "ok"
