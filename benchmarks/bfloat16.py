@@ -1,6 +1,6 @@
-"""What networks that compute in bfloat16 change: features, their cost, captions.
+"""What computing in bfloat16 changes: features, their cost, captions.
 
-    python benchmarks/bfloat16.py                    # both parts, one seed
+    python benchmarks/bfloat16.py                    # all parts, one seed
     python benchmarks/bfloat16.py --parts features
     python benchmarks/bfloat16.py --parts captions --seeds 0 1 2 --work bfloat16
 
@@ -9,6 +9,8 @@ features  Inception-ResNet-v2 with random weights and `tiny` with its own, on fr
           and the CPU time of a clip
 captions  the demo's model, trained by cross-entropy on features in float32 and on those
           in bfloat16, captions the test clips; the first also sees them in bfloat16
+model     the same model, trained in float32 on such features, captions the test clips
+          in float32 and, recast, in bfloat16
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ from kinescribe.cli import quiet_frameworks
 quiet_frameworks()
 
 from components.report.build import read_spec  # noqa: E402
+from keras_models.captioner import Captioner  # noqa: E402
 from keras_models.captioning import CaptionWriter  # noqa: E402
 from keras_models.data import Records  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
-from keras_models.training import TrainingConfig, TrainingResult, train  # noqa: E402
+from keras_models.training import TrainingConfig, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform import backbones, beam_jobs  # noqa: E402
 from transform.annotations import Msrvtt  # noqa: E402
@@ -44,7 +47,7 @@ from transform.moving_world.subsets import sample_scene  # noqa: E402
 from transform.schema import FeatureSpec, FrameGrid  # noqa: E402
 from transform.vocabulary import Vocabulary  # noqa: E402
 
-PARTS = ("features", "captions")
+PARTS = ("features", "captions", "model")
 EXACT, ROUNDED = "float32", "bfloat16"
 CORPUS = CorpusConfig(seed=2, train=200, val=40, test=150)
 FRAMES = 20
@@ -147,7 +150,7 @@ def extracted(work: pathlib.Path, precision: Precision) -> pathlib.Path:
 
 def trained(
     folder: pathlib.Path, spec: FeatureSpec, seed: int, epochs: int
-) -> tuple[TrainingResult, Vocabulary]:
+) -> tuple[Captioner, Vocabulary]:
     """The demo's model after cross-entropy."""
     settings = configs.find("demo")
     stage = settings.training.variant_config().plan.stages[0]
@@ -164,16 +167,17 @@ def trained(
     vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
     held_out = [str(folder / "Split-val" / "*")]
     work = folder / "training"
-    return train(config, spec, files, held_out, vocabulary, work), vocabulary
+    result = train(config, spec, files, held_out, vocabulary, work)
+    return result.captioner, vocabulary
 
 
 def measured(
-    result: TrainingResult, vocabulary: Vocabulary, folder: pathlib.Path
+    captioner: Captioner, vocabulary: Vocabulary, folder: pathlib.Path
 ) -> tuple[Measured, dict[str, str]]:
     """CIDEr of the test clips, and what was said of them."""
     test = Records([str(folder / "Split-test" / "*")], read_spec(str(folder)))
-    write = CaptionWriter(result.captioner, vocabulary, configs.find("demo").search)
-    captions = write(test.videos(32, result.captioner.variant.features()))
+    write = CaptionWriter(captioner, vocabulary, configs.find("demo").search)
+    captions = write(test.videos(32, captioner.variant.features()))
     return Scorer(test.references).measure(captions, ["CIDEr"]), captions
 
 
@@ -194,16 +198,42 @@ def compare_captions(
         baseline, said = measured(*results[exact], exact)
         for of, on in ((exact, exact), (exact, rounded), (rounded, rounded)):
             found, captions = measured(*results[of], on)
-            score = intervals(found)["CIDEr"]
-            less = differences(found, baseline)["CIDEr"]
             others = np.mean([captions[clip] != said[clip] for clip in said])
             table.add_row(
                 *(str(seed), of.name, on.name),
-                f"{score.value:.3f} [{score.low:.2f}, {score.high:.2f}]",
-                f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}]",
+                *differing(found, baseline),
                 f"{others:.0%}",
             )
     console.print(table)
+
+
+def compare_models(
+    console: Console, work: pathlib.Path, seeds: list[int], epochs: int
+) -> None:
+    folder = extracted(work, EXACT)
+    table = Table(
+        *("seed", "model computes in", "CIDEr", "minus float32", "other captions"),
+        title=f"{CORPUS.train} clips to train on, {CORPUS.test} to caption",
+    )
+    for seed in seeds:
+        captioner, vocabulary = trained(folder, read_spec(str(folder)), seed, epochs)
+        baseline, said = measured(captioner, vocabulary, folder)
+        recast = captioner.recast("mixed_bfloat16")
+        found, captions = measured(recast, vocabulary, folder)
+        others = np.mean([captions[clip] != said[clip] for clip in said])
+        table.add_row(str(seed), EXACT, *differing(baseline, baseline), "")
+        table.add_row("", ROUNDED, *differing(found, baseline), f"{others:.0%}")
+    console.print(table)
+
+
+def differing(found: Measured, baseline: Measured) -> tuple[str, str]:
+    """CIDEr, and how far it is from another; both with their intervals."""
+    score = intervals(found)["CIDEr"]
+    less = differences(found, baseline)["CIDEr"]
+    return (
+        f"{score.value:.3f} [{score.low:.2f}, {score.high:.2f}]",
+        f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}]",
+    )
 
 
 def main() -> None:
@@ -215,16 +245,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument(
-        "--work", type=pathlib.Path, help="a folder to keep, of captions"
+        "--work", type=pathlib.Path, help="a folder to keep, of the trained models"
     )
     options = parser.parse_args()
     console = Console(highlight=False)
     if "features" in options.parts:
         compare_features(console, options.clips)
-    if "captions" in options.parts:
-        with tempfile.TemporaryDirectory(prefix="kinescribe-") as temporary:
-            work = options.work or pathlib.Path(temporary)
+    with tempfile.TemporaryDirectory(prefix="kinescribe-") as temporary:
+        work = options.work or pathlib.Path(temporary)
+        if "captions" in options.parts:
             compare_captions(console, work, options.seeds, options.epochs)
+        if "model" in options.parts:
+            compare_models(console, work, options.seeds, options.epochs)
 
 
 if __name__ == "__main__":

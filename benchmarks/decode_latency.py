@@ -33,6 +33,7 @@ import tensorflow as tf
 from keras_models.attention.additive import AdditiveConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTM, TwoLayerLSTMConfig
 from keras_models.layers.projection import laid_out
+from keras_models.precision import computing_in
 from keras_models.search import Beam
 from keras_models.structs import Captions, EncodedVideo
 from transform.vocabulary import BOS, EOS, PAD, UNK
@@ -236,10 +237,9 @@ def products(decoder: TwoLayerLSTM, words: int) -> Search:
 
 
 def narrowed(decoder: TwoLayerLSTM, frames: tf.Tensor) -> TwoLayerLSTM:
-    """The same decoder, which computes in bfloat16; laid out, it is stored so too."""
-    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    narrow = build(tf.cast(frames, tf.bfloat16))
-    tf.keras.mixed_precision.set_global_policy("float32")
+    """The same decoder, which computes in bfloat16."""
+    with computing_in("mixed_bfloat16"):
+        narrow = build(tf.cast(frames, tf.bfloat16))
     narrow.set_weights(decoder.get_weights())
     return narrow
 

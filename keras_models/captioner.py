@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models import search, stored_features
+from keras_models.precision import Precision, computing_in
 from keras_models.search import SearchConfig
 from keras_models.structs import (
     EncodedVideo,
@@ -154,6 +155,15 @@ class Captioner(tf.keras.Model):
 
     def call(self, batch: TrainingBatch, training: bool = False) -> TeacherForced:
         return self.teacher_force(batch, training=training)
+
+    def recast(self, precision: Precision) -> Captioner:
+        """One with the same weights that computes in another precision."""
+        with computing_in(precision):
+            other = Captioner(
+                self.variant, self.spec, self.vocabulary_size, self.max_words
+            ).build_from_spec()
+        other.set_weights(self.get_weights())
+        return other
 
     def build_from_spec(self) -> Captioner:
         """Creates every variable, so that weights can be counted and loaded."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.fused_variant import FusedVariant
+from keras_models.precision import Precision
 from keras_models.relevance.relevance_model import RelevanceModel
 from keras_models.search import SearchConfig
 from keras_models.structs import Captions, VideoBatch, Written
@@ -98,6 +99,11 @@ class LateFusion(tf.Module):
                 "written_by": tf.gather(tf.constant(list(found)), order // per_member),
             },
         )
+
+    def recast(self, precision: Precision) -> LateFusion:
+        """One whose members compute in another precision."""
+        members = {name: each.recast(precision) for name, each in self.members.items()}
+        return LateFusion(self.variant, members, self.relevance)
 
 
 def require_alike(

@@ -106,11 +106,17 @@ def read_weights(
     """Gives a built model the weights that its description names.
 
     Raises:
-        LoadError: They are not there.
+        LoadError: They are not there, or not this model's.
     """
     checkpoint = tf.train.Checkpoint(model=model)
     try:
         status = checkpoint.read(tf.io.gfile.join(str(folder), description.weights))
     except tf.errors.NotFoundError as error:
         raise LoadError(f"{folder} lacks the weights {description.weights}.") from error
-    status.assert_existing_objects_matched()
+    try:
+        status.assert_existing_objects_matched()
+    except AssertionError as error:
+        raise LoadError(
+            f"{folder} holds other weights than its model has, as if another version "
+            "of Kinescribe had saved it; train it again."
+        ) from error

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Optional
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
 import pydantic
 import tensorflow as tf
@@ -35,6 +34,7 @@ from keras_models.listeners.listener import (
 )
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.plan import Plan, Stage
+from keras_models.precision import Precision, computing_in
 from keras_models.updates import Updater, trained_weights
 from keras_models.validation import ValidationConfig, Validator
 from keras_models.variant import Variant
@@ -55,7 +55,7 @@ class TrainingConfig(Config):
     word_vectors: Optional[str] = None  # a file in word2vec's format to begin with
     seed: int = pydantic.Field(0, ge=0)
     validation: ValidationConfig = ValidationConfig()
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Precision = "float32"
     distribution: Distribution = OneDevice()
     checkpoint_steps: int = pydantic.Field(200, ge=1)  # besides every epoch's end
     guards: Guards = Guards()
@@ -113,7 +113,7 @@ def train(
     clips = Records(train_files, spec), Records(val_files, spec)
     identity = _identity(config, spec, vocabulary, *clips, begin_with)
     folder = checkpoints.open_run(os.fspath(workdir), identity)
-    with _precision(config.precision), strategy.scope():
+    with computing_in(config.precision), strategy.scope():
         run = _Run(config, spec, clips, vocabulary, folder, audience, chief)
         try:
             run.start(begin_with)
@@ -377,13 +377,3 @@ def _folder_digest(folder: str | pathlib.Path) -> str:
             with tf.io.gfile.GFile(os.path.join(where, name), "rb") as file:
                 digest.update(name.encode() + file.read())
     return digest.hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    before = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(policy)
-    try:
-        yield
-    finally:
-        tf.keras.mixed_precision.set_global_policy(before)

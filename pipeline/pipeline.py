@@ -82,6 +82,7 @@ def create_pipeline(
     settings = TrainerSettings(
         training=config.training,
         search=config.search,
+        precision=config.served_precision,
         workdir=config.training_folder,
     )
     trainer = Trainer(

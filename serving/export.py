@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.late_fusion import LateFusion
 from keras_models.layers.projection import laid_out
+from keras_models.precision import Precision
 from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
@@ -31,6 +32,7 @@ def export(
     folder: str | os.PathLike[str],
     search: SearchConfig,
     examples: Sequence[bytes] = (),
+    precision: Precision | None = None,
 ) -> str:
     """Writes a model that decodes whole captions in its graph; all of it or nothing.
 
@@ -41,6 +43,7 @@ def export(
         folder: Where the SavedModel goes; must not exist, or be empty.
         search: How captions are found.
         examples: Serialized records to warm a server up with; a blank clip by default.
+        precision: What the model computes in; by default what it was trained in.
 
     Returns:
         `folder`.
@@ -50,6 +53,8 @@ def export(
         raise ServingError(
             f"{target} is there already and not empty; export to a new folder."
         )
+    if precision is not None:
+        captioner = captioner.recast(precision)
     module = signatures.CaptionModule(captioner, vocabulary, spec, search)
     partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
+from keras_models.precision import Precision
 from keras_models.search import SearchConfig
 from keras_models.training import TrainingConfig
 from transform.config import Config
@@ -11,5 +14,6 @@ class TrainerSettings(Config):
     """`custom_config["settings"]` of the Trainer, as JSON."""
 
     training: TrainingConfig
-    search: SearchConfig  # of the exported model
+    search: SearchConfig  # of the exported model, and what it computes in:
+    precision: Optional[Precision] = None
     workdir: str  # outlives a failed run: checkpoints are there

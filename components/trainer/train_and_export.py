@@ -48,7 +48,14 @@ def train_and_export(
         listeners,
         begin_with or None,
     )
-    export(result.captioner, vocabulary, spec, serving_model, settings.search)
+    export(
+        result.captioner,
+        vocabulary,
+        spec,
+        serving_model,
+        settings.search,
+        precision=settings.precision,
+    )
     saving.save(result.captioner, vocabulary, beside(serving_model))
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -31,6 +31,10 @@ def command(
     captions: Annotated[
         int, typer.Option(min=1, help="How many captions of each member compete.")
     ] = 1,
+    precision: Annotated[
+        Optional[Literal["float32", "mixed_bfloat16", "mixed_float16"]],
+        typer.Option(help="What the members compute in; by default float32."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
@@ -111,6 +115,7 @@ def command(
         spec,
         model,
         Beam(width=max(width, captions), n_best=captions),
+        precision=precision,
     )
     weights = os.path.join(models, "relevance")
     relevance_saving.save(result.model, vocabulary, weights)

@@ -79,6 +79,7 @@ def command(
         TrainerSettings(
             training=settings.training,
             search=settings.search,
+            precision=settings.served_precision,
             workdir=os.path.join(out, "runs"),
         ),
         spec,

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
 
 from components.report.build import HISTORY
 from components.trainer.run_fn import _first_weights, run_fn
@@ -44,6 +46,7 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     assets = tmp_path / "graph" / "transform_fn" / "assets"
     assets.mkdir(parents=True)
     training.vocabulary.to_file(assets / "captions_vocabulary")
+    narrow = settings(tmp_path).replace(precision="mixed_bfloat16")
     run_fn(
         SimpleNamespace(
             train_files=[str(tmp_path / "examples" / "Split-train" / "*")],
@@ -52,13 +55,25 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
             serving_model_dir=str(tmp_path / "model" / "Format-Serving"),
             model_run_dir=str(tmp_path / "model_run"),
             base_model=None,
-            custom_config={"settings": settings(tmp_path).to_json()},
+            custom_config={"settings": narrow.to_json()},
         )
     )
-    model = LocalModel(tmp_path / "model" / "Format-Serving")
+    serving_model = tmp_path / "model" / "Format-Serving"
+    model = LocalModel(serving_model)
     records = list(tf.data.TFRecordDataset(training.files[:1]).as_numpy_iterator())
     captions = [result.caption for result in model.caption_examples(records)]
     assert len(captions) == len(records)
+    saved = saved_model_pb2.SavedModel.FromString(
+        (serving_model / "saved_model.pb").read_bytes()
+    )
+    functions = saved.meta_graphs[0].graph_def.library.function
+    products = {
+        node.attr["T"].type
+        for function in functions
+        for node in function.node_def
+        if node.op == "MatMul"
+    }
+    assert types_pb2.DT_BFLOAT16 in products
     captioner, vocabulary = saving.load(tmp_path / "model" / "captioner")
     assert vocabulary.words == training.vocabulary.words
     assert captioner.spec == training.spec

@@ -60,6 +60,19 @@ def test_the_captions_are_the_members_ordered_by_relevance(fusion, video):
         )
 
 
+def test_its_members_can_compute_in_another_precision(fusion, video):
+    narrow = fusion.recast("mixed_bfloat16")
+    assert {each.compute_dtype for each in narrow.members.values()} == {"bfloat16"}
+    assert narrow.relevance is fusion.relevance
+    found, expected = narrow.caption(video, BEAM), fusion.caption(video, BEAM)
+    np.testing.assert_allclose(
+        tf.sort(found.captions.log_probs),
+        tf.sort(expected.captions.log_probs),
+        rtol=0.05,
+        atol=0.1,
+    )
+
+
 def test_attention_is_that_of_the_captions_writer(fusion, video):
     written = fusion.caption(video, BEAM)
     assert written.captions.weights.keys() == {"temporal", "spatial"}

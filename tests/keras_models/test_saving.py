@@ -92,3 +92,13 @@ def test_missing_weights_are_one_sentence(tmp_path):
         path.unlink()
     with pytest.raises(saving.LoadError, match="lacks the weights"):
         saving.load(tmp_path)
+
+
+def test_weights_of_another_model_are_one_sentence(tmp_path):
+    saving.save(models.captioner(), VOCABULARY, tmp_path)
+    description = json.loads((tmp_path / saving.MODEL).read_text())
+    other = models.captioner("spatial_attention").variant
+    description["variant"] = other.to_dict()
+    (tmp_path / saving.MODEL).write_text(json.dumps(description))
+    with pytest.raises(saving.LoadError, match="other weights than its model has"):
+        saving.load(tmp_path)

@@ -63,9 +63,8 @@ def test_trained_models_become_one_that_is_served(records, tmp_path):
     judge, _ = relevance_saving.load(outcome["weights"])
     assert judge.config.units == 4 and judge.max_words == 4
     assert LocalModel(outcome["model"]).spec == corpora.SPEC
-    again = run(
-        "fuse", *members, *options, "--settings", settings, "--captions", 2, "--json"
-    )
+    options += ["--settings", settings, "--captions", 2]
+    again = run("fuse", *members, *options, "--precision", "mixed_bfloat16", "--json")
     assert json.loads(again.stdout)["model"] == str(tmp_path / "out" / "models" / "2")
     (path,) = sorted((records / "Split-val").iterdir())[:1]
     examples = [next(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())]

@@ -139,7 +139,7 @@ def test_kernels_are_stored_in_the_order_they_are_read_in(exported, captioner):
     kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
     assert [2, 40, PANEL] in shapes
     assert kernel.shape.as_list() not in shapes
-    assert captioner.decoder.upper_lower.panels is None  # nor is the captioner changed
+    assert captioner.decoder.upper_lower.fast is None  # nor is the captioner changed
 
 
 def test_word_attention_is_a_distribution_over_the_steps_there_are(
@@ -223,6 +223,30 @@ def test_warm_up_requests_call_every_signature(exported, served):
             name: tf.make_ndarray(value) for name, value in request.inputs.items()
         }
         served(request.model_spec.signature_name, **inputs)
+
+
+def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
+    captioner, vocabulary, spec, tmp_path, served, make_example
+):
+    folder = tmp_path / "model"
+    beam = Beam(width=3, n_best=2)
+    export(captioner, vocabulary, spec, folder, beam, precision="mixed_bfloat16")
+    ops = all_ops(folder)
+    assert not [op for op in ops if ">" in op]
+    examples = tf.constant([make_example(seed) for seed in range(8)])
+    function = tf.saved_model.load(str(folder)).signatures["caption_examples"]
+    narrow = {name: leaf.numpy() for name, leaf in function(examples=examples).items()}
+    wide = served("caption_examples", examples=examples)
+    parsed = records.parse(examples, spec)
+    video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
+    recast = captioner.recast("mixed_bfloat16").caption(video, beam).captions
+    assert narrow[names.LOG_PROBS].dtype == np.float32
+    for likely in (recast.log_probs, wide[names.LOG_PROBS]):
+        np.testing.assert_allclose(
+            narrow[names.LOG_PROBS][:, 0], likely[:, 0], rtol=0.1, atol=0.1
+        )
+    assert not np.array_equal(narrow[names.LOG_PROBS], wide[names.LOG_PROBS])
+    assert captioner.compute_dtype == captioner.decoder.compute_dtype == "float32"
 
 
 def test_an_export_is_whole_or_not_there(

@@ -25,7 +25,7 @@ def test_a_laid_out_product_is_the_plain_one(units, shape):
     inputs = tf.random.stateless_normal(shape, [3, 4])
     expected = layer(inputs)
     with laid_out(model):
-        assert layer.panels is not None
+        assert layer.fast is not None
         found = layer(inputs)
         traced = tf.function(layer, input_signature=[tf.TensorSpec([None] * 2 + [6])])
         if inputs.shape.rank == 3:
@@ -47,30 +47,43 @@ def test_panels_last_as_long_as_the_context_and_are_no_weights():
     (layer,) = model.layers
     before = [weight.name for weight in layer.weights]
     with pytest.raises(RuntimeError, match="stop"), laid_out(model):
-        assert layer.panels.kernel.shape == (3, 6, PANEL)
+        assert layer.fast.kernel.shape == (3, 6, PANEL)
         assert [weight.name for weight in layer.weights] == before
         raise RuntimeError("stop")
-    assert layer.panels is None
+    assert layer.fast is None
 
 
 def test_a_kernel_of_one_panel_stays_as_it_is():
     model = Model(PANEL)
     with laid_out(model):
-        assert model.layers[0].panels is None
+        assert model.layers[0].fast is None
 
 
-def test_panels_are_of_the_dtype_that_is_computed_with():
-    model = Model(200, dtype="mixed_bfloat16")
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_kernel_in_bfloat16_is_a_constant_that_all_callers_share(use_bias):
+    model = Model(200, dtype="mixed_bfloat16", use_bias=use_bias)
     (layer,) = model.layers
     inputs = tf.random.stateless_normal([2, 6], [3, 4])
     expected = layer(inputs)
     with laid_out(model):
-        assert layer.panels.kernel.dtype == tf.bfloat16
-        found = layer(inputs)
-    assert found.dtype == tf.bfloat16
-    np.testing.assert_allclose(
-        tf.cast(found, tf.float32), tf.cast(expected, tf.float32), rtol=0.02, atol=0.02
-    )
+        twice = tf.function(lambda rows: (layer(rows), layer(rows[None])[0]))
+        traced = twice.get_concrete_function(inputs).graph.as_graph_def()
+        found = twice(inputs)
+    constants = [
+        node
+        for function in traced.library.function
+        for node in function.node_def
+        if node.op == "Const" and len(node.attr["value"].tensor.tensor_shape.dim) == 2
+    ]
+    assert len(constants) == 1
+    for each in found:
+        assert each.dtype == tf.bfloat16
+        np.testing.assert_allclose(
+            tf.cast(each, tf.float32),
+            tf.cast(expected, tf.float32),
+            rtol=0.02,
+            atol=0.02,
+        )
 
 
 def test_contract():
