@@ -8,6 +8,11 @@ def softmax(scores):
     return powers / powers.sum()
 
 
+def energy(query, item, w, u, b, score):
+    """How well one (D,) item fits the (Q,) query."""
+    return score @ np.tanh(w @ query + u @ item + b)
+
+
 def additive_attention(query, frames, mask, w, u, b, score, values=None):
     """(Q,) query, (T, D) frames, (T,) mask → (C,) vector, (T,) weights of one clip.
 
@@ -17,7 +22,7 @@ def additive_attention(query, frames, mask, w, u, b, score, values=None):
     weights = np.zeros(len(frames))
     there = np.flatnonzero(mask)
     if len(there):
-        energies = [score @ np.tanh(w @ query + u @ frames[n] + b) for n in there]
+        energies = [energy(query, frames[n], w, u, b, score) for n in there]
         weights[there] = softmax(np.array(energies))
     vector = np.zeros(values.shape[1])
     for n, weight in enumerate(weights):

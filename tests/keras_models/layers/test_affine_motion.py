@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.layers.affine_motion import affine_motion
+from tests.reference.affine_motion import affine_motion as reference
 
 Y, X = np.mgrid[0:32, 0:32].astype(np.float32)
 INSIDE = np.hypot(X - 20, Y - 12) < 7  # a disc away from the picture's centre
@@ -20,6 +21,15 @@ def measure(x, y, speed=0.3):
 ONES, ZEROS = np.ones_like(X), np.zeros_like(X)
 DISTANCE = np.maximum(np.hypot(X - 20, Y - 12), 1e-3)
 OUT_X, OUT_Y = (X - 20) / DISTANCE, (Y - 12) / DISTANCE
+
+
+@pytest.mark.parametrize("planes", [2, 6])
+def test_equals_the_sums_over_cells(planes):
+    flow = np.random.default_rng(0).uniform(-1, 1, (2, 3, 5, 7, planes))
+    flow *= np.array([1, 0.1, 0.01])[:, None, None, None]  # fast and slow pictures
+    found = affine_motion(tf.constant(flow, tf.float32))
+    for at in np.ndindex(2, 3):
+        np.testing.assert_allclose(found[at], reference(flow[at]), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import tensorflow as tf
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.structs import VideoBatch
 from tests.keras_models.layer_contract import check_layer
+from tests.reference.additive_attention import energy
 
 CONFIG = AppearanceGuideConfig(units=3)
 VIDEO = VideoBatch(tf.constant([""]), {}, {})
@@ -17,8 +18,10 @@ def test_equals_an_additive_network_cell_by_cell():
     w, b = (weight.numpy() for weight in layer.from_regions.weights)
     v, score = layer.from_summary.kernel.numpy(), layer.score.kernel.numpy()[:, 0]
     for at in np.ndindex(2, 3, 4):
-        hidden = np.tanh(REGIONS[at].numpy() @ w + SUMMARY[at[:2]].numpy() @ v + b)
-        np.testing.assert_allclose(maps[at], hidden @ score, rtol=1e-5, atol=1e-6)
+        expected = energy(
+            SUMMARY[at[:2]].numpy(), REGIONS[at].numpy(), v.T, w.T, b, score
+        )
+        np.testing.assert_allclose(maps[at], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_contract():
