@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kinescribe.extraction_options import BeamOptions, RecordsFile, Workers, applied
+
 if TYPE_CHECKING:
     from transform.schema import AudioWords, FeatureSpec
 
 
 def command(
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="A YAML file, or the name of a shipped one; corpus, features and "
-            "extraction of a run configuration are enough."
-        ),
-    ],
+    config: RecordsFile,
     out: Annotated[
         str,
         typer.Option(
@@ -32,21 +28,8 @@ def command(
     seed: Annotated[
         int, typer.Option(min=0, help="Of the choice of windows, and of k-means.")
     ] = 0,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Processes, in place of the configuration's; 0 for as many as pay.",
-        ),
-    ] = None,
-    beam: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION",
-            help="One of Beam's own options, after the configuration's: "
-            "--beam=--runner=FlinkRunner; may be repeated.",
-        ),
-    ] = None,
+    workers: Workers = None,
+    beam: BeamOptions = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was found as JSON.")
     ] = False,
@@ -61,12 +44,7 @@ def command(
 
     settings = configs.find_records(config)
     feature = _only_one(settings.features, config)
-    extraction = settings.extraction
-    if workers is not None:
-        extraction = extraction.replace(workers=workers)
-    if beam:
-        options = (*extraction.beam_options, *beam)
-        extraction = extraction.replace(beam_options=options)
+    extraction = applied(settings.extraction, workers, beam)
     out = out or feature.codebook
     heard = learn_audio_words.learn(
         settings.corpus,

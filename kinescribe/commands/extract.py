@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kinescribe.extraction_options import BeamOptions, Workers, applied
+
 
 def command(
     config: Annotated[
@@ -19,21 +21,8 @@ def command(
             "configuration's."
         ),
     ] = "",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Processes, in place of the configuration's; 0 for as many as pay.",
-        ),
-    ] = None,
-    beam: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION",
-            help="One of Beam's own options, after the configuration's: "
-            "--beam=--runner=FlinkRunner; may be repeated.",
-        ),
-    ] = None,
+    workers: Workers = None,
+    beam: BeamOptions = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the counts as JSON.")
     ] = False,
@@ -48,12 +37,7 @@ def command(
     from transform import beam_jobs
 
     settings = configs.find(config)
-    extraction = settings.extraction
-    if workers is not None:
-        extraction = extraction.replace(workers=workers)
-    if beam:
-        options = (*extraction.beam_options, *beam)
-        extraction = extraction.replace(beam_options=options)
+    extraction = applied(settings.extraction, workers, beam)
     if not as_json:
         typer.echo(
             f"A clip takes up to {settings.features.bytes_in_words()}.", err=True

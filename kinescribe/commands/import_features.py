@@ -6,31 +6,14 @@ from typing import Annotated
 
 import typer
 
+from kinescribe.extraction_options import BeamOptions, RecordsFile, Workers, applied
+
 
 def command(
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="A YAML file, or the name of a shipped one; corpus, features and "
-            "extraction of a run configuration are enough."
-        ),
-    ],
+    config: RecordsFile,
     out: Annotated[str, typer.Option(help="Folder for the records and the manifest.")],
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Processes, in place of the configuration's; 0 for as many as pay.",
-        ),
-    ] = None,
-    beam: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION",
-            help="One of Beam's own options, after the configuration's: "
-            "--beam=--runner=FlinkRunner; may be repeated.",
-        ),
-    ] = None,
+    workers: Workers = None,
+    beam: BeamOptions = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the counts as JSON.")
     ] = False,
@@ -55,12 +38,7 @@ def command(
                 "`kinescribe extract` makes such features, and joins imported ones to "
                 "them."
             )
-    extraction = settings.extraction
-    if workers is not None:
-        extraction = extraction.replace(workers=workers)
-    if beam:
-        options = (*extraction.beam_options, *beam)
-        extraction = extraction.replace(beam_options=options)
+    extraction = applied(settings.extraction, workers, beam)
     manifest = beam_jobs.extract(
         settings.corpus,
         settings.features,
