@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.reference.convolution import convolve
+from tests.reference.convolution import convolve, max_pool
 
 
 def forward(frame, variables):
@@ -37,39 +37,21 @@ def forward(frame, variables):
                 layer(x, f"{name}/Branch_2/Conv2d_0a_1x1"),
                 f"{name}/Branch_2/Conv2d_0{five}_3x3",
             ),
-            layer(same_max_pool(x, 3, 1), f"{name}/Branch_3/Conv2d_0b_1x1"),
+            layer(max_pool(x, 3, 1), f"{name}/Branch_3/Conv2d_0b_1x1"),
         ]
         return np.concatenate(branches, axis=-1)
 
     x = np.asarray(frame, float) / 255  # TF-slim: to 0…1, less 1/2, by 2
     x = layer((x - 0.5) * 2, "Conv2d_1a_7x7", stride=2)
-    x = same_max_pool(x, 3, 2)
+    x = max_pool(x, 3, 2)
     x = layer(layer(x, "Conv2d_2b_1x1"), "Conv2d_2c_3x3")
-    x = same_max_pool(x, 3, 2)
+    x = max_pool(x, 3, 2)
     for letter in "bc":
         x = mixed(x, f"Mixed_3{letter}")
-    x = same_max_pool(x, 3, 2)
+    x = max_pool(x, 3, 2)
     for letter in "bcdef":
         x = mixed(x, f"Mixed_4{letter}")
-    x = same_max_pool(x, 2, 2)
+    x = max_pool(x, 2, 2)
     for letter in "bc":
         x = mixed(x, f"Mixed_5{letter}")
     return x
-
-
-def same_max_pool(x, window, stride):
-    """Max-pooling with SAME padding: an odd cell of it comes behind."""
-    sizes = [-(-n // stride) for n in x.shape[:2]]
-    pads = [
-        max((out - 1) * stride + window - n, 0)
-        for out, n in zip(sizes, x.shape[:2], strict=True)
-    ]
-    padded = np.pad(
-        x, [(p // 2, p - p // 2) for p in pads] + [(0, 0)], constant_values=-np.inf
-    )
-    result = np.zeros((*sizes, x.shape[2]))
-    for row, column in np.ndindex(*sizes):
-        top, left = row * stride, column * stride
-        patch = padded[top : top + window, left : left + window]
-        result[row, column] = patch.max(axis=(0, 1))
-    return result

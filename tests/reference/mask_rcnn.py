@@ -9,41 +9,10 @@ import numpy as np
 
 from tests.reference import boxes as box_math
 from tests.reference import roi_align
+from tests.reference.convolution import max_pool
+from tests.reference.keras_layers import convolve, normalise, relu
 
 MEAN = np.array([123.7, 116.8, 103.9])
-EPSILON = 1e-3  # Keras' own
-
-
-def convolve(image, weights, name, stride=1, same=False):
-    """(H, W, C) → (h, w, D)."""
-    kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]
-    size = kernel.shape[0]
-    if same:
-        image = np.pad(image, [(size // 2, size // 2)] * 2 + [(0, 0)])
-    rows = (image.shape[0] - size) // stride + 1
-    columns = (image.shape[1] - size) // stride + 1
-    result = np.zeros((rows, columns, kernel.shape[3])) + bias
-    for y in range(size):
-        for x in range(size):
-            shifted = image[y : y + rows * stride : stride, x:][:rows]
-            result += (
-                shifted[:, : columns * stride : stride][:, :columns] @ kernel[y, x]
-            )
-    return result
-
-
-def normalise(image, weights, name):
-    """Batch normalisation with the moving averages."""
-    gamma, beta, mean, variance = (
-        weights[f"{name}/{part}"]
-        for part in ("gamma", "beta", "moving_mean", "moving_variance")
-    )
-    return gamma * (image - mean) / np.sqrt(variance + EPSILON) + beta
-
-
-def relu(values):
-    """What is positive."""
-    return np.maximum(values, 0)
 
 
 def softmax(values):
@@ -52,23 +21,11 @@ def softmax(values):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def pool(image):
-    """3×3 at a stride of 2; SAME with an even side adds a row behind."""
-    padded = np.pad(image, [(0, 1), (0, 1), (0, 0)], constant_values=-np.inf)
-    rows, columns = image.shape[0] // 2, image.shape[1] // 2
-    result = np.zeros((rows, columns, image.shape[2]))
-    for y in range(rows):
-        for x in range(columns):
-            patch = padded[2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
-            result[y, x] = patch.max(axis=(0, 1))
-    return result
-
-
 def bottleneck(x, weights, name, stride, projects):
     """One block of ResNet's first version."""
     inner = convolve(x, weights, f"res{name}_branch2a", stride)
     inner = relu(normalise(inner, weights, f"bn{name}_branch2a"))
-    inner = convolve(inner, weights, f"res{name}_branch2b", same=True)
+    inner = convolve(inner, weights, f"res{name}_branch2b", padding="SAME")
     inner = relu(normalise(inner, weights, f"bn{name}_branch2b"))
     inner = convolve(inner, weights, f"res{name}_branch2c")
     inner = normalise(inner, weights, f"bn{name}_branch2c")
@@ -82,7 +39,7 @@ def pyramid(picture, weights, blocks):
     """P2…P6 of a molded picture."""
     x = np.pad(picture, [(3, 3), (3, 3), (0, 0)])
     x = convolve(x, weights, "conv1", 2)
-    x = pool(relu(normalise(x, weights, "bn_conv1")))
+    x = max_pool(relu(normalise(x, weights, "bn_conv1")), 3, 2)
     maps = {}
     for stage, number in zip((2, 3, 4, 5), blocks, strict=True):
         for index in range(number):
@@ -95,7 +52,7 @@ def pyramid(picture, weights, blocks):
         above = levels[level + 1].repeat(2, axis=0).repeat(2, axis=1)
         levels[level] = above + convolve(maps[level], weights, f"fpn_c{level}p{level}")
     smooth = [
-        convolve(levels[level], weights, f"fpn_p{level}", same=True)
+        convolve(levels[level], weights, f"fpn_p{level}", padding="SAME")
         for level in (2, 3, 4, 5)
     ]
     return [*smooth, smooth[3][::2, ::2]]
@@ -146,7 +103,7 @@ def detect(picture, weights, blocks, window, count, min_score, nms):
     levels = pyramid(picture - MEAN, weights, blocks)
     scores, deltas = [], []
     for level in levels:
-        shared = relu(convolve(level, weights, "rpn_conv_shared", same=True))
+        shared = relu(convolve(level, weights, "rpn_conv_shared", padding="SAME"))
         score = convolve(shared, weights, "rpn_class_raw").reshape(-1, 2)
         scores.append(softmax(score)[:, 1])
         deltas.append(convolve(shared, weights, "rpn_bbox_pred").reshape(-1, 4))
