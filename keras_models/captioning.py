@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.late_fusion import LateFusion
+from keras_models.joint_model import JointModel
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from transform.vocabulary import Vocabulary
@@ -26,14 +26,14 @@ class CaptionWriter:
     """Writes the best caption that a search finds.
 
     Args:
-        captioner: A model, or several in a late fusion; its current weights count.
+        captioner: A model, or several as one; its current weights count.
         vocabulary: Its words.
         config: The search.
     """
 
     def __init__(
         self,
-        captioner: Captioner | LateFusion,
+        captioner: Captioner | JointModel,
         vocabulary: Vocabulary,
         config: SearchConfig,
     ):

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.fused_variant import FusedVariant
+from keras_models.joint_model import JointModel, require_alike, weights_by_clip
+from keras_models.named_apart import Weights, named_apart
 from keras_models.precision import Precision
 from keras_models.relevance.relevance_model import RelevanceModel
 from keras_models.search import SearchConfig
 from keras_models.structs import Captions, VideoBatch, Written
-from transform.errors import KinescribeError
-from transform.schema import FeatureSpec
 
 
-class LateFusion(tf.Module):
+class LateFusion(JointModel):
     """Orders the captions of its members by their relevance to the clip.
 
-    (Chen et al., 2019, Sec. 2.3.) Has what a search, an evaluation and an export need
-    of a `Captioner`. All members have the same vocabulary.
+    (Chen et al., 2019, Sec. 2.3.)
 
     Args:
         variant: Its parts.
@@ -32,27 +30,18 @@ class LateFusion(tf.Module):
         KinescribeError: The parts do not fit each other.
     """
 
+    variant: FusedVariant
+
     def __init__(
         self,
         variant: FusedVariant,
         members: Mapping[str, Captioner],
         relevance: RelevanceModel,
     ):
-        super().__init__(name="late_fusion")
-        if members.keys() != variant.members.keys():
-            raise ValueError(
-                f"the members must be {sorted(variant.members)}; received "
-                f"{sorted(members)}"
-            )
-        require_alike(
-            members, relevance.spec, relevance.vocabulary_size, relevance.max_words
-        )
-        self.variant = variant
-        self.members = {name: members[name] for name in variant.members}
+        super().__init__(variant, members)
+        judge = {"the relevance model": relevance}
+        require_alike(judge, self.spec, self.vocabulary_size, self.max_words)
         self.relevance = relevance
-        self.spec = relevance.spec
-        self.vocabulary_size = relevance.vocabulary_size
-        self.max_words = relevance.max_words
 
     def caption(
         self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
@@ -93,7 +82,7 @@ class LateFusion(tf.Module):
                 ordered(log_probs),
                 {name: ordered(leaf) for name, leaf in weights.items()},
             ),
-            _by_clip([written.weights for written in found.values()]),
+            weights_by_clip((each.weights for each in found.values()), weights),
             {
                 "relevance": ordered(scores),
                 "written_by": tf.gather(tf.constant(list(found)), order // per_member),
@@ -102,33 +91,8 @@ class LateFusion(tf.Module):
 
     def recast(self, precision: Precision) -> LateFusion:
         """One whose members compute in another precision."""
-        members = {name: each.recast(precision) for name, each in self.members.items()}
+        members = self._recast_members(precision)
         return LateFusion(self.variant, members, self.relevance)
-
-
-def require_alike(
-    members: Mapping[str, Captioner],
-    spec: FeatureSpec,
-    vocabulary_size: int,
-    max_words: int,
-) -> None:
-    """Raises `KinescribeError` unless all members read and write the same."""
-    for name, member in members.items():
-        if member.spec.content_hash != spec.content_hash:
-            raise KinescribeError(
-                f"{name} reads records of specification {member.spec.content_hash}, "
-                f"not of {spec.content_hash}; train it on the same records."
-            )
-        ours = {"vocabulary_size": vocabulary_size, "max_words": max_words}
-        for what, value in ours.items():
-            if getattr(member, what) != value:
-                raise KinescribeError(
-                    f"{name} has {what} {getattr(member, what)}, not {value}; train it "
-                    "with the same words and lengths."
-                )
-
-
-Weights = dict[str, tf.Tensor]
 
 
 def _by_word(found: list[Weights]) -> Weights:
@@ -141,20 +105,5 @@ def _by_word(found: list[Weights]) -> Weights:
     for (name, _), leaves in alike.items():
         nothing = tf.zeros_like(next(iter(leaves.values())))
         parts = [leaves.get(place, nothing) for place in range(len(found))]
-        joined.append((name, tf.concat(parts, axis=1)))
-    return _named_apart(joined)
-
-
-def _by_clip(found: list[Weights]) -> Weights:
-    return _named_apart([pair for weights in found for pair in weights.items()])
-
-
-def _named_apart(pairs: Iterable[tuple[str, tf.Tensor]]) -> Weights:
-    """A name's second bearer becomes `<name>_2`."""
-    named: Weights = {}
-    bearers: collections.Counter[str] = collections.Counter()
-    for name, leaf in pairs:
-        bearers[name] += 1
-        count = bearers[name]
-        named[name if count == 1 else f"{name}_{count}"] = leaf
-    return named
+        joined.append({name: tf.concat(parts, axis=1)})
+    return named_apart(joined)

@@ -24,6 +24,7 @@ COMMANDS = (
     "audio-words",
     "train",
     "fuse",
+    "ensemble",
     "evaluate",
     "score",
     "serve",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.late_fusion import LateFusion
+from keras_models.joint_model import JointModel
 from keras_models.layers.projection import laid_out
 from keras_models.precision import Precision
 from keras_models.search import SearchConfig
@@ -26,7 +26,7 @@ __all__ = ["export", "read_spec"]
 
 
 def export(
-    captioner: Captioner | LateFusion,
+    captioner: Captioner | JointModel,
     vocabulary: Vocabulary,
     spec: FeatureSpec,
     folder: str | os.PathLike[str],
@@ -37,7 +37,7 @@ def export(
     """Writes a model that decodes whole captions in its graph; all of it or nothing.
 
     Args:
-        captioner: A built model, or several in a late fusion.
+        captioner: A built model, or several as one.
         vocabulary: Its words.
         spec: What its features are made by; records of another are refused.
         folder: Where the SavedModel goes; must not exist, or be empty.

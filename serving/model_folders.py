@@ -76,6 +76,11 @@ def complete_versions(base: str) -> dict[int, str]:
     }
 
 
+def next_version(base: str) -> str:
+    """Where the version goes that comes after all complete ones."""
+    return posixpath.join(base, str(max(complete_versions(base), default=0) + 1))
+
+
 def resolve(folder: str | os.PathLike[str]) -> str:
     """A model's own folder: the given one, or the newest version in it."""
     base = os.fspath(folder).rstrip("/")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.late_fusion import LateFusion
+from keras_models.joint_model import JointModel
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import names
@@ -31,7 +31,7 @@ class CaptionModule(tf.Module):
 
     def __init__(
         self,
-        captioner: Captioner | LateFusion,
+        captioner: Captioner | JointModel,
         vocabulary: Vocabulary,
         spec: FeatureSpec,
         search_config: SearchConfig,
@@ -93,7 +93,7 @@ class CaptionModule(tf.Module):
 
 
 def _captions_of(
-    captioner: Captioner | LateFusion,
+    captioner: Captioner | JointModel,
     vocabulary: Vocabulary,
     search_config: SearchConfig,
 ) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 
+from keras_models.named_apart import named_apart
 from keras_models.structs import Context, State, StepOutput
 from transform.vocabulary import EOS, PAD, UNK
 
@@ -39,14 +39,7 @@ def allow(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
 
 def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:
     """The attention weights of a step; a name's second bearer becomes `<name>_2`."""
-    weights: dict[str, tf.Tensor] = {}
-    bearers: collections.Counter[str] = collections.Counter()
-    for context in contexts:
-        for name, values in context.weights.items():
-            bearers[name] += 1
-            count = bearers[name]
-            weights[name if count == 1 else f"{name}_{count}"] = values
-    return weights
+    return named_apart(context.weights for context in contexts)
 
 
 def per_word(weights: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, Optional
+from typing import Annotated
 
 import typer
 
+from kinescribe import joining
+
 
 def command(
-    members: Annotated[
-        list[str],
-        typer.Argument(
-            help="Two or more models as name=folder, where a folder is the "
-            "models/captioner of a training."
-        ),
-    ],
+    members: joining.Members,
     records: Annotated[
         str, typer.Option(help="Folder that `kinescribe extract` wrote.")
     ],
@@ -31,10 +27,7 @@ def command(
     captions: Annotated[
         int, typer.Option(min=1, help="How many captions of each member compete.")
     ] = 1,
-    precision: Annotated[
-        Optional[Literal["float32", "mixed_bfloat16", "mixed_float16"]],
-        typer.Option(help="What the members compute in; by default float32."),
-    ] = None,
+    precision: joining.Precision = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
@@ -47,35 +40,17 @@ def command(
     import os
 
     from components.report.build import read_spec
-    from keras_models import late_fusion, model_folder, saving
     from keras_models.fused_variant import FusedVariant
+    from keras_models.joint_model import require_alike
+    from keras_models.late_fusion import LateFusion
     from keras_models.listeners.progress import ProgressBar
     from keras_models.relevance import saving as relevance_saving
     from keras_models.relevance.training import RelevanceTraining, train_relevance
-    from keras_models.search import Beam
-    from serving import model_folders
-    from serving.export import export
-    from transform.errors import KinescribeError
 
-    pairs = [member.partition("=") for member in members]
-    if len({name for name, _, _ in pairs}) < max(2, len(pairs)) or not all(
-        name and folder for name, _, folder in pairs
-    ):
-        raise typer.BadParameter(
-            "give two or more models under different names, as name=folder",
-            param_hint="members",
-        )
-    loaded = {name: saving.load(folder) for name, _, folder in pairs}
-    captioners = {name: captioner for name, (captioner, _) in loaded.items()}
-    vocabularies = [vocabulary for _, vocabulary in loaded.values()]
-    if len({vocabulary.digest for vocabulary in vocabularies}) > 1:
-        raise KinescribeError(
-            "the models were trained with different vocabularies; train them with one, "
-            f"for example `--vocabulary {pairs[0][2]}/{model_folder.VOCABULARY}`."
-        )
-    vocabulary, spec = vocabularies[0], read_spec(records)
+    captioners, vocabulary = joining.load(joining.folders(members))
+    spec = read_spec(records)
     max_words = next(iter(captioners.values())).max_words
-    late_fusion.require_alike(captioners, spec, len(vocabulary), max_words)
+    require_alike(captioners, spec, len(vocabulary), max_words)
     if settings:
         training = RelevanceTraining.from_yaml(settings)
     else:
@@ -97,26 +72,13 @@ def command(
         os.path.join(out, "runs"),
         listeners=[ProgressBar()],
     )
-    variants = {name: captioner.variant for name, captioner in captioners.items()}
-    systems = dict.fromkeys(variant.system for variant in variants.values())
-    fused = FusedVariant(
-        system=", ".join(systems),
-        row=f"late fusion of {' and '.join(variants)}",
-        members=variants,
+    fused = FusedVariant.of(
+        {name: captioner.variant for name, captioner in captioners.items()},
         relevance=training.relevance,
     )
-    fusion = late_fusion.LateFusion(fused, captioners, result.model)
+    fusion = LateFusion(fused, captioners, result.model)
     models = os.path.join(out, "models")
-    version = max(model_folders.complete_versions(models), default=0) + 1
-    model = os.path.join(models, str(version))
-    export(
-        fusion,
-        vocabulary,
-        spec,
-        model,
-        Beam(width=max(width, captions), n_best=captions),
-        precision=precision,
-    )
+    model = joining.write(fusion, vocabulary, models, width, captions, precision)
     weights = os.path.join(models, "relevance")
     relevance_saving.save(result.model, vocabulary, weights)
     if as_json:

@@ -72,9 +72,7 @@ def command(
             (caption for captions in references for caption in captions),
             settings.vocabulary.min_count,
         )
-    models = os.path.join(out, "models")
-    version = max(model_folders.complete_versions(models), default=0) + 1
-    model = os.path.join(models, str(version))
+    model = model_folders.next_version(os.path.join(out, "models"))
     result = train_and_export(
         TrainerSettings(
             training=settings.training,

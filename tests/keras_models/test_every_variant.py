@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models import registry, saving, search
 from keras_models.captioner import Captioner
@@ -20,12 +19,8 @@ from keras_models.search import Beam, Greedy
 from keras_models.structs import TrainingBatch
 from keras_models.updates import trained_weights
 from keras_models.variant import Variant
-from serving import names
-from serving.export import export
-from tests.keras_models import attention_names, tiny
+from tests.keras_models import attention_names, exported, tiny
 from tests.keras_models.parameter_counts import PARAMETERS, VOCABULARY
-from transform import records
-from transform.records import VideoExample
 from transform.schema import FeatureSpec
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
@@ -194,39 +189,8 @@ def test_attention_is_named_and_shaped(row):
 def test_an_exported_model_says_the_same_with_core_ops_only(row, tmp_path):
     if not first_of_its_kind(row.name):
         pytest.skip("the same model as another row's")
-    folder = tmp_path / "model"
-    export(row.captioner, tiny.VOCABULARY, row.spec, folder, BEAM)
-    saved = saved_model_pb2.SavedModel.FromString(
-        (folder / "saved_model.pb").read_bytes()
-    )
-    library = saved.meta_graphs[0].graph_def.library
-    ops = {node.op for function in library.function for node in function.node_def}
-    assert "While" in ops or "StatelessWhile" in ops
-    assert not [op for op in ops if ">" in op]
-
-    outputs = tf.saved_model.load(str(folder)).signatures["caption_examples"](
-        examples=tf.constant(examples(row))
-    )
-    encoded, found = find(row, BEAM)
-    texts = tiny.VOCABULARY.decode(found.tokens).numpy()
-    assert outputs[names.CAPTIONS].numpy().tolist() == texts.tolist()
-    np.testing.assert_allclose(outputs[names.LOG_PROBS], found.log_probs, **CLOSE)
-    for name, weights in (found.weights | encoded.weights).items():
-        np.testing.assert_allclose(outputs[names.ATTENTION + name], weights, **CLOSE)
-
-
-def examples(row: Row) -> list[bytes]:
-    """The batch's clips as records."""
     video = row.batch.video
-    found = []
-    for clip, name in enumerate(video.video_id.numpy()):
-        features = {
-            key: values[clip][video.masks[key][clip]].numpy()
-            for key, values in video.features.items()
-        }
-        example = VideoExample(name.decode(), (), features)
-        found.append(records.to_example(example, row.spec).SerializeToString())
-    return found
+    exported.check(row.captioner, video, BEAM, tmp_path / "model", **CLOSE)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models import late_fusion, registry
 from keras_models.captioner import Captioner
@@ -12,10 +11,8 @@ from keras_models.fused_variant import FusedVariant
 from keras_models.late_fusion import LateFusion
 from keras_models.search import Beam, Greedy
 from serving import names
-from serving.export import export
-from tests.keras_models import tiny
+from tests.keras_models import exported, tiny
 from tests.keras_models.relevance import parts
-from transform import records
 from transform.config import ConfigError
 from transform.errors import KinescribeError
 
@@ -136,43 +133,10 @@ def test_writes_captions_for_a_data_set_as_a_captioner_does(fusion, video):
 
 
 def test_the_exported_model_has_core_ops_and_says_the_same(fusion, video, tmp_path):
-    folder = tmp_path / "model"
-    export(fusion, tiny.VOCABULARY, parts.SPEC, folder, BEAM)
-    saved = saved_model_pb2.SavedModel.FromString(
-        (folder / "saved_model.pb").read_bytes()
-    )
-    library = saved.meta_graphs[0].graph_def.library
-    ops = {node.op for function in library.function for node in function.node_def}
-    assert "While" in ops or "StatelessWhile" in ops
-    assert not [op for op in ops if ">" in op]
-
-    signatures = tf.saved_model.load(str(folder)).signatures
-    outputs = signatures["caption_examples"](examples=tf.constant(_examples(video)))
-    written = fusion.caption(video, BEAM)
-    texts = tiny.VOCABULARY.decode(written.captions.tokens).numpy()
-    assert outputs[names.CAPTIONS].numpy().tolist() == texts.tolist()
-    for name, values in written.facts.items():
-        if name == "written_by":
-            np.testing.assert_array_equal(outputs[name], values)
-        else:
-            np.testing.assert_allclose(outputs[name], values, **CLOSE)
-    for name, values in written.captions.weights.items():
-        np.testing.assert_allclose(outputs[names.ATTENTION + name], values, **CLOSE)
+    signatures = exported.check(fusion, video, BEAM, tmp_path / "model", **CLOSE)
     described = signatures["feature_spec"](request=tf.constant([b""]))
     text = described[names.VARIANT_JSON][0].numpy().decode()
     assert FusedVariant.from_json(text) == fusion.variant
-
-
-def _examples(video) -> list[bytes]:
-    examples = []
-    for clip, name in enumerate(video.video_id.numpy()):
-        features = {
-            key: values[clip][video.masks[key][clip]].numpy()
-            for key, values in video.features.items()
-        }
-        example = records.VideoExample(name.decode(), (), features)
-        examples.append(records.to_example(example, parts.SPEC).SerializeToString())
-    return examples
 
 
 def test_parts_that_do_not_fit_are_refused(fusion):
@@ -186,7 +150,7 @@ def test_parts_that_do_not_fit_are_refused(fusion):
     with pytest.raises(KinescribeError, match="train it on the same records"):
         LateFusion(fusion.variant, fusion.members, parts.relevance_model(other))
     longer = _with_max_words(fusion.relevance, tiny.MAX_WORDS + 1)
-    with pytest.raises(KinescribeError, match="has max_words 4, not 5"):
+    with pytest.raises(KinescribeError, match="relevance model has max_words 5, not 4"):
         LateFusion(fusion.variant, fusion.members, longer)
     with pytest.raises(ConfigError, match="at least two members"):
         fusion.variant.replace(members=dict([*fusion.variant.members.items()][:1]))

@@ -3,16 +3,11 @@ import pathlib
 
 import pytest
 import tensorflow as tf
-from typer.testing import CliRunner
 
-from keras_models import saving
-from keras_models.captioner import Captioner
 from keras_models.relevance import saving as relevance_saving
-from kinescribe import cli
 from serving.local import LocalModel
-from tests.keras_models import corpora, small_runs
-from transform.errors import KinescribeError
-from transform.vocabulary import Vocabulary
+from tests.keras_models import corpora
+from tests.kinescribe.members import run, save_member
 
 SETTINGS = {
     "relevance": {
@@ -28,11 +23,6 @@ SETTINGS = {
 }
 
 
-def run(*arguments):
-    words = [str(argument) for argument in arguments]
-    return CliRunner().invoke(cli.app, words, catch_exceptions=False)
-
-
 @pytest.fixture
 def records(tmp_path) -> pathlib.Path:
     folder = tmp_path / "records"
@@ -40,13 +30,6 @@ def records(tmp_path) -> pathlib.Path:
         corpora.write(folder / f"Split-{split}", 12, seed)
     (folder / "feature_spec.json").write_text(corpora.SPEC.to_json())
     return folder
-
-
-def save_member(folder: pathlib.Path, vocabulary: Vocabulary) -> str:
-    variant = small_runs.settings().variant_config()
-    captioner = Captioner(variant, corpora.SPEC, len(vocabulary), max_words=4)
-    saving.save(captioner.build_from_spec(), vocabulary, folder)
-    return f"{folder.name}={folder}"
 
 
 def test_trained_models_become_one_that_is_served(records, tmp_path):
@@ -72,20 +55,3 @@ def test_trained_models_become_one_that_is_served(records, tmp_path):
         model = LocalModel(tmp_path / "out" / "models" / str(version))
         (result,) = model.caption_examples(examples)
         assert len(result.captions) == captions
-
-
-def test_models_of_different_words_are_refused(records, tmp_path):
-    members = [
-        save_member(tmp_path / words, Vocabulary(words)) for words in ("abc", "abd")
-    ]
-    with pytest.raises(KinescribeError, match="with different vocabularies"):
-        run("fuse", *members, "--records", records, "--out", tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    "members", [["a=x"], ["a=x", "a=y"], ["x", "y"], ["a=", "b=y"]]
-)
-def test_members_need_names_of_their_own(members):
-    result = run("fuse", *members, "--records", "r", "--out", "o")
-    assert result.exit_code == 2
-    assert "name=folder" in result.output

@@ -30,6 +30,8 @@ def test_only_whole_numbers_are_versions(doubling_model, push, tmp_path):
     (base / "12").rename(base / "100.partial")
     push(doubling_model, 12)
     assert list(model_folders.complete_versions(str(base))) == [3, 12]
+    assert model_folders.next_version(str(base)) == str(base / "13")
+    assert model_folders.next_version(str(base / "absent")) == str(base / "absent/1")
     assert model_folders.resolve(base) == str(base / "12")
     assert model_folders.resolve(base / "3") == str(base / "3")
 

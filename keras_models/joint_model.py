@@ -1,0 +1,98 @@
+"""`JointModel`: several captioners as one."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Mapping
+
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.joint_variant import JointVariant
+from keras_models.named_apart import Weights, named_apart
+from keras_models.precision import Precision
+from keras_models.relevance.relevance_model import RelevanceModel
+from keras_models.search import SearchConfig
+from keras_models.structs import VideoBatch, Written
+from transform.errors import KinescribeError
+from transform.schema import FeatureSpec
+
+
+class JointModel(tf.Module):
+    """Has what a search, an evaluation and an export need of a `Captioner`.
+
+    All members have the same vocabulary.
+
+    Args:
+        variant: Its parts.
+        members: The captioners by the names that `variant` gives them.
+
+    Raises:
+        KinescribeError: The members do not fit each other.
+    """
+
+    variant: JointVariant
+
+    def __init__(self, variant: JointVariant, members: Mapping[str, Captioner]):
+        super().__init__()
+        if members.keys() != variant.members.keys():
+            raise ValueError(
+                f"the members must be {sorted(variant.members)}; received "
+                f"{sorted(members)}"
+            )
+        self.variant = variant
+        self.members = {name: members[name] for name in variant.members}
+        first = next(iter(self.members.values()))
+        self.spec = first.spec
+        self.vocabulary_size = first.vocabulary_size
+        self.max_words = first.max_words
+        require_alike(self.members, self.spec, self.vocabulary_size, self.max_words)
+
+    @abc.abstractmethod
+    def caption(
+        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+    ) -> Written:
+        """What the members write together.
+
+        Args:
+            video: B clips.
+            config: The search.
+            seed: (2,) integers, for `Sampling`.
+        """
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    def recast(self, precision: Precision) -> JointModel:
+        """One whose members compute in another precision."""
+        raise NotImplementedError
+
+    def _recast_members(self, precision: Precision) -> dict[str, Captioner]:
+        return {name: each.recast(precision) for name, each in self.members.items()}
+
+
+def require_alike(
+    models: Mapping[str, Captioner | RelevanceModel],
+    spec: FeatureSpec,
+    vocabulary_size: int,
+    max_words: int,
+) -> None:
+    """Raises `KinescribeError` unless all models read and write the same."""
+    for name, model in models.items():
+        if model.spec.content_hash != spec.content_hash:
+            raise KinescribeError(
+                f"{name} reads records of specification {model.spec.content_hash}, "
+                f"not of {spec.content_hash}; train it on the same records."
+            )
+        ours = {"vocabulary_size": vocabulary_size, "max_words": max_words}
+        for what, value in ours.items():
+            if getattr(model, what) != value:
+                raise KinescribeError(
+                    f"{name} has {what} {getattr(model, what)}, not {value}; train it "
+                    "with the same words and lengths."
+                )
+
+
+def weights_by_clip(encoders: Iterable[Weights], by_word: Weights) -> Weights:
+    """The encoders' attention, each (B, T, S), under names that no word's has."""
+    named = named_apart([by_word, *encoders])
+    return {name: leaf for name, leaf in named.items() if name not in by_word}

@@ -1,0 +1,83 @@
+"""`kinescribe ensemble`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection
+from typing import Annotated, Optional
+
+import typer
+
+from kinescribe import joining
+
+
+def command(
+    members: joining.Members,
+    out: Annotated[str, typer.Option(help="Folder for the ensemble.")],
+    weight: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="How much a model counts, as name=number; once for each model that "
+            "does not count 1."
+        ),
+    ] = None,
+    width: Annotated[int, typer.Option(min=1, help="Width of the beam.")] = 5,
+    captions: Annotated[
+        int, typer.Option(min=1, help="How many captions are written, best first.")
+    ] = 1,
+    precision: joining.Precision = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON.")
+    ] = False,
+) -> None:
+    """Join trained models: they write each word together, by their mean prediction.
+
+    Nothing is trained; often the models are one, trained with several seeds.
+    """
+    import os
+
+    folders = joining.folders(members)
+    weights = _weights(weight or [], folders)
+
+    from keras_models.ensemble import Ensemble
+    from keras_models.ensemble_variant import EnsembleVariant
+
+    captioners, vocabulary = joining.load(folders)
+    variant = EnsembleVariant.of(
+        {name: captioner.variant for name, captioner in captioners.items()},
+        weights=weights,
+    )
+    ensemble = Ensemble(variant, captioners)
+    models = os.path.join(out, "models")
+    model = joining.write(ensemble, vocabulary, models, width, captions, precision)
+    if as_json:
+        typer.echo(json.dumps({"model": model, "shares": variant.shares()}))
+        return
+
+    import rich.console
+    import rich.table
+
+    table = rich.table.Table.grid(padding=(0, 2))
+    for name, share in variant.shares().items():
+        table.add_row(name, f"{share:.1%}")
+    table.add_row("Model", model)
+    rich.console.Console().print(table, soft_wrap=True)
+
+
+def _weights(given: list[str], members: Collection[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in given:
+        name, _, number = pair.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if name not in members or name in found or not 0 < value < math.inf:
+            raise typer.BadParameter(
+                f"{pair!r} is not the name of one of {', '.join(members)}, = and a "
+                "positive number, once for each",
+                param_hint="--weight",
+            )
+        found[name] = value
+    return found

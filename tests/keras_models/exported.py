@@ -1,0 +1,71 @@
+"""What holds for every model that is exported; vocabulary as in `tiny`."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from keras_models.captioner import Captioner
+from keras_models.joint_model import JointModel
+from keras_models.search import SearchConfig
+from keras_models.structs import VideoBatch
+from serving import names
+from serving.export import export
+from tests.keras_models import tiny
+from transform import records
+from transform.schema import FeatureSpec
+
+
+def check(
+    model: Captioner | JointModel,
+    video: VideoBatch,
+    search: SearchConfig,
+    folder: pathlib.Path,
+    **close: float,
+) -> dict:
+    """Exports a model, which has core ops only then and says what it said before.
+
+    Returns:
+        Its signatures.
+    """
+    export(model, tiny.VOCABULARY, model.spec, folder, search)
+    saved = saved_model_pb2.SavedModel.FromString(
+        (folder / "saved_model.pb").read_bytes()
+    )
+    library = saved.meta_graphs[0].graph_def.library
+    ops = {node.op for function in library.function for node in function.node_def}
+    assert "While" in ops or "StatelessWhile" in ops
+    assert not [op for op in ops if ">" in op]
+
+    signatures = tf.saved_model.load(str(folder)).signatures
+    serialized = tf.constant(examples(video, model.spec))
+    outputs = signatures["caption_examples"](examples=serialized)
+    written = model.caption(video, search)
+    found = written.captions
+    texts = tiny.VOCABULARY.decode(found.tokens).numpy()
+    assert outputs[names.CAPTIONS].numpy().tolist() == texts.tolist()
+    expected = {names.LOG_PROBS: found.log_probs, **written.facts}
+    for name, weights in (found.weights | written.weights).items():
+        expected[names.ATTENTION + name] = weights
+    for name, values in expected.items():
+        if values.dtype == tf.string:
+            np.testing.assert_array_equal(outputs[name], values)
+        else:
+            np.testing.assert_allclose(outputs[name], values, **close)
+    return signatures
+
+
+def examples(video: VideoBatch, spec: FeatureSpec) -> list[bytes]:
+    """The clips as records."""
+    found = []
+    for clip, name in enumerate(video.video_id.numpy()):
+        features = {
+            key: values[clip][video.masks[key][clip]].numpy()
+            for key, values in video.features.items()
+        }
+        example = records.VideoExample(name.decode(), (), features)
+        found.append(records.to_example(example, spec).SerializeToString())
+    return found
