@@ -4,13 +4,8 @@ A run's settings say what a plan does not: `batch_size` of 32 with `captions_per
 of 1 (appendix), which hard attention reads ten times each; `word_vectors`, the file of
 word2vec's vectors of Google News that embeddings begin with.
 
-The ensembles of Table 1 are ten models of one row, trained with different seeds, whose
-word distributions `keras_models.search.ensemble` averages:
-
-    members = [saving.load(folder)[0] for folder in folders]
-    step = ensemble([member.step for member in members])
-    state, memory = zip(*[m.start(m.encode(video)) for m in members])
-    captions = search.run(Beam(), step, state, memory, members[0].max_words)
+The ensembles of Table 1 are ten models of one row, trained with different seeds, that
+`kinescribe ensemble` joins: `keras_models.ensemble` averages their word distributions.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import registry
 from keras_models.captioner import Captioner
 from keras_models.captioning import CaptionWriter
 from keras_models.ensemble import Ensemble
@@ -13,31 +12,12 @@ from keras_models.joint_model import weights_by_clip
 from keras_models.search import Beam, Greedy, Sampling
 from serving import names
 from tests.keras_models import exported, tiny
-from tests.keras_models.relevance.parts import sharpen
+from tests.keras_models.joint_parts import SPEC, VARIANTS, captioner
 from transform.config import ConfigError
 from transform.errors import KinescribeError
-from transform.schema import FeatureSpec
-from transform.schema import Sampling as FrameSampling
 
 BEAM = Beam(width=3, n_best=2)
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
-
-# One looks at places before the words, one while it writes; they share a specification.
-ROWS = ("mgsa", "vre_attention")
-VARIANTS = {name: tiny.shrink(registry.get(name)) for name in ROWS}
-FEATURES = [name for variant in VARIANTS.values() for name in variant.features()]
-SPEC = FeatureSpec(
-    sampling=FrameSampling(frames=tiny.STEPS, window=2),
-    features=tuple(tiny.FEATURES[name] for name in FEATURES),
-)
-
-
-def captioner(name: str, seed: int = 0, **changes) -> Captioner:
-    parts = {"spec": SPEC, "max_words": tiny.MAX_WORDS, **changes}
-    parts = {"vocabulary_size": len(tiny.VOCABULARY), **parts}
-    model = Captioner(VARIANTS[name], **parts).build_from_spec()
-    sharpen(model, seed)
-    return model
 
 
 def join(*members: Captioner, **weights: float) -> Ensemble:

@@ -11,7 +11,7 @@ from keras_models.fused_variant import FusedVariant
 from keras_models.late_fusion import LateFusion
 from keras_models.search import Beam, Greedy
 from serving import names
-from tests.keras_models import exported, tiny
+from tests.keras_models import exported, joint_parts, tiny
 from tests.keras_models.relevance import parts
 from transform.config import ConfigError
 from transform.errors import KinescribeError
@@ -97,6 +97,18 @@ def test_attention_of_one_name_and_different_shapes_is_named_apart():
     assert found["temporal_2"].shape == (1, 4, 3, 5)
     np.testing.assert_array_equal(found["temporal"][0, :, 0, 0], [1, 1, 0, 0])
     np.testing.assert_array_equal(found["temporal_2"][0, :, 0, 0], [0, 0, 1, 1])
+
+
+def test_attention_of_words_and_clips_is_named_apart():
+    members = {name: joint_parts.captioner(name) for name in joint_parts.VARIANTS}
+    relevance = parts.RELEVANCE.replace(modalities=("resnet152_grid",))
+    written = LateFusion(
+        FusedVariant.of(joint_parts.VARIANTS, relevance=relevance),
+        members,
+        parts.relevance_model(joint_parts.SPEC, relevance),
+    ).caption(tiny.batch(joint_parts.SPEC).video, Greedy())
+    assert written.captions.weights.keys() == {"temporal", "spatial"}
+    assert written.weights.keys() == {"spatial_2"}
 
 
 def test_what_a_beam_could_not_fill_comes_last(fusion, video):

@@ -8,7 +8,7 @@ from keras_models import registry
 from keras_models.captioner import Captioner
 from keras_models.fused_variant import FusedVariant
 from keras_models.late_fusion import LateFusion
-from keras_models.relevance.relevance_model import RelevanceModel
+from keras_models.relevance.relevance_model import RelevanceConfig, RelevanceModel
 from tests.keras_models import tiny
 from transform.schema import FeatureSpec, Sampling
 
@@ -39,8 +39,10 @@ def sharpen(model, seed: int) -> None:
         weight.assign(0.7 * random.normal(size=weight.shape))
 
 
-def relevance_model(spec: FeatureSpec = SPEC, seed: int = 5) -> RelevanceModel:
-    model = RelevanceModel(RELEVANCE, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+def relevance_model(
+    spec: FeatureSpec = SPEC, config: RelevanceConfig = RELEVANCE, seed: int = 5
+) -> RelevanceModel:
+    model = RelevanceModel(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     model.build_from_spec()
     sharpen(model, seed)
     return model
