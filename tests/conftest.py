@@ -1,8 +1,22 @@
-"""Quiet frameworks before the first import of them, for every test process."""
+"""For every test process: quiet frameworks, and temporary files among pytest's own."""
 
 import os
+import tempfile
 
+import pytest
+
+# Before the first import of them.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch(tmp_path_factory):
+    """Where what processes leave behind, as those that are killed do, is swept up."""
+    folder = str(tmp_path_factory.mktemp("scratch"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
