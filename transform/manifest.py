@@ -24,7 +24,7 @@ _REASONS_SAID = 5
 
 
 class ManifestError(KinescribeError):
-    """Too many clips failed."""
+    """Too many clips failed, or what became of them is not written down."""
 
 
 class ManifestRow(NamedTuple):
@@ -130,10 +130,15 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: str) -> Manifest:
-        """The inverse of `write`."""
+        """The inverse of `write`; `ManifestError` where there is none."""
         path = os.path.join(folder, "manifest.parquet")
-        with tf.io.gfile.GFile(path, "rb") as file:
-            table = pq.read_table(io.BytesIO(file.read()))
+        try:
+            with tf.io.gfile.GFile(path, "rb") as file:
+                table = pq.read_table(io.BytesIO(file.read()))
+        except tf.errors.NotFoundError as error:
+            raise ManifestError(
+                f"{path} is missing; write the records anew with `kinescribe extract`."
+            ) from error
         return cls(ManifestRow(**row) for row in table.to_pylist())
 
 

@@ -45,7 +45,7 @@ def evaluate_split(
         SpecMismatchError: The records are of another specification than the model's.
         DataError: There is no such split.
     """
-    spec = read_spec(records)
+    spec, manifest = read_spec(records), Manifest.read(records)
     model.spec.check_same(spec, ours="the model", theirs=f"the records in {records}")
     clips, training = (
         Records([os.path.join(records, f"Split-{name}", "*")], spec)
@@ -57,7 +57,7 @@ def evaluate_split(
         for clip, result in zip(clips.clips, results, strict=True)
     }
     evaluation = evaluate(captions, clips.references, training.references)
-    rows = [row for row in Manifest.read(records).rows if row.split == split]
+    rows = [row for row in manifest.rows if row.split == split]
     return evaluation, Manifest(rows).coverage()
 
 

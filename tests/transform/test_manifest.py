@@ -88,3 +88,8 @@ def test_equal_rows_are_equal_bytes(tmp_path):
     for file in ("manifest.csv", "manifest.parquet"):
         one, two = (tmp_path / name / file for name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_folder_without_a_manifest_is_one_sentence(tmp_path):
+    with pytest.raises(ManifestError, match=r"manifest.parquet is missing; write"):
+        Manifest.read(str(tmp_path))
