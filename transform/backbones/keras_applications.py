@@ -91,8 +91,7 @@ class Application(NamedTuple):
 def _has_classifier(path: object, network: str) -> bool:
     try:
         with h5py.File(path) as file:
-            group = file["model_weights"] if "model_weights" in file else file
-            return "predictions" in group
+            return "predictions" in file.get("model_weights", file)
     except OSError as error:
         raise WeightsError(
             f"{path} is not an HDF5 file, the format of {network}'s weights ({error})."
@@ -105,6 +104,25 @@ def _load(model: tf.keras.Model, file: WeightsFile, network: str) -> None:
     except (ValueError, OSError, KeyError) as error:
         said = " ".join(str(error).split())
         raise WeightsError(f"{file.path} does not fit {network}: {said}") from error
+    # Keras fills layers in the file's order, whatever their names are.
+    layers = [layer.name for layer in model.layers if layer.weights]
+    for stored, name in zip(_stored_layers(file.path), layers, strict=False):
+        if stored != name and stored in layers and not _COUNTED.fullmatch(stored):
+            raise WeightsError(
+                f"{file.path} does not fit {network}: it has {stored} where {name} "
+                "belongs."
+            )
+
+
+def _stored_layers(path: object) -> list[str]:
+    """The layers with weights; none of a file that is not in an order of its own."""
+    with h5py.File(path) as file:
+        group = file.get("model_weights", file)
+        names = [
+            name.decode() if isinstance(name, bytes) else name
+            for name in group.attrs.get("layer_names", ())
+        ]
+        return [name for name in names if len(group[name].attrs["weight_names"])]
 
 
 def _resnet(name: str, constructor: Callable, whole: str, headless: str) -> Application:
