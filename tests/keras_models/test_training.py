@@ -461,11 +461,10 @@ def start_workers(folder: pathlib.Path) -> list[subprocess.Popen]:
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_float32_weights(tmp_path, precision):
-    before = tf.keras.mixed_precision.global_policy()
     result = run(tmp_path, settings(CROSS_ENTROPY, precision=precision))
     assert {weight.dtype for weight in result.captioner.trainable_variables} == {
         tf.float32
     }
     losses = [row["loss"] for row in result.history]
     assert losses[1] < losses[0]
-    assert tf.keras.mixed_precision.global_policy() is before
+    assert tf.keras.mixed_precision.global_policy().name == "float32"
