@@ -98,8 +98,9 @@ class FirstWordLSTM(Decoder):
         """The state that the first word is said from, and the attentions' memories."""
         attentions, memories = several.start(self.attentions, encoded, training)
         hidden = self.first(encoded.summary)  # h_1
-        lstm = LSTMState(hidden, tf.zeros_like(hidden))
-        return FirstWordState(lstm, attentions), FirstWordMemory(memories)
+        return FirstWordState(self.lstm.begin(hidden), attentions), FirstWordMemory(
+            memories
+        )
 
     def advance(
         self,

@@ -66,7 +66,8 @@ class SeededLSTM(AttentiveLSTM):
                 f"decoder.units = {units} is wrong: the summary that the encoder gives "
                 f"is of {width} and takes the place of the decoder's state."
             )
-        return state._replace(lstm=state.lstm._replace(cell=encoded.summary)), memory
+        seed = tf.cast(encoded.summary, state.lstm.cell.dtype)
+        return state._replace(lstm=state.lstm._replace(cell=seed)), memory
 
     def query(self, hidden: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
         """(B, U) → (B, 2U): [o, h]."""

@@ -12,7 +12,8 @@ from keras_models.layers.projection import Projection
 class AdditiveEnergy(tf.keras.layers.Layer):
     """att(h, x) = w^T tanh(W_h h + W_x x + b) (Cherian et al., 2020, Eq. 2).
 
-    `keys` computes W_x x + b, for items that stay the same from word to word once.
+    `keys` computes W_x x + b, for items that stay the same from word to word once. In
+    mixed precision only the products are rounded: keys and energies are float32.
 
     Call arguments:
         query: (B, Q), h.
@@ -28,25 +29,22 @@ class AdditiveEnergy(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
 
-        def projection(units: int, name: str, use_bias: bool) -> Projection:
+        def projection(units: int, name: str, **settings: Any) -> Projection:
             return Projection(
-                units,
-                use_bias=use_bias,
-                kernel_initializer=kernel_initializer,
-                name=name,
+                units, kernel_initializer=kernel_initializer, name=name, **settings
             )
 
-        self.key = projection(units, "key", use_bias=True)
+        self.key = projection(units, "key")
         self.query = projection(units, "query", use_bias=False)
-        self.score = projection(1, "score", use_bias=False)
+        self.score = projection(1, "score", use_bias=False, dtype=self.variable_dtype)
 
     def keys(self, items: tf.Tensor) -> tf.Tensor:
         """(B, …, D) → (B, …, A)."""
         with tf.name_scope(self.name):
-            return self.key(items)
+            return tf.cast(self.key(items), self.variable_dtype)
 
     def call(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        hidden = self.query(query)  # (B, A)
+        hidden = tf.cast(self.query(query), self.variable_dtype)  # (B, A)
         for _ in range(keys.shape.rank - 2):
             hidden = tf.expand_dims(hidden, axis=1)
         return tf.squeeze(self.score(tf.tanh(hidden + keys)), axis=-1)

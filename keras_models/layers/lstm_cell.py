@@ -13,7 +13,7 @@ class LSTMState(NamedTuple):
     """An LSTM's hidden and cell state."""
 
     hidden: tf.Tensor  # (B, U)
-    cell: tf.Tensor  # (B, U)
+    cell: tf.Tensor  # (B, U), float32 in mixed precision too
 
 
 class LSTMCell(tf.keras.layers.Layer):
@@ -24,7 +24,8 @@ class LSTMCell(tf.keras.layers.Layer):
 
     The products W x are not computed here but passed in, so that each of several inputs
     has a kernel of its own, and one that does not change can be projected once for all
-    steps. `input_projection` makes such a kernel.
+    steps. `input_projection` makes such a kernel. In mixed precision only the products
+    are rounded: gates and memory are float32.
 
     Call arguments:
         projected: (B, 4U), the sum of the inputs' projections, bias included.
@@ -46,14 +47,18 @@ class LSTMCell(tf.keras.layers.Layer):
 
     def call(self, projected: tf.Tensor, state: LSTMState) -> LSTMState:
         total = projected + self.recurrent(state.hidden)
-        i, f, g, o = tf.split(total, 4, axis=-1)
+        i, f, g, o = tf.split(tf.cast(total, self.variable_dtype), 4, axis=-1)
         cell = tf.sigmoid(f) * state.cell + tf.sigmoid(i) * tf.tanh(g)
-        return LSTMState(tf.sigmoid(o) * tf.tanh(cell), cell)
+        hidden = tf.sigmoid(o) * tf.tanh(cell)
+        return LSTMState(tf.cast(hidden, self.compute_dtype), cell)
 
     def zero_state(self, batch: tf.Tensor | int) -> LSTMState:
         """The state before the first step, all zeros."""
-        zeros = tf.zeros([batch, self.units], self.compute_dtype)
-        return LSTMState(zeros, zeros)
+        return self.begin(tf.zeros([batch, self.units], self.compute_dtype))
+
+    def begin(self, hidden: tf.Tensor) -> LSTMState:
+        """The state before the first step, with nothing in its memory."""
+        return LSTMState(hidden, tf.zeros_like(hidden, self.variable_dtype))
 
 
 def input_projection(units: int, name: str, bias: bool = False) -> Projection:

@@ -34,7 +34,7 @@ def allow(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
     """(…, V) with −∞ for <pad>, <bos> and <unk>; for all but <eos> where `ending`."""
     ids = tf.range(tf.shape(log_probs)[-1])
     allowed = (ids == EOS) | ((ids > UNK) & ~ending)
-    return tf.where(allowed, log_probs, -float("inf"))
+    return log_probs + tf.where(allowed, tf.constant(0, log_probs.dtype), -float("inf"))
 
 
 def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:

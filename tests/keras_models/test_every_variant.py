@@ -153,6 +153,17 @@ def test_a_saved_model_says_the_same(row, tmp_path):
     )
 
 
+def test_words_are_about_as_likely_in_bfloat16(row):
+    narrow = row.captioner.recast("mixed_bfloat16")
+    expected = row.captioner.teacher_force(row.batch).log_probs
+    found = narrow.teacher_force(row.batch).log_probs
+    assert found.dtype == tf.float32
+    apart = np.abs(found - expected)
+    assert 0 < np.median(apart) < 0.1
+    captions = narrow.caption(row.batch.video, BEAM).captions
+    assert np.all(np.isfinite(captions.log_probs))
+
+
 def test_searches_find_captions_as_likely_as_teacher_forcing_says(row):
     for config in (Greedy(), BEAM):
         _, found = find(row, config)
