@@ -56,11 +56,11 @@ class Panels:
 
 
 class Frozen:
-    """A kernel and a bias that are constants of the graph.
+    """A kernel (D, N) that is a constant of the graph.
 
-    oneDNN stores a bfloat16 kernel in pairs of rows; a variable it would rearrange
-    before each product, a constant it does once. It does so only where a bias is added.
-    One function holds the constants for all the graphs that call it.
+    oneDNN multiplies a bfloat16 kernel in an order of its own: a variable it rearranges
+    before each product, a constant once, but only where a bias is added. One function
+    holds the constant for all the graphs that call it.
     """
 
     def __init__(self, kernel: tf.Tensor, bias: tf.Tensor | None):
