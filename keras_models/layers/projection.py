@@ -19,7 +19,7 @@ class Projection(tf.keras.layers.Dense):
     as fast as memory gives it.
     """
 
-    fast: Panels | Frozen | None = None
+    fast: Panels | Transposed | None = None
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         if self.fast is None:
@@ -41,7 +41,7 @@ class Panels:
         padded = tf.pad(kernel, [[0, 0], [0, count * PANEL - self.units]])
         panels = tf.reshape(padded, [width, count, PANEL])
         self.kernel = tf.Variable(tf.transpose(panels, [1, 0, 2]), trainable=False)
-        self.bias = None if bias is None else tf.Variable(bias, trainable=False)
+        self.bias = _stored(bias)
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """(…, D) → (…, N)."""
@@ -49,46 +49,42 @@ class Panels:
         rows = tf.reshape(inputs, [1, -1, width])
         found = tf.matmul(rows, self.kernel)  # (P, R, 128)
         found = tf.reshape(tf.transpose(found, [1, 0, 2]), [-1, count * PANEL])
-        found = found[:, : self.units]
-        if self.bias is not None:
-            found = tf.nn.bias_add(found, self.bias)
-        return _unfold(found, inputs)
+        return _finished(found[:, : self.units], self.bias, inputs)
 
 
-class Frozen:
-    """A kernel (D, N) that is a constant of the graph.
+class Transposed:
+    """A kernel (D, N) as (1, N, D), for bfloat16.
 
-    oneDNN multiplies a bfloat16 kernel in an order of its own: a variable it rearranges
-    before each product, a constant once, but only where a bias is added. One function
-    holds the constant for all the graphs that call it.
+    oneDNN multiplies neighbouring pairs of a column, which then are neighbours in
+    memory. In a batch of one, TensorFlow fuses no bias into the product, for which
+    oneDNN would copy the kernel first.
     """
 
     def __init__(self, kernel: tf.Tensor, bias: tf.Tensor | None):
-        width, units = kernel.shape
-        # A variable: a constant of zeros would be dropped, with its addition.
-        bias = tf.zeros([units], kernel.dtype) if bias is None else bias
-        self.bias = tf.Variable(bias, trainable=False)
-        values = kernel.numpy()
-
-        def product(rows: tf.Tensor) -> tf.Tensor:
-            return tf.nn.bias_add(tf.matmul(rows, tf.constant(values)), self.bias)
-
-        traced = tf.function(product, autograph=False)
-        rows = tf.TensorSpec([None, width], kernel.dtype)
-        self.product = traced.get_concrete_function(rows)
+        self.kernel = tf.Variable(tf.transpose(kernel)[tf.newaxis], trainable=False)
+        self.bias = _stored(bias)
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """(…, D) → (…, N)."""
-        rows = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        return _unfold(self.product(rows), inputs)
+        rows = tf.reshape(inputs, [1, -1, inputs.shape[-1]])
+        (found,) = tf.unstack(tf.matmul(rows, self.kernel, transpose_b=True))
+        return _finished(found, self.bias, inputs)
 
 
-def _unfold(rows: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """(R, N) → (…, N), with all but the last axis of another tensor."""
-    if like.shape.rank > 2:
-        shape = tf.concat([tf.shape(like)[:-1], tf.shape(rows)[1:]], axis=0)
-        rows = tf.reshape(rows, shape)
-    return tf.ensure_shape(rows, [*like.shape[:-1], rows.shape[-1]])
+def _stored(bias: tf.Tensor | None) -> tf.Variable | None:
+    return None if bias is None else tf.Variable(bias, trainable=False)
+
+
+def _finished(
+    found: tf.Tensor, bias: tf.Variable | None, inputs: tf.Tensor
+) -> tf.Tensor:
+    """(R, N) products and a bias → (…, N), as the inputs (…, D) are."""
+    if bias is not None:
+        found = tf.nn.bias_add(found, bias)
+    if inputs.shape.rank > 2:
+        shape = tf.concat([tf.shape(inputs)[:-1], tf.shape(found)[1:]], axis=0)
+        found = tf.reshape(found, shape)
+    return tf.ensure_shape(found, [*inputs.shape[:-1], found.shape[-1]])
 
 
 @contextlib.contextmanager
@@ -103,7 +99,7 @@ def laid_out(model: tf.Module) -> Iterator[None]:
         for layer in layers:
             kernel = tf.cast(layer.kernel, layer.compute_dtype)
             bias = tf.cast(layer.bias, kernel.dtype) if layer.use_bias else None
-            kind = Frozen if kernel.dtype == tf.bfloat16 else Panels
+            kind = Transposed if kernel.dtype == tf.bfloat16 else Panels
             layer.fast = kind(kernel, bias)
         yield
     finally:

@@ -60,30 +60,21 @@ def test_a_kernel_of_one_panel_stays_as_it_is():
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_a_kernel_in_bfloat16_is_a_constant_that_all_callers_share(use_bias):
+@pytest.mark.parametrize("shape", [(2, 6), (2, 3, 6)])
+def test_a_kernel_in_bfloat16_is_transposed(use_bias, shape):
     model = Model(200, dtype="mixed_bfloat16", use_bias=use_bias)
     (layer,) = model.layers
-    inputs = tf.random.stateless_normal([2, 6], [3, 4])
+    inputs = tf.random.stateless_normal(shape, [3, 4])
     expected = layer(inputs)
     with laid_out(model):
-        twice = tf.function(lambda rows: (layer(rows), layer(rows[None])[0]))
-        traced = twice.get_concrete_function(inputs).graph.as_graph_def()
-        found = twice(inputs)
-    constants = [
-        node
-        for function in traced.library.function
-        for node in function.node_def
-        if node.op == "Const" and len(node.attr["value"].tensor.tensor_shape.dim) == 2
-    ]
-    assert len(constants) == 1
-    for each in found:
-        assert each.dtype == tf.bfloat16
-        np.testing.assert_allclose(
-            tf.cast(each, tf.float32),
-            tf.cast(expected, tf.float32),
-            rtol=0.02,
-            atol=0.02,
-        )
+        assert layer.fast.kernel.shape == (1, 200, 6)
+        assert layer.fast.kernel.dtype == tf.bfloat16
+        found = layer(inputs)
+    assert found.dtype == tf.bfloat16
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(
+        tf.cast(found, tf.float32), tf.cast(expected, tf.float32), rtol=0.02, atol=0.02
+    )
 
 
 def test_contract():
