@@ -39,6 +39,8 @@ def command(
     """
     import os
 
+    folders = joining.folders(members)
+
     from components.report.build import read_spec
     from keras_models.fused_variant import FusedVariant
     from keras_models.joint_model import require_alike
@@ -47,7 +49,7 @@ def command(
     from keras_models.relevance import saving as relevance_saving
     from keras_models.relevance.training import RelevanceTraining, train_relevance
 
-    captioners, vocabulary = joining.load(joining.folders(members))
+    captioners, vocabulary = joining.load(folders)
     spec = read_spec(records)
     max_words = next(iter(captioners.values())).max_words
     require_alike(captioners, spec, len(vocabulary), max_words)

@@ -4,8 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
-from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 
 from components.report.build import HISTORY
 from components.trainer.run_fn import _first_weights, run_fn
@@ -15,7 +13,7 @@ from keras_models import saving
 from keras_models.captioner import Captioner
 from keras_models.search import Greedy
 from serving.local import LocalModel
-from tests.keras_models import corpora, small_runs
+from tests.keras_models import corpora, exported, small_runs
 from transform.vocabulary import Vocabulary
 
 
@@ -63,17 +61,7 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     records = list(tf.data.TFRecordDataset(training.files[:1]).as_numpy_iterator())
     captions = [result.caption for result in model.caption_examples(records)]
     assert len(captions) == len(records)
-    saved = saved_model_pb2.SavedModel.FromString(
-        (serving_model / "saved_model.pb").read_bytes()
-    )
-    functions = saved.meta_graphs[0].graph_def.library.function
-    products = {
-        node.attr["T"].type
-        for function in functions
-        for node in function.node_def
-        if node.op == "MatMul"
-    }
-    assert types_pb2.DT_BFLOAT16 in products
+    assert exported.computes_in_bfloat16(serving_model)
     captioner, vocabulary = saving.load(tmp_path / "model" / "captioner")
     assert vocabulary.words == training.vocabulary.words
     assert captioner.spec == training.spec

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import node_def_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models.captioner import Captioner
@@ -17,6 +18,21 @@ from serving.export import export
 from tests.keras_models import tiny
 from transform import records
 from transform.schema import FeatureSpec
+
+
+def nodes(folder: pathlib.Path) -> list[node_def_pb2.NodeDef]:
+    """Those of all functions of an exported model."""
+    saved = saved_model_pb2.SavedModel.FromString(
+        (folder / "saved_model.pb").read_bytes()
+    )
+    library = saved.meta_graphs[0].graph_def.library
+    return [node for function in library.function for node in function.node_def]
+
+
+def computes_in_bfloat16(folder: pathlib.Path) -> bool:
+    """Whether an exported model multiplies in that precision."""
+    products = [node for node in nodes(folder) if node.op == "MatMul"]
+    return types_pb2.DT_BFLOAT16 in {node.attr["T"].type for node in products}
 
 
 def check(
@@ -32,11 +48,7 @@ def check(
         Its signatures.
     """
     export(model, tiny.VOCABULARY, model.spec, folder, search)
-    saved = saved_model_pb2.SavedModel.FromString(
-        (folder / "saved_model.pb").read_bytes()
-    )
-    library = saved.meta_graphs[0].graph_def.library
-    ops = {node.op for function in library.function for node in function.node_def}
+    ops = {node.op for node in nodes(folder)}
     assert "While" in ops or "StatelessWhile" in ops
     assert not [op for op in ops if ">" in op]
 

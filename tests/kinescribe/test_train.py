@@ -10,7 +10,7 @@ from keras_models.data import DataError
 from keras_models.metrics import scorer
 from keras_models.warm_start import WarmStartError
 from kinescribe import cli
-from tests.keras_models import corpora, small_runs
+from tests.keras_models import corpora, exported, small_runs
 from transform.manifest import Manifest, ManifestRow
 from transform.schema import SpecMismatchError
 
@@ -47,6 +47,7 @@ def write_config(path: pathlib.Path, **changes) -> pathlib.Path:
         "features": corpora.SPEC.to_dict(),
         "training": training,
         "search": {"kind": "beam", "width": 2},
+        "served_precision": "mixed_bfloat16",
     }
     path.write_text(json.dumps(settings))  # JSON is YAML
     return path
@@ -67,6 +68,7 @@ def trained(tmp_path_factory) -> tuple[pathlib.Path, dict]:
 def test_training_leaves_a_model_its_weights_and_its_history(trained):
     folder, outcome = trained
     assert outcome["model"] == str(folder / "out" / "models" / "1")
+    assert exported.computes_in_bfloat16(pathlib.Path(outcome["model"]))
     captioner, vocabulary = saving.load(outcome["weights"])
     assert len(vocabulary) == outcome["words"] == captioner.vocabulary_size
     assert set(vocabulary.words) == set(corpora.write(folder / "same").vocabulary.words)
