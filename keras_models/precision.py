@@ -1,14 +1,18 @@
-"""In which precision layers compute; their weights are float32 in every one."""
+"""In which precision models compute; their weights are float32 in every one."""
 
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Union
 
 import tensorflow as tf
 
+from transform.errors import KinescribeError
+
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+ServedPrecision = Union[Precision, Literal["int8"]]
 
 
 @contextlib.contextmanager
@@ -20,3 +24,12 @@ def computing_in(precision: Precision) -> Iterator[None]:
         yield
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
+
+
+def require_served(precision: ServedPrecision | None) -> None:
+    """Refuses what models cannot be served in from here, before work is lost."""
+    if precision == "int8" and platform.machine() not in ("x86_64", "AMD64"):
+        raise KinescribeError(
+            "int8 needs the products in eight bits that TensorFlow has on x86 only, "
+            f"and this is {platform.machine()}; choose float32."
+        )

@@ -19,7 +19,7 @@ Members = Annotated[
     ),
 ]
 Precision = Annotated[
-    Optional[Literal["float32", "mixed_bfloat16", "mixed_float16"]],
+    Optional[Literal["float32", "mixed_bfloat16", "mixed_float16", "int8"]],
     typer.Option(help="What the members compute in; by default float32."),
 ]
 

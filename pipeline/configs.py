@@ -10,7 +10,7 @@ from typing import Any, Optional
 import pydantic
 
 from components.evaluation_gate import GateConfig
-from keras_models.precision import Precision
+from keras_models.precision import ServedPrecision
 from keras_models.search import Beam, SearchConfig
 from keras_models.training import TrainingConfig
 from transform.annotations import AnnotationSource
@@ -43,7 +43,9 @@ class PipelineConfig(Config):
     vocabulary: VocabularyConfig = VocabularyConfig()
     training: TrainingConfig
     search: SearchConfig = Beam(width=5)  # of the served model; MGSA Sec. 4.2
-    served_precision: Optional[Precision] = None  # by default that of its training
+    served_precision: Optional[ServedPrecision] = (
+        None  # by default that of its training
+    )
     gates: GateConfig = GateConfig()
     image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.joint_model import JointModel
 from keras_models.layers.projection import laid_out
-from keras_models.precision import Precision
+from keras_models.layers.quantised_kernel import QuantisedKernel
+from keras_models.precision import ServedPrecision, require_served
 from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
@@ -32,7 +33,7 @@ def export(
     folder: str | os.PathLike[str],
     search: SearchConfig,
     examples: Sequence[bytes] = (),
-    precision: Precision | None = None,
+    precision: ServedPrecision | None = None,
 ) -> str:
     """Writes a model that decodes whole captions in its graph; all of it or nothing.
 
@@ -43,7 +44,8 @@ def export(
         folder: Where the SavedModel goes; must not exist, or be empty.
         search: How captions are found.
         examples: Serialized records to warm a server up with; a blank clip by default.
-        precision: What the model computes in; by default what it was trained in.
+        precision: What the model computes in; by default what it was trained in. With
+            int8, that is float32 but for the products with large kernels at every word.
 
     Returns:
         `folder`.
@@ -53,8 +55,10 @@ def export(
         raise ServingError(
             f"{target} is there already and not empty; export to a new folder."
         )
+    require_served(precision)
+    layout = QuantisedKernel if precision == "int8" else None
     if precision is not None:
-        captioner = captioner.recast(precision)
+        captioner = captioner.recast("float32" if precision == "int8" else precision)
     module = signatures.CaptionModule(captioner, vocabulary, spec, search)
     partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
     try:
@@ -66,7 +70,7 @@ def export(
                 tf.saved_model.Asset(posixpath.join(assets, name))
                 for name in (names.VOCABULARY_ASSET, names.SPEC_ASSET)
             ]
-            with laid_out(captioner):
+            with laid_out(captioner, layout):
                 tf.saved_model.save(module, partial, signatures=module.signatures())
         blank = [warmup.blank_example(spec)] * 4
         warmup.write(

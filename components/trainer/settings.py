@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from keras_models.precision import Precision
+from keras_models.precision import ServedPrecision
 from keras_models.search import SearchConfig
 from keras_models.training import TrainingConfig
 from transform.config import Config
@@ -15,5 +15,5 @@ class TrainerSettings(Config):
 
     training: TrainingConfig
     search: SearchConfig  # of the exported model, and what it computes in:
-    precision: Optional[Precision] = None
+    precision: Optional[ServedPrecision] = None
     workdir: str  # outlives a failed run: checkpoints are there

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from components.trainer.settings import TrainerSettings
 from keras_models import saving
 from keras_models.listeners.listener import Listener
+from keras_models.precision import require_served
 from keras_models.training import TrainingResult, train
 from serving.export import export
 from transform.schema import FeatureSpec
@@ -38,6 +39,7 @@ def train_and_export(
         listeners: Told of everything.
         begin_with: Saved weights to begin with, in place of fresh ones.
     """
+    require_served(settings.precision)
     result = train(
         settings.training,
         spec,

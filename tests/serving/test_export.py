@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models import registry, search
 from keras_models.captioner import Captioner
-from keras_models.layers.projection import PANEL
+from keras_models.layers.kernel_layouts import PANEL
 from keras_models.search import Beam, Greedy, Sampling
 from keras_models.structs import VideoBatch
 from serving import names, results, warmup
@@ -19,6 +19,7 @@ from serving.errors import ServingError
 from serving.export import export, read_spec
 from tests.keras_models import tiny
 from transform import records
+from transform.errors import KinescribeError
 
 LOAD_WITH_TENSORFLOW_ALONE = """
 import json, sys
@@ -231,8 +232,7 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
     folder = tmp_path / "model"
     beam = Beam(width=3, n_best=2)
     export(captioner, vocabulary, spec, folder, beam, precision="mixed_bfloat16")
-    ops = all_ops(folder)
-    assert not [op for op in ops if ">" in op]
+    assert not [op for op in all_ops(folder) if ">" in op]
     examples = tf.constant([make_example(seed) for seed in range(8)])
     function = tf.saved_model.load(str(folder)).signatures["caption_examples"]
     narrow = {name: leaf.numpy() for name, leaf in function(examples=examples).items()}
@@ -246,6 +246,37 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
         assert np.median(apart) < 0.3  # of -3 to -12: these words are a close race
     assert not np.array_equal(narrow[names.LOG_PROBS], wide[names.LOG_PROBS])
     assert captioner.compute_dtype == captioner.decoder.compute_dtype == "float32"
+
+
+def test_a_model_is_served_with_kernels_of_eight_bits(
+    captioner, vocabulary, spec, tmp_path, served, make_example
+):
+    folder = tmp_path / "model"
+    beam = Beam(width=3, n_best=2)
+    export(captioner, vocabulary, spec, folder, beam, precision="int8")
+    assert not [op for op in all_ops(folder) if ">" in op]
+    stored = tf.train.list_variables(f"{folder}/variables/variables")
+    kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
+    assert [1, 1, *kernel.shape] in [shape for _, shape in stored]
+    model = tf.saved_model.load(str(folder))
+    function = model.signatures["caption_examples"]
+    examples = [make_example(seed) for seed in range(8)]
+    wide = served("caption_examples", examples=examples)[names.LOG_PROBS]
+    for batch in (examples, examples[:3], examples):
+        found = function(examples=tf.constant(batch))[names.LOG_PROBS]
+        apart = np.abs(found - wide[: len(batch)])[:, 0]
+        assert np.median(apart) < 0.3  # of -3 to -12: these words are a close race
+        assert apart.max() > 0
+    assert captioner.decoder.upper_lower.fast is None
+
+
+def test_eight_bits_are_refused_where_there_is_no_product_of_them(
+    captioner, vocabulary, spec, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    with pytest.raises(KinescribeError, match=r"int8 .* this is aarch64; choose"):
+        export(captioner, vocabulary, spec, tmp_path / "m", Greedy(), precision="int8")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_export_is_whole_or_not_there(

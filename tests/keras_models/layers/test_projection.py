@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.layers.projection import PANEL, Projection, laid_out
+from keras_models.layers.kernel_layouts import PANEL
+from keras_models.layers.projection import Projection, laid_out
 from tests.keras_models.layer_contract import check_layer
 
 
