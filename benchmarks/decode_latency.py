@@ -11,7 +11,7 @@ so that what else runs on the machine slows all of them.
 The plain search is what one writes first, of Keras' layers. It finds the same captions.
 The products are those with the exported weights, which no search can leave out.
 
-bfloat16 is compared on 32 clips. Random weights tell words apart far less than trained
+bfloat16 and int8 are compared on 32 clips. Random weights tell words apart far less than trained
 ones do, so that its captions agree less often here than a trained model's would.
 """
 

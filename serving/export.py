@@ -13,8 +13,8 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.joint_model import JointModel
 from keras_models.layers.projection import laid_out
-from keras_models.layers.quantised_kernel import QuantisedKernel
 from keras_models.precision import ServedPrecision, require_served
+from keras_models.quantised import quantised
 from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
@@ -56,7 +56,7 @@ def export(
             f"{target} is there already and not empty; export to a new folder."
         )
     require_served(precision)
-    layout = QuantisedKernel if precision == "int8" else None
+    fast = quantised if precision == "int8" else laid_out
     if precision is not None:
         captioner = captioner.recast("float32" if precision == "int8" else precision)
     module = signatures.CaptionModule(captioner, vocabulary, spec, search)
@@ -70,7 +70,7 @@ def export(
                 tf.saved_model.Asset(posixpath.join(assets, name))
                 for name in (names.VOCABULARY_ASSET, names.SPEC_ASSET)
             ]
-            with laid_out(captioner, layout):
+            with fast(captioner):
                 tf.saved_model.save(module, partial, signatures=module.signatures())
         blank = [warmup.blank_example(spec)] * 4
         warmup.write(

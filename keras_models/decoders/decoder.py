@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -43,6 +43,8 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         embeddings_initializer: Of the words.
     """
 
+    word_table: Callable[[tf.Tensor], tf.Tensor] | None = None  # of `word_projection`
+
     def __init__(
         self,
         vocabulary_size: int,
@@ -78,6 +80,25 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
     ) -> Advance:
         """Reads (B,) token ids."""
         raise NotImplementedError
+
+    def word_projection(self) -> Projection | None:
+        """What reads the vectors of words, where nothing else does."""
+        return None
+
+    def project_words(
+        self,
+        tokens: tf.Tensor,
+        projection: Projection,
+        dropout: Dropout | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """(B,) token ids → (B, N), from a table where there is one."""
+        if self.word_table is not None:
+            return self.word_table(tokens)
+        words = self.embedding(tokens)
+        if dropout is not None:
+            words = dropout(words, training=training)
+        return projection(words)
 
     def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(…, U) outputs → (…, V) float32 log-probabilities of the next word."""

@@ -117,7 +117,7 @@ class FirstWordLSTM(Decoder):
             state.attentions,
             training,
         )
-        projected = self.from_words(self.embedding(tokens))
+        projected = self.project_words(tokens, self.from_words)
         if contexts:
             vectors = tf.concat([context.vector for context in contexts], axis=-1)
             projected += self.from_video(vectors)
@@ -127,6 +127,10 @@ class FirstWordLSTM(Decoder):
         state = _select(later, FirstWordState(lstm, attentions), state)
         zeros = tf.nest.map_structure(tf.zeros_like, contexts)
         return Advance(state.lstm.hidden, state, _select(later, contexts, zeros))
+
+    def word_projection(self) -> Projection:
+        """The LSTM's."""
+        return self.from_words
 
 
 def _select(rows: tf.Tensor, chosen: Any, otherwise: Any) -> Any:

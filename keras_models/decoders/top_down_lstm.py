@@ -13,6 +13,7 @@ from keras_models.attention.step_attention import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
+from keras_models.layers.projection import Projection
 from keras_models.structs import EncodedVideo, State
 from transform.config import Config
 
@@ -110,11 +111,11 @@ class TopDownLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        words = self.embedding_dropout(self.embedding(tokens), training=training)
+        words = self.project_words(
+            tokens, self.lower_words, self.embedding_dropout, training
+        )
         lower = self.lower(  # Eq. 1
-            memory.video
-            + self.lower_words(words)
-            + self.lower_upper(state.upper.hidden),
+            memory.video + words + self.lower_upper(state.upper.hidden),
             state.lower,
         )
         contexts, attentions = several.look(
@@ -127,3 +128,7 @@ class TopDownLSTM(Decoder):
         upper = self.upper(projected, state.upper)  # Eq. 4
         state = TopDownState(lower, upper, attentions)
         return Advance(upper.hidden, state, contexts)
+
+    def word_projection(self) -> Projection:
+        """The lower LSTM's."""
+        return self.lower_words

@@ -13,6 +13,7 @@ from keras_models.attention.step_attention import LinearAttention, StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
+from keras_models.layers.projection import Projection
 from keras_models.structs import Context, EncodedVideo, State
 from transform.config import Config
 
@@ -127,8 +128,10 @@ class TwoLayerLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        words = self.embedding_dropout(self.embedding(tokens), training=training)
-        lower = self.lower(self.lower_words(words), state.lower)
+        words = self.project_words(
+            tokens, self.lower_words, self.embedding_dropout, training
+        )
+        lower = self.lower(words, state.lower)
 
         query = tf.concat([lower.hidden, state.upper.hidden], axis=-1)  # Eq. 11
         contexts, attentions = several.look(
@@ -142,6 +145,10 @@ class TwoLayerLSTM(Decoder):
         )
         state = TwoLayerState(lower, upper, attentions)
         return Advance(upper.hidden, state, contexts)
+
+    def word_projection(self) -> Projection:
+        """The lower LSTM's."""
+        return self.lower_words
 
     def _from_video(
         self,

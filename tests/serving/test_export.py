@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from keras_models import registry, search
 from keras_models.captioner import Captioner
 from keras_models.layers.kernel_layouts import PANEL
+from keras_models.quantised import quantised
 from keras_models.search import Beam, Greedy, Sampling
 from keras_models.structs import VideoBatch
 from serving import names, results, warmup
@@ -261,13 +262,18 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
     model = tf.saved_model.load(str(folder))
     function = model.signatures["caption_examples"]
     examples = [make_example(seed) for seed in range(8)]
-    wide = served("caption_examples", examples=examples)[names.LOG_PROBS]
-    for batch in (examples, examples[:3], examples):
-        found = function(examples=tf.constant(batch))[names.LOG_PROBS]
-        apart = np.abs(found - wide[: len(batch)])[:, 0]
-        assert np.median(apart) < 0.3  # of -3 to -12: these words are a close race
-        assert apart.max() > 0
+    parsed = records.parse(tf.constant(examples), spec)
+    video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
+    with quantised(captioner):
+        caption = tf.function(captioner.caption, autograph=False)
+        expected = caption(video, beam).captions
     assert captioner.decoder.upper_lower.fast is None
+    for count in (8, 3, 8):
+        found = function(examples=tf.constant(examples[:count]))[names.LOG_PROBS]
+        assert np.median(np.abs(found - expected.log_probs[:count])) < 1e-3
+    wide = served("caption_examples", examples=examples)[names.LOG_PROBS]
+    apart = np.abs(expected.log_probs - wide)[:, 0]
+    assert 0 < np.median(apart) < 0.5  # of -3 to -12: these words are a close race
 
 
 def test_eight_bits_are_refused_where_there_is_no_product_of_them(

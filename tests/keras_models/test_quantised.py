@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models import registry
+from keras_models.captioner import Captioner
+from keras_models.quantised import quantised
+from tests.keras_models import tiny
+
+ROWS = ["mgsa", "stats", "dual_afr_soft", "vatex_temporal", "vre"]  # every decoder
+
+
+@pytest.fixture(params=ROWS)
+def captioner(request, monkeypatch):
+    monkeypatch.setattr(tiny, "SETTINGS", {**tiny.SETTINGS, "units": 40})
+    variant = tiny.shrink(registry.get(request.param))
+    captioner = Captioner(variant, tiny.spec(variant), len(tiny.VOCABULARY), 4)
+    return captioner.build_from_spec()
+
+
+def said(captioner, batch):
+    """Log-probabilities of a caption's words, read in a graph."""
+    read = tf.function(captioner.teacher_force, autograph=False)
+    return read(batch).log_probs.numpy()
+
+
+def test_every_decoder_says_nearly_the_same(captioner):
+    batch = tiny.batch(captioner.spec)
+    expected = said(captioner, batch)
+    with quantised(captioner):
+        found = said(captioner, batch)
+    assert not np.array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    np.testing.assert_array_equal(said(captioner, batch), expected)
