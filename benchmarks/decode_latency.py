@@ -9,10 +9,11 @@ are medians; CPU times, means over all threads. All searches take turns within a
 so that what else runs on the machine slows all of them.
 
 The plain search is what one writes first, of Keras' layers. It finds the same captions.
-The products are those with the exported weights, which no search can leave out.
+The products are those with the exported weights in float32.
 
-bfloat16 and int8 are compared on 32 clips. Random weights tell words apart far less than trained
-ones do, so that its captions agree less often here than a trained model's would.
+bfloat16 and int8 are compared with float32 on 32 clips. Random weights tell words apart
+far less than trained ones do, so that captions agree less often here than a trained
+model's would.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ from keras_models.attention.additive import AdditiveConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTM, TwoLayerLSTMConfig
 from keras_models.layers.projection import laid_out
 from keras_models.precision import computing_in
+from keras_models.quantised import quantised
 from keras_models.search import Beam
 from keras_models.structs import Captions, EncodedVideo
 from transform.vocabulary import BOS, EOS, PAD, UNK
 
 FRAMES, WIDTH, VOCABULARY, BEAM = 20, 1536, 10_000, 5
 LENGTHS = 10, 20
-COMPARED = 32  # clips, in two precisions
+NARROW = "the same in bfloat16", "the same in int8"
+COMPARED = 32  # clips, in every precision
 
 Search = Callable[[tf.Tensor], Captions]
 
@@ -63,19 +66,22 @@ def main() -> None:
     decoder.words.bias.assign(
         tf.tensor_scatter_nd_update(decoder.words.bias, [[EOS]], [-50.0])
     )
-    narrow = narrowed(decoder, frames)
+    with computing_in("mixed_bfloat16"):
+        narrow = copied(decoder, tf.cast(frames, tf.bfloat16))
+    eighth = copied(decoder, frames)
 
     table = rich.table.Table("search", "words", "wall ms", "CPU ms", "CPU, plain = 1")
     for words in LENGTHS:
         in_process = traced(ours(decoder, words))
         in_process(frames)  # traced here, its projections are not laid out
-        with laid_out(decoder), laid_out(narrow):
+        with laid_out(decoder), laid_out(narrow), quantised(eighth):
             searches = {
                 "plain": traced(Plain(decoder, words)),
                 "kinescribe, in process": in_process,
                 "kinescribe, exported": traced(ours(decoder, words)),
                 "the same in bfloat16": traced(ours(narrow, words)),
-                "its products alone": traced(products(decoder, words)),
+                "the same in int8": traced(ours(eighth, words)),
+                "float32 products alone": traced(products(decoder, words)),
             }
             found = {name: run(frames) for name, run in searches.items()}
             for name in ("kinescribe, in process", "kinescribe, exported"):
@@ -84,17 +90,18 @@ def main() -> None:
                     found[name].log_probs, found["plain"].log_probs, rtol=1e-4
                 )
             times = measured(searches, frames, options.rounds)
-            agreement = agree(
-                searches["kinescribe, exported"],
-                searches["the same in bfloat16"],
-                tf.constant(clips),
-            )
+            said = {
+                name: searches[name](tf.constant(clips))
+                for name in ("kinescribe, exported", *NARROW)
+            }
         for name, (wall, cpu) in times.items():
             share = f"{cpu / times['plain'][1]:.2f}"
             table.add_row(name, str(words), f"{wall:.0f}", f"{cpu:.0f}", share)
     console = rich.console.Console()
     console.print(table)
-    console.print(f"bfloat16 and float32, 20 words, {COMPARED} clips: {agreement}.")
+    for name in NARROW:
+        agreement = agree(said["kinescribe, exported"], said[name])
+        console.print(f"{name}, {words} words, {COMPARED} clips: {agreement}.")
 
 
 def build(frames: tf.Tensor) -> TwoLayerLSTM:
@@ -236,17 +243,15 @@ def products(decoder: TwoLayerLSTM, words: int) -> Search:
     return search
 
 
-def narrowed(decoder: TwoLayerLSTM, frames: tf.Tensor) -> TwoLayerLSTM:
-    """The same decoder, which computes in bfloat16."""
-    with computing_in("mixed_bfloat16"):
-        narrow = build(tf.cast(frames, tf.bfloat16))
-    narrow.set_weights(decoder.get_weights())
-    return narrow
+def copied(decoder: TwoLayerLSTM, frames: tf.Tensor) -> TwoLayerLSTM:
+    """Another decoder with the same weights."""
+    copy = build(frames)
+    copy.set_weights(decoder.get_weights())
+    return copy
 
 
-def agree(first: Search, second: Search, clips: tf.Tensor) -> str:
-    """How far two searches find the same."""
-    one, other = first(clips), second(clips)
+def agree(one: Captions, other: Captions) -> str:
+    """How far two searches found the same."""
     same = np.all(one.tokens == other.tokens, axis=(1, 2))
     apart = np.abs(one.log_probs - other.log_probs)[same].max(initial=0)
     return (

@@ -20,7 +20,8 @@ def quantised(model: tf.Module) -> Iterator[None]:
     They are its projections' kernels and, in place of words' vectors that are only
     projected, a table of their projections. For graphs only.
     """
-    decoders = [each for each in model.submodules if isinstance(each, Decoder)]
+    modules = (model, *model.submodules)
+    decoders = [each for each in modules if isinstance(each, Decoder)]
     with laid_out(model, QuantisedKernel):
         try:
             for decoder in decoders:
