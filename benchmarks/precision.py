@@ -1,8 +1,8 @@
-"""What computing in bfloat16 changes: features, their cost, captions.
+"""What computing with fewer bits changes: features, their cost, captions.
 
-    python benchmarks/bfloat16.py                    # all parts, one seed
-    python benchmarks/bfloat16.py --parts features
-    python benchmarks/bfloat16.py --parts captions --seeds 0 1 2 --work bfloat16
+    python benchmarks/precision.py                   # all parts, one seed
+    python benchmarks/precision.py --parts features
+    python benchmarks/precision.py --parts captions --seeds 0 1 2 --work precision
 
 features  Inception-ResNet-v2 with random weights and `tiny` with its own, on frames of
           moving_world clips: the error against float32, beside that of storing float16,
@@ -10,7 +10,7 @@ features  Inception-ResNet-v2 with random weights and `tiny` with its own, on fr
 captions  the demo's model, trained by cross-entropy on features in float32 and on those
           in bfloat16, captions the test clips; the first also sees them in bfloat16
 model     the same model, trained in float32 on such features, captions the test clips
-          in float32 and, recast, in bfloat16
+          as it is, recast to bfloat16, and with kernels of eight bits
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from keras_models.captioning import CaptionWriter  # noqa: E402
 from keras_models.data import Records  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
+from keras_models.quantised import quantised  # noqa: E402
 from keras_models.training import TrainingConfig, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform import backbones, beam_jobs  # noqa: E402
@@ -218,11 +219,16 @@ def compare_models(
     for seed in seeds:
         captioner, vocabulary = trained(folder, read_spec(str(folder)), seed, epochs)
         baseline, said = measured(captioner, vocabulary, folder)
-        recast = captioner.recast("mixed_bfloat16")
-        found, captions = measured(recast, vocabulary, folder)
-        others = np.mean([captions[clip] != said[clip] for clip in said])
         table.add_row(str(seed), EXACT, *differing(baseline, baseline), "")
-        table.add_row("", ROUNDED, *differing(found, baseline), f"{others:.0%}")
+        recast = captioner.recast("mixed_bfloat16")
+        with quantised(captioner):
+            results = {
+                ROUNDED: measured(recast, vocabulary, folder),
+                "int8": measured(captioner, vocabulary, folder),
+            }
+        for name, (found, captions) in results.items():
+            others = np.mean([captions[clip] != said[clip] for clip in said])
+            table.add_row("", name, *differing(found, baseline), f"{others:.0%}")
     console.print(table)
 
 
