@@ -2,6 +2,7 @@
 
     python benchmarks/step_time.py [--out step_time.jsonl] [--threads 2]
     python benchmarks/step_time.py --variants mgsa stats --system VRE --batch 8
+    python benchmarks/step_time.py --variants mgsa --precision int8  # captions only
     python benchmarks/step_time.py --table step_time.jsonl
 
 A training step is one update on `--batch` random clips of full length with a caption of
@@ -35,6 +36,7 @@ from typing import Any
 
 GIB = 2**30
 WORDS, MAX_WORDS, BEAM = 10_000, 20, 5
+EXACT = "float32"
 SPARE = 2  # a caption is computed that often before it counts: the graph is optimised
 
 
@@ -60,6 +62,12 @@ def main() -> None:
     parser.add_argument(
         "--time-limit", type=float, default=900.0, help="s, for a figure"
     )
+    parser.add_argument(
+        "--precision",
+        choices=(EXACT, "mixed_bfloat16", "int8"),
+        default=EXACT,
+        help="of captions; of other ones, no training step is measured",
+    )
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -83,10 +91,12 @@ def measure_all(options: argparse.Namespace) -> None:
     there = {key_of(row): row for row in rows_of(options.out)}
     names = chosen(options.variants, options.system)
     for place, name in enumerate(names):
-        tries = [("caption", 1), *(("train", batch) for batch in options.batch)]
+        tries = [("caption", 1)]
+        if options.precision == EXACT:
+            tries += [("train", batch) for batch in options.batch]
         for what, batch in tries:
             row = {"name": name, "what": what, "batch": batch}
-            row["threads"] = options.threads
+            row |= {"threads": options.threads, "precision": options.precision}
             if key_of(row) not in there:
                 console.print(f"{place + 1} of {len(names)}: {what} {name}, {batch}")
                 row |= TASKS[what](name, batch, options)
@@ -120,7 +130,8 @@ def rows_of(path: pathlib.Path) -> list[dict]:
 
 def key_of(row: dict) -> tuple:
     """What makes two rows the same measurement."""
-    return row["name"], row["what"], row["batch"], row["threads"]
+    precision = row.get("precision", EXACT)
+    return row["name"], row["what"], row["batch"], row["threads"], precision
 
 
 def train(name: str, batch: int, options: argparse.Namespace) -> dict:
@@ -136,7 +147,7 @@ def caption(name: str, batch: int, options: argparse.Namespace) -> dict:
     """Exports the model in one process, and has it write captions in another."""
     with tempfile.TemporaryDirectory() as folder:
         model = f"{folder}/model"
-        exported = alone("export", options, name, model)
+        exported = alone("export", options, name, model, options.precision)
         if "problem" in exported:
             return exported
         return exported | alone("write", options, model, batch, options.captions)
@@ -219,7 +230,7 @@ def update(tf: Any, name: str, batch: str, steps: str) -> dict:
     return {"stage": stage.name, **summary(times, before)}
 
 
-def export(tf: Any, name: str, folder: str) -> dict:
+def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     """Writes an exported model."""
     from keras_models.decoders.decoder import Decoder
     from keras_models.search import Beam
@@ -231,7 +242,8 @@ def export(tf: Any, name: str, folder: str) -> dict:
         if isinstance(decoder, Decoder):
             bias = decoder.words.bias
             bias.assign(tf.tensor_scatter_nd_update(bias, [[EOS]], [-50.0]))
-    export(captioner, words(), captioner.spec, folder, Beam(width=BEAM))
+    beam = Beam(width=BEAM)
+    export(captioner, words(), captioner.spec, folder, beam, precision=precision)
     sizes = [
         path.stat().st_size for path in pathlib.Path(folder, "variables").iterdir()
     ]
@@ -243,7 +255,7 @@ def write(tf: Any, folder: str, batch: str, times: str) -> dict:
     from serving import names
     from transform.schema import SPEC_HASH, FeatureSpec
 
-    before = forget_peak()
+    before, began = forget_peak(), time.perf_counter()
     model = tf.saved_model.load(folder)
     signature = model.signatures[names.CAPTION_SIGNATURE]
     facts = model.signatures[names.FEATURE_SPEC_SIGNATURE](
@@ -258,7 +270,9 @@ def write(tf: Any, folder: str, batch: str, times: str) -> dict:
         found = signature(**inputs)[names.WORDS].numpy()
         assert (found[0, 0] != b"").sum() == MAX_WORDS, "a caption is too short"
 
-    return summary(timed(caption, int(times), SPARE), before)
+    caption()
+    first = time.perf_counter() - began
+    return {"first_s": first, **summary(timed(caption, int(times), SPARE), before)}
 
 
 MEASURES: dict[str, Callable[..., dict]] = {
@@ -377,16 +391,18 @@ def table(rows: list[dict]) -> str:
         "| model | clips | step, wall / CPU s | GiB | caption, wall / CPU ms | MiB |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for name in dict.fromkeys(row["name"] for row in rows):
-        steps = [row for row in rows if (row["name"], row["what"]) == (name, "train")]
+    for name, precision in dict.fromkeys(
+        (key_of(row)[0], key_of(row)[-1]) for row in rows
+    ):
+        mine = [row for row in rows if key_of(row)[::4] == (name, precision)]
+        steps = [row for row in mine if row["what"] == "train"]
         done = [row for row in steps if "problem" not in row]
         failed = [row for row in steps if "problem" in row]
         clips = [str(row["batch"]) for row in done[:1]]
         clips += [f"{row['batch']}: {row['problem']}" for row in failed]
-        captions = [
-            row for row in rows if (row["name"], row["what"]) == (name, "caption")
-        ]
-        cells = [f"`{name}`", "; ".join(clips)]
+        captions = [row for row in mine if row["what"] == "caption"]
+        label = f"`{name}`" if precision == EXACT else f"`{name}` in {precision}"
+        cells = [label, "; ".join(clips)]
         cells += _cells(done, 1, 1024, ".2f", ".2f")
         cells += _cells(captions, 1000, 1, ".0f", ".0f")
         lines.append(f"| {' | '.join(cells)} |")
@@ -408,13 +424,13 @@ def _cells(
 def _ratios(rows: list[dict]) -> list[str]:
     found = {key_of(row): row for row in rows if "problem" not in row}
     lines = []
-    for (name, what, batch, threads), row in found.items():
-        whole = found.get(("dual_afr_soft", what, batch, threads))
+    for (name, *conditions), row in found.items():
+        whole = found.get(("dual_afr_soft", *conditions))
         if not whole or not re.fullmatch(r"dual_afr_pool\d", name):
             continue
         cpu, memory = (whole[key] / row[key] for key in ("cpu_s", "memory_mib"))
         lines.append(
-            f"- `dual_afr_soft` beside `{name}`, {what}, {batch} clips: "
+            f"- `dual_afr_soft` beside `{name}`, {row['what']}, {row['batch']} clips: "
             f"{cpu:.2f} × the CPU time, {memory:.2f} × the memory."
         )
     return ["", *lines] if lines else []
