@@ -18,7 +18,8 @@ def quantised(model: tf.Module) -> Iterator[None]:
     """Lets a built model read copies in eight bits, for as long as it lasts.
 
     They are its projections' kernels and, in place of words' vectors that are only
-    projected, a table of their projections. For graphs only.
+    projected, a table of their projections. All else computes in float32. For graphs
+    only.
     """
     modules = (model, *model.submodules)
     decoders = [each for each in modules if isinstance(each, Decoder)]
