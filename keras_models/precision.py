@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections.abc import Iterator
-from typing import Literal, Union
+from typing import Literal
 
 import tensorflow as tf
 
 from transform.errors import KinescribeError
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
-ServedPrecision = Union[Precision, Literal["int8"]]
+ServedPrecision = Literal[Precision, "int8"]
 
 
 @contextlib.contextmanager
