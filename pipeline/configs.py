@@ -43,9 +43,7 @@ class PipelineConfig(Config):
     vocabulary: VocabularyConfig = VocabularyConfig()
     training: TrainingConfig
     search: SearchConfig = Beam(width=5)  # of the served model; MGSA Sec. 4.2
-    served_precision: Optional[ServedPrecision] = (
-        None  # by default that of its training
-    )
+    served_precision: Optional[ServedPrecision] = None  # by default its training's
     gates: GateConfig = GateConfig()
     image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
 

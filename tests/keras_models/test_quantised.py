@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from keras_models import registry
 from keras_models.captioner import Captioner
+from keras_models.ensemble import Ensemble
+from keras_models.ensemble_variant import EnsembleVariant
 from keras_models.quantised import quantised
 from tests.keras_models import tiny
 
@@ -32,3 +34,14 @@ def test_every_decoder_says_nearly_the_same(captioner):
     assert not np.array_equal(found, expected)
     np.testing.assert_allclose(found, expected, atol=0.05)
     np.testing.assert_array_equal(said(captioner, batch), expected)
+
+
+@pytest.mark.parametrize("captioner", ["mgsa"], indirect=True)
+def test_members_of_an_ensemble_are_quantised_too(captioner):
+    members = {"one": captioner, "again": captioner}
+    variant = EnsembleVariant.of({name: captioner.variant for name in members})
+    decoder = captioner.decoder
+    with quantised(Ensemble(variant, members)):
+        assert decoder.word_table.rows.shape == (len(tiny.VOCABULARY), 160)
+        assert decoder.upper_lower.fast.kernel.dtype == tf.qint8
+    assert decoder.word_table is decoder.upper_lower.fast is None
