@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import os
 import pathlib
 import random
@@ -223,13 +224,15 @@ def test_a_process_killed_at_ten_random_moments_ends_with_the_same_bits(tmp_path
     folder, rng = tmp_path / "killed", random.Random(0)
     for kill in range(10):
         program = start_program(folder, *EVERY)
-        if kill % 3 == 0:  # as it starts, or whenever
-            time.sleep(rng.uniform(0.1, 0.8) * seconds)
-        else:  # soon after it has written one more state
-            before = newest_state(folder)
-            while newest_state(folder) == before and program.poll() is None:
-                time.sleep(0.001)
-            time.sleep(rng.uniform(0, 0.05))
+        # As it starts or whenever, at last soon after it has written one more state.
+        share = rng.uniform(0, 0.8) if kill % 3 == 0 else math.inf
+        last = time.monotonic() + share * seconds
+        before = newest_state(folder)
+        while newest_state(folder) == before and time.monotonic() < last:
+            if program.poll() is not None:
+                break
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.05))
         program.send_signal(signal.SIGKILL)
         program.communicate()
         # A run that was done before it could be killed would show nothing.
