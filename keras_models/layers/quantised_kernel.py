@@ -15,10 +15,11 @@ TINY = 1e-30
 class QuantisedKernel:
     """A kernel (D, N) of which every column is int8, and inputs likewise.
 
-        y_rn = x̂_rn · m_r · m_n / 127² + b_n,    x̂ = round(127 x / m) round(127 W / m)
+        s_rn = Σ_d round(127 x_rd / m_r) round(127 W_dn / m_n)
+        y_rn = s_rn m_r m_n / 127² + b_n
 
     where m_r is the largest |x| of a row, found as it comes, and m_n the largest |W| of
-    a column. The sums x̂ are exact on processors with VNNI; on older ones, sums of two
+    a column. The sums s are exact on processors with VNNI; on older ones, sums of two
     products saturate at 16 bits.
 
     The product is oneDNN's convolution of pixels, which TensorFlow has on x86: the one

@@ -17,7 +17,11 @@ def captioner(request, monkeypatch):
     monkeypatch.setattr(tiny, "SETTINGS", {**tiny.SETTINGS, "units": 40})
     variant = tiny.shrink(registry.get(request.param))
     captioner = Captioner(variant, tiny.spec(variant), len(tiny.VOCABULARY), 4)
-    return captioner.build_from_spec()
+    captioner.build_from_spec()
+    for weight in captioner.decoder.weights:  # what is read decides what is said
+        if weight.shape.rank > 1:
+            weight.assign(0.5 * tf.random.stateless_normal(weight.shape, [1, 2]))
+    return captioner
 
 
 def said(captioner, batch):
@@ -32,7 +36,7 @@ def test_every_decoder_says_nearly_the_same(captioner):
     with quantised(captioner):
         found = said(captioner, batch)
     assert not np.array_equal(found, expected)
-    np.testing.assert_allclose(found, expected, atol=0.05)
+    assert np.std(found - expected) < 0.05 * np.std(expected)
     np.testing.assert_array_equal(said(captioner, batch), expected)
 
 
