@@ -23,7 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from serving.client import Client
-from transform import records
+from transform.records import example_codec
 from transform.schema import FeatureSpec
 
 SERVE = "from kinescribe.cli import main; main()"
@@ -81,8 +81,8 @@ def _noise(spec: FeatureSpec, seed: int) -> bytes:
             features[tensor.name] = random.random(shape).astype(np.float16)
         else:
             features[tensor.name] = random.integers(0, 256, shape, np.uint8)
-    video = records.VideoExample(str(seed), (), features)
-    return records.to_example(video, spec).SerializeToString()
+    video = example_codec.VideoExample(str(seed), (), features)
+    return example_codec.to_example(video, spec).SerializeToString()
 
 
 def _call(

@@ -38,7 +38,7 @@ from keras_models.precision import computing_in
 from keras_models.quantised import quantised
 from keras_models.search import Beam
 from keras_models.structs import Captions, EncodedVideo
-from transform.vocabulary import BOS, EOS, PAD, UNK
+from transform.records.vocabulary import BOS, EOS, PAD, UNK
 
 FRAMES, WIDTH, VOCABULARY, BEAM = 20, 1536, 10_000, 5
 LENGTHS = 10, 20

@@ -48,23 +48,18 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from pipeline import configs  # noqa: E402
-from transform import (  # noqa: E402
-    audio,
-    backbones,
-    beam_jobs,
-    extract_features,
-    feature_store,
-    optical_flow,
-    records,
-    video_io,
-)
-from transform.annotations import Jsonl, VideoRecord  # noqa: E402
-from transform.extraction_settings import ExtractionSettings  # noqa: E402
-from transform.feature_store import FeatureStore  # noqa: E402
-from transform.journal import Journal  # noqa: E402
+from transform import backbones  # noqa: E402
+from transform.audio import log_mel  # noqa: E402
+from transform.datasets import Jsonl, VideoRecord  # noqa: E402
+from transform.jobs import extract_features, extraction_job  # noqa: E402
+from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
+from transform.jobs.journal import Journal  # noqa: E402
 from transform.moving_world.render import frames as scene_frames  # noqa: E402
 from transform.moving_world.subsets import sample_scene  # noqa: E402
+from transform.records import example_codec, feature_store  # noqa: E402
+from transform.records.feature_store import FeatureStore  # noqa: E402
 from transform.schema import FeatureSpec, Flow, FrameGrid  # noqa: E402
+from transform.video import optical_flow, reader  # noqa: E402
 
 PARTS = ("stages", "plain", "workers", "memory")
 SIZE, FPS, SECONDS = (320, 240), 30, 10
@@ -186,11 +181,11 @@ def stages(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -
 
     backbones.load = timed_network  # type: ignore[assignment]
     watched = {
-        "decode": (video_io, "read_frames"),
+        "decode": (reader, "read_frames"),
         "flow": (optical_flow, "flow_stack"),
-        "sound": (audio, "log_mel"),
+        "sound": (log_mel, "log_mel"),
         "rest: hash": (feature_store, "clip_hash"),
-        "rest: encode": (records, "encode_tensor"),
+        "rest: encode": (example_codec, "encode_tensor"),
         "rest: store": (FeatureStore, "put"),
         "rest: look-up": (FeatureStore, "info"),
     }
@@ -311,7 +306,7 @@ def run_job(
 def job(folder: pathlib.Path, workers: int) -> None:
     """What `run_job` starts; one worker works inside of it, more are its children."""
     use_one_thread()
-    beam_jobs.extract(
+    extraction_job.extract(
         Jsonl(file=str(folder / "annotations.jsonl")),
         FeatureSpec.from_json((folder / "spec.json").read_text()),
         store=str(folder / "store"),

@@ -38,15 +38,16 @@ from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
 from keras_models.quantised import quantised  # noqa: E402
 from keras_models.training import TrainingConfig, train  # noqa: E402
 from pipeline import configs  # noqa: E402
-from transform import backbones, beam_jobs  # noqa: E402
-from transform.annotations import Msrvtt  # noqa: E402
-from transform.extraction_settings import ExtractionSettings  # noqa: E402
-from transform.features.precision import Precision  # noqa: E402
+from transform import backbones  # noqa: E402
+from transform.datasets import Msrvtt  # noqa: E402
+from transform.jobs import extraction_job  # noqa: E402
+from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
 from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
 from transform.moving_world.render import frame_at  # noqa: E402
 from transform.moving_world.subsets import sample_scene  # noqa: E402
+from transform.records.vocabulary import Vocabulary  # noqa: E402
 from transform.schema import FeatureSpec, FrameGrid  # noqa: E402
-from transform.vocabulary import Vocabulary  # noqa: E402
+from transform.schema.features.precision import Precision  # noqa: E402
 
 PARTS = ("features", "captions", "model")
 EXACT, ROUNDED = "float32", "bfloat16"
@@ -139,7 +140,7 @@ def extracted(work: pathlib.Path, precision: Precision) -> pathlib.Path:
         else feature
         for feature in spec.features
     )
-    beam_jobs.extract(
+    extraction_job.extract(
         Msrvtt(files=[str(corpus.annotations)]),
         spec.replace(features=changed),
         store=str(work / "store"),

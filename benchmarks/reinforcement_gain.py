@@ -33,11 +33,11 @@ from keras_models.metrics.scorer import Scorer  # noqa: E402
 from keras_models.search import Greedy  # noqa: E402
 from keras_models.training import TrainingConfig, TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
-from transform import beam_jobs  # noqa: E402
-from transform.annotations import Msrvtt  # noqa: E402
-from transform.extraction_settings import ExtractionSettings  # noqa: E402
+from transform.datasets import Msrvtt  # noqa: E402
+from transform.jobs import extraction_job  # noqa: E402
+from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
 from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
-from transform.vocabulary import Vocabulary  # noqa: E402
+from transform.records.vocabulary import Vocabulary  # noqa: E402
 
 CROSS_ENTROPY, SELF_CRITICAL = 0, 1  # stages of the demo's plan
 CORPUS_SEED, HELD_OUT = 1, {"val": 100, "test": 300}
@@ -74,7 +74,7 @@ def _extracted(work: pathlib.Path, clips: int) -> pathlib.Path:
         work / "corpus",
         workers=2,
     )
-    beam_jobs.extract(
+    extraction_job.extract(
         Msrvtt(files=[str(corpus.annotations)]),
         configs.find("demo").features,
         store=str(work / "store"),

@@ -235,7 +235,7 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     from keras_models.decoders.decoder import Decoder
     from keras_models.search import Beam
     from serving.export import export
-    from transform.vocabulary import EOS
+    from transform.records.vocabulary import EOS
 
     captioner = build(name)
     for decoder in captioner.submodules:
@@ -306,7 +306,7 @@ def build(name: str) -> Any:
 
 def words() -> Any:
     """As many as the models have."""
-    from transform.vocabulary import SPECIAL, Vocabulary
+    from transform.records.vocabulary import SPECIAL, Vocabulary
 
     return Vocabulary(f"w{index}" for index in range(WORDS - len(SPECIAL)))
 
@@ -317,7 +317,7 @@ def random_batch(spec: Any, clips: int) -> Any:
     import tensorflow as tf
 
     from keras_models.structs import TrainingBatch, VideoBatch
-    from transform.vocabulary import EOS, SPECIAL
+    from transform.records.vocabulary import EOS, SPECIAL
 
     random = np.random.default_rng(0)
     features, masks = {}, {}

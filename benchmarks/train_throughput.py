@@ -34,7 +34,7 @@ from keras_models.structs import TrainingBatch, VideoBatch  # noqa: E402
 from keras_models.updates import Updater  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform import backbones  # noqa: E402
-from transform.vocabulary import Vocabulary  # noqa: E402
+from transform.records.vocabulary import Vocabulary  # noqa: E402
 
 CLIPS, REFERENCES, SAMPLES = 2000, 20, 5
 VOCABULARY = Vocabulary(f"word{number}" for number in range(500))

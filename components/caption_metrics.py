@@ -21,7 +21,7 @@ from tensorflow_model_analysis.metrics import metric_util
 from keras_models.metrics import diversity
 from keras_models.metrics.scorer import ScoreError, Scorer
 from transform import schema
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 # Clip id → its caption and its references.
 Corpus = dict[str, tuple[str, tuple[str, ...]]]

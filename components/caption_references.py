@@ -10,7 +10,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components import caption_metrics
 from keras_models.data import Records
-from transform import storage
+from transform.common import storage
 from transform.schema import FeatureSpec
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from transform import schema, vocabulary
+from transform import schema
+from transform.records import vocabulary
 
 VOCABULARY = "captions_vocabulary"  # name of the file in the transform graph
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from transform import schema
-from transform.config import Config
+from transform.common.config import Config
 
 if TYPE_CHECKING:
     import tensorflow_model_analysis as tfma

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tfx.dsl.io import fileio
 
 from serving import model_folders
-from transform.config import Config
+from transform.common.config import Config
 
 RECORD = os.path.join("assets.extra", "push.json")
 

@@ -21,8 +21,8 @@ from keras_models.structs import (
     repeat_batch,
 )
 from keras_models.variant import Variant
+from transform.records.vocabulary import BOS
 from transform.schema import FeatureSpec
-from transform.vocabulary import BOS
 
 
 class Captioner(tf.keras.Model):

@@ -11,7 +11,7 @@ from keras_models.captioner import Captioner
 from keras_models.joint_model import JointModel
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
-from transform.vocabulary import Vocabulary
+from transform.records.vocabulary import Vocabulary
 
 
 class WrittenBatch(NamedTuple):

@@ -15,9 +15,9 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models.guards import Standing
-from transform import storage
-from transform.config import first_difference
-from transform.errors import KinescribeError
+from transform.common import storage
+from transform.common.config import first_difference
+from transform.common.errors import KinescribeError
 
 
 class CheckpointError(KinescribeError):

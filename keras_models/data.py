@@ -14,11 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.structs import TrainingBatch, VideoBatch
-from transform import records, schema
-from transform import vocabulary as words
-from transform.errors import KinescribeError
+from transform import schema
+from transform.common.errors import KinescribeError
+from transform.records import example_codec
+from transform.records import vocabulary as words
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 MEMORY_BYTES = 1 << 30  # clips stay in memory up to here, decoded if that fits
 SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that do not
@@ -101,7 +102,7 @@ class Records:
         """`VideoBatch`es in the files' order; at most the first `clips` clips."""
 
         def parse(serialized: tf.Tensor) -> VideoBatch:
-            return _video(records.parse(serialized, self.spec), features)
+            return _video(example_codec.parse(serialized, self.spec), features)
 
         dataset = self.dataset().take(-1 if clips is None else clips)
         return dataset.batch(batch_size).map(parse, tf.data.AUTOTUNE).prefetch(2)
@@ -194,7 +195,7 @@ class TrainingClips:
         return dataset.filter(_has_captions)
 
     def _parse(self, serialized: tf.Tensor) -> _Parsed:
-        parsed = records.parse(serialized, self._source.spec)
+        parsed = example_codec.parse(serialized, self._source.spec)
         return _Parsed(_video(parsed, self._features), parsed.captions)
 
     def _training_batch(self, parsed: _Parsed, seed: tf.Tensor) -> TrainingBatch:
@@ -236,7 +237,7 @@ def draw_captions(captions: tf.RaggedTensor, count: int, seed: tf.Tensor) -> tf.
     return tf.gather(dense, order, batch_dims=1)
 
 
-def _video(parsed: records.ParsedBatch, features: Collection[str]) -> VideoBatch:
+def _video(parsed: example_codec.ParsedBatch, features: Collection[str]) -> VideoBatch:
     return VideoBatch(
         parsed.video_id,
         {name: parsed.features[name] for name in features},
@@ -261,7 +262,7 @@ def _check_first_record(file: str, spec: FeatureSpec) -> None:
     parsed = tf.io.parse_single_example(
         first, {schema.SPEC_HASH: tf.io.FixedLenFeature([], tf.string, "")}
     )
-    records.check_spec_hash(parsed[schema.SPEC_HASH].numpy().decode(), spec, file)
+    example_codec.check_spec_hash(parsed[schema.SPEC_HASH].numpy().decode(), spec, file)
 
 
 def _clips_of(file: str) -> Iterator[Clip]:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pydantic
 
-from transform.config import Config
-from transform.errors import KinescribeError
+from transform.common.config import Config
+from transform.common.errors import KinescribeError
 
 
 class TrainingError(KinescribeError):

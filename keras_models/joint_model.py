@@ -14,7 +14,7 @@ from keras_models.precision import Precision
 from keras_models.relevance.relevance_model import RelevanceModel
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch, Written
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
 

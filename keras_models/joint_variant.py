@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import pydantic
 
 from keras_models.variant import Variant
-from transform.config import Config
+from transform.common.config import Config
 
 JointVariantT = TypeVar("JointVariantT", bound="JointVariant")
 

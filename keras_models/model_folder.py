@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 import tensorflow as tf
 
-from transform.config import Config, ConfigError
-from transform.errors import KinescribeError
-from transform.vocabulary import Vocabulary
+from transform.common.config import Config, ConfigError
+from transform.common.errors import KinescribeError
+from transform.records.vocabulary import Vocabulary
 
 MODEL = "model.json"
 VOCABULARY = "vocabulary.txt"

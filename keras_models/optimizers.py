@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Union
 import pydantic
 import tensorflow as tf
 
-from transform.config import Config
+from transform.common.config import Config
 
 Rate = Callable[[], tf.Tensor]  # the training loop's current learning rate, ()
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
-from transform.msrvtt_categories import MSRVTT_CATEGORIES
+from transform.datasets.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.schema import (
     AudioWords,
     Category,

@@ -14,7 +14,7 @@ from keras_models.objectives.key_frame import KeyFrame
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.schedule import Schedule
-from transform.config import Config
+from transform.common.config import Config
 
 ObjectiveConfig = Annotated[
     Union[CrossEntropy, SelfCritical, FirstStep, KeyFrame, KeptKeyFrames, MultiSample],

@@ -9,7 +9,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 ServedPrecision = Literal[Precision, "int8"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from keras_models.fused_variant import FusedVariant
 from keras_models.rows import dual_afr, mgsa, stats, vatex, vre
 from keras_models.variant import Variant
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 __all__ = ["FUSIONS", "VARIANTS", "FusedVariant", "Variant", "get"]
 

@@ -8,8 +8,8 @@ from keras_models import model_folder
 from keras_models.captioner import Captioner
 from keras_models.model_folder import MODEL, VOCABULARY, LoadError
 from keras_models.variant import Variant
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 __all__ = ["MODEL", "VOCABULARY", "LoadError", "load", "save"]
 

@@ -9,7 +9,7 @@ import pydantic
 
 from keras_models.learning_rates import ConstantRate, LearningRate
 from keras_models.optimizers import Adam, OptimizerConfig
-from transform.config import Config
+from transform.common.config import Config
 
 
 class Schedule(Config):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.layers.masking import expand_mask
 from keras_models.structs import TrainingBatch, VideoBatch
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
 

@@ -38,9 +38,9 @@ from keras_models.precision import Precision, computing_in
 from keras_models.updates import Updater, trained_weights
 from keras_models.validation import ValidationConfig, Validator
 from keras_models.variant import Variant
-from transform.config import Config
+from transform.common.config import Config
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 
 class TrainingConfig(Config):

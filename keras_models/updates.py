@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_models.objectives.objective import Clock
 from keras_models.schedule import Schedule
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 
 class Updater:

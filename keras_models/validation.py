@@ -18,9 +18,9 @@ from keras_models.metrics import diversity
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from keras_models.search import Greedy, SearchConfig
-from transform import vocabulary as words
-from transform.config import Config
-from transform.vocabulary import Vocabulary
+from transform.common.config import Config
+from transform.records import vocabulary as words
+from transform.records.vocabulary import Vocabulary
 
 SAMPLES = 5  # captions that a person is shown
 

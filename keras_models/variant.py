@@ -27,7 +27,7 @@ from keras_models.encoders.streams import StreamsConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.encoders.vre import VREConfig
 from keras_models.plan import Plan
-from transform.config import Config
+from transform.common.config import Config
 
 EncoderConfig = Annotated[
     Union[

@@ -9,10 +9,10 @@ import numpy as np
 from keras_models import saving
 from keras_models.captioner import Captioner
 from keras_models.variant import Variant
-from transform.config import first_difference
-from transform.errors import KinescribeError
+from transform.common.config import first_difference
+from transform.common.errors import KinescribeError
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 
 class WarmStartError(KinescribeError):

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from transform.errors import KinescribeError
-from transform.vocabulary import Vocabulary
+from transform.common.errors import KinescribeError
+from transform.records.vocabulary import Vocabulary
 
 
 class WordVectorsError(KinescribeError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keras_models.registry import VARIANTS
     from serving.client import Client
     from serving.local import LocalModel
-    from transform.extraction import Extractor
+    from transform.extractors.clip_extractor import Extractor
     from transform.schema import FeatureSpec
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ __all__ = [
 _MODULES = {
     "LocalModel": "serving.local",  # an exported model in this process
     "Client": "serving.client",  # one behind a server
-    "Extractor": "transform.extraction",  # a clip's features
+    "Extractor": "transform.extractors.clip_extractor",  # a clip's features
     "FeatureSpec": "transform.schema",  # what decides their values
     "Records": "keras_models.data",  # extracted clips
     "VARIANTS": "keras_models.registry",  # the models by name

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 COMMANDS = (
     "demo",

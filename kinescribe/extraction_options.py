@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from transform.extraction_settings import ExtractionSettings
+    from transform.jobs.extraction_settings import ExtractionSettings
 
 RecordsFile = Annotated[
     str,

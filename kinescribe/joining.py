@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
     from keras_models.joint_model import JointModel
-    from transform.vocabulary import Vocabulary
+    from transform.records.vocabulary import Vocabulary
 
 Members = Annotated[
     list[str],
@@ -39,7 +39,7 @@ def folders(members: list[str]) -> dict[str, str]:
 def load(folders: dict[str, str]) -> tuple[dict[str, Captioner], Vocabulary]:
     """The members by their names, and the vocabulary that all of them have."""
     from keras_models import model_folder, saving
-    from transform.errors import KinescribeError
+    from transform.common.errors import KinescribeError
 
     loaded = {name: saving.load(folder) for name, folder in folders.items()}
     vocabularies = [vocabulary for _, vocabulary in loaded.values()]

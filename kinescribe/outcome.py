@@ -9,7 +9,7 @@ import rich.console
 import rich.table
 import typer
 
-from transform.manifest import STATUSES, Manifest
+from transform.records.manifest import STATUSES, Manifest
 
 
 def show(manifest: Manifest, out: str, as_json: bool) -> None:

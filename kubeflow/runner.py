@@ -12,7 +12,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 
 from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 
 def compile_pipeline(config: PipelineConfig, output: str | pathlib.Path) -> None:

@@ -13,11 +13,11 @@ from components.evaluation_gate import GateConfig
 from keras_models.precision import ServedPrecision
 from keras_models.search import Beam, SearchConfig
 from keras_models.training import TrainingConfig
-from transform.annotations import AnnotationSource
-from transform.config import Config, ConfigError, read_yaml
-from transform.errors import KinescribeError
-from transform.extraction_settings import ExtractionSettings
-from transform.records_config import RecordsConfig
+from transform.common.config import Config, ConfigError, read_yaml
+from transform.common.errors import KinescribeError
+from transform.datasets import AnnotationSource
+from transform.jobs.extraction_settings import ExtractionSettings
+from transform.jobs.records_config import RecordsConfig
 from transform.schema import FeatureSpec, Flow
 
 

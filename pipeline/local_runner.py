@@ -26,8 +26,8 @@ from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
 from transform import backbones
-from transform.data_digest import data_digest
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
+from transform.jobs.data_digest import data_digest
 
 
 class RunResult(NamedTuple):

@@ -46,7 +46,7 @@ def create_pipeline(
         config: What to do.
         pipeline_root: Folder of the artifacts.
         metadata: TFX's connection to ML Metadata; Kubeflow brings its own.
-        data_digest: `transform.data_digest` of the corpus; recorded, and a change
+        data_digest: `transform.jobs.data_digest` of the corpus; recorded, and a change
             makes the clips be looked at again where nodes are cached.
         compared_with: `components.push_destination.compared_with`; a change makes the
             baseline be chosen again where nodes are cached.

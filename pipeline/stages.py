@@ -16,7 +16,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.orchestration.portable.mlmd import execution_lib
 
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 
 class StageError(KinescribeError):

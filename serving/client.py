@@ -18,7 +18,7 @@ from serving import names, warmup
 from serving.clip_captioner import ClipCaptioner
 from serving.errors import RefusedError, ServingError
 from serving.files import read_secret
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import SPEC_HASH, FeatureSpec
 
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}

@@ -14,8 +14,8 @@ from google.protobuf.message import DecodeError
 from serving import results
 from serving.errors import RefusedError
 from serving.results import CaptionResult
-from transform import records
-from transform.extraction import Extraction, Extractor
+from transform.extractors.clip_extractor import Extraction, Extractor
+from transform.records import example_codec
 from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
 
 ROWS_PER_CALL = 8
@@ -38,7 +38,7 @@ class ClipCaptioner(abc.ABC):
         """The outputs of `caption_examples`; `RefusedError` for records unfit."""
 
     def caption_examples(self, examples: Sequence[bytes]) -> list[CaptionResult]:
-        """Captions serialized records, as `transform.records.to_example` writes them.
+        """Captions serialized records, as `example_codec.to_example` writes them.
 
         Raises:
             SpecMismatchError: They are of another specification than the model's.
@@ -77,8 +77,8 @@ class ClipCaptioner(abc.ABC):
                 they go by the rest.
 
         Raises:
-            transform.video_io.DecodeError: The clip cannot be read.
-            transform.records.UnknownCategoryError: The model does not know the
+            transform.video.reader.DecodeError: The clip cannot be read.
+            UnknownCategoryError: The model does not know the
                 category.
             serving.errors.ServingError: The model does not answer.
         """
@@ -100,8 +100,8 @@ class ClipCaptioner(abc.ABC):
         self, extraction: Extraction, category: str = ""
     ) -> CaptionResult:
         """Captions what `extract` returned; of `category`, see `caption_file`."""
-        video = records.VideoExample("", (), extraction.features, category)
-        example = records.to_example(video, self.spec)
+        video = example_codec.VideoExample("", (), extraction.features, category)
+        example = example_codec.to_example(video, self.spec)
         return self.caption_examples([example.SerializeToString()])[0]
 
     def _caption_clip(
@@ -122,7 +122,7 @@ def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
             continue  # no record at all: what the model says of it stands
         found = record.features.feature[SPEC_HASH].bytes_list.value
         text = found[0].decode(errors="replace") if found else ""
-        records.check_spec_hash(text, spec, f"record {row}")
+        example_codec.check_spec_hash(text, spec, f"record {row}")
 
 
 @functools.lru_cache(maxsize=2)

@@ -9,11 +9,11 @@ import numpy as np
 
 from serving.pictures import ClipView
 from serving.results import CaptionResult
-from transform import video_io
-from transform.extraction import Extraction
-from transform.footage import FrameRequest
+from transform.extractors.clip_extractor import Extraction
 from transform.schema import FeatureSpec, Flow, FrameGrid
-from transform.video_io import ClipFrames
+from transform.video import reader
+from transform.video.frame_requests import FrameRequest
+from transform.video.reader import ClipFrames
 
 PICTURE_SIZE = 224
 _PICTURES = FrameRequest(PICTURE_SIZE)
@@ -29,7 +29,7 @@ def view(
     end: float | None = None,
 ) -> ClipView:
     """The best caption's words beside the key frames and weights they came from."""
-    clip = video_io.read_frames(path, spec.sampling, [_PICTURES], start, end)
+    clip = reader.read_frames(path, spec.sampling, [_PICTURES], start, end)
     key_frames = _in_proportion(clip)  # (N, height, width, 3)
     steps, words = len(key_frames), result.words[0]
     temporal = result.attention.get("temporal", NOTHING)  # (K, L, T)

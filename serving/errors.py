@@ -1,6 +1,6 @@
 """What can go wrong between a clip and its caption."""
 
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 
 class ServingError(KinescribeError):

@@ -19,9 +19,9 @@ from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
 from serving.model_folders import read_spec
-from transform import storage
+from transform.common import storage
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 __all__ = ["export", "read_spec"]
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from serving import names
 from serving.errors import ServingError
-from transform import storage
+from transform.common import storage
 from transform.schema import FeatureSpec
 
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")

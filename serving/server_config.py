@@ -7,7 +7,7 @@ from typing import Optional
 import pydantic
 
 from serving import names
-from transform.config import Config
+from transform.common.config import Config
 
 
 class BatchingConfig(Config):

@@ -21,9 +21,9 @@ from keras_models.joint_model import JointModel
 from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import names
-from transform import records
+from transform.records import example_codec
+from transform.records.vocabulary import SPECIAL, Vocabulary
 from transform.schema import SPEC_HASH, FeatureSpec
-from transform.vocabulary import SPECIAL, Vocabulary
 
 
 class CaptionModule(tf.Module):
@@ -70,14 +70,14 @@ class CaptionModule(tf.Module):
         }
 
     def _caption_examples(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        parsed = records.parse(inputs[names.EXAMPLES], self._spec)
+        parsed = example_codec.parse(inputs[names.EXAMPLES], self._spec)
         return self._caption_batch(
             VideoBatch(parsed.video_id, parsed.features, parsed.masks)
         )
 
     def _caption_features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         found = inputs[SPEC_HASH]
-        check = records.require_spec(found, self._spec)
+        check = example_codec.require_spec(found, self._spec)
         features = [tensor.name for tensor in self._spec.tensors()]
         with tf.control_dependencies([check]):
             video = VideoBatch(

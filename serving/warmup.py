@@ -14,7 +14,8 @@ from tensorflow_serving.apis import (
 )
 
 from serving import names
-from transform import records, schema
+from transform import schema
+from transform.records import example_codec
 from transform.schema import FeatureSpec
 
 # TensorFlow Serving's own place and name.
@@ -31,8 +32,8 @@ def blank_clip(spec: FeatureSpec) -> dict[str, np.ndarray]:
 
 def blank_example(spec: FeatureSpec) -> bytes:
     """The record of `blank_clip`."""
-    video = records.VideoExample("blank", (), blank_clip(spec))
-    return records.to_example(video, spec).SerializeToString()
+    video = example_codec.VideoExample("blank", (), blank_clip(spec))
+    return example_codec.to_example(video, spec).SerializeToString()
 
 
 def requests(

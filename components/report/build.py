@@ -15,10 +15,10 @@ from keras_models.data import DataError, Records
 from keras_models.evaluation import Evaluation, ScoredCaption, evaluate
 from serving import clip_views, pictures
 from serving.local import LocalModel
-from transform.config import ConfigError
-from transform.manifest import Manifest
+from transform.common.config import ConfigError
+from transform.records.manifest import Manifest
 from transform.schema import FeatureSpec
-from transform.video_io import DecodeError
+from transform.video.reader import DecodeError
 
 HISTORY = "history.jsonl"  # in the Trainer's `model_run`, one row an epoch
 SHOWN_CLIPS = 6  # best, and as many worst

@@ -16,7 +16,7 @@ from tfx.utils import path_utils
 from components.baseline_model import REASON
 from components.report import build, page
 from serving.local import LocalModel
-from transform import storage
+from transform.common import storage
 
 PAGE = "report.html"
 SCORES = "scores.json"

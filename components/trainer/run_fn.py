@@ -17,10 +17,10 @@ from components.trainer.train_and_export import beside, train_and_export
 from keras_models import warm_start
 from keras_models.listeners.progress import ProgressBar
 from keras_models.listeners.tensorboard import TensorBoard
-from transform import storage
-from transform.errors import KinescribeError
+from transform.common import storage
+from transform.common.errors import KinescribeError
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 
 def run_fn(fn_args: FnArgs) -> None:

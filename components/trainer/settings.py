@@ -7,7 +7,7 @@ from typing import Optional
 from keras_models.precision import ServedPrecision
 from keras_models.search import SearchConfig
 from keras_models.training import TrainingConfig
-from transform.config import Config
+from transform.common.config import Config
 
 
 class TrainerSettings(Config):

@@ -11,8 +11,8 @@ from keras_models.listeners.listener import Listener
 from keras_models.precision import require_served
 from keras_models.training import TrainingResult, train
 from serving.export import export
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 SAVED = "captioner"  # beside the SavedModel: weights that another run can begin with
 

@@ -12,8 +12,8 @@ from tfx.types.component_spec import (
 )
 
 from components.video_example_gen.executor import Executor
-from transform.annotations import AnnotationSource
-from transform.extraction_settings import ExtractionSettings
+from transform.datasets import AnnotationSource
+from transform.jobs.extraction_settings import ExtractionSettings
 from transform.schema import FeatureSpec
 
 
@@ -59,7 +59,7 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
             spec: The features; see `transform.backbones.resolve`.
             store: Folder of the feature store, kept between runs.
             settings: How the extraction runs.
-            data_digest: `transform.data_digest.data_digest(source)`. TFX's cache knows
+            data_digest: `data_digest(source)`. TFX's cache knows
                 an input by its properties only: a change here makes the component run
                 again, and the store spares the clips that have not changed.
         """

@@ -10,10 +10,11 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
-from transform import backbones, beam_jobs
-from transform.annotations import AnnotationSource
-from transform.config import Config
-from transform.extraction_settings import ExtractionSettings
+from transform import backbones
+from transform.common.config import Config
+from transform.datasets import AnnotationSource
+from transform.jobs import extraction_job
+from transform.jobs.extraction_settings import ExtractionSettings
 from transform.schema import FeatureSpec
 
 
@@ -22,7 +23,7 @@ class _Corpus(Config):
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Calls `transform.beam_jobs.extract` and describes what came out."""
+    """Calls `transform.jobs.extraction_job.extract` and describes what came out."""
 
     def Do(  # noqa: N802
         self,
@@ -35,7 +36,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         source = json.loads(exec_properties["source"])
         spec = backbones.resolve(FeatureSpec.from_json(exec_properties["spec"]))
-        manifest = beam_jobs.extract(
+        manifest = extraction_job.extract(
             _Corpus.from_dict({"source": source}).source,
             spec,
             store=exec_properties["store"],

@@ -12,7 +12,7 @@ from keras_models.attention.step_attention import LinearAttention
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_softmax
 from keras_models.structs import Context, EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class AdditiveConfig(Config):

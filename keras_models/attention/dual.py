@@ -17,7 +17,7 @@ from keras_models.attention.places import (
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import Context, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class DualConfig(Config):

@@ -11,7 +11,7 @@ from keras_models.attention.step_attention import StepAttention
 from keras_models.layers.masking import masked_softmax
 from keras_models.layers.multiplicative_energy import MultiplicativeEnergy
 from keras_models.structs import Context, EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class Frames(Config):

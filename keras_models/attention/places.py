@@ -14,7 +14,7 @@ from keras_models.attention.step_attention import StepAttention
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import Context, EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 ChoiceConfig = Annotated[
     Union[SoftConfig, HardConfig], pydantic.Field(discriminator="kind")

@@ -15,7 +15,7 @@ from keras_models.attention.temporal.additive import AdditivePoolingConfig
 from keras_models.attention.temporal.last_state import LastStateConfig
 from keras_models.attention.temporal.mean import MeanConfig
 from keras_models.attention.temporal.ranked import RankedConfig
-from transform.config import Config
+from transform.common.config import Config
 
 SpatialPoolingConfig = Annotated[
     Union[SharedGridConfig, PerFrameConfig, CellMeanConfig],

@@ -11,7 +11,7 @@ from keras_models.attention.branch import Attended, Branch
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.layers.projection import Projection
-from transform.config import Config
+from transform.common.config import Config
 
 
 class STaTSConfig(Config):

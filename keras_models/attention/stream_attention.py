@@ -14,7 +14,7 @@ from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.step_attention import StepAttention
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.structs import Context, EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 BranchConfig = Annotated[
     Union[SpatioTemporalConfig, TemporoSpatialConfig, STaTSConfig, AllCellsConfig],

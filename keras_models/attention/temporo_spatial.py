@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.attention.branch import Attended, Branch
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_mean, masked_softmax
-from transform.config import Config
+from transform.common.config import Config
 
 
 class TemporoSpatialConfig(Config):

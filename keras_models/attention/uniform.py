@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.attention.step_attention import LinearAttention
 from keras_models.layers.masking import masked_mean
 from keras_models.structs import Context, EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class UniformConfig(Config):

@@ -13,7 +13,7 @@ from keras_models.attention.step_attention import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.structs import EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class AttentiveLSTMConfig(Config):

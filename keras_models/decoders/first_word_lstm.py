@@ -15,8 +15,8 @@ from keras_models.layers.lstm_cell import LSTMCell, LSTMState
 from keras_models.layers.projection import Projection
 from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import EncodedVideo, State
-from transform.config import Config
-from transform.vocabulary import BOS
+from transform.common.config import Config
+from transform.records.vocabulary import BOS
 
 
 class FirstWordLSTMConfig(Config):

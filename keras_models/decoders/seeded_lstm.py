@@ -15,8 +15,8 @@ from keras_models.decoders.attentive_lstm import (
     AttentiveState,
 )
 from keras_models.structs import EncodedVideo
-from transform.config import Config, ConfigError
-from transform.vocabulary import BOS
+from transform.common.config import Config, ConfigError
+from transform.records.vocabulary import BOS
 
 
 class SeededLSTMConfig(Config):

@@ -15,7 +15,7 @@ from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.layers.word_attention import WordAttention, WordMemory
 from keras_models.structs import EncodedVideo, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class SelfAttentiveLSTMConfig(Config):

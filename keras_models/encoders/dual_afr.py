@@ -17,7 +17,7 @@ from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
 from keras_models.encoders.levels.unchanged import UnchangedConfig
 from keras_models.layers.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config, ConfigError
+from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
 LevelConfig = Annotated[

@@ -13,7 +13,7 @@ from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
 from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import FeatureSpec
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.layers.affine_motion import affine_motion
 from keras_models.layers.masking import expand_mask, masked_mean
 from keras_models.structs import VideoBatch
-from transform.config import Config, ConfigError
+from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.encoders.memory import Memory
 from keras_models.structs import VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import FeatureSpec
 
 

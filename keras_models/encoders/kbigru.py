@@ -10,7 +10,7 @@ from keras_models.encoders.encoder import Encoder
 from keras_models.encoders.first_step import FirstStep
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import FeatureSpec
 
 

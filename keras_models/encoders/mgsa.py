@@ -13,7 +13,7 @@ from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config, ConfigError
+from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
 SpatialGuide = Annotated[

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.encoders.memory import Memory
 from keras_models.layers.masking import masked_mean, present_regions
 from keras_models.structs import VideoBatch
-from transform.config import Config, ConfigError
+from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
 

@@ -10,7 +10,7 @@ from keras_models.encoders.encoder import Encoder
 from keras_models.encoders.fusion import ClipMean
 from keras_models.layers.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config, ConfigError
+from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
 

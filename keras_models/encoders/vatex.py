@@ -13,7 +13,7 @@ from keras_models.encoders.global_memory import GlobalMemoryConfig
 from keras_models.encoders.object_memory import ObjectMemoryConfig
 from keras_models.encoders.segment_memory import SegmentMemoryConfig
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import FeatureSpec
 
 MemoryConfig = Annotated[

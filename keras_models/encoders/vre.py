@@ -13,7 +13,7 @@ from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.refocus import Refocus, Refocused
 from keras_models.layers.masking import masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import FeatureSpec
 
 

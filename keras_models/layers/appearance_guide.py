@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.layers.flow_guide import Recurrence
 from keras_models.layers.garu import GARUConfig
 from keras_models.structs import VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 
 
 class AppearanceGuideConfig(Config):

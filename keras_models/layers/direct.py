@@ -6,7 +6,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from transform.config import Config
+from transform.common.config import Config
 
 
 class DirectConfig(Config):

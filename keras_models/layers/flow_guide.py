@@ -11,7 +11,7 @@ from keras_models.layers.area_pooling import AreaPooling
 from keras_models.layers.direct import DirectConfig
 from keras_models.layers.garu import GARUConfig
 from keras_models.structs import VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 
 Recurrence = Annotated[
     Union[GARUConfig, DirectConfig], pydantic.Field(discriminator="kind")

@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from keras_models.layers.scan import scan
-from transform.config import Config
+from transform.common.config import Config
 
 
 class GARUConfig(Config):

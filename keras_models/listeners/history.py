@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from keras_models.listeners.listener import Listener, Row, Run
-from transform import storage
+from transform.common import storage
 
 
 class HistoryFiles(Listener):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 # METEOR holds half a gigabyte less with the serial collector, and starts as fast.
 OPTIONS = ("-XX:+UseSerialGC", "-Dfile.encoding=UTF-8")

@@ -11,7 +11,7 @@ import numpy as np
 from keras_models.metrics import bleu, meteor, rouge_l, tokenizer
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 _BLEU = tuple(f"BLEU-{order}" for order in range(1, 5))
 METRICS = (*_BLEU, "METEOR", "ROUGE-L", "CIDEr")

@@ -10,8 +10,8 @@ from keras_models.encoders.vre import Phase, VREEncoder
 from keras_models.objectives.cross_entropy import flatten_captions, word_loss
 from keras_models.objectives.scheduled_sampling import SamplingRule
 from keras_models.structs import EncodedVideo, TrainingBatch
-from transform.config import ConfigError
-from transform.vocabulary import PAD
+from transform.common.config import ConfigError
+from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

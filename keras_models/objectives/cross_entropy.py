@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras_models.objectives.objective import Clock, Materials, Objective
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import Context, LossOutput, TrainingBatch
-from transform.config import Config
-from transform.vocabulary import PAD
+from transform.common.config import Config
+from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

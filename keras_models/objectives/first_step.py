@@ -9,7 +9,7 @@ from keras_models.objectives.both_steps import begin_phase
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.config import Config
+from transform.common.config import Config
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

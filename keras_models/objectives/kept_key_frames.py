@@ -9,7 +9,7 @@ from keras_models.objectives.both_steps import begin_phase, both_steps
 from keras_models.objectives.objective import Clock, Materials, Objective
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.config import Config
+from transform.common.config import Config
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

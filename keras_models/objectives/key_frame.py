@@ -13,7 +13,7 @@ from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.config import Config
+from transform.common.config import Config
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

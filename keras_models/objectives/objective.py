@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import tensorflow as tf
 
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.vocabulary import Vocabulary
+from transform.records.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.config import Config
-from transform.vocabulary import PAD
+from transform.common.config import Config
+from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
     from keras_models.relevance.relevance_model import RelevanceModel

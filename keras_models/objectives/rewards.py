@@ -11,9 +11,9 @@ import pydantic
 from keras_models.metrics import bleu, meteor, rouge_l
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
-from transform.config import Config
+from transform.common.config import Config
 
-PAD, EOS = 0, 2  # as in transform.vocabulary
+PAD, EOS = 0, 2  # as in transform.records.vocabulary
 
 VideoIds = Union[Sequence[str], Sequence[bytes], np.ndarray]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Union
 import pydantic
 import tensorflow as tf
 
-from transform.config import Config
+from transform.common.config import Config
 
 
 class ConstantSampling(Config):

@@ -14,8 +14,8 @@ from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.search import Greedy, Sampling
 from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
-from transform.config import Config
-from transform.vocabulary import BOS, PAD, UNK
+from transform.common.config import Config
+from transform.records.vocabulary import BOS, PAD, UNK
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner

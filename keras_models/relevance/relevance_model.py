@@ -11,7 +11,7 @@ from keras_models import stored_features
 from keras_models.relevance.sentence_embedding import SentenceEmbedding
 from keras_models.relevance.video_embedding import VideoEmbedding
 from keras_models.structs import TrainingBatch, VideoBatch
-from transform.config import Config
+from transform.common.config import Config
 from transform.schema import FeatureSpec
 
 

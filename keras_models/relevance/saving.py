@@ -6,8 +6,8 @@ import pathlib
 
 from keras_models import model_folder
 from keras_models.relevance.relevance_model import RelevanceConfig, RelevanceModel
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 
 class _Relevance(model_folder.Description):

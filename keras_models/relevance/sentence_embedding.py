@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.masking import masked_mean
-from transform.vocabulary import PAD
+from transform.records.vocabulary import PAD
 
 
 class SentenceEmbedding(tf.keras.layers.Layer):

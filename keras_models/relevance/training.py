@@ -27,9 +27,9 @@ from keras_models.relevance.relevance_model import RelevanceConfig, RelevanceMod
 from keras_models.relevance.retrieval import Retrieval
 from keras_models.schedule import Schedule
 from keras_models.updates import Updater
-from transform.config import Config
+from transform.common.config import Config
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
-from transform.vocabulary import Vocabulary
 
 EMBEDDED_AT_ONCE = 256  # captions
 

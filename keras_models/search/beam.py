@@ -20,8 +20,8 @@ from keras_models.search.step import (
     write,
 )
 from keras_models.structs import Captions, State, repeat_batch
-from transform.config import Config
-from transform.vocabulary import BOS, EOS, PAD
+from transform.common.config import Config
+from transform.records.vocabulary import BOS, EOS, PAD
 
 IMPOSSIBLE = -float("inf")
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.search.rollout import rollout
 from keras_models.search.step import StepFn
 from keras_models.structs import Captions, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class Greedy(Config):

@@ -17,7 +17,7 @@ from keras_models.search.step import (
     write,
 )
 from keras_models.structs import Captions, State, repeat_batch
-from transform.vocabulary import BOS, EOS, PAD
+from transform.records.vocabulary import BOS, EOS, PAD
 
 Pick = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

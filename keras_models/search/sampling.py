@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.search.rollout import rollout
 from keras_models.search.step import StepFn
 from keras_models.structs import Captions, State
-from transform.config import Config
+from transform.common.config import Config
 
 
 class Sampling(Config):

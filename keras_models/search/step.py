@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_models.named_apart import named_apart
 from keras_models.structs import Context, State, StepOutput
-from transform.vocabulary import EOS, PAD, UNK
+from transform.records.vocabulary import EOS, PAD, UNK
 
 
 class StepFn(Protocol):

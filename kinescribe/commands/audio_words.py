@@ -40,13 +40,13 @@ def command(
     their specification.
     """
     from pipeline import configs
-    from transform import learn_audio_words
+    from transform.jobs import learn_codebook
 
     settings = configs.find_records(config)
     feature = _only_one(settings.features, config)
     extraction = applied(settings.extraction, workers, beam)
     out = out or feature.codebook
-    heard = learn_audio_words.learn(
+    heard = learn_codebook.learn(
         settings.corpus,
         feature,
         out=out,
@@ -71,7 +71,7 @@ def command(
 
 
 def _only_one(spec: FeatureSpec, config: str) -> AudioWords:
-    from transform.config import ConfigError
+    from transform.common.config import ConfigError
     from transform.schema import AudioWords
 
     found = [f for f in spec.features if isinstance(f, AudioWords)]

@@ -81,7 +81,7 @@ def command(
 
     from rich.console import Console
 
-    from transform.video_io import DecodeError
+    from transform.video.reader import DecodeError
 
     console = Console(stderr=True)
     with console.status("Loading the model ..."):

@@ -35,7 +35,7 @@ def command(
 
     from components.report.build import evaluate_split
     from serving.local import LocalModel
-    from transform import storage
+    from transform.common import storage
 
     with Console(stderr=True).status("Captioning and scoring ..."):
         evaluation, coverage = evaluate_split(LocalModel(model), records, split)

@@ -34,7 +34,7 @@ def command(
     """
     from kinescribe import outcome
     from pipeline import configs
-    from transform import beam_jobs
+    from transform.jobs import extraction_job
 
     settings = configs.find(config)
     extraction = applied(settings.extraction, workers, beam)
@@ -42,7 +42,7 @@ def command(
         typer.echo(
             f"A clip takes up to {settings.features.bytes_in_words()}.", err=True
         )
-    manifest = beam_jobs.extract(
+    manifest = extraction_job.extract(
         settings.corpus,
         settings.features,
         store=store or settings.feature_store,

@@ -26,9 +26,9 @@ def command(
     """
     from kinescribe import outcome
     from pipeline import configs
-    from transform import beam_jobs
-    from transform.config import ConfigError
-    from transform.import_features import needs_clips
+    from transform.common.config import ConfigError
+    from transform.jobs import extraction_job
+    from transform.jobs.import_features import needs_clips
 
     settings = configs.find_records(config)
     for feature in settings.features.features:
@@ -39,7 +39,7 @@ def command(
                 "them."
             )
     extraction = applied(settings.extraction, workers, beam)
-    manifest = beam_jobs.extract(
+    manifest = extraction_job.extract(
         settings.corpus,
         settings.features,
         store=out,  # nothing is extracted, and nothing stored

@@ -28,16 +28,16 @@ def command(
 
     The exit code is 1 if nothing can be decoded, and 0 else.
     """
-    from transform import video_io
+    from transform.video import reader
 
-    info = video_io.inspect(clip, start, end, wanted=frames)
+    info = reader.inspect(clip, start, end, wanted=frames)
     if json:
         import json as codec
 
         print(codec.dumps({"clip": str(clip), **info._asdict()}, ensure_ascii=False))
         return int(info.status == "failed")
     if info.status == "failed":
-        raise video_io.DecodeError(clip, info.reason)
+        raise reader.DecodeError(clip, info.reason)
 
     import rich.console
     import rich.table

@@ -70,7 +70,7 @@ def command(
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
-    from transform.errors import KinescribeError
+    from transform.common.errors import KinescribeError
 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -54,7 +54,7 @@ def command(
     from keras_models.listeners.tensorboard import TensorBoard
     from pipeline import configs
     from serving import model_folders
-    from transform.vocabulary import Vocabulary
+    from transform.records.vocabulary import Vocabulary
 
     settings = configs.find(config)
     settings.training.distribution.strategy()  # workers meet before all else

@@ -29,7 +29,7 @@ def command(
     """Lists the models that can be trained: the rows of the papers' tables."""
     from keras_models import parameters, registry
     from keras_models.paper_features import paper_spec
-    from transform.vocabulary import SPECIAL
+    from transform.records.vocabulary import SPECIAL
 
     size = words + len(SPECIAL)
     counts = {

@@ -1,7 +1,7 @@
 from tfx.types import standard_artifacts
 
 from components import baseline_model
-from tests.components.pushing import OTHER_SPEC, write_model
+from tests.support.pushing import OTHER_SPEC, write_model
 
 
 def choose(tmp_path):

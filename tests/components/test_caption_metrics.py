@@ -7,7 +7,7 @@ import tensorflow_model_analysis as tfma
 from components import caption_metrics
 from components.evaluation_gate import METRICS, GateConfig, eval_config
 from keras_models.metrics import scorer
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 SUBJECTS = ("a man", "a woman", "a dog", "two children")
 ACTIONS = ("plays a guitar", "rides a horse", "runs in a park", "cuts an onion")

@@ -1,7 +1,7 @@
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import caption_metrics, caption_references
-from tests.components.records import SPEC, captions_of, write_records
+from tests.support.component_records import SPEC, captions_of, write_records
 
 
 def test_every_caption_of_the_split_is_written_where_the_metrics_look(tmp_path):

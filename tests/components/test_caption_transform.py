@@ -8,9 +8,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata
 
 from components import caption_transform, curated_schema
-from transform import vocabulary
+from transform.records import vocabulary
+from transform.records.vocabulary import SPECIAL, UNK, Vocabulary
 from transform.schema import FeatureSpec, Flow
-from transform.vocabulary import SPECIAL, UNK, Vocabulary
 
 CLIPS = [
     ["A red ball rolls.", "The ball isn't blue, it's RED!", "a ball"],

@@ -2,7 +2,7 @@ import tensorflow_data_validation as tfdv
 from tfx.types import standard_artifacts
 
 from components import curated_schema
-from tests.components.records import SPEC, write_records
+from tests.support.component_records import SPEC, write_records
 from transform.schema import Category
 
 

@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 
 from components import baseline_model, push_destination, pusher
 from components.push_destination import PushRecord
-from tests.components.pushing import SPEC, write_model
+from tests.support.pushing import SPEC, write_model
 
 RECORD = PushRecord(
     version="",

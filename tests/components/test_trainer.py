@@ -13,8 +13,8 @@ from keras_models import saving
 from keras_models.captioner import Captioner
 from keras_models.search import Greedy
 from serving.local import LocalModel
-from tests.keras_models import corpora, exported, small_runs
-from transform.vocabulary import Vocabulary
+from tests.support import corpora, exported, small_runs
+from transform.records.vocabulary import Vocabulary
 
 
 def settings(folder: pathlib.Path) -> TrainerSettings:

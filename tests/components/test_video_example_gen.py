@@ -11,11 +11,11 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.video_example_gen.component import VideoExampleGen
 from components.video_example_gen.executor import Executor
-from tests.transform import clips, corpus
+from tests.support import clips, corpus
 from transform import backbones
-from transform.annotations import Jsonl
-from transform.config import ConfigError
-from transform.extraction_settings import ExtractionSettings
+from transform.common.config import ConfigError
+from transform.datasets import Jsonl
+from transform.jobs.extraction_settings import ExtractionSettings
 from transform.schema import VIDEO_ID, FeatureSpec
 
 SETTINGS = ExtractionSettings(workers=1, shards=2, max_failure_ratio=0.5)

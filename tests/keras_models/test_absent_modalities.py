@@ -7,10 +7,10 @@ import tensorflow as tf
 from keras_models.search import Greedy
 from keras_models.structs import VideoBatch
 from keras_models.training import train
-from tests.keras_models import corpora, small_runs
-from transform import records
+from tests.support import corpora, small_runs
+from transform.records import example_codec
+from transform.records.vocabulary import Vocabulary
 from transform.schema import AudioWords, Category
-from transform.vocabulary import Vocabulary
 
 SPEC = corpora.SPEC.replace(
     features=(
@@ -31,10 +31,10 @@ def example(seed: int, heard: bool) -> bytes:
     }
     if heard:
         features["audio_words"] = random.random((1, 5))
-    video = records.VideoExample(
+    video = example_codec.VideoExample(
         f"clip{seed}", (CAPTIONS[seed % 2],), features, "music" if heard else ""
     )
-    return records.to_example(video, SPEC).SerializeToString()
+    return example_codec.to_example(video, SPEC).SerializeToString()
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,9 @@ def trained(tmp_path_factory):
 
 
 def test_clips_without_sound_and_category_are_trained_on_and_captioned(trained):
-    parsed = records.parse(tf.constant([example(1, True), example(1, False)]), SPEC)
+    parsed = example_codec.parse(
+        tf.constant([example(1, True), example(1, False)]), SPEC
+    )
     for name in ("audio_words", "category"):
         np.testing.assert_array_equal(parsed.masks[name], [[True], [False]])
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)

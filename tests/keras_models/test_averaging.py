@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_models.averaging import LatestWeights, MovingAverage
 from keras_models.plan import Stage
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 VALUES = [[4.0, 0.0], [1.0, -8.0], [0.5, 3.0], [7.0, 7.0]]
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from keras_models import stored_features
 from keras_models.captioner import Captioner
-from tests.keras_models import models
-from transform.errors import KinescribeError
+from tests.support import models
+from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from keras_models.data import DataError, Records, TrainingClips, draw_captions
-from tests.keras_models import corpora
+from tests.support import corpora
+from transform.records.vocabulary import EOS, Vocabulary
 from transform.schema import Sampling, SpecMismatchError
-from transform.vocabulary import EOS, Vocabulary
 
 FEATURES = ("flow", "tiny")
 

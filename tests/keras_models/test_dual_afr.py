@@ -7,8 +7,8 @@ from keras_models import search
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.search import Beam
 from keras_models.search.ensemble import ensemble
-from tests.keras_models import tiny
-from tests.keras_models.dual_afr_models import batch, captioner
+from tests.support import tiny
+from tests.support.dual_afr_models import batch, captioner
 
 
 def test_an_ensemble_of_a_rows_models_writes_captions():

@@ -11,10 +11,10 @@ from keras_models.ensemble_variant import EnsembleVariant
 from keras_models.joint_model import weights_by_clip
 from keras_models.search import Beam, Greedy, Sampling
 from serving import names
-from tests.keras_models import exported, tiny
-from tests.keras_models.joint_parts import SPEC, VARIANTS, captioner
-from transform.config import ConfigError
-from transform.errors import KinescribeError
+from tests.support import exported, tiny
+from tests.support.joint_parts import SPEC, VARIANTS, captioner
+from transform.common.config import ConfigError
+from transform.common.errors import KinescribeError
 
 BEAM = Beam(width=3, n_best=2)
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}

@@ -19,8 +19,8 @@ from keras_models.search import Beam, Greedy
 from keras_models.structs import TrainingBatch
 from keras_models.updates import trained_weights
 from keras_models.variant import Variant
-from tests.keras_models import attention_names, exported, tiny
-from tests.keras_models.parameter_counts import PARAMETERS, VOCABULARY
+from tests.support import attention_names, exported, tiny
+from tests.support.parameter_counts import PARAMETERS, VOCABULARY
 from transform.schema import FeatureSpec
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}

@@ -10,10 +10,11 @@ from keras_models import registry
 from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.structs import TrainingBatch, VideoBatch
-from tests.keras_models import tiny
-from transform import import_features, records
-from transform.annotations import VideoRecord
-from transform.records import VideoExample
+from tests.support import tiny
+from transform.datasets import VideoRecord
+from transform.jobs import import_features
+from transform.records import example_codec
+from transform.records.example_codec import VideoExample
 from transform.schema import Category, FeatureSpec, Imported, Sampling
 
 CLIPS = [
@@ -70,9 +71,9 @@ def batch_of(spec: FeatureSpec) -> TrainingBatch:
     for clip in CLIPS:
         features = import_features.import_clip(clip, import_features.imported(spec))
         video = VideoExample(clip.video_id, clip.captions, {}, category=clip.category)
-        example = records.to_example(video, spec, encoded=features.features)
+        example = example_codec.to_example(video, spec, encoded=features.features)
         serialized.append(example.SerializeToString())
-    parsed = records.parse(tf.constant(serialized), spec)
+    parsed = example_codec.parse(tf.constant(serialized), spec)
     tokens = tf.constant([[[4, 5, 2]], [[6, 2, 0]]])
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     return TrainingBatch(video, tokens)

@@ -11,10 +11,9 @@ from keras_models.fused_variant import FusedVariant
 from keras_models.late_fusion import LateFusion
 from keras_models.search import Beam, Greedy
 from serving import names
-from tests.keras_models import exported, joint_parts, tiny
-from tests.keras_models.relevance import parts
-from transform.config import ConfigError
-from transform.errors import KinescribeError
+from tests.support import exported, joint_parts, relevance_parts, tiny
+from transform.common.config import ConfigError
+from transform.common.errors import KinescribeError
 
 BEAM = Beam(width=3, n_best=2)
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -22,12 +21,12 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 @pytest.fixture(scope="module")
 def fusion() -> LateFusion:
-    return parts.late_fusion()
+    return relevance_parts.late_fusion()
 
 
 @pytest.fixture(scope="module")
 def video():
-    return tiny.batch(parts.SPEC).video
+    return tiny.batch(relevance_parts.SPEC).video
 
 
 def test_the_captions_are_the_members_ordered_by_relevance(fusion, video):
@@ -101,11 +100,11 @@ def test_attention_of_one_name_and_different_shapes_is_named_apart():
 
 def test_attention_of_words_and_clips_is_named_apart():
     members = {name: joint_parts.captioner(name) for name in joint_parts.VARIANTS}
-    relevance = parts.RELEVANCE.replace(modalities=("resnet152_grid",))
+    relevance = relevance_parts.RELEVANCE.replace(modalities=("resnet152_grid",))
     written = LateFusion(
         FusedVariant.of(joint_parts.VARIANTS, relevance=relevance),
         members,
-        parts.relevance_model(joint_parts.SPEC, relevance),
+        relevance_parts.relevance_model(joint_parts.SPEC, relevance),
     ).caption(tiny.batch(joint_parts.SPEC).video, Greedy())
     assert written.captions.weights.keys() == {"temporal", "spatial"}
     assert written.weights.keys() == {"spatial_2"}
@@ -158,9 +157,11 @@ def test_parts_that_do_not_fit_are_refused(fusion):
             {"vatex_spatial_rl": fusion.members["vatex_spatial_rl"]},
             fusion.relevance,
         )
-    other = parts.SPEC.override({"sampling": {"resize": "area"}})
+    other = relevance_parts.SPEC.override({"sampling": {"resize": "area"}})
     with pytest.raises(KinescribeError, match="train it on the same records"):
-        LateFusion(fusion.variant, fusion.members, parts.relevance_model(other))
+        LateFusion(
+            fusion.variant, fusion.members, relevance_parts.relevance_model(other)
+        )
     longer = _with_max_words(fusion.relevance, tiny.MAX_WORDS + 1)
     with pytest.raises(KinescribeError, match="relevance model has max_words 5, not 4"):
         LateFusion(fusion.variant, fusion.members, longer)

@@ -3,7 +3,7 @@ import pytest
 from keras_models import parameters
 from keras_models.paper_features import paper_spec
 from keras_models.registry import get
-from tests.keras_models import models
+from tests.support import models
 
 
 @pytest.mark.parametrize("name", ["mgsa", "spatial_attention_garu", "mgsa_iac"])

@@ -7,7 +7,7 @@ from keras_models.captioner import Captioner
 from keras_models.ensemble import Ensemble
 from keras_models.ensemble_variant import EnsembleVariant
 from keras_models.quantised import quantised
-from tests.keras_models import tiny
+from tests.support import tiny
 
 ROWS = ["mgsa", "stats", "dual_afr_soft", "vatex_temporal", "vre"]  # every decoder
 

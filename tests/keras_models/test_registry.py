@@ -4,7 +4,7 @@ from keras_models import registry
 from keras_models.captioner import Captioner
 from keras_models.registry import VARIANTS
 from keras_models.variant import Variant
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec, Imported
 
 

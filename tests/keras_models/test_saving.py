@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_models import saving
-from tests.keras_models import models
-from transform.vocabulary import Vocabulary
+from tests.support import models
+from transform.records.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("abcde")
 

@@ -23,18 +23,13 @@ from keras_models.listeners.listener import Listener, Run, Step, Validated
 from keras_models.training import TrainingResult, train
 from keras_models.updates import Updater
 from keras_models.warm_start import WarmStartError, copy_weights
-from tests.keras_models import corpora, mirrored_run, small_runs
-from tests.keras_models.small_runs import (
-    CROSS_ENTROPY,
-    SCHEDULED_SAMPLING,
-    run,
-    settings,
-)
-from transform.vocabulary import Vocabulary
+from tests.support import corpora, mirrored_run, small_runs
+from tests.support.paths import ROOT
+from tests.support.small_runs import CROSS_ENTROPY, SCHEDULED_SAMPLING, run, settings
+from transform.records.vocabulary import Vocabulary
 
 XE, RL = "cross_entropy", "self_critical"
 EVERY = (XE, "scheduled_sampling", RL)  # the second averages its weights
-ROOT = pathlib.Path(__file__).parents[2]
 SLOWLY = {**CROSS_ENTROPY, "learning_rate": {"kind": "constant", "rate": 1e-12}}
 
 

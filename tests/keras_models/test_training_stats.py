@@ -4,7 +4,7 @@ import pytest
 
 from keras_models import registry
 from keras_models.training import TrainingConfig, train
-from tests.keras_models import corpora
+from tests.support import corpora
 
 pytestmark = pytest.mark.slow  # test_every_variant.py checks the losses quickly
 

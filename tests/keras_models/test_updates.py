@@ -10,7 +10,7 @@ from keras_models.optimizers import Adam, AdamW, RmsProp, Sgd
 from keras_models.plan import Plan, Stage
 from keras_models.structs import LossOutput
 from keras_models.updates import Updater, trained_weights
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 
 class Weights:

@@ -5,9 +5,9 @@ import pytest
 
 from keras_models.encoders.vre import Phase, VREEncoder
 from keras_models.rows.vre import ROWS
-from tests.keras_models import small_runs
-from tests.keras_models.small_runs import run
 from tests.keras_models.test_training import StopAfter, Stopped
+from tests.support import small_runs
+from tests.support.small_runs import run
 
 RATE = {"kind": "constant", "rate": 0.003}
 STAGES = tuple(

@@ -5,8 +5,8 @@ import pytest
 
 from keras_models import word_vectors
 from keras_models.word_vectors import WordVectorsError
-from tests.keras_models import small_runs, tiny
-from tests.keras_models.dual_afr_models import captioner
+from tests.support import small_runs, tiny
+from tests.support.dual_afr_models import captioner
 
 WIDTH = 5
 RANDOM = np.random.default_rng(0)

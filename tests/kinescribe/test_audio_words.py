@@ -5,10 +5,10 @@ import tensorflow as tf
 import yaml
 
 from kinescribe.commands import audio_words, extract
-from tests.transform import clips
-from transform import records
-from transform.annotations import AnnotationError
-from transform.config import ConfigError
+from tests.support import clips
+from transform.common.config import ConfigError
+from transform.datasets import AnnotationError
+from transform.records import example_codec
 from transform.schema import AudioWords, Category, FeatureSpec
 
 ROWS = (
@@ -70,7 +70,7 @@ def test_features_are_extracted_with_the_learnt_codebook(config, tmp_path, capsy
     assert spec.features[1].codebook_sha256
     (file,) = out.glob("Split-train/*")
     data = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
-    batch = records.parse(tf.constant(data), spec)
+    batch = example_codec.parse(tf.constant(data), spec)
     with_sound = batch.video_id.numpy() == b"sounding"
     assert sorted(with_sound) == [False, True]
     for name in ("audio_words", "category"):

@@ -2,7 +2,7 @@ import yaml
 from typer.testing import CliRunner
 
 from kinescribe import cli
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 
 def invoke(*arguments):

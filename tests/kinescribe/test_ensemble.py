@@ -10,9 +10,9 @@ from keras_models.ensemble_variant import EnsembleVariant
 from keras_models.search import Beam
 from keras_models.structs import VideoBatch
 from serving.local import LocalModel
-from tests.keras_models import corpora
-from tests.kinescribe.members import run, save_member
-from transform import records
+from tests.support import corpora
+from tests.support.members import run, save_member
+from transform.records import example_codec
 
 
 def test_trained_models_become_one_that_is_served(tmp_path):
@@ -32,7 +32,7 @@ def test_trained_models_become_one_that_is_served(tmp_path):
     captioners = {name: saving.load(tmp_path / name)[0] for name in ("one", "two")}
     variants = {name: captioner.variant for name, captioner in captioners.items()}
     ensemble = Ensemble(EnsembleVariant.of(variants, weights={"two": 3}), captioners)
-    parsed = records.parse(tf.constant(examples), corpora.SPEC)
+    parsed = example_codec.parse(tf.constant(examples), corpora.SPEC)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     found = ensemble.caption(video, Beam(width=2, n_best=2)).captions
     for result, texts, log_probs in zip(

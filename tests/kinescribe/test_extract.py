@@ -6,8 +6,8 @@ import yaml
 from typer import testing
 
 from kinescribe.commands import extract
-from tests.transform import clips, corpus
-from transform.manifest import Manifest, ManifestError
+from tests.support import clips, corpus
+from transform.records.manifest import Manifest, ManifestError
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_beam_options_of_the_command_line_come_after_the_files(config, monkeypat
         given.append(settings.beam_options)
         return Manifest([])
 
-    monkeypatch.setattr("transform.beam_jobs.extract", extract_)
+    monkeypatch.setattr("transform.jobs.extraction_job.extract", extract_)
     command = [str(config), "--out", "x", "--beam=--runner=FlinkRunner", "--beam=--b"]
     app = typer.Typer()
     app.command()(extract.command)

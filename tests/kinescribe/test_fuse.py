@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from keras_models.relevance import saving as relevance_saving
 from serving.local import LocalModel
-from tests.keras_models import corpora
-from tests.kinescribe.members import run, save_member
+from tests.support import corpora
+from tests.support.members import run, save_member
 
 SETTINGS = {
     "relevance": {

@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from kinescribe.commands import extract, import_features
-from tests.transform import corpus
-from transform.config import ConfigError
-from transform.manifest import Manifest
+from tests.support import corpus
+from transform.common.config import ConfigError
+from transform.records.manifest import Manifest
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kinescribe import cli
-from tests.transform import clips
+from tests.support import clips
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.kinescribe.members import run, save_member
-from transform.errors import KinescribeError
-from transform.vocabulary import Vocabulary
+from tests.support.members import run, save_member
+from transform.common.errors import KinescribeError
+from transform.records.vocabulary import Vocabulary
 
 COMMANDS = {"fuse": ["--records", "records"], "ensemble": []}
 

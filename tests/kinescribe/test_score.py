@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from keras_models.metrics import scorer
 from kinescribe import cli
-from transform.errors import KinescribeError
+from transform.common.errors import KinescribeError
 
 PREDICTIONS = {"a": "a man plays the guitar", "b": "a dog runs", "c": "a cat eats"}
 REFERENCES = {

@@ -10,8 +10,8 @@ from keras_models.data import DataError
 from keras_models.metrics import scorer
 from keras_models.warm_start import WarmStartError
 from kinescribe import cli
-from tests.keras_models import corpora, exported, small_runs
-from transform.manifest import Manifest, ManifestRow
+from tests.support import corpora, exported, small_runs
+from transform.records.manifest import Manifest, ManifestRow
 from transform.schema import SpecMismatchError
 
 

@@ -1,5 +1,4 @@
 import json
-import pathlib
 import re
 
 import pytest
@@ -9,6 +8,7 @@ from keras_models import parameters, registry
 from keras_models.fused_variant import FusedVariant
 from keras_models.variant import Variant
 from kinescribe import cli
+from tests.support.paths import ROOT
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_table_names_row_features_size_and_training(few):
     assert "30 epochs" in output
 
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "variants.md"
+PAGE = ROOT / "docs" / "variants.md"
 ROWS = re.compile(r"(\| .+ \|) [\d.]+ M \|")  # all but the number of parameters
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from components import push_destination
 from kubeflow import runner
-from tests.kubeflow import backend
-from tests.pipeline.small import small_pipeline
+from tests.support import kubeflow_backend
+from tests.support.small_pipeline import small_pipeline
 
 
 @pytest.mark.slow
@@ -14,7 +14,7 @@ def test_compiled_pipeline_runs_task_by_task_to_a_pushed_model(tmp_path, monkeyp
     config = small_pipeline(tmp_path)
     compiled = tmp_path / "pipeline.yaml"
     runner.compile_pipeline(config, compiled)
-    done = backend.run(compiled, tmp_path / "tasks")
+    done = kubeflow_backend.run(compiled, tmp_path / "tasks")
     pushed = push_destination.latest(config.push_destination)
     properties = done["Pusher"]["pushed_model"]["metadata"]
     assert properties["pushed"] == 1
@@ -23,7 +23,7 @@ def test_compiled_pipeline_runs_task_by_task_to_a_pushed_model(tmp_path, monkeyp
     assert done["BaselineModel"]["baseline"]["metadata"]["source"] == "candidate"
 
     # The next scheduled run compares with what this one pushed.
-    again = backend.run(compiled, tmp_path / "again")
+    again = kubeflow_backend.run(compiled, tmp_path / "again")
     baseline = again["BaselineModel"]["baseline"]["metadata"]
     assert baseline["version"] == pushed.version
     examples = [

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 LOCK = dict(
     line.split("==")
     for line in (ROOT / "requirements.lock").read_text().splitlines()
@@ -88,6 +89,6 @@ def test_what_is_copied_is_there_and_reaches_the_builder(recipe):
 
 
 def test_weights_are_looked_for_where_the_image_says(environment):
-    from transform.backbones import weights
+    from transform.common import weight_files
 
-    assert weights.FOLDER_VARIABLE in environment
+    assert weight_files.FOLDER_VARIABLE in environment

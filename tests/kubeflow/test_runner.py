@@ -4,7 +4,7 @@ import yaml
 from kubeflow import runner
 from pipeline import configs
 from pipeline.pipeline import create_pipeline
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from keras_models.captioner import Captioner
 from keras_models.paper_features import paper_spec
 from pipeline import configs
 from pipeline.configs import PipelineConfig
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 
 @pytest.fixture(params=sorted(configs.shipped()))

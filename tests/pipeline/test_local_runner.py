@@ -10,8 +10,8 @@ from components import push_destination
 from keras_models.evaluation import CONSTANT, PERSON, SHUFFLED
 from pipeline import local_runner
 from serving.local import LocalModel
-from tests.pipeline.small import small_pipeline
-from transform.errors import KinescribeError
+from tests.support.small_pipeline import small_pipeline
+from transform.common.errors import KinescribeError
 
 MODEL_STAGES = ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
 

@@ -10,8 +10,8 @@ from tfx.orchestration.pipeline import Pipeline
 
 from pipeline import stages
 from pipeline.stage_lines import StageLines
-from tests.pipeline import fakes
-from transform.errors import KinescribeError
+from tests.support import stage_fakes
+from transform.common.errors import KinescribeError
 
 
 class Heard:
@@ -42,8 +42,8 @@ class Bench:
         )
 
     def run(self, listener=None, uncached=()):
-        first = fakes.First(log=str(self.log))
-        second = fakes.Second(
+        first = stage_fakes.First(log=str(self.log))
+        second = stage_fakes.Second(
             schema=first.outputs["schema"],
             log=str(self.log),
             obstacle=str(self.obstacle),

@@ -1,4 +1,4 @@
-from tests.serving.models import (
+from tests.support.served_models import (
     broken_clip,
     captioner,
     clip,

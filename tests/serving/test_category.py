@@ -6,7 +6,7 @@ from keras_models.captioner import Captioner
 from keras_models.search import Greedy
 from serving.export import export
 from serving.local import LocalModel
-from transform.records import UnknownCategoryError
+from transform.records.example_codec import UnknownCategoryError
 from transform.schema import Category, FeatureSpec
 
 

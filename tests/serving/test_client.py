@@ -12,7 +12,7 @@ from serving.local import LocalModel
 from serving.server import Server
 from serving.server_config import ServerConfig
 from transform.schema import SpecMismatchError
-from transform.video_io import DecodeError
+from transform.video.reader import DecodeError
 
 
 @pytest.fixture(scope="module")

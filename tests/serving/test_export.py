@@ -18,9 +18,9 @@ from keras_models.structs import VideoBatch
 from serving import names, results, warmup
 from serving.errors import ServingError
 from serving.export import export, read_spec
-from tests.keras_models import tiny
-from transform import records
-from transform.errors import KinescribeError
+from tests.support import tiny
+from transform.common.errors import KinescribeError
+from transform.records import example_codec
 
 LOAD_WITH_TENSORFLOW_ALONE = """
 import json, sys
@@ -108,7 +108,7 @@ def test_captions_are_those_of_the_captioner(
 ):
     examples = [make_example(1), make_example(2, steps=2), make_example(3)]
     outputs = served("caption_examples", examples=examples)
-    parsed = records.parse(tf.constant(examples), spec)
+    parsed = example_codec.parse(tf.constant(examples), spec)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     encoded = captioner.encode(video)
     state, memory = captioner.start(encoded)
@@ -172,7 +172,7 @@ def test_features_and_records_give_the_same_captions(
 ):
     """But for JPEG, which the record's flow went through."""
     example = make_example(4)
-    stored = records.from_example(tf.train.Example.FromString(example), spec)
+    stored = example_codec.from_example(tf.train.Example.FromString(example), spec)
     features = {name: values[None] for name, values in stored.features.items()}
     masks = {names.mask_name(name): np.ones((1, 4), bool) for name in features}
     by_features = served("caption", spec_hash=[spec.content_hash], **features, **masks)
@@ -238,7 +238,7 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
     function = tf.saved_model.load(str(folder)).signatures["caption_examples"]
     narrow = {name: leaf.numpy() for name, leaf in function(examples=examples).items()}
     wide = served("caption_examples", examples=examples)
-    parsed = records.parse(examples, spec)
+    parsed = example_codec.parse(examples, spec)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     recast = captioner.recast("mixed_bfloat16").caption(video, beam).captions
     assert narrow[names.LOG_PROBS].dtype == np.float32
@@ -262,7 +262,7 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
     model = tf.saved_model.load(str(folder))
     function = model.signatures["caption_examples"]
     examples = [make_example(seed) for seed in range(8)]
-    parsed = records.parse(tf.constant(examples), spec)
+    parsed = example_codec.parse(tf.constant(examples), spec)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     with quantised(captioner):
         caption = tf.function(captioner.caption, autograph=False)

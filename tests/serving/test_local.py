@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from serving.errors import RefusedError, ServingError
 from serving.local import LocalModel
-from transform import records
-from transform.extraction import Extractor
+from transform.extractors.clip_extractor import Extractor
+from transform.records import example_codec
 from transform.schema import SpecMismatchError
-from transform.video_io import DecodeError
+from transform.video.reader import DecodeError
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,9 @@ def test_a_clip_goes_through_the_pipelines_extraction(model, clip, spec):
     result = model.caption_file(clip)
     extraction = Extractor(spec).extract(clip)
     assert extraction.features.keys() == {"flow", "tiny"}
-    record = records.to_example(records.VideoExample("", (), extraction.features), spec)
+    record = example_codec.to_example(
+        example_codec.VideoExample("", (), extraction.features), spec
+    )
     expected = model.caption_examples([record.SerializeToString()])[0]
     assert result.captions == expected.captions
     assert result.log_probs == expected.log_probs

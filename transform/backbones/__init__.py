@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from transform.audio import codebook
+from transform.audio.codebook import Codebook
 from transform.backbones import (
     c3d,
-    codebook,
     googlenet,
     i3d,
     ir_csn,
@@ -21,13 +22,12 @@ from transform.backbones import (
     tiny,
     vggish,
 )
-from transform.backbones.codebook import Codebook
+from transform.backbones.boxes import Detections
 from transform.backbones.detector import DetectorNetwork
 from transform.backbones.network import ChunkNetwork, Network
 from transform.backbones.precision import computing_in
-from transform.backbones.weights import WeightsError, WeightsFile, find_file
-from transform.config import Config, ConfigError
-from transform.regions import Detections
+from transform.common.config import Config, ConfigError
+from transform.common.weight_files import WeightsError, WeightsFile, find_file
 from transform.schema import (
     AudioWords,
     ChunkGrid,

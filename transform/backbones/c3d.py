@@ -27,13 +27,13 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import weights as weight_files
 from transform.backbones.formats import caffemodel
 from transform.backbones.formats.keras_h5 import KerasWeights
-from transform.backbones.inventory import Inventory
-from transform.backbones.taps import deepest, tapped
-from transform.backbones.weights import WeightsError, WeightsFile
-from transform.config import ConfigError
+from transform.backbones.outputs import deepest, tapped
+from transform.backbones.weight_reader import Inventory
+from transform.common import weight_files
+from transform.common.config import ConfigError
+from transform.common.weight_files import WeightsError, WeightsFile
 from transform.schema import CentreCrop, ChunkGrid, MeanFile, Pixels, Whole
 
 NAME = "c3d"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from transform.backbones.weights import WeightsFile
+from transform.common.weight_files import WeightsFile
 from transform.schema import Regions
 
 

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from transform.backbones import weights as weight_files
 from transform.backbones.formats import tf_checkpoint
-from transform.backbones.inventory import Inventory
-from transform.backbones.taps import deepest, tapped
-from transform.backbones.weights import WeightsFile
-from transform.config import ConfigError
+from transform.backbones.outputs import deepest, tapped
+from transform.backbones.weight_reader import Inventory
+from transform.common import weight_files
+from transform.common.config import ConfigError
+from transform.common.weight_files import WeightsFile
 from transform.schema import ChunkGrid, Motion, NetworkMean, Pixels
 
 EPSILON = 1e-3  # Sonnet's, in batch normalisation

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import h5py
 import tensorflow as tf
 
-from transform.backbones import weights
-from transform.backbones.weights import Published, WeightsError, WeightsFile
-from transform.config import ConfigError
+from transform.common import weight_files
+from transform.common.config import ConfigError
+from transform.common.weight_files import Published, WeightsError, WeightsFile
 from transform.schema import FrameGrid
 
 _BASE = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -34,8 +34,8 @@ class Application(NamedTuple):
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """`imagenet` downloads as Keras does; `random` is for tests; else a path."""
-        if feature.weights == weights.RANDOM:
-            return WeightsFile(None, weights.RANDOM)
+        if feature.weights == weight_files.RANDOM:
+            return WeightsFile(None, weight_files.RANDOM)
         if feature.weights == "builtin":
             raise WeightsError(
                 f"feature {feature.name}: no weights of {self.name} come with "
@@ -45,8 +45,8 @@ class Application(NamedTuple):
             published = self.whole if feature.layer in self.top else self.headless
             path = published.download()
         else:
-            path = weights.find(feature.weights, self.name)
-        return WeightsFile(path, weights.file_sha256(path))
+            path = weight_files.find(feature.weights, self.name)
+        return WeightsFile(path, weight_files.file_sha256(path))
 
     def model(
         self, feature: FrameGrid, weights_file: WeightsFile, *beside: FrameGrid
@@ -66,7 +66,7 @@ class Application(NamedTuple):
             include_top=whole, weights=None, input_shape=(feature.size,) * 2 + (3,)
         )
         if weights_file.path is None:
-            weights.fill_at_random(network, self.name)
+            weight_files.fill_at_random(network, self.name)
         else:
             _load(network, weights_file, self.name)
         frames = tf.keras.Input((feature.size, feature.size, 3))

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from transform import regions
-from transform.backbones import weights as weight_files
+from transform.backbones import boxes as regions
+from transform.backbones.boxes import Detections
 from transform.backbones.formats.keras_h5 import KerasWeights
-from transform.backbones.inventory import Inventory
-from transform.backbones.weights import WeightsFile
-from transform.regions import Detections
+from transform.backbones.weight_reader import Inventory
+from transform.common import weight_files
+from transform.common.weight_files import WeightsFile
 from transform.schema import Regions
 
 _MEAN = (123.7, 116.8, 103.9)  # RGB

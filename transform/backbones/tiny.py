@@ -2,7 +2,7 @@
 
 Seven convolutions, 131,000 weights, trained to name the shape, colour, texture, size
 and place of whatever covers a cell of its map; `python -m
-transform.backbones.pretrain_tiny` makes them anew.
+tools.pretrain_tiny` makes them anew.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import weights as weight_files
-from transform.backbones.taps import deepest, tapped
-from transform.backbones.weights import WeightsError, WeightsFile
-from transform.config import ConfigError
+from transform.backbones.outputs import deepest, tapped
+from transform.common import weight_files
+from transform.common.config import ConfigError
+from transform.common.weight_files import WeightsError, WeightsFile
 from transform.schema import FrameGrid
 
 SIZE = 112
@@ -109,7 +109,7 @@ def _restore(model: tf.keras.Model, path: pathlib.Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
             f"{path} does not hold the weights of tiny ({error}); make them with "
-            "`python -m transform.backbones.pretrain_tiny`."
+            "`python -m tools.pretrain_tiny`."
         ) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones.inventory import Inventory
+from transform.backbones.weight_reader import Inventory
 
 MEAN = (123.675, 116.28, 103.53)  # 255 times 0.485, 0.456, 0.406
 DEVIATION = (58.395, 57.12, 57.375)  # 255 times 0.229, 0.224, 0.225

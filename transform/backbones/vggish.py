@@ -24,9 +24,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import weights as weight_files
 from transform.backbones.formats import tf_checkpoint
-from transform.backbones.weights import WeightsError, WeightsFile
+from transform.common import weight_files
+from transform.common.weight_files import WeightsError, WeightsFile
 from transform.schema import Pca, VGGish
 
 PATCH_SHAPE = (96, 64)  # windows, mel bands

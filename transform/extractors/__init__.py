@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from transform.config import Config, ConfigError
+from transform.common.config import Config, ConfigError
 from transform.extractors.audio_words import AudioWordsExtractor
 from transform.extractors.category import CategoryExtractor
 from transform.extractors.chunk_grid import ChunkPass
-from transform.extractors.extractor import FeatureExtractor
+from transform.extractors.feature_extractor import FeatureExtractor
 from transform.extractors.flow import FlowExtractor
 from transform.extractors.frame_grid import FramePass
 from transform.extractors.log_mel import LogMelExtractor

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform import audio_words, backbones
-from transform.clip import Clip
-from transform.footage import FrameRequest
+from transform import backbones
+from transform.audio import bag_of_words
 from transform.schema import AudioWords, Sampling
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 
 class AudioWordsExtractor:
@@ -24,5 +25,5 @@ class AudioWordsExtractor:
 
     def extract(self, clip: Clip) -> np.ndarray | None:
         """(1, words) float32; None without sound, or with less than 25 ms."""
-        windows = audio_words.windows_of(clip.samples, self._feature)  # (W, D)
-        return audio_words.bag(windows, self._codebook) if len(windows) else None
+        windows = bag_of_words.windows_of(clip.samples, self._feature)  # (W, D)
+        return bag_of_words.bag(windows, self._codebook) if len(windows) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from transform.clip import Clip
-from transform.footage import FrameRequest
 from transform.schema import Category, Sampling
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 
 class CategoryExtractor:
-    """Nothing: `transform.records.to_example` takes it from the clip's annotation."""
+    """Nothing: `example_codec.to_example` takes it from the annotation."""
 
     def __init__(self, feature: Category, sampling: Sampling):
         del feature, sampling

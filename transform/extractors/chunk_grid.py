@@ -8,12 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
-from transform import backbones, optical_flow
+from transform import backbones
 from transform.backbones import batching
-from transform.clip import Clip
-from transform.config import Config
-from transform.footage import Footage, FrameRequest
+from transform.common.config import Config
 from transform.schema import ChunkGrid, Motion, Pixels
+from transform.video import optical_flow
+from transform.video.clip import Clip
+from transform.video.frame_requests import Footage, FrameRequest
 
 MOST_FRAMES = 64  # that a network is given at once, if the chunks are not longer
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform import optical_flow
-from transform.clip import Clip
-from transform.footage import FrameRequest
 from transform.schema import Flow, Sampling
+from transform.video import optical_flow
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 
 class FlowExtractor:

@@ -8,9 +8,9 @@ import numpy as np
 
 from transform import backbones
 from transform.backbones import batching
-from transform.clip import Clip
-from transform.footage import FrameRequest
 from transform.schema import FrameGrid
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 MOST_FRAMES = 32  # that a network is given at once
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform import audio
-from transform.clip import Clip
-from transform.footage import FrameRequest
+from transform.audio import log_mel
 from transform.schema import LogMel, Sampling
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 
 class LogMelExtractor:
@@ -23,5 +23,5 @@ class LogMelExtractor:
 
     def extract(self, clip: Clip) -> np.ndarray | None:
         """(P, 96, bands) float32; None without sound, or with too little."""
-        patches = audio.log_mel(clip.samples, self._feature)
+        patches = log_mel.log_mel(clip.samples, self._feature)
         return patches if len(patches) else None

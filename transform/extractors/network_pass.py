@@ -12,10 +12,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from transform.backbones import batching
-from transform.clip import Clip
-from transform.extractors.extractor import halves
-from transform.footage import FrameRequest
+from transform.extractors.feature_extractor import halves
 from transform.schema import ChunkGrid, FrameGrid
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 FeatureT = TypeVar("FeatureT", bound=FrameGrid | ChunkGrid)
 

@@ -8,15 +8,16 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from transform import backbones, regions
-from transform.clip import Clip
-from transform.config import Config
+from transform import backbones
+from transform.backbones import boxes as regions
+from transform.backbones.boxes import Detections
+from transform.common.config import Config
 from transform.extractors.chunk_grid import ChunkPass
 from transform.extractors.frame_grid import FramePass
 from transform.extractors.network_pass import NetworkPass
-from transform.footage import FrameRequest
-from transform.regions import Detections
 from transform.schema import ChunkMap, FrameMap, OwnHead, Regions, Sampling
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 MOST_FRAMES = 8  # whose regions are cut out at once
 

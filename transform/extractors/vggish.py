@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform import audio, backbones
-from transform.clip import Clip
-from transform.footage import FrameRequest
+from transform import backbones
+from transform.audio import log_mel
 from transform.schema import LogMel, Sampling, VGGish
+from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
 
 
 class VGGishExtractor:
@@ -24,5 +25,5 @@ class VGGishExtractor:
 
     def extract(self, clip: Clip) -> np.ndarray | None:
         """(P, 128) float32; None without sound, or with too little."""
-        patches = audio.log_mel(clip.samples, self._patches)  # (P, 96, 64)
+        patches = log_mel.log_mel(clip.samples, self._patches)  # (P, 96, 64)
         return self._embed(patches) if len(patches) else None

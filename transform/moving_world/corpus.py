@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pydantic
 
-from transform.config import Config
+from transform.common.config import Config
 from transform.moving_world.encode import Picture, read_comment, render_clip
 from transform.moving_world.language import describe
 from transform.moving_world.render import frame_count

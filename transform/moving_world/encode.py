@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pydantic
 
-from transform.config import Config
+from transform.common.config import Config
 from transform.moving_world import render, sound
 from transform.moving_world.scenes import Scene
 

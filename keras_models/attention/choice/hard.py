@@ -8,7 +8,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.attention.choice.choice import Choice, Chosen
-from transform.config import Config
+from transform.common.config import Config
 
 
 class HardConfig(Config):

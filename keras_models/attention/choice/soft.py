@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.attention.choice.choice import Choice, Chosen
 from keras_models.layers.masking import masked_softmax
-from transform.config import Config
+from transform.common.config import Config
 
 
 class SoftConfig(Config):

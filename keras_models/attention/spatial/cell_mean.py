@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.attention.spatial.pooling import SpatialPooling
 from keras_models.layers.masking import masked_mean
-from transform.config import Config
+from transform.common.config import Config
 
 
 class CellMeanConfig(Config):

@@ -11,7 +11,7 @@ from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.pooling import TemporalPooling
 from keras_models.layers.additive_energy import AdditiveEnergy
 from keras_models.layers.masking import masked_softmax
-from transform.config import Config
+from transform.common.config import Config
 
 
 class AdditivePoolingConfig(Config):

@@ -10,7 +10,7 @@ from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.pooling import TemporalPooling
 from keras_models.layers.lstm_cell import LSTMCell, input_projection
 from keras_models.layers.masked_lstm import last_state
-from transform.config import Config
+from transform.common.config import Config
 
 
 class LastStateConfig(Config):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.pooling import TemporalPooling
 from keras_models.layers.masking import masked_mean
-from transform.config import Config
+from transform.common.config import Config
 
 
 class MeanConfig(Config):

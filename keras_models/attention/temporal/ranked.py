@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.last_state import LastStatePooling
-from transform.config import Config
+from transform.common.config import Config
 
 
 class RankedConfig(Config):

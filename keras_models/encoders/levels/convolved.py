@@ -11,7 +11,7 @@ from keras_models.encoders.levels.level import Aligned, Level, masked_steps
 from keras_models.layers.blocks import as_steps, blocks_there
 from keras_models.layers.masking import expand_mask
 from keras_models.layers.small_uniform import SMALL_UNIFORM
-from transform.config import Config
+from transform.common.config import Config
 
 
 class ConvolvedConfig(Config):

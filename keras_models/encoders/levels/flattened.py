@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.encoders.levels.level import Aligned, Level, masked_steps
 from keras_models.layers.blocks import as_steps, blocks_there, pad_to_blocks
 from keras_models.layers.perceptron import Perceptron
-from transform.config import Config
+from transform.common.config import Config
 
 
 class FlattenedConfig(Config):

@@ -12,7 +12,7 @@ from keras_models.encoders.levels.level import Aligned, Level, masked
 from keras_models.layers.blocks import as_steps, blocks_there, pad_to_blocks
 from keras_models.layers.masking import expand_mask
 from keras_models.layers.perceptron import Perceptron
-from transform.config import Config
+from transform.common.config import Config
 
 
 class PooledLevelConfig(Config):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.encoders.levels.level import Aligned, Level, masked_steps
 from keras_models.layers.blocks import as_steps
-from transform.config import Config
+from transform.common.config import Config
 
 
 class UnchangedConfig(Config):

@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from keras_models.attention.additive import AdditiveConfig
 from keras_models.structs import Context, EncodedVideo
-from tests.keras_models.attention.cells import att
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.additive_attention import additive_attention
+from tests.support.cells import att
+from tests.support.layer_contract import check_layer
 
 CONFIG = AdditiveConfig(units=4)
 LENGTHS = [5, 2, 0]

@@ -6,9 +6,9 @@ from keras_models.attention.choice.hard import HardConfig
 from keras_models.attention.dual import DualConfig
 from keras_models.attention.places import PlacesConfig
 from keras_models.structs import Context, EncodedVideo
-from tests.keras_models.attention.cells import att, query, shake
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import dual_afr as reference
+from tests.support.cells import att, query, shake
+from tests.support.layer_contract import check_layer
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 STEPS, CELLS, WIDTH, LEVELS = 3, 2, 5, 4

@@ -5,8 +5,8 @@ import tensorflow as tf
 from keras_models.attention.multiplicative import Cells, MultiplicativeConfig
 from keras_models.structs import Context
 from tests.keras_models.attention.test_additive import LENGTHS, MASK, encode
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.multiplicative_attention import multiplicative_attention
+from tests.support.layer_contract import check_layer
 
 FRAMES = MultiplicativeConfig(units=4)
 CELLS = MultiplicativeConfig(units=4, over=Cells())

@@ -11,7 +11,8 @@ from keras_models.attention.temporal.additive import AdditivePoolingConfig
 from keras_models.attention.temporal.last_state import LastStateConfig
 from keras_models.attention.temporal.mean import MeanConfig
 from keras_models.attention.temporal.ranked import RankedConfig
-from tests.keras_models.attention.cells import (
+from tests.reference import stats as reference
+from tests.support.cells import (
     CLOSE,
     FRAMES,
     GRID,
@@ -26,9 +27,8 @@ from tests.keras_models.attention.cells import (
     query,
     shake,
 )
-from tests.keras_models.layer_contract import check_layer
-from tests.reference import stats as reference
-from transform.config import ConfigError
+from tests.support.layer_contract import check_layer
+from transform.common.config import ConfigError
 
 MASKS = pytest.mark.parametrize("mask", [GRID, REGIONS], ids=["grid", "regions"])
 POOLINGS = [

@@ -7,7 +7,8 @@ from keras_models.attention.spatial.shared_grid import SharedGridConfig
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
-from tests.keras_models.attention.cells import (
+from tests.reference import stats as reference
+from tests.support.cells import (
     CLOSE,
     FRAMES,
     GRID,
@@ -21,8 +22,7 @@ from tests.keras_models.attention.cells import (
     look,
     query,
 )
-from tests.keras_models.layer_contract import check_layer
-from tests.reference import stats as reference
+from tests.support.layer_contract import check_layer
 
 
 def config(spatial):

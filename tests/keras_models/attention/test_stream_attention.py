@@ -5,7 +5,8 @@ import tensorflow as tf
 from keras_models.attention.all_cells import AllCellsConfig
 from keras_models.attention.stream_attention import StreamAttentionConfig
 from keras_models.structs import Context, EncodedVideo
-from tests.keras_models.attention.cells import (
+from tests.reference import stats as reference
+from tests.support.cells import (
     CLOSE,
     FRAMES,
     GRID,
@@ -18,8 +19,7 @@ from tests.keras_models.attention.cells import (
     query,
     shake,
 )
-from tests.keras_models.layer_contract import check_layer
-from tests.reference import stats as reference
+from tests.support.layer_contract import check_layer
 
 CONFIG = StreamAttentionConfig(stream=1, look=AllCellsConfig(units=4))
 

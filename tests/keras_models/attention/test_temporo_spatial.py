@@ -2,7 +2,8 @@ import numpy as np
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
-from tests.keras_models.attention.cells import (
+from tests.reference import stats as reference
+from tests.support.cells import (
     CLOSE,
     FRAMES,
     GRID,
@@ -16,8 +17,7 @@ from tests.keras_models.attention.cells import (
     look,
     query,
 )
-from tests.keras_models.layer_contract import check_layer
-from tests.reference import stats as reference
+from tests.support.layer_contract import check_layer
 
 CONFIG = TemporoSpatialConfig(units=4, temperature=0.5)
 

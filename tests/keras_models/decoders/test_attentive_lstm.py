@@ -1,12 +1,12 @@
 import numpy as np
 import tensorflow as tf
 
-from tests.keras_models import vre_models
 from tests.keras_models.attention.test_multiplicative import weights_of
 from tests.keras_models.encoders.test_vre import affine
 from tests.reference.additive_attention import softmax
 from tests.reference.lstm import lstm
 from tests.reference.multiplicative_attention import multiplicative_attention
+from tests.support import vre_models
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}
 

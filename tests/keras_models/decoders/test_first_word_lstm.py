@@ -4,11 +4,11 @@ import tensorflow as tf
 
 from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.structs import TrainingBatch, repeat_batch
-from tests.keras_models.attention.cells import att
-from tests.keras_models.dual_afr_models import batch, captioner
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import dual_afr as reference
-from transform.vocabulary import BOS
+from tests.support.cells import att
+from tests.support.dual_afr_models import batch, captioner
+from tests.support.layer_contract import check_layer
+from transform.records.vocabulary import BOS
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 ROWS = ["dual_afr_soft", "dual_afr_hard", "dual_afr_pool3", "dual_afr_fc7"]

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.decoders.scheduled_sampling import TokenSampler
-from tests.keras_models import models
+from tests.support import models
 
 
 def test_never_sampling_is_teacher_forcing():

@@ -3,11 +3,11 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from tests.keras_models import tiny, vre_models
 from tests.keras_models.attention.test_multiplicative import weights_of
 from tests.keras_models.encoders.test_vre import affine
 from tests.reference import vre as reference
-from transform.config import ConfigError
+from tests.support import tiny, vre_models
+from transform.common.config import ConfigError
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}
 

@@ -7,10 +7,10 @@ from keras_models.attention.all_cells import AllCellsConfig
 from keras_models.attention.stream_attention import StreamAttentionConfig
 from keras_models.captioner import Captioner
 from keras_models.structs import repeat_batch
-from tests.keras_models import tiny
-from tests.keras_models.attention.cells import CLOSE, att, doubled, shake
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import stats as reference
+from tests.support import tiny
+from tests.support.cells import CLOSE, att, doubled, shake
+from tests.support.layer_contract import check_layer
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import tensorflow as tf
 from keras_models import registry
 from keras_models.captioner import Captioner
 from keras_models.structs import repeat_batch
-from tests.keras_models import tiny
-from tests.keras_models.attention.cells import CLOSE, att, doubled, shake
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import vatex as reference
+from tests.support import tiny
+from tests.support.cells import CLOSE, att, doubled, shake
+from tests.support.layer_contract import check_layer
 
 ROWS = ("vatex_vanilla", "vatex_temporal", "vatex_spatial")
 

@@ -5,9 +5,9 @@ import tensorflow as tf
 from keras_models.encoders.dual_afr import DualAFRConfig
 from keras_models.encoders.levels.convolved import ConvolvedConfig
 from keras_models.encoders.levels.unchanged import UnchangedConfig
-from tests.keras_models import tiny
-from tests.keras_models.dual_afr_models import batch, captioner
-from transform.config import ConfigError
+from tests.support import tiny
+from tests.support.dual_afr_models import batch, captioner
+from transform.common.config import ConfigError
 from transform.schema import FeatureSpec, Sampling
 
 

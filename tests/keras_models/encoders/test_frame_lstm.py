@@ -1,7 +1,7 @@
 import numpy as np
 
-from tests.keras_models.dual_afr_models import batch, captioner
 from tests.reference.lstm import lstm
+from tests.support.dual_afr_models import batch, captioner
 
 
 def test_the_summary_is_the_last_state_of_the_frames_that_are_there():

@@ -10,10 +10,10 @@ from keras_models.encoders.levels.level import Aligned
 from keras_models.encoders.levels.max_pooled import MaxPooledConfig
 from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
 from keras_models.encoders.levels.unchanged import UnchangedConfig
-from tests.keras_models.attention.cells import shake
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import dual_afr as reference
-from transform.config import ConfigError
+from tests.support.cells import shake
+from tests.support.layer_contract import check_layer
+from transform.common.config import ConfigError
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 STEPS, ROWS, COLUMNS, WIDTH = 7, 5, 6, 3

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from keras_models.encoders.mgsa import MGSAConfig
-from tests.keras_models import models
-from tests.keras_models.layer_contract import assert_same_where, check_layer
 from tests.keras_models.layers.test_garu import parameters
 from tests.reference.convolution import area_average, convolve, max_pool
 from tests.reference.garu import garu
 from tests.reference.mgsa import attend
-from transform.config import ConfigError
+from tests.support import models
+from tests.support.layer_contract import assert_same_where, check_layer
+from transform.common.config import ConfigError
 
 ROWS = ["mgsa", "mgsa_no_garu", "spatial_attention_garu", "spatial_attention"]
 

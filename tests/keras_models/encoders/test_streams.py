@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from keras_models.encoders.streams import StreamsConfig
 from keras_models.structs import VideoBatch
-from tests.keras_models.layer_contract import check_layer
-from transform.config import ConfigError
+from tests.support.layer_contract import check_layer
+from transform.common.config import ConfigError
 from transform.schema import Category, FeatureSpec, Imported
 
 CONFIG = StreamsConfig(

@@ -7,9 +7,9 @@ from keras_models.encoders.object_memory import ObjectMemoryConfig
 from keras_models.encoders.segment_memory import SegmentMemoryConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.structs import VideoBatch
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import vatex as reference
-from transform.config import ConfigError
+from tests.support.layer_contract import check_layer
+from transform.common.config import ConfigError
 from transform.schema import FeatureSpec, Imported
 
 SPEC = FeatureSpec(

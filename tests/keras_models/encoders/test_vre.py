@@ -4,12 +4,12 @@ import tensorflow as tf
 
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.vre import Phase
-from tests.keras_models import vre_models
-from tests.keras_models.layer_contract import check_layer
 from tests.keras_models.layers.test_kbigru import parameters
-from tests.keras_models.vre_models import LENGTHS, UNITS
 from tests.reference import vre as reference
-from transform.config import ConfigError
+from tests.support import vre_models
+from tests.support.layer_contract import check_layer
+from tests.support.vre_models import LENGTHS, UNITS
+from transform.common.config import ConfigError
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}
 

@@ -2,9 +2,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.layers.additive_energy import AdditiveEnergy
-from tests.keras_models.attention.cells import att as matrices
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.stats import att
+from tests.support.cells import att as matrices
+from tests.support.layer_contract import check_layer
 
 QUERY = tf.random.stateless_normal([2, 3], [1, 1])
 ITEMS = tf.random.stateless_normal([2, 2, 3, 5], [1, 2])

@@ -3,8 +3,8 @@ import tensorflow as tf
 
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.structs import VideoBatch
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.additive_attention import energy
+from tests.support.layer_contract import check_layer
 
 CONFIG = AppearanceGuideConfig(units=3)
 VIDEO = VideoBatch(tf.constant([""]), {}, {})

@@ -4,8 +4,8 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from keras_models.layers.area_pooling import AreaPooling, overlaps
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.convolution import area_average
+from tests.support.layer_contract import check_layer
 
 SIZES = st.integers(1, 9)
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.structs import VideoBatch
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.convolution import area_average, convolve, max_pool
+from tests.support.layer_contract import check_layer
 
 CONFIG = FlowGuideConfig(channels=(3, 4), first_stride=2)
 UNUSED = tf.zeros([1, 1, 1])

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from keras_models.layers.direct import DirectConfig
 from keras_models.layers.garu import GARUConfig
-from tests.keras_models.layer_contract import assert_same_where, check_layer
 from tests.reference.garu import garu
+from tests.support.layer_contract import assert_same_where, check_layer
 
 LENGTHS = [4, 2, 0]
 MASK = np.arange(4) < np.array(LENGTHS)[:, np.newaxis]  # (3, 4)

@@ -2,8 +2,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.layers.gru_cell import GRUCell
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.gru import gru
+from tests.support.layer_contract import check_layer
 
 
 def test_equals_the_equations():

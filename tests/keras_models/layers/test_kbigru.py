@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from keras_models.layers.kbigru import KBiGRU
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.vre import kbigru
+from tests.support.layer_contract import check_layer
 
 LENGTHS = [5, 5, 3, 1, 0]
 KEYS = [0, 3, 2, 0, 0]  # the first, an inner, the last and the only frame

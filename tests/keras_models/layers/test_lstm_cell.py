@@ -2,8 +2,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
-from tests.keras_models.layer_contract import check_layer
 from tests.reference.lstm import lstm
+from tests.support.layer_contract import check_layer
 
 
 def test_equals_the_equations():

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_models.layers.kernel_layouts import PANEL
 from keras_models.layers.projection import Projection, laid_out
-from tests.keras_models.layer_contract import check_layer
+from tests.support.layer_contract import check_layer
 
 
 class Model(tf.Module):

@@ -2,8 +2,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.layers.word_attention import WordAttention, WordMemory
-from tests.keras_models.layer_contract import check_layer
 from tests.reference import stats as reference
+from tests.support.layer_contract import check_layer
 
 WIDTH, LENGTH = 4, 3
 

@@ -1,5 +1,4 @@
 import json
-import pathlib
 import random
 import subprocess
 import sys
@@ -11,8 +10,9 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
 from keras_models.metrics import scorer, tokenizer
+from tests.support.paths import SHARED
 
-DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
+DATA = SHARED
 CHEAP = tuple(name for name in scorer.METRICS if name != "METEOR")
 PIECES = (
     "a man dog's can't (red) plays 1 1/2 guitar. – , ... & cannot the two é \xa0 park"

@@ -11,8 +11,8 @@ from keras_models.objectives.scheduled_sampling import (
     InverseSigmoidSampling,
 )
 from keras_models.structs import TrainingBatch, VideoBatch
-from tests.keras_models.table_captioner import TableCaptioner
-from transform.vocabulary import Vocabulary
+from tests.support.table_captioner import TableCaptioner
+from transform.records.vocabulary import Vocabulary
 
 SIZE = 7  # four special ids and three words
 TOKENS = np.array([[[4, 5, 2], [6, 2, 0]], [[2, 0, 0], [5, 5, 2]]], np.int32)

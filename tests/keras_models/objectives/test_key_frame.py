@@ -10,8 +10,8 @@ from keras_models.objectives.first_step import FirstStep
 from keras_models.objectives.kept_key_frames import KeptKeyFrames
 from keras_models.objectives.key_frame import KeyFrame, keyframe_loss
 from keras_models.objectives.objective import Clock, Materials
-from tests.keras_models import models, tiny, vre_models
-from transform.config import ConfigError
+from tests.support import models, tiny, vre_models
+from transform.common.config import ConfigError
 
 MATERIALS = Materials(
     tiny.VOCABULARY,

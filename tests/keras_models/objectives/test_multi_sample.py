@@ -7,10 +7,10 @@ import tensorflow as tf
 from keras_models.objectives.multi_sample import MultiSample, bound, leave_one_out
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.structs import Context, TeacherForced, TrainingBatch, VideoBatch
-from tests.keras_models.table_captioner import TableCaptioner
 from tests.reference import dual_afr as reference
-from transform.config import ConfigError
-from transform.vocabulary import Vocabulary
+from tests.support.table_captioner import TableCaptioner
+from transform.common.config import ConfigError
+from transform.records.vocabulary import Vocabulary
 
 CHOICES = 4  # what m may be, in a model of one caption
 THETA = tf.constant([0.3, -0.8, 0.9, 0.1])  # logits of m

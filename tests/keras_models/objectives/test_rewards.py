@@ -7,7 +7,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 
 from keras_models.metrics import meteor
 from keras_models.objectives.rewards import EOS, PAD, RewardConfig, RewardEngine
-from transform.config import ConfigError
+from transform.common.config import ConfigError
 
 WORDS = (
     "<pad>",

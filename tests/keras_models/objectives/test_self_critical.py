@@ -15,9 +15,9 @@ from keras_models.objectives.self_critical import (
     SelfCriticalObjective,
 )
 from keras_models.structs import Captions, TrainingBatch, VideoBatch
-from tests.keras_models.table_captioner import TableCaptioner
-from transform.config import ConfigError
-from transform.vocabulary import EOS, Vocabulary
+from tests.support.table_captioner import TableCaptioner
+from transform.common.config import ConfigError
+from transform.records.vocabulary import EOS, Vocabulary
 
 SIZE, MAX_WORDS, CLIPS = 7, 2, 2  # three words: ids 4, 5, 6
 VOCABULARY = Vocabulary(["a", "b", "c"])

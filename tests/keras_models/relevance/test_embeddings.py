@@ -7,24 +7,23 @@ import tensorflow as tf
 from keras_models import registry
 from keras_models.paper_features import paper_spec
 from keras_models.relevance.relevance_model import RelevanceModel
-from tests.keras_models import tiny
-from tests.keras_models.relevance import parts
 from tests.reference import embeddings as reference
+from tests.support import relevance_parts, tiny
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
 
 @pytest.fixture(scope="module")
 def model():
-    return parts.relevance_model()
+    return relevance_parts.relevance_model()
 
 
 def test_video_embedding_is_the_masked_means_projected(model):
-    video = tiny.batch(parts.SPEC).video
+    video = tiny.batch(relevance_parts.SPEC).video
     found = model.embed_videos(video)
     project = model.video_embedding.project
     for clip in range(2):
-        names = parts.RELEVANCE.modalities
+        names = relevance_parts.RELEVANCE.modalities
         expected = reference.video_embedding(
             [video.features[name][clip].numpy().astype(np.float64) for name in names],
             [video.masks[name][clip].numpy() for name in names],
@@ -69,7 +68,7 @@ def test_sentence_embedding_is_the_mean_of_what_the_transformer_makes(model):
 
 
 def test_paper_size_has_as_many_parameters_as_counted_by_hand():
-    fused = registry.FUSIONS[parts.NAME]
+    fused = registry.FUSIONS[relevance_parts.NAME]
     words, steps, width, hidden, units = 10_004, 21, 256, 1024, 512
     model = RelevanceModel(fused.relevance, paper_spec(fused), words, steps - 1)
     video = (2048 + 2048 + 128) * units + units

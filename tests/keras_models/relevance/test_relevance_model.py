@@ -7,20 +7,19 @@ from keras_models.model_folder import LoadError
 from keras_models.objectives.ranking import Ranking
 from keras_models.relevance import saving as relevance_saving
 from keras_models.structs import TrainingBatch
-from tests.keras_models import tiny
-from tests.keras_models.relevance import parts
-from transform.config import ConfigError
-from transform.errors import KinescribeError
+from tests.support import relevance_parts, tiny
+from transform.common.config import ConfigError
+from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
 
 @pytest.fixture(scope="module")
 def model():
-    return parts.relevance_model()
+    return relevance_parts.relevance_model()
 
 
 def test_embeddings_are_of_length_one_and_scores_their_products(model):
-    batch = tiny.batch(parts.SPEC)
+    batch = tiny.batch(relevance_parts.SPEC)
     videos, sentences = model(batch)
     assert videos.shape == (2, 6) and sentences.shape == (2, 2, 6)
     np.testing.assert_allclose(tf.norm(videos, axis=-1), np.ones(2), rtol=1e-5)
@@ -36,7 +35,7 @@ def test_embeddings_are_of_length_one_and_scores_their_products(model):
 
 
 def test_what_stands_at_masked_steps_changes_nothing(model):
-    video = tiny.batch(parts.SPEC).video
+    video = tiny.batch(relevance_parts.SPEC).video
     spoiled = {}
     for name, values in video.features.items():
         values = values.numpy().copy()
@@ -66,7 +65,7 @@ def test_the_order_of_words_counts(model):
 def test_the_ranking_loss_reaches_every_weight(model):
     # A mean gradient of a softmax's keys is 0 in the biases: they shift all scores.
     with tf.GradientTape() as tape:
-        output = Ranking(margin=2.0).build()(model, tiny.batch(parts.SPEC))
+        output = Ranking(margin=2.0).build()(model, tiny.batch(relevance_parts.SPEC))
     weights = model.trainable_weights
     for weight, gradient in zip(
         weights, tape.gradient(output.loss, weights), strict=True
@@ -78,7 +77,7 @@ def test_the_ranking_loss_reaches_every_weight(model):
 
 
 def test_a_clip_without_a_modality_has_a_finite_embedding(model):
-    video = tiny.batch(parts.SPEC).video
+    video = tiny.batch(relevance_parts.SPEC).video
     masks = {name: tf.zeros_like(mask) for name, mask in video.masks.items()}
     assert np.all(np.isfinite(model.embed_videos(video._replace(masks=masks))))
 
@@ -88,7 +87,7 @@ def test_a_loaded_model_gives_the_same_scores(model, tmp_path):
     loaded, vocabulary = relevance_saving.load(tmp_path)
     assert vocabulary.words == tiny.VOCABULARY.words
     assert loaded.config == model.config
-    batch = tiny.batch(parts.SPEC)
+    batch = tiny.batch(relevance_parts.SPEC)
     np.testing.assert_array_equal(
         loaded.score(batch.video, batch.tokens), model.score(batch.video, batch.tokens)
     )
@@ -98,14 +97,16 @@ def test_a_loaded_model_gives_the_same_scores(model, tmp_path):
 
 def test_settings_and_features_that_do_not_fit_are_refused():
     with pytest.raises(ConfigError, match="heads = 9 is wrong: a word has only 5"):
-        parts.RELEVANCE.override({"heads": 9})
+        relevance_parts.RELEVANCE.override({"heads": 9})
     with pytest.raises(ConfigError, match="at least one modality"):
-        parts.RELEVANCE.override({"modalities": []})
+        relevance_parts.RELEVANCE.override({"modalities": []})
     with pytest.raises(KinescribeError, match="reads ir_csn, vggish, which"):
-        parts.relevance_model(spec=FeatureSpec(features=parts.SPEC.features[:1]))
+        relevance_parts.relevance_model(
+            spec=FeatureSpec(features=relevance_parts.SPEC.features[:1])
+        )
 
 
 def test_an_empty_batch_of_captions_is_scored(model):
-    video = tiny.batch(parts.SPEC).video
+    video = tiny.batch(relevance_parts.SPEC).video
     batch = TrainingBatch(video, tf.zeros([2, 1, 5], tf.int32))
     assert np.all(np.isfinite(model.score(batch.video, batch.tokens)))

@@ -11,7 +11,7 @@ from keras_models.data import Records
 from keras_models.guards import TrainingError
 from keras_models.listeners.listener import Listener
 from keras_models.relevance.training import RelevanceTraining, train_relevance
-from tests.keras_models import corpora
+from tests.support import corpora
 
 CONFIG = RelevanceTraining.from_dict(
     {

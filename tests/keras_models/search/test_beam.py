@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from keras_models import search
 from keras_models.search import Beam, Greedy, PowerPenalty, WuPenalty
-from tests.keras_models.search.fakes import FakeStep, caption
 from tests.reference import beam_search as reference
-from transform.config import ConfigError
+from tests.support.step_fakes import FakeStep, caption
+from transform.common.config import ConfigError
 
 CLIPS = 2
 

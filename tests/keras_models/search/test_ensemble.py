@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from keras_models import search
 from keras_models.search import Beam, ensemble
-from tests.keras_models import models
-from tests.keras_models.search.fakes import FakeStep
+from tests.support import models
+from tests.support.step_fakes import FakeStep
 
 
 def test_a_model_twice_is_that_model():

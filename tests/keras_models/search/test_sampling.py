@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from keras_models import search
 from keras_models.search import Sampling
-from tests.keras_models.search.fakes import FakeStep, caption
 from tests.reference.beam_search import exhaustive
+from tests.support.step_fakes import FakeStep, caption
 
 SEED = tf.constant([1, 2])
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras_models import search
 from keras_models.search import Beam, Greedy, Sampling
 from keras_models.structs import TrainingBatch, VideoBatch
-from tests.keras_models import models
-from transform.config import Config
+from tests.support import models
+from transform.common.config import Config
 
 CONFIGS = [
     Greedy(),

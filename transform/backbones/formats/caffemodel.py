@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from transform.backbones.weights import WeightsError
+from transform.common.weight_files import WeightsError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 

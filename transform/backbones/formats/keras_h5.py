@@ -9,7 +9,7 @@ from types import TracebackType
 import h5py
 import numpy as np
 
-from transform.backbones.weights import WeightsError
+from transform.common.weight_files import WeightsError
 
 
 class KerasWeights(Mapping[str, np.ndarray]):

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones import weights
-from transform.backbones.weights import WeightsError, WeightsFile
+from transform.common import weight_files
+from transform.common.weight_files import WeightsError, WeightsFile
 
 _PART = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
 
@@ -61,8 +61,8 @@ def find(name: str, network: str) -> WeightsFile:
         WeightsError: There is none.
     """
     part = _PART.fullmatch(name)
-    prefix = weights.find(part[1] if part else name, network, present=_files)
-    return WeightsFile(prefix, weights.file_sha256(*_files(prefix)))
+    prefix = weight_files.find(part[1] if part else name, network, present=_files)
+    return WeightsFile(prefix, weight_files.file_sha256(*_files(prefix)))
 
 
 def _files(prefix: pathlib.Path) -> list[pathlib.Path]:

@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from transform.backbones.weights import WeightsError
+from transform.common.weight_files import WeightsError
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first object of the older format
 _PROTOCOL = 1001  # its second

@@ -1,0 +1,26 @@
+"""Two rows that can be joined, though their attentions share a name."""
+
+from __future__ import annotations
+
+from keras_models import registry
+from keras_models.captioner import Captioner
+from tests.support import tiny
+from tests.support.relevance_parts import sharpen
+from transform.schema import FeatureSpec, Sampling
+
+# One looks at places before the words, one while it writes; they share a specification.
+ROWS = ("mgsa", "vre_attention")
+VARIANTS = {name: tiny.shrink(registry.get(name)) for name in ROWS}
+FEATURES = [name for variant in VARIANTS.values() for name in variant.features()]
+SPEC = FeatureSpec(
+    sampling=Sampling(frames=tiny.STEPS, window=2),
+    features=tuple(tiny.FEATURES[name] for name in FEATURES),
+)
+
+
+def captioner(name: str, seed: int = 0, **changes) -> Captioner:
+    parts = {"spec": SPEC, "max_words": tiny.MAX_WORDS, **changes}
+    parts = {"vocabulary_size": len(tiny.VOCABULARY), **parts}
+    model = Captioner(VARIANTS[name], **parts).build_from_spec()
+    sharpen(model, seed)
+    return model

@@ -1,0 +1,28 @@
+"""Models that the commands under test join."""
+
+from __future__ import annotations
+
+import pathlib
+
+import click.testing
+from typer.testing import CliRunner
+
+from keras_models import saving
+from keras_models.captioner import Captioner
+from kinescribe import cli
+from tests.support import corpora, small_runs
+from transform.records.vocabulary import Vocabulary
+
+
+def save_member(folder: pathlib.Path, vocabulary: Vocabulary) -> str:
+    """Saves a small model; the argument that names it as its folder is named."""
+    variant = small_runs.settings().variant_config()
+    captioner = Captioner(variant, corpora.SPEC, len(vocabulary), max_words=4)
+    saving.save(captioner.build_from_spec(), vocabulary, folder)
+    return f"{folder.name}={folder}"
+
+
+def run(*arguments: object) -> click.testing.Result:
+    """Runs `kinescribe` with these words."""
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(cli.app, words, catch_exceptions=False)

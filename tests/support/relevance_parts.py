@@ -1,0 +1,57 @@
+"""A small late fusion of the VATEX-2019 system."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_models import registry
+from keras_models.captioner import Captioner
+from keras_models.fused_variant import FusedVariant
+from keras_models.late_fusion import LateFusion
+from keras_models.relevance.relevance_model import RelevanceConfig, RelevanceModel
+from tests.support import tiny
+from transform.schema import FeatureSpec, Sampling
+
+NAME = "vatex_temporal_spatial_rl"
+RELEVANCE = registry.FUSIONS[NAME].relevance.override(
+    {"units": 6, "embedding": 5, "heads": 2, "feedforward": 7, "dropout": 0.0}
+)
+VARIANT = FusedVariant(
+    **{
+        **dict(registry.FUSIONS[NAME]),
+        "members": {
+            name: tiny.shrink(member)
+            for name, member in registry.FUSIONS[NAME].members.items()
+        },
+        "relevance": RELEVANCE,
+    }
+)
+SPEC = FeatureSpec(
+    sampling=Sampling(frames=tiny.STEPS),
+    features=tuple(tiny.FEATURES[name] for name in VARIANT.features()),
+)
+
+
+def sharpen(model, seed: int) -> None:
+    """Weights that are large enough to tell clips and words apart."""
+    random = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        weight.assign(0.7 * random.normal(size=weight.shape))
+
+
+def relevance_model(
+    spec: FeatureSpec = SPEC, config: RelevanceConfig = RELEVANCE, seed: int = 5
+) -> RelevanceModel:
+    model = RelevanceModel(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    model.build_from_spec()
+    sharpen(model, seed)
+    return model
+
+
+def late_fusion(seed: int = 0) -> LateFusion:
+    members = {}
+    for index, (name, variant) in enumerate(VARIANT.members.items()):
+        member = Captioner(variant, SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+        sharpen(member.build_from_spec(), seed + index)
+        members[name] = member
+    return LateFusion(VARIANT, members, relevance_model())

@@ -1,0 +1,47 @@
+"""A pipeline of two small nodes, importable by name, as TFX wants it."""
+
+import pathlib
+
+from tfx.dsl.component.experimental.annotations import (
+    InputArtifact,
+    OutputArtifact,
+    Parameter,
+)
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Model, Schema
+
+from transform.common.errors import KinescribeError
+
+
+@component
+def First(schema: OutputArtifact[Schema], log: Parameter[str]) -> None:  # noqa: N802
+    """Writes a file and says that it ran."""
+    pathlib.Path(schema.uri, "file").write_text("content")
+    _say(log, "First")
+
+
+@component
+def Second(  # noqa: N802
+    schema: InputArtifact[Schema],
+    model: OutputArtifact[Model],
+    log: Parameter[str],
+    obstacle: Parameter[str],
+) -> None:
+    """Fails as long as the file `obstacle` is there, in the way that it names."""
+    _say(log, "Second")
+    if pathlib.Path(obstacle).exists():
+        kind = pathlib.Path(obstacle).read_text()
+        if kind == "killed":
+            raise KeyboardInterrupt
+        if kind == "clear":
+            raise RuntimeError("wrapped") from KinescribeError("The clip is broken.")
+        raise ZeroDivisionError("a number\nis wrong")
+    pathlib.Path(model.uri, "model").write_text(
+        pathlib.Path(schema.uri, "file").read_text()
+    )
+    model.set_string_custom_property("property", "value")
+
+
+def _say(log: str, name: str) -> None:
+    with pathlib.Path(log).open("a") as file:
+        file.write(f"{name}\n")

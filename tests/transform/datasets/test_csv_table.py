@@ -1,0 +1,86 @@
+import pathlib
+
+import pytest
+
+from transform import datasets
+from transform.datasets import AnnotationError, CsvTable
+
+HEADER = "id,video,split,caption,category,start,end\n"
+
+
+def _source(folder: pathlib.Path, text: str, **settings) -> CsvTable:
+    path = folder / "clips.csv"
+    path.write_text(text, encoding="utf-8")
+    return CsvTable(file=str(path), **settings)
+
+
+def test_rows_of_one_clip_are_its_captions(tmp_path) -> None:
+    source = _source(
+        tmp_path,
+        HEADER
+        + 'a,a.mp4,train,"a dog, running",animals,1,2.5\n'
+        + "b,/data/b.mp4,test,,,,\n\n"
+        + "a,a.mp4,train,the dog runs,animals,1,2.5\n",
+    )
+    first, second = datasets.read(source)
+    assert first == datasets.VideoRecord(
+        "a",
+        str(tmp_path / "a.mp4"),
+        "train",
+        ("a dog, running", "the dog runs"),
+        "animals",
+        1.0,
+        2.5,
+    )
+    assert second == datasets.VideoRecord(
+        "b", "/data/b.mp4", "test", (), "", None, None
+    )
+
+
+def test_columns_stand_in_any_order_and_delimiters_differ(tmp_path) -> None:
+    text = "caption;split; id;video\r\nein Hund, er rennt;val;a;a.mp4\r\n"
+    [record] = _source(tmp_path, "\ufeff" + text, delimiter=";").read()
+    assert record.captions == ("ein Hund, er rennt",)
+    assert (record.video_id, record.split) == ("a", "val")
+
+
+ROW = "a,a.mp4,train,a dog,animals,1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", r"clips\.csv has no column id, video, split, caption, but none at all"),
+        ("id,video,caption\n", r"no column split, but id, video, caption\.$"),
+        ("id,video,split,caption,id\n", r"has two columns of the same name"),
+        (
+            "id,video,split,caption,labels\na,a,val,x,y\n",
+            r"has the unknown column 'labels'; there are id, .*, end\.$",
+        ),
+        (HEADER, r"no video is listed in .*clips\.csv"),
+        (HEADER + "a,a.mp4,train\n", r"line 2: the row has 3 cells, but there are 7"),
+        (HEADER + ROW.replace("train", "dev"), r"line 2: split 'dev' is unknown"),
+        (HEADER + ROW.replace("a dog", " "), r"'a' of the train split has no caption"),
+        (HEADER + ROW[1:], r"line 2: the video's id is empty"),
+        (
+            HEADER + ROW + ROW.replace("a.mp4", "b.mp4"),
+            r"line 3: video 'a' has another uri than in the rows before",
+        ),
+        (
+            HEADER + ROW + ROW.replace("train", "val"),
+            r"line 3: video 'a' has another split than in the rows before",
+        ),
+        (
+            HEADER + ROW.replace("1", "0:01"),
+            r"line 2: start must be a number of seconds, not '0:01'",
+        ),
+        (HEADER + ROW.replace("1", "-1"), r"line 2: -1\.0 is no time, in seconds"),
+        (HEADER + ROW.replace("2\n", "nan\n"), r"line 2: nan is no time, in seconds"),
+        (HEADER + ROW.replace("1", "2"), r"video 'a' ends at 2 s, before it begins"),
+        (HEADER + "a\0,a,val,x,,,\n", r"line 2: not a valid CSV file|holds a NUL"),
+    ],
+)
+def test_mistakes_are_one_sentence_with_their_line(tmp_path, text, sentence) -> None:
+    with pytest.raises(AnnotationError, match=sentence) as caught:
+        _source(tmp_path, text).read()
+    assert str(tmp_path / "clips.csv") in str(caught.value)

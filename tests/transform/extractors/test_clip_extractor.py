@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from tests.support import clips, corpus
+from transform import backbones
+from transform.common.config import ConfigError
+from transform.extractors.clip_extractor import Extractor
+from transform.records import example_codec
+from transform.schema import FeatureSpec, Flow, Imported, LogMel, Sampling
+from transform.video import optical_flow, reader
+from transform.video.frame_requests import FrameRequest
+from transform.video.reader import DecodeError
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return clips.write(tmp_path_factory.mktemp("clips") / "clip.mp4", 90, sound="aac")
+
+
+def test_features_fit_the_specification(clip):
+    found = Extractor(corpus.SPEC).extract(clip)
+    assert found.info.status == "ok"
+    assert found.features.keys() == {"flow", "grid", "log_mel"}
+    assert found.features["flow"].shape == (4, 32, 32, 4)
+    assert found.features["grid"].shape == (4, 2, 2, 64)
+    assert found.features["log_mel"].shape == (2, 96, 64)
+    for tensor in corpus.SPEC.tensors():
+        assert example_codec.encode_tensor(found.features[tensor.name], tensor)
+    np.testing.assert_allclose(found.key_seconds * 30, [11, 33, 56, 78])
+
+
+def test_part_of_a_clip_gives_other_features_and_less_sound(clip):
+    extractor = Extractor(corpus.SPEC)
+    whole, part = extractor.extract(clip), extractor.extract(clip, 1.0, 2.0)
+    assert part.info.frames == 30
+    assert (part.key_seconds >= 1).all() and (part.key_seconds < 2).all()
+    assert len(part.features["log_mel"]) == 1
+    assert not np.array_equal(part.features["grid"], whole.features["grid"])
+
+
+def test_extraction_is_repeatable(clip):
+    one, two = (Extractor(corpus.SPEC).extract(clip) for _ in range(2))
+    for name, values in one.features.items():
+        np.testing.assert_array_equal(values, two.features[name])
+
+
+def test_clip_without_sound_lacks_that_feature_only(tmp_path):
+    path = clips.write(tmp_path / "silent.mp4")
+    found = Extractor(corpus.SPEC).extract(path)
+    assert found.info.status == "ok"
+    assert found.features.keys() == {"flow", "grid"}
+
+
+def test_sound_that_cannot_be_decoded_is_left_out_and_said(clip, monkeypatch):
+    def read_audio(path, **_):
+        raise DecodeError(path, "no decoder for its audio is installed")
+
+    monkeypatch.setattr(reader, "read_audio", read_audio)
+    found = Extractor(corpus.SPEC).extract(clip)
+    assert "log_mel" not in found.features
+    assert found.info.status == "ok"
+    assert found.info.reason == "sound left out: no decoder for its audio is installed"
+
+
+def test_clip_of_few_frames_has_as_many_steps(tmp_path):
+    path = clips.write(tmp_path / "short.mp4", 3)
+    found = Extractor(corpus.SPEC).extract(path)
+    assert found.info.status == "short"
+    assert len(found.features["flow"]) == len(found.features["grid"]) == 3
+
+
+def test_flows_of_two_sizes_are_each_measured_on_their_own_frames(clip):
+    sampling = Sampling(frames=2, window=3)
+    flows = (Flow(name="small", size=32), Flow(name="large", size=64))
+    found = Extractor(FeatureSpec(sampling=sampling, features=flows)).extract(clip)
+    for flow in flows:
+        request = FrameRequest(flow.size, pixels="gray", span=3)
+        windows = reader.read_frames(clip, sampling, [request]).footage[request]
+        expected = optical_flow.flow_stack(windows.frames, windows.runs, flow)
+        np.testing.assert_array_equal(found.features[flow.name], expected)
+
+
+def test_sound_alone_can_be_asked_for(clip):
+    found = Extractor(FeatureSpec(features=(LogMel(),))).extract(clip)
+    assert found.features.keys() == {"log_mel"}
+
+
+def test_clip_that_cannot_be_decoded_raises(tmp_path):
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    with pytest.raises(DecodeError, match="the file is empty"):
+        Extractor(corpus.SPEC).extract(path)
+
+
+def test_imported_features_are_not_made_from_clips():
+    spec = FeatureSpec(
+        features=(Imported(name="i3d", shape=(4,), max_steps=2, origin="a file"),)
+    )
+    with pytest.raises(ConfigError, match=r"i3d is imported from files \(a file\)"):
+        Extractor(spec)
+
+
+def test_values_beyond_float16_are_refused(clip, monkeypatch):
+    def load(feature):
+        return lambda frames: (np.full((len(frames), 2, 2, 64), 7e4, np.float32),)
+
+    monkeypatch.setattr(backbones, "load", load)
+    with pytest.raises(ValueError, match="feature grid has values beyond float16"):
+        Extractor(corpus.SPEC).extract(clip)

@@ -1,0 +1,71 @@
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transform.records.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, split
+
+WORDS = ("a", "dog", "runs", "dog's")
+
+
+def test_split_lowers_and_drops_punctuation_but_keeps_inner_apostrophes():
+    captions = tf.constant(
+        ["A Dog's bone, 'quoted'!", "Ein Hündchen läuft…", "犬が走る"]
+    )
+    words = [[word.decode() for word in row] for row in split(captions).to_list()]
+    assert words == [
+        ["a", "dog's", "bone", "quoted"],
+        ["ein", "hündchen", "läuft"],
+        ["犬が走る"],
+    ]
+
+
+def test_encode_cuts_long_captions_and_still_ends_them():
+    ids = Vocabulary(WORDS).encode(tf.constant(["a dog runs a dog", "a cat", ""]), 3)
+    assert ids.numpy().tolist() == [
+        [4, 5, 6, EOS],
+        [4, UNK, EOS, PAD],
+        [PAD, PAD, PAD, PAD],
+    ]
+
+
+def test_encode_keeps_the_leading_axes():
+    captions = tf.constant([["a", "dog"], ["runs", ""]])
+    assert Vocabulary(WORDS).encode(captions, 2).shape == (2, 2, 3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6))
+def test_decode_inverts_encode_for_known_words(words):
+    vocabulary = Vocabulary(WORDS)
+    caption = " ".join(words)
+    ids = vocabulary.encode(tf.constant([caption]), 6)
+    assert vocabulary.decode(ids).numpy()[0].decode() == caption
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_encodes_to_words_then_one_end_then_padding(text):
+    ids = Vocabulary(WORDS).encode(tf.constant([text]), 5).numpy()[0].tolist()
+    if any(ids):
+        end = ids.index(EOS)
+        assert all(token >= UNK for token in ids[:end])
+        assert not any(ids[end + 1 :])
+
+
+def test_decode_stops_at_the_end_and_skips_the_start():
+    ids = tf.constant([[BOS, 4, 5, EOS, 6], [4, PAD, 5, 5, 5]])
+    assert Vocabulary(WORDS).decode(ids).numpy().tolist() == [b"a dog", b"a"]
+
+
+def test_a_file_gives_back_the_same_vocabulary(tmp_path):
+    vocabulary = Vocabulary(WORDS)
+    vocabulary.to_file(tmp_path / "words.txt")
+    back = Vocabulary.from_file(tmp_path / "words.txt")
+    assert back.words == vocabulary.words
+    assert back.digest == vocabulary.digest != Vocabulary(WORDS[:2]).digest
+
+
+def test_repeated_words_are_refused():
+    with pytest.raises(ValueError, match="differ"):
+        Vocabulary(["a", "a"])

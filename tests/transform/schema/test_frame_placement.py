@@ -1,0 +1,234 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.reference import placements
+from transform.common.config import ConfigError
+from transform.schema import ChunkGrid, FrameGrid, Motion
+from transform.schema.frame_placement import (
+    CentreCrop,
+    Every,
+    KeyFrames,
+    Sampling,
+    ShortSide,
+    Squash,
+    Whole,
+    on_clock,
+)
+
+FRAMES = st.integers(1, 400)
+SPANS = st.integers(1, 40)
+AHEAD = st.integers(0, 1)
+MOST = st.integers(1, 60)
+
+
+def _seconds(frames: int, fps: float = 25.0) -> np.ndarray:
+    return np.arange(frames) / fps
+
+
+# ------------------------------------------------------------------ placements
+
+
+@given(frames=FRAMES, wanted=MOST, span=SPANS, ahead=AHEAD)
+def test_runs_are_centred_on_key_frames(frames, wanted, span, ahead) -> None:
+    sampling = Sampling(frames=wanted)
+    runs = KeyFrames().runs(_seconds(frames), sampling, span, ahead)
+    keys = placements.key_frames(frames, wanted)
+    assert runs.tolist() == placements.around(keys, frames, span, ahead)
+    assert (np.diff(sampling.key_frames(frames)) > 0).all()
+    assert len(runs) <= KeyFrames().units(sampling, span)
+
+
+@given(frames=FRAMES, step=SPANS, most=MOST, span=SPANS, ahead=AHEAD)
+def test_steps_follow_each_other_through_the_clip(
+    frames, step, most, span, ahead
+) -> None:
+    at = Every(frames=step, max_steps=most)
+    runs = at.runs(_seconds(frames), Sampling(), span, ahead)
+    assert runs.tolist() == placements.every(frames, step, most, span, ahead)
+    assert 1 <= len(runs) <= at.units(Sampling(), span)
+
+
+@given(frames=FRAMES, most=MOST, span=SPANS, ahead=AHEAD)
+def test_a_whole_clip_is_one_run_of_whole_chunks(frames, most, span, ahead) -> None:
+    at = Whole(max_frames=most)
+    runs = at.runs(_seconds(frames), Sampling(), span, ahead)
+    assert runs.tolist() == placements.whole(frames, most, span, ahead)
+    assert (runs.size - ahead * len(runs)) / span <= at.units(Sampling(), span)
+
+
+@given(
+    frames=FRAMES,
+    at=st.one_of(
+        st.just(KeyFrames()),
+        st.builds(Every, frames=SPANS, max_steps=MOST, fps=st.floats(0.2, 90)),
+        st.builds(Whole, max_frames=MOST, fps=st.floats(0.2, 90)),
+    ),
+    fps=st.floats(1, 120),
+    span=SPANS,
+    ahead=AHEAD,
+)
+def test_every_run_is_within_the_clip_and_goes_forward(
+    frames, at, fps, span, ahead
+) -> None:
+    runs = at.runs(_seconds(frames, fps), Sampling(), span, ahead)
+    assert runs.ndim == 2 and len(runs) >= 1
+    assert 0 <= runs.min() and runs.max() < frames
+    assert (np.diff(runs) >= 0).all()
+    assert (np.diff(runs[:, 0]) >= 0).all()
+
+
+def test_frames_and_chunks_of_one_placement_have_the_same_steps() -> None:
+    at = Every(frames=32, max_steps=20)
+    for frames in (1, 31, 32, 33, 95, 96, 300):
+        single, chunks, shorter = (
+            at.runs(_seconds(frames), Sampling(), span) for span in (1, 32, 16)
+        )
+        assert len(single) == len(chunks) == len(shorter) == max(1, frames // 32)
+        if frames >= 32:
+            assert (single[:, 0] == chunks[:, 16]).all()
+
+
+def test_chunks_may_overlap() -> None:
+    runs = Every(frames=8, max_steps=99).runs(_seconds(128), Sampling(), 16)
+    assert runs[:, 0].tolist() == list(range(0, 113, 8))  # dualAFR's 15 of 128 frames
+
+
+# ----------------------------------------------------------------------- clocks
+
+
+def test_the_files_own_rate_gives_each_frame_once() -> None:
+    for fps in (10.0, 25.0, 29.97, 30.0, 59.94):
+        # As a container has it: whole thousandths of a second.
+        seconds = np.round(np.arange(100) / fps, 3)
+        assert on_clock(seconds, fps).tolist() == list(range(100))
+
+
+def test_two_frames_a_second_of_ten_are_twenty() -> None:
+    assert on_clock(_seconds(300, 30.0), 2.0).tolist() == list(range(0, 300, 15))
+
+
+def test_a_faster_clock_repeats_frames() -> None:
+    assert on_clock(_seconds(3, 10.0), 20.0).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_gaps_of_a_variable_rate_are_filled_with_the_nearest_frame() -> None:
+    seconds = np.array([5.0, 5.1, 5.2, 6.0, 7.0])
+    assert on_clock(seconds, 4.0).tolist() == [0, 2, 2, 3, 3, 3, 3, 4, 4, 4]
+
+
+@given(
+    gaps=st.lists(st.integers(0, 90), max_size=60),
+    start=st.integers(0, 10_000),
+    fps=st.sampled_from([0.5, 1.0, 2.0, 12.5, 25.0, 30.0]),
+)
+def test_each_tick_has_the_nearest_frame(gaps, start, fps) -> None:
+    seconds = (start + np.cumsum([0, *gaps])) / 100
+    found = on_clock(seconds, fps).tolist()
+    expected = placements.nearest(seconds.tolist(), fps)
+    assert len(found) == len(expected)
+    # Frames shown at one moment are equally near.
+    assert [seconds[i] for i in found] == [seconds[i] for i in expected]
+
+
+def test_time_that_turns_back_is_taken_as_standing_still() -> None:
+    assert on_clock(np.array([0.0, 0.5, 0.2, 1.5]), 2.0).tolist() == [0, 1, 2, 3]
+
+
+# ------------------------------------------------------------------------- fits
+
+
+@pytest.mark.parametrize(
+    ("fit", "height", "width", "expected"),
+    [
+        (Squash(), 240, 320, (112, 112)),
+        (CentreCrop(rows=128, columns=171), 240, 320, (128, 171)),
+        (ShortSide(side=256), 240, 320, (256, 341)),  # 341.33
+        (ShortSide(side=256), 320, 240, (341, 256)),
+        (ShortSide(side=256), 1080, 1920, (256, 455)),  # 455.11
+        (ShortSide(side=3), 2, 3, (3, 5)),  # 4.5
+        (ShortSide(side=256), 256, 256, (256, 256)),
+    ],
+)
+def test_sizes_before_the_cut(fit, height, width, expected) -> None:
+    assert fit.resized(height, width, 112) == expected
+
+
+@given(height=st.integers(1, 5000), width=st.integers(1, 5000))
+def test_the_short_side_is_exact_and_the_long_one_nearest(height, width) -> None:
+    rows, columns = ShortSide(side=64).resized(height, width, 64)
+    assert min(rows, columns) == 64
+    assert abs(rows * min(height, width) - 64 * height) * 2 <= min(height, width)
+    assert abs(columns * min(height, width) - 64 * width) * 2 <= min(height, width)
+
+
+@pytest.mark.parametrize(
+    ("fit", "sentence"),
+    [
+        ({"kind": "short_side", "side": 128}, "size 224 cannot be cut from a side of"),
+        (
+            {"kind": "centre_crop", "rows": 128, "columns": 171},
+            "size 224 cannot be cut from 128 rows × 171 columns",
+        ),
+    ],
+)
+def test_a_square_that_the_fit_does_not_hold_is_refused(fit, sentence) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        FrameGrid.from_dict(
+            dict(
+                name="a",
+                network="tiny",
+                layer="grid",
+                size=224,
+                fit=fit,
+                grid=[7, 7],
+                width=64,
+            )
+        )
+
+
+# ----------------------------------------------------------------------- chunks
+
+CHUNKS = ChunkGrid(
+    name="i3d",
+    network="i3d",
+    layer="Mixed_5c",
+    size=224,
+    at=Every(frames=16, max_steps=60),
+    fit=ShortSide(side=256),
+    map_times=2,
+    times="join",
+    grid=(7, 7),
+    width=2048,
+)
+
+
+def test_shapes_of_chunks_follow_from_their_times() -> None:
+    assert CHUNKS.tensor(Sampling())[1:3] == (60, (7, 7, 2048))
+    assert CHUNKS.map_shape == (2, 7, 7, 1024)
+    assert CHUNKS.input_shape == (16, 224, 224, 3)
+    each = CHUNKS.replace(times="steps", width=1024, input=Motion())
+    assert each.tensor(Sampling())[1:3] == (120, (7, 7, 1024))
+    assert each.input_shape == (16, 224, 224, 2)
+    mean = CHUNKS.replace(times="mean", grid=(), width=1024, at=KeyFrames())
+    assert mean.tensor(Sampling(frames=5))[1:3] == (5, (1024,))
+    whole = each.replace(at=Whole(max_frames=120, fps=2), chunk=16)
+    assert whole.tensor(Sampling())[1] == 16  # 8 chunks, 2 times each
+    assert whole.input_shape[0] is None
+
+
+def test_whole_clips_have_no_joined_times() -> None:
+    with pytest.raises(ConfigError, match="times join should be steps"):
+        CHUNKS.replace(at=Whole(max_frames=128))
+
+
+def test_joined_times_share_the_width() -> None:
+    with pytest.raises(ConfigError, match="2 joined times cannot have a width of 2047"):
+        CHUNKS.replace(width=2047)
+
+
+def test_a_grid_has_two_axes_or_none() -> None:
+    for grid in ((7,), (7, 7, 7), (0, 7)):
+        with pytest.raises(ConfigError, match=r"a grid is \[rows, columns\], or \[\]"):
+            CHUNKS.replace(grid=grid)

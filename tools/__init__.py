@@ -1,0 +1,1 @@
+"""Programs for developers of Kinescribe; nothing here is installed."""

@@ -1,0 +1,1 @@
+"""Sound: spectra, bags of audio words and their codebooks."""

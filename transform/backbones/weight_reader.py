@@ -1,0 +1,46 @@
+"""What a weight file holds and a network takes; what nobody takes must be known."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from transform.common import weight_files
+from transform.common.weight_files import WeightsError
+
+
+class Inventory:
+    """A weight file's tensors, and which of them are taken.
+
+    Args:
+        tensors: by the names that the file gives them.
+        path: the file's, for messages.
+        network: the network's name, for messages.
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, np.ndarray], path: pathlib.Path, network: str
+    ):
+        self._tensors = tensors
+        self._path = path
+        self._network = network
+        self._left = set(tensors)
+
+    def take(self, name: str, shape: Sequence[int]) -> np.ndarray:
+        """One tensor, float32; raises `WeightsError` as `weights.take` does."""
+        tensor = weight_files.take(
+            self._tensors, name, shape, self._path, self._network
+        )
+        self._left.discard(name)
+        return tensor
+
+    def check_rest(self, known: re.Pattern[str]) -> None:
+        """Raises `WeightsError` if a tensor was not taken and its name is not known."""
+        strange = sorted(name for name in self._left if not known.fullmatch(name))
+        if strange:
+            raise WeightsError(
+                f"{self._path} does not fit {self._network}, which has no {strange[0]}."
+            )

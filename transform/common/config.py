@@ -1,0 +1,219 @@
+"""`Config`: the frozen, strict record that every setting in Kinescribe is made of."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+import pydantic
+import pydantic.json
+import yaml
+
+from transform.common.errors import KinescribeError
+
+ConfigT = TypeVar("ConfigT", bound="Config")
+
+
+class ConfigError(KinescribeError, ValueError):
+    """A setting is wrong; the message says which one and what fits."""
+
+
+class Config(pydantic.BaseModel):
+    """Immutable settings with checked keys and values.
+
+    What varies is a field that holds another `Config`; a union of them is told apart
+    by its `kind` field, as in `algorithm: {kind: dis, preset: fast}`.
+    """
+
+    # Fields that `hashed` leaves out: they say where something lies, not what it is.
+    unhashed: ClassVar[frozenset[str]] = frozenset()
+    # Fields younger than the hashes that are about. One that has its default is left
+    # out, so that what was hashed before the field existed keeps its hash.
+    added: ClassVar[frozenset[str]] = frozenset()
+
+    class Config:
+        """Pydantic's own settings."""
+
+        frozen = True
+        extra = "forbid"
+        smart_union = True
+        validate_all = True
+        copy_on_model_validation = "none"
+
+    @pydantic.validator("*", pre=True)
+    def _no_silent_truncation(cls, value: Any, field: Any) -> Any:  # noqa: N805
+        if isinstance(field.type_, type) and issubclass(field.type_, int):
+            if field.type_ is bool:
+                return value
+            items = value if isinstance(value, list | tuple) else [value]
+            if any(isinstance(item, bool | float) for item in items):
+                raise ValueError("a whole number is expected")
+        return value
+
+    @classmethod
+    def from_dict(cls: type[ConfigT], data: Mapping[str, Any]) -> ConfigT:
+        """Builds the config, or raises `ConfigError` with one sentence."""
+        try:
+            return cls.parse_obj(data)
+        except pydantic.ValidationError as error:
+            raise ConfigError(_sentence(cls, data, error)) from error
+
+    @classmethod
+    def from_json(cls: type[ConfigT], text: str) -> ConfigT:
+        """The inverse of `to_json`."""
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_yaml(cls: type[ConfigT], path: str | pathlib.Path) -> ConfigT:
+        """Reads a YAML file; `ConfigError` names the file, the key and the value."""
+        data = read_yaml(path)
+        try:
+            return cls.from_dict(data)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces."""
+        return json.dumps(
+            json.loads(self.json()), sort_keys=True, separators=(",", ":")
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types only."""
+        return json.loads(self.json())
+
+    def hashed(self) -> dict[str, Any]:
+        """The part that decides values, of nested configs too, as plain JSON types."""
+        return {
+            name: _hashed(getattr(self, name))
+            for name, field in self.__fields__.items()
+            if name not in self.unhashed
+            and not (name in self.added and getattr(self, name) == field.default)
+        }
+
+    def replace(self: ConfigT, **changes: Any) -> ConfigT:
+        """A checked copy with some fields changed."""
+        return type(self).from_dict({**dict(self), **changes})
+
+    def override(self: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
+        """A checked copy with a nested mapping laid over it.
+
+        A nested mapping that names another `kind` replaces the field whole.
+        """
+        return type(self).from_dict(_merge(self.to_dict(), changes))
+
+    def digest(self) -> str:
+        """Sixteen hex digits of the SHA-256 of `to_json()`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+
+def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
+    """A YAML file's settings; `ConfigError` names the file."""
+    path = pathlib.Path(path)
+    try:
+        data = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not valid YAML: {where}.") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of settings.")
+    return data
+
+
+def first_difference(ours: Any, theirs: Any, path: str = "") -> str:
+    """Names the first field in which two JSON-like values differ, '' if none does."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}):
+            where = f"{path}.{key}" if path else key
+            if key not in ours or key not in theirs:
+                have = ours.get(key, "absent"), theirs.get(key, "absent")
+                return f"{where} ({have[0]} against {have[1]})"
+            if found := first_difference(ours[key], theirs[key], where):
+                return found
+        return ""
+    if isinstance(ours, list) and isinstance(theirs, list):
+        if len(ours) != len(theirs):
+            return f"{path} ({len(ours)} against {len(theirs)} entries)"
+        for index, pair in enumerate(zip(ours, theirs, strict=True)):
+            if found := first_difference(*pair, f"{path}[{index}]"):
+                return found
+        return ""
+    return "" if ours == theirs else f"{path} ({ours} against {theirs})"
+
+
+def _hashed(value: Any) -> Any:
+    if isinstance(value, Config):
+        return value.hashed()
+    if isinstance(value, Mapping):
+        return {str(key): _hashed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hashed(item) for item in value]
+    return json.loads(json.dumps(value, default=pydantic.json.pydantic_encoder))
+
+
+def _merge(base: Any, changes: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(changes, Mapping)):
+        return changes
+    if changes.get("kind", base.get("kind")) != base.get("kind"):
+        return dict(changes)
+    merged = dict(base)
+    for key, value in changes.items():
+        merged[key] = _merge(base[key], value) if key in base else value
+    return merged
+
+
+def _sentence(
+    cls: type[Config], data: Mapping[str, Any], error: pydantic.ValidationError
+) -> str:
+    """Turns pydantic's first finding into: which key, which value, what is allowed."""
+    found = error.errors()[0]
+    owner: type = cls  # the config class that the last key belongs to
+    field_type: Any = cls
+    value: Any = data
+    where = ""
+    for key in found["loc"]:
+        if key == "__root__":
+            continue
+        arm = _subclass_named(key) if isinstance(key, str) else None
+        if arm and not (isinstance(value, Mapping) and key in value):
+            field_type = arm  # pydantic puts in the class of a union's chosen arm
+            continue
+        if isinstance(key, int):
+            where += f"[{key}]"
+        else:
+            where += f".{key}" if where else key
+            owner = field_type
+            fields = getattr(owner, "__fields__", {})
+            field_type = fields[key].type_ if key in fields else None
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            value = getattr(value, str(key), None)
+    key = where.rpartition(".")[2]
+    message = found["msg"].removesuffix(".")
+    if found["type"] == "value_error.extra":
+        names = sorted(getattr(owner, "__fields__", {}))
+        close = difflib.get_close_matches(key, names, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        return f"unknown key {where}{hint}; allowed keys: {', '.join(names)}."
+    if found["type"] == "value_error.missing":
+        return f"key {where} is missing."
+    if where:
+        return f"{where} = {value!r} is wrong: {message}."
+    return f"{message}."
+
+
+def _subclass_named(name: str, base: type = Config) -> type | None:
+    subclass: type
+    for subclass in base.__subclasses__():
+        if subclass.__name__ == name:
+            return subclass
+        if found := _subclass_named(name, subclass):
+            return found
+    return None

@@ -1,0 +1,55 @@
+"""Annotation files → clips with captions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+import pydantic
+
+from transform.datasets.activitynet import ActivityNet
+from transform.datasets.csv_table import CsvTable
+from transform.datasets.jsonl import Jsonl
+from transform.datasets.msrvtt import MSRVTT_CATEGORIES, Msrvtt
+from transform.datasets.msvd import CorpusCsv, Msvd, Sentences
+from transform.datasets.mvad import Mvad
+from transform.datasets.splits import ByNumber, HeldOut, Lists, Official
+from transform.datasets.vatex import CutVideos, Vatex, WholeVideos
+from transform.datasets.video_record import AnnotationError, Split, VideoRecord
+
+__all__ = [
+    "MSRVTT_CATEGORIES",
+    "ActivityNet",
+    "AnnotationError",
+    "AnnotationSource",
+    "ByNumber",
+    "CorpusCsv",
+    "CsvTable",
+    "CutVideos",
+    "HeldOut",
+    "Jsonl",
+    "Lists",
+    "Msrvtt",
+    "Msvd",
+    "Mvad",
+    "Official",
+    "Sentences",
+    "Split",
+    "Vatex",
+    "VideoRecord",
+    "WholeVideos",
+    "read",
+]
+
+AnnotationSource = Annotated[
+    Union[Jsonl, CsvTable, Msrvtt, Msvd, Vatex, Mvad, ActivityNet],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+def read(source: AnnotationSource) -> list[VideoRecord]:
+    """All clips of a source, checked; `AnnotationError` is one sentence.
+
+    Whether the video files exist is not looked at: a missing one ends as a failed row
+    of the manifest.
+    """
+    return source.read()

@@ -1,0 +1,80 @@
+"""Kinescribe's own annotation format as a table: one caption a row."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Literal
+
+from transform.common.config import Config
+from transform.datasets.video_record import (
+    AnnotationError,
+    Corpus,
+    VideoRecord,
+    split_named,
+    table_rows,
+)
+
+_NEEDED = ("id", "video", "split", "caption")
+_COLUMNS = (*_NEEDED, "category", "start", "end")
+
+
+class CsvTable(Config):
+    """A CSV file with the columns id, video, split and caption, in any order.
+
+    Further rows with the same id add a caption to the clip, and must not say anything
+    else of it. `video` is a path, seen from the file. The columns category, start and
+    end (seconds) may be left out, and so may their cells.
+    """
+
+    kind: Literal["csv"] = "csv"
+    file: str
+    delimiter: Literal[",", ";", "\t"] = ","
+
+    def read(self) -> list[VideoRecord]:
+        """All clips."""
+        path = pathlib.Path(self.file)
+        corpus = Corpus()
+        seen: dict[str, VideoRecord] = {}
+        for where, row in table_rows(path, _NEEDED, self.delimiter):
+            if unknown := [name for name in row if name not in _COLUMNS]:
+                raise AnnotationError(
+                    f"{path} has the unknown column {unknown[0]!r}; there are "
+                    f"{', '.join(_COLUMNS)}."
+                )
+            record = VideoRecord(
+                row["id"].strip(),
+                str(path.parent / row["video"].strip()),
+                split_named(row["split"].strip(), where),
+                (),
+                row.get("category", "").strip(),
+                _seconds(row.get("start", ""), "start", where),
+                _seconds(row.get("end", ""), "end", where),
+            )
+            before = seen.setdefault(record.video_id, record)
+            if record is before:
+                corpus.add(record, where)
+            elif record != before:
+                [other, *_] = (
+                    name
+                    for name, ours, theirs in zip(
+                        VideoRecord._fields, record, before, strict=True
+                    )
+                    if ours != theirs
+                )
+                raise AnnotationError(
+                    f"{where}: video {record.video_id!r} has another {other} than in "
+                    "the rows before."
+                )
+            corpus.caption(record.video_id, row["caption"], where)
+        return corpus.records(self.file)
+
+
+def _seconds(cell: str, column: str, where: str) -> float | None:
+    if not cell.strip():
+        return None
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise AnnotationError(
+            f"{where}: {column} must be a number of seconds, not {cell.strip()!r}."
+        ) from error

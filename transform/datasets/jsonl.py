@@ -1,0 +1,73 @@
+"""Kinescribe's own annotation format: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Literal
+
+import pydantic
+
+from transform.common.config import Config, ConfigError
+from transform.datasets.video_record import (
+    AnnotationError,
+    Corpus,
+    VideoRecord,
+    numbered_lines,
+    split_named,
+)
+
+
+class Jsonl(Config):
+    """One clip a line, a path relative to the file, and the clip's part of the video.
+
+    `{"id": "kitchen-7", "video": "raw/kitchen.mp4", "split": "train", "captions": ["a
+    man washes dishes"], "category": "home", "start": 61.5, "end": 70}`
+
+    `category`, `start` and `end` (seconds) may be left out.
+    """
+
+    kind: Literal["jsonl"] = "jsonl"
+    file: str
+
+    def read(self) -> list[VideoRecord]:
+        """All clips."""
+        path = pathlib.Path(self.file)
+        corpus = Corpus()
+        for where, line in numbered_lines(path):
+            row = _parse(line, where)
+            record = VideoRecord(
+                row.id,
+                str(path.parent / row.video),
+                split_named(row.split, where),
+                row.captions,
+                row.category,
+                row.start,
+                row.end,
+            )
+            corpus.add(record, where)
+        return corpus.records(self.file)
+
+
+class _Row(Config):
+    id: pydantic.StrictStr
+    video: pydantic.StrictStr
+    split: pydantic.StrictStr
+    captions: tuple[pydantic.StrictStr, ...]
+    category: pydantic.StrictStr = ""
+    start: float | None = pydantic.Field(None, ge=0)
+    end: float | None = None
+
+
+def _parse(line: str, where: str) -> _Row:
+    try:
+        row = json.loads(line)
+        if not isinstance(row, dict):
+            raise AnnotationError(f"{where}: a JSON object is expected, not {line}.")
+        return _Row.from_dict(row)
+    except json.JSONDecodeError as error:
+        raise AnnotationError(f"{where}: not valid JSON: {error.msg}.") from error
+    except RecursionError as error:
+        raise AnnotationError(f"{where}: its JSON is nested too deeply.") from error
+    except ConfigError as error:
+        raise AnnotationError(f"{where}: {error}") from error

@@ -1,0 +1,127 @@
+"""MSVD, the Microsoft Research video description corpus (Chen and Dolan, 2011)."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Annotated, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+from transform.datasets.video_record import (
+    AnnotationError,
+    Corpus,
+    Split,
+    VideoRecord,
+    numbered_lines,
+    table_rows,
+)
+
+
+class CorpusCsv(Config):
+    """The official table: VideoID, Start, End, …, Language, Description.
+
+    Rows in other languages than `language` are passed over. The clip is called
+    <VideoID>_<Start>_<End>.
+    """
+
+    kind: Literal["csv"] = "csv"
+    file: str
+    language: str = "English"
+
+    def sentences(self) -> Iterator[tuple[str, str, str]]:
+        """(clip name, sentence, where)."""
+        needed = ("VideoID", "Start", "End", "Language", "Description")
+        for where, row in table_rows(pathlib.Path(self.file), needed):
+            if row["Language"] == self.language:
+                clip = f"{row['VideoID']}_{row['Start']}_{row['End']}"
+                yield clip, row["Description"], where
+
+
+class Sentences(Config):
+    """Lines of `vidN`, a tab, a sentence: the tokenised form that most papers use."""
+
+    kind: Literal["sentences"] = "sentences"
+    file: str
+
+    def sentences(self) -> Iterator[tuple[str, str, str]]:
+        """(vidN, sentence, where)."""
+        for where, line in numbered_lines(pathlib.Path(self.file)):
+            video, tab, sentence = line.partition("\t")
+            if not tab:
+                raise AnnotationError(
+                    f"{where}: a video's name, a tab and a sentence are expected."
+                )
+            yield video.strip(), sentence, where
+
+
+class Msvd(Config):
+    """MSVD in either of its forms, with the customary 1,200 / 100 / 670 split.
+
+    `mapping` holds lines of a clip's name (<YouTube id>_<start>_<end>) and its number
+    (`vid1` to `vid1970`); the number decides the split and is the record's id. Clips
+    that no sentence names are left out, so that a part of the corpus can be read. They
+    lie at `videos`/<clip name><extension>, seen from the mapping, and are distributed
+    cut: the seconds in a name count in the original video.
+    """
+
+    kind: Literal["msvd"] = "msvd"
+    captions: Annotated[
+        Union[CorpusCsv, Sentences], pydantic.Field(discriminator="kind")
+    ]
+    mapping: str
+    videos: str = "videos"
+    extension: str = ".avi"
+    splits: tuple[int, int, int] = (1200, 100, 670)
+
+    def read(self) -> list[VideoRecord]:
+        """The clips that have sentences, in the order of their numbers."""
+        numbers, clips = self._clips()
+        path = pathlib.Path(self.mapping)
+        captions: dict[int, list[tuple[str, str]]] = {}
+        for name, sentence, where in self.captions.sentences():
+            if name not in numbers:
+                raise AnnotationError(f"{where}: {path} has no video {name!r}.")
+            captions.setdefault(numbers[name], []).append((sentence, where))
+        corpus = Corpus()
+        for number, sentences in sorted(captions.items()):
+            clip, where = clips[number]
+            uri = path.parent / self.videos / f"{clip}{self.extension}"
+            video_id = f"vid{number}"
+            split = self._split(number, where)
+            corpus.add(VideoRecord(video_id, str(uri), split, ()), where)
+            for sentence, place in sentences:
+                corpus.caption(video_id, sentence, place)
+        return corpus.records(self.captions.file)
+
+    def _clips(self) -> tuple[dict[str, int], dict[int, tuple[str, str]]]:
+        """Number by either name, and (clip name, where) by number."""
+        numbers: dict[str, int] = {}
+        clips: dict[int, tuple[str, str]] = {}
+        for where, line in numbered_lines(pathlib.Path(self.mapping)):
+            clip, *rest = line.split()
+            video = rest[0] if len(rest) == 1 else ""
+            number = video.removeprefix("vid")
+            if not (number.isdecimal() and video.startswith("vid")):
+                raise AnnotationError(
+                    f"{where}: a clip's name and its number (as in vid12) are expected."
+                )
+            if clip in numbers or int(number) in clips:
+                raise AnnotationError(f"{where}: {line.strip()!r} is there twice.")
+            numbers[clip] = numbers[video] = int(number)
+            clips[int(number)] = clip, where
+        return numbers, clips
+
+    def _split(self, number: int, where: str) -> Split:
+        train, val, test = self.splits
+        if 1 <= number <= train:
+            return "train"
+        if train < number <= train + val:
+            return "val"
+        if train + val < number <= train + val + test:
+            return "test"
+        raise AnnotationError(
+            f"{where}: vid{number} lies outside the splits, which end at "
+            f"vid{sum(self.splits)}."
+        )

@@ -1,0 +1,53 @@
+"""M-VAD, the Montreal video annotation dataset (Torabi et al., 2015)."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Literal
+
+from transform.common.config import Config
+from transform.datasets.video_record import (
+    AnnotationError,
+    Corpus,
+    Split,
+    VideoRecord,
+    numbered_lines,
+)
+
+
+class Mvad(Config):
+    """Lines of a clip's name, a tab and its description: `corpus_M-VAD_<split>.txt`.
+
+    A clip is called <MOVIE>_DVS<number> and lies at
+    `videos`/<MOVIE>/<clip><extension>, seen from the split's file. A further line with
+    the same name adds a caption to the clip.
+    """
+
+    kind: Literal["mvad"] = "mvad"
+    files: dict[Split, str]
+    videos: str = "video"
+    extension: str = ".avi"
+
+    def read(self) -> list[VideoRecord]:
+        """The clips of all splits; `category` is the movie."""
+        corpus = Corpus()
+        seen: dict[str, Split] = {}
+        for split, name in self.files.items():
+            path = pathlib.Path(name)
+            for where, line in numbered_lines(path):
+                clip, _, description = (part.strip() for part in line.partition("\t"))
+                movie, _, number = clip.rpartition("_DVS")
+                if not (movie and number.isdecimal()):
+                    raise AnnotationError(
+                        f"{where}: a name of the form <MOVIE>_DVS<number>, a tab and a "
+                        f"description are expected; received {line.strip()[:60]!r}."
+                    )
+                if seen.setdefault(clip, split) != split:
+                    raise AnnotationError(
+                        f"{where}: clip {clip} is in the {seen[clip]} split already."
+                    )
+                if clip not in corpus:
+                    uri = path.parent / self.videos / movie / f"{clip}{self.extension}"
+                    corpus.add(VideoRecord(clip, str(uri), split, (), movie), where)
+                corpus.caption(clip, description, where)
+        return corpus.records(*self.files.values())

@@ -1,0 +1,92 @@
+"""VATEX's JSON files (Wang et al., 2019)."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Annotated, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+from transform.datasets.video_record import (
+    AnnotationError,
+    Corpus,
+    Split,
+    VideoRecord,
+    field,
+    read_json,
+)
+
+_CLIP = re.compile(r".+_[0-9]{6}_[0-9]{6}")
+
+
+class CutVideos(Config):
+    """A file for each clip, cut already: <videoID><extension>."""
+
+    kind: Literal["cut"] = "cut"
+
+    def place(self, video_id: str) -> tuple[str, float | None, float | None]:
+        """(file's stem, start, end) of a clip."""
+        return video_id, None, None
+
+
+class WholeVideos(Config):
+    """The videos as YouTube has them: <YouTube id><extension>.
+
+    A clip's start and end, in seconds, stand in its videoID.
+    """
+
+    kind: Literal["whole"] = "whole"
+
+    def place(self, video_id: str) -> tuple[str, float | None, float | None]:
+        """(file's stem, start, end) of a clip."""
+        youtube_id, start, end = video_id.rsplit("_", 2)
+        return youtube_id, float(start), float(end)
+
+
+class Vatex(Config):
+    """Lists of `{"videoID": <YouTube id>_<start>_<end>, "enCap": [...]}`, one a split.
+
+    So are the files of v1.0 and of v1.1. The videos lie in the folder `videos`, seen
+    from each split's file. The Chinese captions (`chCap`) are not read; the private
+    test file has no captions at all, which is allowed for the test split.
+    """
+
+    kind: Literal["vatex"] = "vatex"
+    files: dict[Split, str]
+    videos: str = "videos"
+    extension: str = ".mp4"
+    layout: Annotated[
+        Union[CutVideos, WholeVideos], pydantic.Field(discriminator="kind")
+    ] = CutVideos()
+
+    def read(self) -> list[VideoRecord]:
+        """The clips of all splits."""
+        corpus = Corpus()
+        for split, name in self.files.items():
+            path = pathlib.Path(name)
+            entries = read_json(path)
+            if not isinstance(entries, list):
+                raise AnnotationError(f"{path} must hold a list of videos.")
+            for index, entry in enumerate(entries):
+                where = f"{path}, entry {index}"
+                video_id = field(entry, "videoID", str, where)
+                if not _CLIP.fullmatch(video_id):
+                    raise AnnotationError(
+                        f"{where}: videoID {video_id!r} is not of the form "
+                        "<YouTube id>_<start>_<end> with six digits each."
+                    )
+                stem, start, end = self.layout.place(video_id)
+                uri = str(path.parent / self.videos / f"{stem}{self.extension}")
+                record = VideoRecord(video_id, uri, split, (), "", start, end)
+                corpus.add(record, where)
+                if "enCap" not in entry and split == "test":
+                    continue
+                for caption in field(entry, "enCap", list, where):
+                    if not isinstance(caption, str):
+                        raise AnnotationError(
+                            f"{where}: 'enCap' must hold strings, not {caption!r}."
+                        )
+                    corpus.caption(video_id, caption, where)
+        return corpus.records(*self.files.values())

@@ -1,0 +1,234 @@
+"""`VideoRecord`, and the checks that every annotation format shares."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import pathlib
+from collections.abc import Collection, Iterator
+from typing import Any, Literal, NamedTuple, TypeVar, cast
+
+from transform.common.errors import KinescribeError
+
+Split = Literal["train", "val", "test"]
+
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validate": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+T = TypeVar("T")
+
+
+class AnnotationError(KinescribeError, ValueError):
+    """An annotation file is wrong; the message says which, where and how."""
+
+
+class VideoRecord(NamedTuple):
+    """One clip and what people wrote about it."""
+
+    video_id: str
+    uri: str
+    split: Split
+    captions: tuple[str, ...]
+    category: str = ""
+    start: float | None = None  # seconds into the file; None for its beginning
+    end: float | None = None  # exclusive; None for its end
+
+
+class Corpus:
+    """Collects records and refuses what does not fit together.
+
+    Ids are unique, captions belong to known clips, and each clip of the train and val
+    splits has one caption at the least. Clips of the test split may have none, as in
+    the withheld parts of public benchmarks: they are extracted and captioned, and only
+    scoring leaves them out.
+    """
+
+    def __init__(self) -> None:
+        self._videos: dict[str, tuple[VideoRecord, str]] = {}  # with where it stands
+        self._captions: dict[str, list[str]] = {}
+        self._left_out: set[str] = set()
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._videos
+
+    def add(self, record: VideoRecord, where: str, left_out: bool = False) -> None:
+        """Adds a clip, with the captions that it already has.
+
+        One that is left out may have captions, and is not among the records.
+        """
+        if not record.video_id:
+            raise AnnotationError(f"{where}: the video's id is empty.")
+        if record.video_id in self._videos:
+            before = self._videos[record.video_id][1]
+            raise AnnotationError(
+                f"{where}: video {record.video_id!r} is there twice; the first is at "
+                f"{before}."
+            )
+        for text in (record.video_id, record.uri, record.category):
+            _check_text(text, where)
+        for seconds in (record.start, record.end):
+            if seconds is not None and not 0 <= seconds < math.inf:
+                raise AnnotationError(
+                    f"{where}: {seconds} is no time, in seconds, of video "
+                    f"{record.video_id!r}."
+                )
+        if record.end is not None and record.end <= (record.start or 0.0):
+            raise AnnotationError(
+                f"{where}: video {record.video_id!r} ends at {record.end:g} s, before "
+                "it begins."
+            )
+        self._videos[record.video_id] = record, where
+        if left_out:
+            self._left_out.add(record.video_id)
+        self._captions[record.video_id] = []
+        for caption in record.captions:
+            self.caption(record.video_id, caption, where)
+
+    def caption(self, video_id: str, text: str, where: str) -> None:
+        """Adds a caption; blank ones count as absent."""
+        if video_id not in self._captions:
+            raise AnnotationError(
+                f"{where}: the caption belongs to video {video_id!r}, which is not "
+                "listed."
+            )
+        words = " ".join(text.split())
+        _check_text(words, where)
+        if words:
+            self._captions[video_id].append(words)
+
+    def records(self, *files: str) -> list[VideoRecord]:
+        """All clips in the order in which the files list them."""
+        if len(self._videos) == len(self._left_out):
+            names = ", ".join(files) or "the annotations, which name no file"
+            raise AnnotationError(f"no video is listed in {names}.")
+        records = []
+        for video_id, (record, where) in self._videos.items():
+            if video_id in self._left_out:
+                continue
+            captions = tuple(self._captions[video_id])
+            if not captions and record.split != "test":
+                raise AnnotationError(
+                    f"{where}: video {video_id!r} of the {record.split} split has no "
+                    "caption."
+                )
+            records.append(record._replace(captions=captions))
+        return records
+
+
+def split_named(name: Any, where: str) -> Split:
+    """`train`, `val` or `test` from any of their usual names."""
+    found = _SPLITS.get(name.lower()) if isinstance(name, str) else None
+    if found is None:
+        raise AnnotationError(
+            f"{where}: split {name!r} is unknown; it must be train, val or test."
+        )
+    return found
+
+
+def read_text(path: pathlib.Path) -> str:
+    """A UTF-8 file's text."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise AnnotationError(f"cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise AnnotationError(
+            f"{path} is not UTF-8 text: byte {error.start} does not fit."
+        ) from error
+
+
+def read_json(path: pathlib.Path) -> Any:
+    """A JSON file's value."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise AnnotationError(
+            f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: "
+            f"{error.msg}."
+        ) from error
+    except RecursionError as error:
+        raise AnnotationError(f"{path}: its JSON is nested too deeply.") from error
+
+
+def field(entry: Any, key: str, kind: type[T], where: str) -> T:
+    """`entry[key]`, which must be there and of one type."""
+    if not isinstance(entry, dict):
+        raise AnnotationError(
+            f"{where}: an object with the key {key!r} is expected, not "
+            f"{_shortened(entry)}."
+        )
+    if key not in entry:
+        raise AnnotationError(f"{where}: key {key!r} is missing.")
+    value = entry[key]
+    if not isinstance(value, kind):
+        raise AnnotationError(
+            f"{where}: {key!r} must be a {_JSON_NAMES[kind]}, not {_shortened(value)}."
+        )
+    return cast(T, value)
+
+
+def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """(where, line) of the lines that are not blank."""
+    # Not `splitlines`, which would also cut at separators inside a sentence.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield f"{path}, line {number}", line
+
+
+def table_rows(
+    path: pathlib.Path, needed: Collection[str], delimiter: str = ","
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """(where, row by column) of a CSV file that begins with its columns' names."""
+    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    try:
+        columns = [name.strip() for name in next(rows, [])]
+        if lacking := [name for name in needed if name not in columns]:
+            raise AnnotationError(
+                f"{path} has no column {', '.join(lacking)}, but "
+                f"{', '.join(columns) or 'none at all'}."
+            )
+        if len(set(columns)) < len(columns):
+            raise AnnotationError(f"{path} has two columns of the same name.")
+        for cells in rows:
+            where = f"{path}, line {rows.line_num}"
+            if cells and len(cells) != len(columns):
+                raise AnnotationError(
+                    f"{where}: the row has {len(cells)} cells, but there are "
+                    f"{len(columns)} columns."
+                )
+            if cells:
+                yield where, dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise AnnotationError(
+            f"{path}, line {rows.line_num}: not a valid CSV file: {error}."
+        ) from error
+
+
+_JSON_NAMES: dict[type, str] = {str: "string", list: "list", dict: "object"}
+
+
+def _check_text(text: str, where: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise AnnotationError(
+            f"{where}: {_shortened(text)} holds half of a character (a lone surrogate)."
+        ) from error
+    if "\0" in text:
+        raise AnnotationError(f"{where}: {_shortened(text)} holds a NUL character.")
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

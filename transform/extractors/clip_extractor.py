@@ -1,0 +1,81 @@
+"""`Extractor`: the one place that turns a clip into the features of a specification."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from transform import extractors
+from transform.backbones.batching import Batcher
+from transform.extractors.feature_extractor import halves
+from transform.schema import FeatureSpec
+from transform.video import reader
+from transform.video.clip import Clip
+from transform.video.reader import VideoInfo
+
+
+class Extraction(NamedTuple):
+    """A clip's features by name, as `VideoExample` holds them."""
+
+    info: VideoInfo
+    features: dict[str, np.ndarray]  # steps first; what the clip lacks is left out
+    key_seconds: np.ndarray  # (N,) float64
+
+
+class Extractor:
+    """Turns clips into the features of one specification.
+
+    The Beam job and the captioning client use the same code, so that a served model
+    sees what it was trained on. Features that are taken of one network, on the same
+    frames and with the same weights, run it once.
+
+    Args:
+        spec: The features. A network's weights are checked against `weights_sha256`
+            where the specification has it.
+        batcher: Where clips that threads extract at the same time share the networks'
+            batches; each is run alone without.
+
+    Raises:
+        ConfigError: The specification names a network or layer that there is not, or
+            features that are not made from the clip.
+        WeightsError: A network's weights are not to be had.
+    """
+
+    def __init__(self, spec: FeatureSpec, batcher: Batcher | None = None):
+        self.spec = spec
+        self._batcher = batcher
+        self._extractors = extractors.build(spec)
+        self._requests = tuple(
+            dict.fromkeys(
+                request
+                for extractor in self._extractors.values()
+                for request in extractor.wanted()
+            )
+        )
+
+    def extract(
+        self,
+        path: str | os.PathLike[str],
+        start: float | None = None,
+        end: float | None = None,
+    ) -> Extraction:
+        """The features of a local file, or of the seconds from `start` to `end` of it.
+
+        Raises:
+            transform.video.reader.DecodeError: Nothing of the clip can be decoded.
+        """
+        with self._batcher.clip() if self._batcher else contextlib.nullcontext():
+            frames = reader.read_frames(
+                path, self.spec.sampling, self._requests, start, end
+            )
+            clip = Clip(path, frames, start, end)
+            features: dict[str, np.ndarray] = {}
+            for name, extractor in self._extractors.items():
+                values = extractor.extract(clip)
+                if values is not None:
+                    wide = values.dtype == np.float32
+                    features[name] = halves(name, values) if wide else values
+        return Extraction(clip.info, features, frames.key_seconds)

@@ -1,0 +1,1 @@
+"""Beam jobs and their settings."""

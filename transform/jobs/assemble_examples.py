@@ -1,0 +1,111 @@
+"""`AssembleExamples`: captions and stored features → TFRecord shards."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.metrics import Metrics
+
+from transform.common import storage
+from transform.datasets import VideoRecord
+from transform.jobs.import_features import import_again, imported, needs_clips
+from transform.records import example_codec
+from transform.records.example_codec import VideoExample
+from transform.records.feature_store import FeatureStore
+from transform.records.manifest import Manifest, ManifestRow
+from transform.schema import FeatureSpec
+
+
+class Shard(NamedTuple):
+    """One file of records: its path below the artifact's root, and what goes in."""
+
+    path: str
+    clips: list[tuple[VideoRecord, ManifestRow]]  # by video id
+
+
+class AssembleExamples(beam.PTransform):
+    """`Shard`s → the paths of TFRecord files below `out`, uncompressed.
+
+    Each file is there whole or not at all.
+    """
+
+    def __init__(self, spec: FeatureSpec, store: FeatureStore, out: str):
+        super().__init__()
+        self._do = _WriteShard(spec.to_json(), store, out)
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        """Builds the job."""
+        return shards | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(self._do)
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, spec_json: str, store: FeatureStore, out: str):
+        self._spec_json = spec_json
+        self._store = store
+        self._out = out
+
+    def process(self, shard: Shard) -> Iterator[str]:
+        spec = FeatureSpec.from_json(self._spec_json)
+        imports = imported(spec)
+        opened = needs_clips(spec)
+        with (
+            storage.replacing(os.path.join(self._out, shard.path)) as path,
+            tf.io.TFRecordWriter(path) as file,
+        ):
+            for clip, row in shard.clips:
+                video = VideoExample(
+                    video_id=clip.video_id,
+                    captions=clip.captions,
+                    features={},
+                    category=clip.category,
+                    clip_length=_length(row),
+                    clip_hash=row.clip_hash,
+                )
+                encoded = import_again(clip, imports)
+                if opened:
+                    encoded |= self._store.get(row.clip_hash).features
+                example = example_codec.to_example(video, spec, encoded=encoded)
+                file.write(example.SerializeToString(deterministic=True))
+        Metrics.counter("kinescribe", "records").inc(len(shard.clips))
+        yield shard.path
+
+
+def _length(row: ManifestRow) -> str:
+    known = row.frames or row.seconds
+    return example_codec.length_bucket(row.seconds) if known else "unknown"
+
+
+def deal_out(clips: list[VideoRecord], manifest: Manifest, files: int) -> list[Shard]:
+    """Deals a split's usable clips out to files, evenly and by their ids alone."""
+    by_id = {clip.video_id: clip for clip in clips}
+    shards = []
+    for split in manifest.splits():
+        rows = [row for row in manifest.rows if row.usable and row.split == split]
+        dealt = sorted(rows, key=lambda row: _id_hash(row.video_id))
+        total = min(files, len(rows))
+        for index in range(total):
+            path = f"Split-{split}/data_tfrecord-{index:05d}-of-{total:05d}"
+            members = sorted(dealt[index::total])
+            shards.append(Shard(path, [(by_id[row.video_id], row) for row in members]))
+    return shards
+
+
+def _id_hash(video_id: str) -> bytes:
+    return hashlib.sha256(video_id.encode()).digest()
+
+
+def remove_other_files(out: str, shards: set[str]) -> None:
+    """Clears the splits of shards that an earlier run left."""
+    for folder in storage.names_in(out):
+        if not folder.startswith("Split-"):
+            continue
+        paths = {f"{folder}/{n}" for n in storage.names_in(os.path.join(out, folder))}
+        for path in paths - shards:
+            tf.io.gfile.remove(os.path.join(out, path))
+        if not paths & shards:
+            tf.io.gfile.rmtree(os.path.join(out, folder))

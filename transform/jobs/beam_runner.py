@@ -1,0 +1,77 @@
+"""`Runner`: where a Beam job runs, and with how many workers."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from transform.jobs.extraction_settings import ExtractionSettings
+
+# What a worker process costs before its first clip, mostly to import TensorFlow.
+WORKER_START_SECONDS = 12.0
+TIMED_ITEMS = 6
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+class Runner(NamedTuple):
+    """Where Beam runs the jobs."""
+
+    settings: ExtractionSettings
+    pipeline_options: Sequence[str] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether the workers are processes of this machine."""
+        options = [*self.pipeline_options, *self.settings.beam_options]
+        chosen = PipelineOptions(options).view_as(StandardOptions).runner
+        return (chosen or "DirectRunner") == "DirectRunner"
+
+    def options(self, workers: int) -> PipelineOptions:
+        """Beam's options for so many processes; one works inside this process.
+
+        Other runners take their number of workers from their own options.
+        """
+        mode = "multi_processing" if workers > 1 else "in_memory"
+        here = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
+        return PipelineOptions(
+            [
+                *self.pipeline_options,
+                *(here if self.local else []),
+                *self.settings.beam_options,
+            ]
+        )
+
+    def begin(
+        self, items: list[ItemT], work: Callable[[ItemT], ResultT]
+    ) -> tuple[list[ResultT], list[ItemT], int]:
+        """Does a few items in this process where it is left open how many workers pay.
+
+        Returns:
+            The results so far, the items that are left, and how many workers those are
+            worth.
+        """
+        workers = self.settings.workers
+        results: list[ResultT] = []
+        if not workers and self.local:
+            timed, items = items[:TIMED_ITEMS], items[TIMED_ITEMS:]
+            seconds: list[float] = []
+            for item in timed:
+                began = time.process_time()
+                results.append(work(item))
+                seconds.append(time.process_time() - began)
+            # The first item loads the networks.
+            each = statistics.median(seconds[1:] or [0.0])
+            workers = min(int(each * len(items) / WORKER_START_SECONDS), cores())
+        return results, items, max(1, min(workers, len(items)))
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))

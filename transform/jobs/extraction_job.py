@@ -1,0 +1,301 @@
+"""The extraction: Beam jobs, and what stands between and around them.
+
+`ExtractFeatures` puts into the store what is not there yet; `ImportFeatures` looks at
+features that were computed elsewhere. Only when it is known what became of every clip
+does `AssembleExamples` join captions and features in records.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, repeat
+
+import apache_beam as beam
+import tensorflow as tf
+
+from transform import backbones
+from transform.common import progress_bar, storage
+from transform.datasets import AnnotationSource, VideoRecord
+from transform.datasets import read as read_annotations
+from transform.jobs import check_categories
+from transform.jobs.assemble_examples import (
+    AssembleExamples,
+    deal_out,
+    remove_other_files,
+)
+from transform.jobs.beam_runner import Runner, cores
+from transform.jobs.extract_features import (
+    FAILED,
+    USABLE,
+    ExtractFeatures,
+    extract_clip,
+)
+from transform.jobs.extraction_settings import ExtractionSettings
+from transform.jobs.import_features import (
+    ImportFeatures,
+    import_row,
+    imported,
+    made_from_clips,
+    needs_clips,
+    unopened,
+)
+from transform.jobs.journal import Journal
+from transform.records import feature_store
+from transform.records.feature_store import FeatureStore
+from transform.records.manifest import Manifest, ManifestRow
+from transform.schema import FeatureSpec
+from transform.video import reader
+
+SPEC_FILE = "feature_spec.json"
+JOB_FOLDER = ".job"  # of what workers say of clips, while the first job runs
+
+_log = logging.getLogger(__name__)
+
+
+def extract(
+    source: AnnotationSource,
+    spec: FeatureSpec,
+    *,
+    store: str,
+    out: str,
+    settings: ExtractionSettings,
+    pipeline_options: Sequence[str] = (),
+) -> Manifest:
+    """Turns a corpus into records; only clips that the store lacks are decoded.
+
+    Writes to `out`: `Split-<split>/data_tfrecord-…` for each split with a usable clip,
+    `feature_spec.json`, `manifest.parquet` and `manifest.csv`. The same clips and
+    captions give the same bytes, whatever the number of workers.
+
+    Args:
+        source: The annotations, and where the clips lie.
+        spec: The features; the hashes of weights are filled in. Where all are imported,
+            no video file is opened.
+        store: Folder of the feature store, kept between runs.
+        out: Folder of the records; shards that it holds are replaced.
+        settings: How the extraction runs.
+        pipeline_options: Beam options that `settings` wins over.
+
+    Raises:
+        AnnotationError: The annotations are wrong, or have a category that the features
+            do not.
+        ConfigError: An imported feature has no files.
+        WeightsError: A network's weights are not to be had.
+        ManifestError: More clips failed than the settings allow.
+    """
+    clips = read_annotations(source)
+    check_categories.check(clips, spec)
+    spec = backbones.resolve(spec)
+    imports = imported(spec)
+    made = made_from_clips(spec)
+    features = FeatureStore(store, made.content_hash)
+    runner = Runner(settings, pipeline_options)
+
+    if needs_clips(made):
+        rows = _extract_features(clips, made, features, out, runner)
+    else:
+        rows = [unopened(clip) for clip in clips]
+    if imports:
+        rows = _import_features(clips, rows, spec, out, runner)
+    manifest = Manifest(rows)
+    for reason, clips_lost in manifest.reasons():
+        _log.warning("%d × %s", clips_lost, reason)
+    manifest.check(settings.max_failure_ratio)
+
+    shards = deal_out(clips, manifest, settings.shards)
+    with beam.Pipeline(options=runner.options(1)) as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(shards)
+            | "Assemble" >> AssembleExamples(spec, features, out)
+        )
+    remove_other_files(out, {shard.path for shard in shards})
+    places = {row.video_id: shard.path for shard in shards for _, row in shard.clips}
+    manifest = Manifest(
+        row._replace(shard=places.get(row.video_id, "")) for row in manifest.rows
+    )
+    storage.write(os.path.join(out, SPEC_FILE), spec.to_json().encode())
+    manifest.write(out)
+    _log.info("%s extracted to %s", manifest.coverage(), out)
+    return manifest
+
+
+def _extract_features(
+    clips: list[VideoRecord],
+    spec: FeatureSpec,
+    store: FeatureStore,
+    out: str,
+    runner: Runner,
+) -> list[ManifestRow]:
+    """The rows of all clips; those that the store lacks go through the first job."""
+    with progress_bar.shown("Extracting clips", len(clips)) as report:
+        rows, missing = _look_up(clips, store, report)
+        spec_json = spec.to_json()
+        together = runner.settings.clips_together
+        found, missing, workers = runner.begin(
+            missing, lambda clip: extract_clip(clip, spec_json, store, together)
+        )
+        rows += found
+        if missing:
+            done = len(rows)
+            rows += _run_until_none_dies(
+                missing,
+                spec,
+                store,
+                out,
+                runner,
+                workers,
+                lambda more: report(done + more),
+            )
+    return rows
+
+
+def _look_up(
+    clips: list[VideoRecord], store: FeatureStore, report: Callable[[int], None]
+) -> tuple[list[ManifestRow], list[VideoRecord]]:
+    """The rows of clips that are in the store, and the clips to be looked at.
+
+    Reading a file costs a hundredth of decoding it, so that a job with nothing new
+    starts no worker. Clips on other machines are left to the workers.
+    """
+    here = [clip for clip in clips if "://" not in clip.uri]
+    rows: list[ManifestRow] = []
+    with ThreadPoolExecutor(max_workers=cores()) as threads:
+        for row in threads.map(_stored_row, here, repeat(store)):
+            if row:
+                rows.append(row)
+                report(len(rows))
+    there = {row.video_id for row in rows}
+    return rows, [clip for clip in clips if clip.video_id not in there]
+
+
+def _stored_row(clip: VideoRecord, store: FeatureStore) -> ManifestRow | None:
+    try:
+        name = feature_store.clip_hash(clip.uri, clip.start, clip.end)
+    except OSError:
+        return None
+    info = store.info(name)
+    return ManifestRow.of(clip, info, name) if info else None
+
+
+def _import_features(
+    clips: list[VideoRecord],
+    rows: list[ManifestRow],
+    spec: FeatureSpec,
+    out: str,
+    runner: Runner,
+) -> list[ManifestRow]:
+    """The rows after a look at the imports of clips that are usable so far."""
+    by_id = {clip.video_id: clip._replace(captions=()) for clip in clips}
+    done = [row for row in rows if not row.usable]
+    pairs = [(by_id[row.video_id], row) for row in sorted(rows) if row.usable]
+    total = len(pairs)
+    with progress_bar.shown("Looking at imports", total) as report:
+        found, pairs, workers = runner.begin(
+            pairs, lambda pair: import_row(*pair, spec)
+        )
+        done += found
+        if pairs:
+            folder = os.path.join(out, JOB_FOLDER)
+            storage.remove(folder)
+            journal = Journal(os.path.join(folder, "journal"))
+            options = runner.options(workers)
+            with (
+                journal.watched(lambda more: report(total - len(pairs) + more)),
+                beam.Pipeline(options=options) as pipeline,
+            ):
+                found = (
+                    pipeline
+                    | "Clips" >> beam.Create(pairs)
+                    | "Imports" >> ImportFeatures(spec, journal)
+                )
+                _write_rows(found, folder)
+            done += _read_rows(folder)
+    return done
+
+
+def _write_rows(rows: beam.PCollection, folder: str) -> None:
+    _ = (
+        rows
+        | "ToJson" >> beam.Map(json.dumps)
+        | "Rows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
+    )
+
+
+def _read_rows(folder: str) -> list[ManifestRow]:
+    """What a job wrote; its folder goes."""
+    rows: list[ManifestRow] = []
+    for name in storage.names_in(folder):
+        if name.startswith("rows"):
+            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
+                rows.extend(ManifestRow(*json.loads(line)) for line in file)
+    storage.remove(folder)
+    return rows
+
+
+def _run_until_none_dies(
+    clips: list[VideoRecord],
+    spec: FeatureSpec,
+    store: FeatureStore,
+    out: str,
+    runner: Runner,
+    workers: int,
+    report: Callable[[int], None],
+) -> list[ManifestRow]:
+    """Runs the first job, and again where a clip ended a worker process.
+
+    Such a clip is a failed one from then on; the others are found in the store.
+    """
+    folder = os.path.join(out, JOB_FOLDER)
+    options = runner.options(workers)
+    together = runner.settings.clips_together
+    for attempt in count():
+        storage.remove(folder)
+        journal = Journal(os.path.join(folder, f"journal-{attempt}"))
+        try:
+            with journal.watched(report), beam.Pipeline(options=options) as pipeline:
+                found = (
+                    pipeline
+                    | "Clips" >> beam.Create(clips)
+                    | "Features" >> ExtractFeatures(spec, store, journal, together)
+                )
+                both = (found[USABLE], found[FAILED]) | "Together" >> beam.Flatten()
+                _write_rows(both, folder)
+        except Exception:
+            suspects = journal.held()
+            if not suspects:
+                raise
+            for clip in suspects:
+                if not _settle(clip, spec, store, together):
+                    raise
+        else:
+            break
+    return _read_rows(folder)
+
+
+def _settle(
+    clip: VideoRecord, spec: FeatureSpec, store: FeatureStore, together: int
+) -> bool:
+    """Extracts a clip in a process of its own; one that ends the process has failed.
+
+    A job that ends takes all its workers with it, so the guilty clip is found here.
+    False if no clip is to blame but what is around it, such as a full disk.
+    """
+    process = multiprocessing.get_context("spawn").Process(
+        target=extract_clip, args=(clip, spec.to_json(), store, together)
+    )
+    process.start()
+    process.join()
+    if process.exitcode == 1:  # Python's own, after an exception
+        return False
+    if process.exitcode:
+        reason = f"decoding it ends the process (exit code {process.exitcode})"
+        with storage.local_copy(clip.uri) as path:
+            name = feature_store.clip_hash(path, clip.start, clip.end)
+        store.put(name, reader.failed(reason), {})
+    return True

@@ -1,0 +1,16 @@
+"""`RecordsConfig`: what records are made of, without what is trained on them."""
+
+from __future__ import annotations
+
+from transform.common.config import Config
+from transform.datasets import AnnotationSource
+from transform.jobs.extraction_settings import ExtractionSettings
+from transform.schema import FeatureSpec
+
+
+class RecordsConfig(Config):
+    """A corpus and its features; a run configuration has the same three settings."""
+
+    corpus: AnnotationSource
+    features: FeatureSpec
+    extraction: ExtractionSettings = ExtractionSettings()

@@ -1,0 +1,1 @@
+"""TFRecords and what lies beside them: vocabulary, manifest, feature store."""

@@ -1,0 +1,284 @@
+"""`VideoExample` ↔ `tf.train.Example`, and the padded, vectorised parse of a batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from transform import schema
+from transform.common.errors import KinescribeError
+from transform.schema import (
+    FeatureSpec,
+    Jpeg,
+    Label,
+    Raw,
+    SpecMismatchError,
+    TensorSpec,
+)
+
+
+class UnknownCategoryError(KinescribeError, ValueError):
+    """A clip's category is none that the specification knows."""
+
+
+class VideoExample(NamedTuple):
+    """One clip as a record holds it.
+
+    `features` maps a feature's name to its array, time first: uint8 planes for the
+    image encodings, floats for `Raw`. A modality that the clip lacks is absent.
+    """
+
+    video_id: str
+    captions: tuple[str, ...]
+    features: Mapping[str, np.ndarray]
+    category: str = ""
+    clip_length: str = ""
+    clip_hash: str = ""
+
+
+class ParsedBatch(NamedTuple):
+    """A batch of records as tensors.
+
+    Features stay as stored (uint8 planes, float16 values), since they are several times
+    smaller than float32; `keras_models` widens them. Time is padded with zeros to the
+    specification's `max_steps`.
+    """
+
+    video_id: tf.Tensor  # (B,) string
+    captions: tf.RaggedTensor  # (B, None) string
+    category: tf.Tensor  # (B,) string
+    features: dict[str, tf.Tensor]  # each (B, T, …)
+    masks: dict[str, tf.Tensor]  # each (B, T) bool, True where there is a step
+
+
+def length_bucket(seconds: float) -> str:
+    """The `clip_length` slice of a clip."""
+    for limit in (5, 10, 20, 60):
+        if seconds < limit:
+            return f"under_{limit}s"
+    return "60s_and_over"
+
+
+def encode_tensor(array: np.ndarray, tensor: TensorSpec) -> bytes:
+    """One feature's bytes; `ValueError` when the array does not fit its description."""
+    steps, *step_shape = array.shape
+    if tuple(step_shape) != tensor.step_shape or not 0 < steps <= tensor.max_steps:
+        raise ValueError(
+            f"feature {tensor.name} must be (1…{tensor.max_steps}, "
+            f"{', '.join(map(str, tensor.step_shape))}); received {array.shape}"
+        )
+    if isinstance(tensor.encoding, Raw):
+        return np.ascontiguousarray(array, dtype="<f2").tobytes()
+    if isinstance(tensor.encoding, Label):
+        return _label(array[0], tensor.encoding.names, tensor.name)
+    if array.dtype != np.uint8:
+        raise ValueError(f"feature {tensor.name} must be uint8; received {array.dtype}")
+    columns = tensor.step_shape[1]
+    image = array.transpose(0, 3, 1, 2).reshape(-1, columns)  # (T · planes · rows, W)
+    if isinstance(tensor.encoding, Jpeg):
+        options = [cv2.IMWRITE_JPEG_QUALITY, tensor.encoding.quality]
+        done, data = cv2.imencode(".jpg", image, options)
+    else:
+        options = [cv2.IMWRITE_PNG_COMPRESSION, tensor.encoding.level]
+        done, data = cv2.imencode(".png", image, options)
+    if not done:
+        raise ValueError(f"feature {tensor.name}: {image.shape} image not encodable")
+    return data.tobytes()
+
+
+def decode_tensor(data: bytes, tensor: TensorSpec) -> np.ndarray:
+    """The inverse of `encode_tensor` in NumPy."""
+    if isinstance(tensor.encoding, Raw):
+        return np.frombuffer(data, dtype="<f2").reshape(-1, *tensor.step_shape)
+    if isinstance(tensor.encoding, Label):
+        ones = np.eye(len(tensor.encoding.names), dtype=np.float16)
+        return ones[[name.encode() == data for name in tensor.encoding.names]]
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    rows, columns, planes = tensor.step_shape
+    return image.reshape(-1, planes, rows, columns).transpose(0, 2, 3, 1)
+
+
+def to_example(
+    video: VideoExample, spec: FeatureSpec, encoded: Mapping[str, bytes] | None = None
+) -> tf.train.Example:
+    """Writes a clip as a record.
+
+    Args:
+        video: The clip. Its category gives the features that name one.
+        spec: What its features were made by; its hash goes into the record.
+        encoded: The features already as bytes, in place of `video.features`.
+
+    Raises:
+        UnknownCategoryError: Such a feature does not know the clip's category.
+    """
+    if encoded is None:
+        tensors = [spec.tensor(name) for name in video.features]
+        encoded = {t.name: encode_tensor(video.features[t.name], t) for t in tensors}
+    encoded = {**_from_category(video.category, spec), **encoded}
+    missing = [tensor.name for tensor in spec.tensors() if tensor.name not in encoded]
+    strings: dict[str, list[bytes]] = {
+        schema.VIDEO_ID: [video.video_id.encode()],
+        schema.CAPTIONS: [caption.encode() for caption in video.captions],
+        schema.CATEGORY: [video.category.encode()],
+        schema.CLIP_LENGTH: [video.clip_length.encode()],
+        schema.CLIP_HASH: [video.clip_hash.encode()],
+        schema.MISSING: [",".join(missing).encode() or b"none"],
+        schema.SPEC_HASH: [spec.content_hash.encode()],
+    } | {name: [data] for name, data in encoded.items()}
+    return tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                key: tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+                for key, values in strings.items()
+            }
+        )
+    )
+
+
+def _from_category(category: str, spec: FeatureSpec) -> dict[str, bytes]:
+    found = {}
+    for tensor in spec.tensors():
+        if not category or not isinstance(tensor.encoding, Label):
+            continue
+        if category not in tensor.encoding.names:
+            raise UnknownCategoryError(
+                f"there is no category {category!r}; feature {tensor.name} has "
+                f"{', '.join(tensor.encoding.names)}."
+            )
+        found[tensor.name] = category.encode()
+    return found
+
+
+def _label(values: np.ndarray, names: tuple[str, ...], feature: str) -> bytes:
+    """The name that one-hot values stand for, no text for zeros."""
+    chosen = np.flatnonzero(values)
+    if not len(chosen):
+        return b""
+    if len(chosen) > 1 or values[chosen[0]] != 1:
+        raise ValueError(f"feature {feature} must be one-hot; received {values}")
+    return names[chosen[0]].encode()
+
+
+def from_example(example: tf.train.Example, spec: FeatureSpec) -> VideoExample:
+    """The inverse of `to_example`; refuses records of another specification."""
+    entries = {
+        key: list(feature.bytes_list.value)
+        for key, feature in example.features.feature.items()
+    }
+
+    def text(key: str) -> str:
+        return (entries.get(key) or [b""])[0].decode()
+
+    check_spec_hash(text(schema.SPEC_HASH), spec, f"record {text(schema.VIDEO_ID)}")
+    return VideoExample(
+        video_id=text(schema.VIDEO_ID),
+        captions=tuple(value.decode() for value in entries.get(schema.CAPTIONS, [])),
+        features={
+            tensor.name: decode_tensor(entries[tensor.name][0], tensor)
+            for tensor in spec.tensors()
+            if any(entries.get(tensor.name, []))
+        },
+        category=text(schema.CATEGORY),
+        clip_length=text(schema.CLIP_LENGTH),
+        clip_hash=text(schema.CLIP_HASH),
+    )
+
+
+def check_spec_hash(found: str, spec: FeatureSpec, where: str) -> None:
+    """Raises `SpecMismatchError` unless a record's hash is the expected one."""
+    if found != spec.content_hash:
+        raise SpecMismatchError(
+            f"{where} has features of specification {found or 'unknown'}, but "
+            f"{spec.content_hash} is expected; extract the clips again or use the "
+            "model that goes with them."
+        )
+
+
+def parse(serialized: tf.Tensor, spec: FeatureSpec) -> ParsedBatch:
+    """Parses (B,) serialized records in graph, with core ops only.
+
+    A record of another specification makes the op fail with both hashes.
+    """
+    columns: dict[str, tf.io.FixedLenFeature | tf.io.RaggedFeature] = {
+        key: tf.io.FixedLenFeature([], tf.string, "")
+        for key in (schema.VIDEO_ID, schema.CATEGORY, schema.SPEC_HASH)
+    }
+    columns[schema.CAPTIONS] = tf.io.RaggedFeature(tf.string)
+    for tensor in spec.tensors():
+        columns[tensor.name] = tf.io.FixedLenFeature([], tf.string, "")
+    parsed = tf.io.parse_example(serialized, columns)
+    check = require_spec(parsed[schema.SPEC_HASH], spec)
+    with tf.control_dependencies([check]):
+        video_id = tf.identity(parsed[schema.VIDEO_ID])
+        features, masks = {}, {}
+        for tensor in spec.tensors():
+            values, mask = _decode_batch(tf.identity(parsed[tensor.name]), tensor)
+            features[tensor.name], masks[tensor.name] = values, mask
+    return ParsedBatch(
+        video_id, parsed[schema.CAPTIONS], parsed[schema.CATEGORY], features, masks
+    )
+
+
+def require_spec(found: tf.Tensor, spec: FeatureSpec) -> tf.Operation:
+    """An op that fails, with both hashes, unless all (B,) hashes are the spec's own."""
+    return tf.debugging.Assert(
+        tf.reduce_all(tf.equal(found, spec.content_hash)),
+        [
+            "Features of another specification: expected",
+            spec.content_hash,
+            "got",
+            found,
+        ],
+    )
+
+
+def _decode_batch(data: tf.Tensor, tensor: TensorSpec) -> tuple[tf.Tensor, tf.Tensor]:
+    """(B,) bytes → (B, T, …) stored values and (B, T) mask."""
+    if isinstance(tensor.encoding, Raw):
+        size = 2 * math.prod(tensor.step_shape)
+        steps = tf.strings.length(data) // size  # (B,)
+        # Pads with zeros; it has no float16 kernel, hence the bitcast.
+        flat = tf.io.decode_raw(data, tf.int16, fixed_length=size * tensor.max_steps)
+        values = tf.reshape(
+            tf.bitcast(flat, tf.float16), [-1, tensor.max_steps, *tensor.step_shape]
+        )
+    elif isinstance(tensor.encoding, Label):
+        same = tf.equal(data[:, None], tf.constant(tensor.encoding.names))  # (B, names)
+        values = tf.cast(same, tf.float16)[:, None]
+        steps = tf.cast(tf.reduce_any(same, axis=1), tf.int32)
+    else:
+        values, steps = tf.map_fn(
+            lambda item: _decode_planes(item, tensor),
+            data,
+            fn_output_signature=(
+                tf.TensorSpec([tensor.max_steps, *tensor.step_shape], tf.uint8),
+                tf.TensorSpec([], tf.int32),
+            ),
+        )
+    return values, tf.sequence_mask(steps, tensor.max_steps)
+
+
+def _decode_planes(data: tf.Tensor, tensor: TensorSpec) -> tuple[tf.Tensor, tf.Tensor]:
+    rows, columns, planes = tensor.step_shape
+
+    def decode() -> tf.Tensor:
+        if isinstance(tensor.encoding, Jpeg):
+            # OpenCV's decoder, which `decode_tensor` uses, is the accurate one too.
+            return tf.io.decode_jpeg(data, channels=1, dct_method="INTEGER_ACCURATE")
+        return tf.io.decode_png(data, channels=1)
+
+    image = tf.cond(
+        tf.equal(tf.strings.length(data), 0),
+        lambda: tf.zeros([0, columns, 1], tf.uint8),
+        decode,
+    )
+    stacked = tf.reshape(image, [-1, planes, rows, columns])
+    steps = tf.shape(stacked)[0]
+    values = tf.transpose(stacked, [0, 2, 3, 1])  # (steps, rows, columns, planes)
+    values = tf.pad(values, [[0, tensor.max_steps - steps], [0, 0], [0, 0], [0, 0]])
+    return tf.ensure_shape(values, [tensor.max_steps, rows, columns, planes]), steps

@@ -1,0 +1,153 @@
+"""The manifest: what became of every annotated clip, one row each."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import io
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from transform.common import storage
+from transform.common.errors import KinescribeError
+from transform.datasets import VideoRecord
+from transform.video.reader import VideoInfo
+
+STATUSES = ("ok", "short", "repaired", "failed")
+SPLITS = ("train", "val", "test")
+_REASONS_SAID = 5
+
+
+class ManifestError(KinescribeError):
+    """Too many clips failed, or what became of them is not written down."""
+
+
+class ManifestRow(NamedTuple):
+    """What became of one clip; a failed one has no hash if its file was not there."""
+
+    video_id: str
+    uri: str
+    split: str
+    status: str
+    reason: str
+    packets_lost: int
+    frames: int
+    seconds: float
+    width: int
+    height: int
+    fps: float
+    audio: str
+    clip_hash: str
+    shard: str  # the file with its record, from the artifact's root; '' if it failed
+    start: float | None = None  # seconds into the file; None for its beginning
+    end: float | None = None  # exclusive; None for its end
+
+    @classmethod
+    def of(cls, record: VideoRecord, info: VideoInfo, clip_hash: str) -> ManifestRow:
+        """The row of a clip that is in no shard yet."""
+        seen = {
+            key: value for key, value in info._asdict().items() if key in cls._fields
+        }
+        return cls(
+            video_id=record.video_id,
+            uri=record.uri,
+            split=record.split,
+            clip_hash=clip_hash,
+            shard="",
+            start=record.start,
+            end=record.end,
+            **seen,
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Whether the clip has features."""
+        return self.status != "failed"
+
+
+class Manifest:
+    """The rows of a corpus, by video id."""
+
+    def __init__(self, rows: Iterable[ManifestRow]):
+        self.rows = tuple(sorted(rows))
+
+    def counts(self) -> dict[str, int]:
+        """How many clips ended in each status."""
+        found = collections.Counter(row.status for row in self.rows)
+        return {status: found[status] for status in STATUSES}
+
+    def splits(self) -> list[str]:
+        """The splits with at least one usable clip."""
+        there = {row.split for row in self.rows if row.usable}
+        return [split for split in SPLITS if split in there]
+
+    def coverage(self) -> str:
+        """As in "2,871 of 2,990 clips"; every score is to be read beside it."""
+        usable = sum(row.usable for row in self.rows)
+        return f"{usable:,} of {len(self.rows):,} clips"
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why clips failed and how often, the commonest first."""
+        found = collections.Counter(r.reason for r in self.rows if not r.usable)
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+    def check(self, max_failure_ratio: float) -> None:
+        """Raises `ManifestError` if more than that part failed, or every clip did."""
+        failed = self.counts()["failed"]
+        if failed == len(self.rows):
+            verdict = "every one"
+        elif failed > max_failure_ratio * len(self.rows):
+            verdict = f"more than max_failure_ratio = {max_failure_ratio:g} allows"
+        else:
+            return
+        reasons = self.reasons()
+        said = "; ".join(f"{n:,} × {reason}" for reason, n in reasons[:_REASONS_SAID])
+        if more := reasons[_REASONS_SAID:]:
+            said += f"; {sum(n for _, n in more):,} for other reasons"
+        raise ManifestError(
+            f"{failed:,} of {len(self.rows):,} clips failed, {verdict}: {said}."
+        )
+
+    def write(self, folder: str) -> None:
+        """Writes `manifest.parquet` and `manifest.csv`: equal rows, equal bytes."""
+        columns = {
+            name: pa.array([getattr(row, name) for row in self.rows], kind)
+            for name, kind in _types().items()
+        }
+        parquet = io.BytesIO()
+        pq.write_table(pa.table(columns), parquet)
+        storage.write(os.path.join(folder, "manifest.parquet"), parquet.getvalue())
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(ManifestRow._fields)
+        writer.writerows(self.rows)
+        storage.write(os.path.join(folder, "manifest.csv"), text.getvalue().encode())
+
+    @classmethod
+    def read(cls, folder: str) -> Manifest:
+        """The inverse of `write`; `ManifestError` where there is none."""
+        path = os.path.join(folder, "manifest.parquet")
+        try:
+            with tf.io.gfile.GFile(path, "rb") as file:
+                table = pq.read_table(io.BytesIO(file.read()))
+        except tf.errors.NotFoundError as error:
+            raise ManifestError(
+                f"{path} is missing; write the records anew with `kinescribe extract`."
+            ) from error
+        return cls(ManifestRow(**row) for row in table.to_pylist())
+
+
+def _types() -> dict[str, pa.DataType]:
+    arrow: dict[Any, pa.DataType] = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        float | None: pa.float64(),
+    }
+    hints = get_type_hints(ManifestRow)
+    return {name: arrow[hints[name]] for name in ManifestRow._fields}

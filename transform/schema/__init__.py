@@ -1,0 +1,237 @@
+"""What a record holds: the feature table, and the hash that says how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import pydantic
+
+from transform.common.config import Config, first_difference
+from transform.common.errors import KinescribeError
+from transform.schema.encodings import (
+    MAX_IMAGE_ROWS,
+    ImageEncoding,
+    Jpeg,
+    Label,
+    Png,
+    Raw,
+    TensorSpec,
+)
+from transform.schema.features import Feature
+from transform.schema.features.audio_words import AudioWords
+from transform.schema.features.category import Category
+from transform.schema.features.chunk_grid import (
+    ChunkGrid,
+    Input,
+    MeanFile,
+    Motion,
+    NetworkMean,
+    Pixels,
+)
+from transform.schema.features.flow import Flow
+from transform.schema.features.flow_algorithms import (
+    Dis,
+    Farneback,
+    FlowAlgorithm,
+    TvL1,
+)
+from transform.schema.features.frame_grid import FrameGrid
+from transform.schema.features.imported import Imported
+from transform.schema.features.log_mel import LogMel
+from transform.schema.features.regions import ChunkMap, FrameMap, OwnHead, Regions
+from transform.schema.features.vggish import Embedding, Pca, VGGish
+from transform.schema.frame_placement import (
+    CentreCrop,
+    Every,
+    Fit,
+    KeyFrames,
+    Letterbox,
+    Placement,
+    Sampling,
+    ShortSide,
+    Squash,
+    Whole,
+)
+
+__all__ = [
+    "CAPTIONS",
+    "CATEGORY",
+    "CLIP_HASH",
+    "CLIP_LENGTH",
+    "MAX_IMAGE_ROWS",
+    "MISSING",
+    "SPEC_HASH",
+    "VIDEO_ID",
+    "AudioWords",
+    "Category",
+    "CentreCrop",
+    "ChunkGrid",
+    "ChunkMap",
+    "Dis",
+    "Embedding",
+    "Every",
+    "Farneback",
+    "Feature",
+    "FeatureSpec",
+    "Fit",
+    "Flow",
+    "FlowAlgorithm",
+    "FrameGrid",
+    "FrameMap",
+    "ImageEncoding",
+    "Imported",
+    "Input",
+    "Jpeg",
+    "KeyFrames",
+    "Label",
+    "Letterbox",
+    "LogMel",
+    "MeanFile",
+    "Motion",
+    "NetworkMean",
+    "OwnHead",
+    "Pca",
+    "Pixels",
+    "Placement",
+    "Png",
+    "Raw",
+    "Regions",
+    "Sampling",
+    "ShortSide",
+    "SpecMismatchError",
+    "Squash",
+    "TensorSpec",
+    "TvL1",
+    "VGGish",
+    "Whole",
+]
+
+# Keys of a record besides its features.
+VIDEO_ID = "video_id"
+CAPTIONS = "captions"
+CATEGORY = "category"
+CLIP_LENGTH = "clip_length"
+MISSING = "missing"
+CLIP_HASH = "clip_hash"
+SPEC_HASH = "spec_hash"
+
+_RESERVED = {
+    VIDEO_ID,
+    CAPTIONS,
+    CATEGORY,
+    CLIP_LENGTH,
+    MISSING,
+    CLIP_HASH,
+    SPEC_HASH,
+}
+
+
+class SpecMismatchError(KinescribeError, ValueError):
+    """Features made by one specification met a reader that expects another."""
+
+
+class FeatureSpec(Config):
+    """Everything that decides a feature's values; its hash travels with the features.
+
+    The hash stands in every record, in the SavedModel and in the served signature;
+    trainer, evaluator and server refuse features of another hash (`check_same`).
+
+    `max_bytes_per_clip` is a budget, as in `20 MB`: a specification whose clips may
+    take more is refused. It is not hashed.
+    """
+
+    version: Literal[1] = 1
+    sampling: Sampling = Sampling()
+    features: tuple[Feature, ...]
+    max_bytes_per_clip: pydantic.ByteSize | None = None
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
+
+    @pydantic.validator("features")
+    def _distinct_and_fitting(cls, features: tuple, values: dict) -> tuple:  # noqa: N805
+        names = [feature.name for feature in features]
+        if len(set(names)) != len(names):
+            raise ValueError(f"feature names must differ; received {names}")
+        for feature in features:
+            text = feature.name == CATEGORY and isinstance(feature, Category)
+            if feature.name in _RESERVED and not text:
+                raise ValueError(
+                    f"feature {feature.name} needs another name, since every record "
+                    f"has a {feature.name} of its own"
+                )
+        if "sampling" in values:
+            for feature in features:
+                feature.tensor(values["sampling"])
+        return features
+
+    @pydantic.validator("max_bytes_per_clip")
+    def _within_budget(
+        cls,  # noqa: N805
+        budget: pydantic.ByteSize | None,
+        values: dict,
+    ) -> pydantic.ByteSize | None:
+        if budget is None or not {"sampling", "features"} <= values.keys():
+            return budget
+        tensors = [feature.tensor(values["sampling"]) for feature in values["features"]]
+        if sum(tensor.bytes for tensor in tensors) > budget:
+            raise ValueError(
+                f"a clip may take {_bytes_in_words(tensors)}; make these smaller, or "
+                "raise the budget"
+            )
+        return budget
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """The stored tensors, in the order of `features`."""
+        return tuple(feature.tensor(self.sampling) for feature in self.features)
+
+    def tensor(self, name: str) -> TensorSpec:
+        """One stored tensor by name; `KeyError` lists what there is."""
+        for tensor in self.tensors():
+            if tensor.name == name:
+                return tensor
+        have = ", ".join(feature.name for feature in self.features)
+        raise KeyError(
+            f"feature {name!r} is not in specification {self.content_hash} ({have})"
+        )
+
+    @property
+    def content_hash(self) -> str:
+        """Sixteen hex digits."""
+        return _HashedSpec(__root__=self.hashed()).digest()
+
+    def bytes_per_clip(self) -> int:
+        """Upper bound of a clip's uncompressed features."""
+        return sum(tensor.bytes for tensor in self.tensors())
+
+    def bytes_in_words(self) -> str:
+        """`bytes_per_clip` and the features that take most of it, as a person reads."""
+        return _bytes_in_words(self.tensors())
+
+    def check_same(self, other: "FeatureSpec", *, ours: str, theirs: str) -> None:
+        """Raises `SpecMismatchError` with both hashes and the first differing field.
+
+        `ours` and `theirs` say in words where each specification comes from, as in
+        "the model" and "the records in train-00000".
+        """
+        if self.content_hash == other.content_hash:
+            return
+        field = first_difference(self.hashed(), other.hashed())
+        raise SpecMismatchError(
+            f"{ours} expects features of specification {self.content_hash}, but "
+            f"{theirs} has {other.content_hash}; they differ in {field}."
+        )
+
+
+class _HashedSpec(Config):
+    __root__: dict
+
+
+def _bytes_in_words(tensors: Sequence[TensorSpec]) -> str:
+    def words(size: int) -> str:
+        return pydantic.ByteSize(size).human_readable(decimal=True)
+
+    biggest = sorted(tensors, key=lambda tensor: -tensor.bytes)[:3]
+    parts = ", ".join(f"{tensor.name} {words(tensor.bytes)}" for tensor in biggest)
+    others = " and others" if len(tensors) > len(biggest) else ""
+    return f"{words(sum(tensor.bytes for tensor in tensors))} ({parts}{others})"

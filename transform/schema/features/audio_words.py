@@ -1,0 +1,46 @@
+"""`AudioWords`: how often each word of a codebook is heard in the sound track."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.frame_placement import Sampling
+
+
+class AudioWords(Config):
+    """A bag of audio words (Pancoast and Akbacak, 2012): one step, (1, words).
+
+    Each 25 ms window of sound, every 10 ms, counts for the word of the codebook that
+    its mel-frequency cepstral coefficients, their Δ and ΔΔ are nearest to. The step
+    holds the square roots of the words' shares, so that its length is 1. A clip without
+    sound has no step: its mask is False.
+
+    `codebook` names the file, which `kinescribe audio-words` learns from the training
+    clips; it is not hashed, `codebook_sha256` is.
+    """
+
+    kind: Literal["audio_words"] = "audio_words"
+    name: str = "audio_words"
+    words: int = pydantic.Field(1024, ge=2)
+    coefficients: int = pydantic.Field(13, ge=1)  # and as many Δ and ΔΔ
+    bands: int = pydantic.Field(26, ge=1)  # of the mel scale; HTK's customary number
+    codebook: str = "audio_words.npz"
+    codebook_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"codebook"})
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _enough_bands(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        coefficients, bands = values["coefficients"], values["bands"]
+        if coefficients > bands:
+            raise ValueError(f"{bands} bands do not give {coefficients} coefficients")
+        return values
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        return TensorSpec(self.name, 1, (self.words,), Raw())

@@ -1,0 +1,36 @@
+"""`Category`: what the annotation says that a clip is about."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Label, TensorSpec
+from transform.schema.frame_placement import Sampling
+
+
+class Category(Config):
+    """The clip's category, one-hot over `names`: one step, (1, len(names)).
+
+    It comes from the annotation, or with a request, and not from the clip: a record
+    holds the category's name, from which the values are made when it is parsed. A clip
+    without a category has no step: its mask is False.
+    """
+
+    kind: Literal["category"] = "category"
+    name: str = "category"
+    names: tuple[str, ...]
+
+    @pydantic.validator("names")
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+        if not names or not all(names) or len(set(names)) != len(names):
+            raise ValueError("categories need names that differ and are not empty")
+        return names
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        encoding = Label(names=self.names)
+        return TensorSpec(self.name, 1, (len(self.names),), encoding)

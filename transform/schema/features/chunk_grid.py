@@ -1,0 +1,132 @@
+"""`ChunkGrid`: a frozen 3-D network's map of chunks of frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.features.flow_algorithms import FlowAlgorithm, TvL1
+from transform.schema.features.frame_grid import check_grid
+from transform.schema.features.precision import Precision
+from transform.schema.frame_placement import Fit, Placement, Sampling, Squash, Whole
+
+
+class NetworkMean(Config):
+    """What the network's publication says is subtracted from every pixel, if at all."""
+
+    kind: Literal["network_mean"] = "network_mean"
+
+
+class MeanFile(Config):
+    """A mean of whole chunks, from a file published with the network (C3D).
+
+    `weights` names the file and is not hashed, `weights_sha256` is.
+    """
+
+    kind: Literal["mean_file"] = "mean_file"
+    weights: str
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+
+Mean = Annotated[Union[NetworkMean, MeanFile], pydantic.Field(discriminator="kind")]
+
+
+class Pixels(Config):
+    """RGB frames in 0…255."""
+
+    kind: Literal["pixels"] = "pixels"
+    mean: Mean = NetworkMean()
+
+    channels: ClassVar[int] = 3
+
+
+class Motion(Config):
+    """Optical flow, x then y, from each frame of the chunk to the next of the clip.
+
+    Displacements in pixels of the fitted frame, clipped to ±`clip` and scaled to
+    [−1, 1]; not quantised. The clip's last frame has no next: it does not move.
+    """
+
+    kind: Literal["motion"] = "motion"
+    algorithm: FlowAlgorithm = TvL1()
+    clip: float = pydantic.Field(20.0, gt=0)  # I3D Sec. 2.5: truncated to [−20, 20]
+
+    channels: ClassVar[int] = 2
+
+
+Input = Annotated[Union[Pixels, Motion], pydantic.Field(discriminator="kind")]
+
+
+class ChunkGrid(Config):
+    """A frozen 3-D CNN's map of chunks of frames: (N, rows, columns, width).
+
+    For every chunk the network gives a map of `map_times` time steps. They are one
+    step of the feature, side by side (`join`, so that width is `map_times` times the
+    map's) or averaged (`mean`), or a step each (`steps`). With an empty `grid` a step
+    is a vector. `weights` is not hashed, `weights_sha256` is.
+    """
+
+    kind: Literal["chunk_grid"] = "chunk_grid"
+    name: str
+    network: str
+    layer: str
+    size: int = pydantic.Field(ge=8)  # of the square that the network sees
+    chunk: int = pydantic.Field(16, ge=1)
+    at: Placement
+    fit: Fit = Squash()
+    input: Input = Pixels()
+    map_times: int = pydantic.Field(1, ge=1)
+    times: Literal["join", "steps", "mean"] = "mean"
+    grid: tuple[int, ...]  # (rows, columns), or () for a vector
+    width: int = pydantic.Field(ge=1)
+    precision: Precision = "float32"
+    weights: str = "builtin"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    added: ClassVar[frozenset[str]] = frozenset({"precision"})
+
+    @pydantic.validator("grid")
+    def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
+        return check_grid(grid)
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        values["fit"].check(values["size"])
+        times, count = values["times"], values["map_times"]
+        if isinstance(values["at"], Whole) and times != "steps":
+            raise ValueError(
+                f"whole clips have maps of any length: times {times} should be steps"
+            )
+        if times == "join" and values["width"] % count:
+            raise ValueError(
+                f"{count} joined times cannot have a width of {values['width']}"
+            )
+        return values
+
+    @property
+    def input_shape(self) -> tuple[int | None, int, int, int]:
+        """(frames, size, size, channels); whole clips have any multiple of `chunk`."""
+        frames = None if isinstance(self.at, Whole) else self.chunk
+        return frames, self.size, self.size, self.input.channels
+
+    @property
+    def map_shape(self) -> tuple[int, ...]:
+        """What the network gives for `chunk` frames: (times, [rows, columns,] width).
+
+        A network without a time axis left may give ([rows, columns,] width).
+        """
+        joined = self.map_times if self.times == "join" else 1
+        return self.map_times, *self.grid, self.width // joined
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        steps = self.at.units(sampling, self.chunk)
+        if self.times == "steps":
+            steps *= self.map_times
+        return TensorSpec(self.name, steps, (*self.grid, self.width), Raw())

@@ -1,0 +1,141 @@
+"""Where features that were computed elsewhere lie: one file a clip, or one for all."""
+
+from __future__ import annotations
+
+import string
+from typing import Annotated, Any, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+
+PLACEHOLDERS = ("video_id", "stem", "split")
+
+# ------------------------------------------------------ rules for what does not fit
+
+
+class FailClip(Config):
+    """The clip has failed."""
+
+    kind: Literal["fail_clip"] = "fail_clip"
+
+
+class MaskFeature(Config):
+    """The clip lacks the feature, as one without sound lacks its sound: it is masked.
+
+    A clip that lacks every feature has failed all the same.
+    """
+
+    kind: Literal["mask_feature"] = "mask_feature"
+
+
+Absent = Annotated[Union[FailClip, MaskFeature], pydantic.Field(discriminator="kind")]
+
+
+class Evenly(Config):
+    """`max_steps` of the steps are kept, at the centres of as many equal parts."""
+
+    kind: Literal["evenly"] = "evenly"
+
+
+class First(Config):
+    """The first `max_steps` steps are kept."""
+
+    kind: Literal["first"] = "first"
+
+
+class Refuse(Config):
+    """The clip has failed."""
+
+    kind: Literal["refuse"] = "refuse"
+
+
+TooMany = Annotated[Union[Evenly, First, Refuse], pydantic.Field(discriminator="kind")]
+
+# -------------------------------------------------------------------------- files
+
+
+class _Files(Config):
+    """What all kinds of files share.
+
+    In names, `{video_id}` is the clip's id, `{stem}` its video file's name without the
+    extension, and `{split}` is train, val or test. Relative paths are looked up from
+    the working directory.
+
+    `axes` orders the file's axes as steps first, then the feature's: `[0, 2, 3, 1]` for
+    maps that have their channels before rows and columns. `absent` says what becomes of
+    a clip that the files do not have, `too_many` of one with more than `max_steps`.
+    """
+
+    file: str
+    axes: tuple[int, ...] = ()
+    absent: Absent = FailClip()
+    too_many: TooMany = Evenly()
+
+    @pydantic.validator("file", "dataset", check_fields=False)
+    def _known_placeholders(cls, text: str) -> str:  # noqa: N805
+        check_template(text)
+        return text
+
+    @pydantic.validator("axes")
+    def _an_order(cls, axes: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
+        if sorted(axes) != list(range(len(axes))):
+            raise ValueError("each of the file's axes must be named once, from 0")
+        return axes
+
+
+class _OnePerClip(_Files):
+    @pydantic.validator("file")
+    def _differs_between_clips(cls, file: str) -> str:  # noqa: N805
+        require_clip(file)
+        return file
+
+
+class NpyFiles(_OnePerClip):
+    """A .npy file a clip, as in `{kind: npy, file: "i3d/{video_id}.npy"}`."""
+
+    kind: Literal["npy"] = "npy"
+
+
+class NpzFiles(_OnePerClip):
+    """A .npz file a clip, and which of its arrays; '' for the only one."""
+
+    kind: Literal["npz"] = "npz"
+    key: str = ""
+
+
+class H5File(_Files):
+    """An HDF5 file with a data set for each clip.
+
+    As in `{kind: h5, file: c3d.h5, dataset: "{video_id}/c3d_features"}`; `file` may
+    have placeholders too.
+    """
+
+    kind: Literal["h5"] = "h5"
+    dataset: str = "{video_id}"
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _differs_between_clips(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        require_clip(values["file"] + values["dataset"])
+        return values
+
+
+FeatureFiles = Union[NpyFiles, NpzFiles, H5File]
+
+
+def check_template(text: str) -> None:
+    """Raises `ValueError` if a name has other placeholders than there are."""
+    try:
+        fields = [part[1:] for part in string.Formatter().parse(text)]
+    except ValueError as error:
+        raise ValueError(f"its braces do not match: {error}") from error
+    for name, form, conversion in fields:
+        if name is not None and (name not in PLACEHOLDERS or form or conversion):
+            known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
+            raise ValueError(f"{{{name}}} is unknown; there are {known}")
+
+
+def require_clip(text: str) -> None:
+    """Raises `ValueError` if a name is the same for all clips."""
+    if not {"video_id", "stem"} & {part[1] for part in string.Formatter().parse(text)}:
+        raise ValueError("it must have {video_id} or {stem}, to tell clips apart")

@@ -1,0 +1,33 @@
+"""The optical-flow algorithms that a feature may name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+
+
+class Dis(Config):
+    """Dense Inverse Search (Kroeger et al., 2016), OpenCV's presets."""
+
+    kind: Literal["dis"] = "dis"
+    preset: Literal["ultrafast", "fast", "medium", "quality"] = "fast"
+
+
+class TvL1(Config):
+    """Dual TV-L1 (Zach et al., 2007): slow; what I3D's flow network was trained on."""
+
+    kind: Literal["tvl1"] = "tvl1"
+
+
+class Farneback(Config):
+    """Polynomial expansion (Farnebäck, 2003)."""
+
+    kind: Literal["farneback"] = "farneback"
+
+
+FlowAlgorithm = Annotated[
+    Union[Dis, TvL1, Farneback], pydantic.Field(discriminator="kind")
+]

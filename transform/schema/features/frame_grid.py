@@ -1,0 +1,58 @@
+"""`FrameGrid`: a frozen 2-D network's map of single frames."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.features.precision import Precision
+from transform.schema.frame_placement import Fit, KeyFrames, Placement, Sampling, Squash
+
+
+class FrameGrid(Config):
+    """A frozen 2-D CNN's feature map of frames: (N, rows, columns, width).
+
+    With an empty `grid` a step is a vector, (N, width). `weights` names where the
+    weights come from and is not part of the hash; `weights_sha256` is:
+    `transform.backbones.resolve` fills it in.
+    """
+
+    kind: Literal["frame_grid"] = "frame_grid"
+    name: str
+    network: str
+    layer: str
+    size: int = pydantic.Field(ge=8)  # of the square that the network sees
+    at: Placement = KeyFrames()
+    fit: Fit = Squash()
+    grid: tuple[int, ...]  # (rows, columns), or () for a vector
+    width: int = pydantic.Field(ge=1)
+    precision: Precision = "float32"
+    weights: str = "builtin"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    added: ClassVar[frozenset[str]] = frozenset({"at", "fit", "precision"})
+
+    @pydantic.validator("grid")
+    def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
+        return check_grid(grid)
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        values["fit"].check(values["size"])
+        return values
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        steps = self.at.units(sampling, 1)
+        return TensorSpec(self.name, steps, (*self.grid, self.width), Raw())
+
+
+def check_grid(grid: tuple[int, ...]) -> tuple[int, ...]:
+    """Raises `ValueError` unless a grid has rows and columns, or neither."""
+    if len(grid) not in (0, 2) or any(cells < 1 for cells in grid):
+        raise ValueError("a grid is [rows, columns], or [] for a vector")
+    return grid

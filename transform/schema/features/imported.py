@@ -1,0 +1,36 @@
+"""`Imported`: features computed elsewhere."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.features.feature_files import H5File, NpyFiles, NpzFiles
+from transform.schema.frame_placement import Sampling
+
+
+class Imported(Config):
+    """Features computed elsewhere, brought in from files: (steps, *shape).
+
+    `origin` says in words how they were made; it is part of the hash. `files` says
+    where they lie and is not.
+    """
+
+    kind: Literal["imported"] = "imported"
+    name: str
+    shape: tuple[int, ...]  # of one step: (D,), (rows, columns, D) or (regions, D)
+    max_steps: int = pydantic.Field(ge=1)
+    origin: str = ""
+    files: Union[NpyFiles, NpzFiles, H5File, None] = pydantic.Field(
+        None, discriminator="kind"
+    )
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"files"})
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        return TensorSpec(self.name, self.max_steps, self.shape, Raw())

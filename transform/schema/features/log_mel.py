@@ -1,0 +1,29 @@
+"""`LogMel`: VGGish's log-mel patches of the sound track."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.frame_placement import Sampling
+
+
+class LogMel(Config):
+    """VGGish's log-mel patches of the sound track: (patches, 96, bands).
+
+    16 kHz mono, 25 ms windows every 10 ms, log(mel + 0.01); a patch is 0.96 s. A clip
+    without sound has none: its mask is all False.
+    """
+
+    kind: Literal["log_mel"] = "log_mel"
+    name: str = "log_mel"
+    bands: int = pydantic.Field(64, ge=1)
+    max_patches: int = pydantic.Field(20, ge=1)
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        return TensorSpec(self.name, self.max_patches, (96, self.bands), Raw())

@@ -1,0 +1,134 @@
+"""`Regions`: the objects that a detector finds in frames."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.features.chunk_grid import ChunkGrid, Input, Pixels
+from transform.schema.features.frame_grid import FrameGrid
+from transform.schema.frame_placement import (
+    Every,
+    KeyFrames,
+    Letterbox,
+    Placement,
+    Sampling,
+    Squash,
+    Whole,
+)
+
+
+class OwnHead(Config):
+    """What the detector itself knew of a region when it named the object."""
+
+    kind: Literal["own_head"] = "own_head"
+
+    width: ClassVar[int] = 1024
+
+
+class FrameMap(Config):
+    """A 2-D network's map of the same frame, squashed into a square."""
+
+    kind: Literal["frame_map"] = "frame_map"
+    network: str
+    layer: str
+    size: int = pydantic.Field(ge=8)
+    grid: tuple[int, int]
+    width: int = pydantic.Field(ge=1)
+    weights: str = "builtin"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+    def feature(self, name: str, at: Placement) -> FrameGrid:
+        """The feature whose steps are these maps."""
+        return FrameGrid(name=name, at=at, fit=Squash(), **_without_kind(self))
+
+
+class ChunkMap(Config):
+    """A 3-D network's map of a chunk of frames, squashed into squares.
+
+    Chunks stand where the placement puts them: centred at key frames, or from the
+    beginning of a run, in whose middle the detector looks. The map's times are
+    averaged.
+    """
+
+    kind: Literal["chunk_map"] = "chunk_map"
+    network: str
+    layer: str
+    size: int = pydantic.Field(ge=8)
+    chunk: int = pydantic.Field(ge=1)
+    input: Input = Pixels()
+    map_times: int = pydantic.Field(1, ge=1)
+    grid: tuple[int, int]
+    width: int = pydantic.Field(ge=1)
+    weights: str = "builtin"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+    def feature(self, name: str, at: Placement) -> ChunkGrid:
+        """The feature whose steps are these maps."""
+        settings = _without_kind(self)
+        return ChunkGrid(name=name, at=at, fit=Squash(), times="mean", **settings)
+
+
+Source = Annotated[
+    Union[OwnHead, FrameMap, ChunkMap], pydantic.Field(discriminator="kind")
+]
+
+
+class Regions(Config):
+    """The objects found in frames, best first: (N, count, width).
+
+    The detector sees the whole frame, scaled to `size` and surrounded by black. What is
+    stored of a region is its vector: the detector's own (`OwnHead`), or the mean of
+    another network's map inside of its box by ROI-align (`FrameMap`, `ChunkMap`). A
+    frame with fewer objects has rows of zeros, which encoders mask.
+
+    `weights` is not hashed, `weights_sha256` is.
+    """
+
+    kind: Literal["regions"] = "regions"
+    name: str
+    detector: Literal["mask_rcnn", "faster_rcnn"] = "mask_rcnn"
+    at: Placement = KeyFrames()
+    count: int = pydantic.Field(10, ge=1)  # STaTS Sec. 4.1, VATEX Sec. 2.1
+    size: int = pydantic.Field(1024, ge=64, multiple_of=64)
+    min_score: float = pydantic.Field(0.7, ge=0, le=1)  # Mask_RCNN's own
+    nms: float = pydantic.Field(0.3, ge=0, le=1)  # Mask_RCNN's own
+    source: Source = OwnHead()
+    weights: str = "builtin"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _as_many_maps_as_frames(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+        at, source = values["at"], values["source"]
+        if isinstance(source, ChunkMap):
+            if isinstance(at, Whole):
+                raise ValueError("whole clips have no chunks; use every or key_frames")
+            if isinstance(at, Every) and source.chunk > at.frames:
+                raise ValueError(
+                    f"chunks of {source.chunk} frames are longer than the {at.frames} "
+                    "frames of a step"
+                )
+        return values
+
+    @property
+    def fit(self) -> Letterbox:
+        """How the detector sees a frame."""
+        return Letterbox()
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        steps = self.at.units(sampling, 1)
+        return TensorSpec(self.name, steps, (self.count, self.source.width), Raw())
+
+
+def _without_kind(source: FrameMap | ChunkMap) -> dict[str, Any]:
+    return {name: value for name, value in source if name != "kind"}

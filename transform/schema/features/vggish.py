@@ -1,0 +1,58 @@
+"""`VGGish`: a frozen network's embedding of the sound track."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Union
+
+import pydantic
+
+from transform.common.config import Config
+from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.frame_placement import Sampling
+
+
+class Embedding(Config):
+    """The values of the embedding layer as they are."""
+
+    kind: Literal["embedding"] = "embedding"
+
+
+class Pca(Config):
+    """What AudioSet's released embeddings went through.
+
+    Principal components with whitening, clipped to ±2, in 256 levels,
+    ⌊(x + 2) · 255 / 4⌋. The feature holds a level as level · 4 / 255 − 2, since models
+    read numbers near 1 more easily.
+    """
+
+    kind: Literal["pca"] = "pca"
+    weights: str = "vggish_pca_params.npz"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+
+
+Postprocess = Annotated[Union[Embedding, Pca], pydantic.Field(discriminator="kind")]
+
+
+class VGGish(Config):
+    """VGGish's embedding of each 0.96 s of the sound track: (patches, 128).
+
+    A clip without sound, or with less than 0.975 s of it, has none: its mask is all
+    False. `weights` is not hashed, `weights_sha256` is.
+    """
+
+    kind: Literal["vggish"] = "vggish"
+    name: str = "vggish"
+    max_patches: int = pydantic.Field(20, ge=1)
+    postprocess: Postprocess = Embedding()
+    weights: str = "vggish_model.ckpt"
+    weights_sha256: str = ""
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    width: ClassVar[int] = 128
+
+    def tensor(self, sampling: Sampling) -> TensorSpec:
+        """The stored tensor's description."""
+        del sampling
+        return TensorSpec(self.name, self.max_patches, (self.width,), Raw())

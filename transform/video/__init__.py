@@ -1,0 +1,1 @@
+"""Video files: reading, decoding, the frames that features ask for, optical flow."""
