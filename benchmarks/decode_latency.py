@@ -31,12 +31,12 @@ import rich.console
 import rich.table
 import tensorflow as tf
 
-from keras_models.attention.additive import AdditiveConfig
+from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTM, TwoLayerLSTMConfig
+from keras_models.generation import Beam
+from keras_models.inference.int8 import quantised
+from keras_models.inference.precision import computing_in
 from keras_models.layers.projection import laid_out
-from keras_models.precision import computing_in
-from keras_models.quantised import quantised
-from keras_models.search import Beam
 from keras_models.structs import Captions, EncodedVideo
 from transform.records.vocabulary import BOS, EOS, PAD, UNK
 

@@ -31,12 +31,12 @@ quiet_frameworks()
 
 from components.report.build import read_spec  # noqa: E402
 from keras_models.captioner import Captioner  # noqa: E402
-from keras_models.captioning import CaptionWriter  # noqa: E402
-from keras_models.data import Records  # noqa: E402
+from keras_models.data.records import Records  # noqa: E402
+from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
+from keras_models.inference.int8 import quantised  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
-from keras_models.quantised import quantised  # noqa: E402
-from keras_models.training import TrainingConfig, train  # noqa: E402
+from keras_models.training.trainer import TrainingConfig, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform import backbones  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402

@@ -25,13 +25,13 @@ from kinescribe.cli import quiet_frameworks
 quiet_frameworks()
 
 from components.report.build import read_spec  # noqa: E402
-from keras_models import saving  # noqa: E402
-from keras_models.captioning import CaptionWriter  # noqa: E402
-from keras_models.data import Records  # noqa: E402
+from keras_models.data.records import Records  # noqa: E402
+from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
+from keras_models.generation import Greedy  # noqa: E402
 from keras_models.metrics import diversity  # noqa: E402
 from keras_models.metrics.scorer import Scorer  # noqa: E402
-from keras_models.search import Greedy  # noqa: E402
-from keras_models.training import TrainingConfig, TrainingResult, train  # noqa: E402
+from keras_models.saving import captioner  # noqa: E402
+from keras_models.training.trainer import TrainingConfig, TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402
@@ -134,7 +134,7 @@ def _compare(
     began = time.monotonic()
     before = stage(CROSS_ENTROPY, None)
     saved = work / f"seed-{seed}"
-    saving.save(before.captioner, vocabulary, saved)
+    captioner.save(before.captioner, vocabulary, saved)
     row = {"seed": seed, "before": measured(before)}
     row["after"] = measured(stage(SELF_CRITICAL, saved))
     return {**row, "seconds": round(time.monotonic() - began)}

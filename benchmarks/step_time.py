@@ -110,7 +110,7 @@ def measure_all(options: argparse.Namespace) -> None:
 def chosen(names: list[str], systems: list[str]) -> list[str]:
     """The registry's names that are asked for."""
     _quietly()
-    from keras_models import registry
+    from keras_models.presets import registry
 
     rows = {**registry.VARIANTS, **registry.FUSIONS}
     for name in names:
@@ -136,7 +136,7 @@ def key_of(row: dict) -> tuple:
 
 def train(name: str, batch: int, options: argparse.Namespace) -> dict:
     """Updates the model in a process alone."""
-    from keras_models import registry
+    from keras_models.presets import registry
 
     if name in registry.FUSIONS:
         return {"problem": "trained in parts"}
@@ -212,7 +212,7 @@ def held(pid: int | str, what: str) -> int:
 def update(tf: Any, name: str, batch: str, steps: str) -> dict:
     """Training steps."""
     from keras_models.objectives.objective import Clock, Materials
-    from keras_models.updates import Updater
+    from keras_models.training.train_step import Updater
 
     before = forget_peak()
     captioner = build(name)
@@ -233,7 +233,7 @@ def update(tf: Any, name: str, batch: str, steps: str) -> dict:
 def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     """Writes an exported model."""
     from keras_models.decoders.decoder import Decoder
-    from keras_models.search import Beam
+    from keras_models.generation import Beam
     from serving.export import export
     from transform.records.vocabulary import EOS
 
@@ -284,11 +284,11 @@ MEASURES: dict[str, Callable[..., dict]] = {
 
 def build(name: str) -> Any:
     """A captioner at its paper's size, or a late fusion of such."""
-    from keras_models import registry
     from keras_models.captioner import Captioner
+    from keras_models.ensembling.relevance.model import RelevanceModel
     from keras_models.late_fusion import LateFusion
-    from keras_models.paper_features import paper_spec
-    from keras_models.relevance.relevance_model import RelevanceModel
+    from keras_models.presets import registry
+    from keras_models.presets.paper_features import paper_spec
 
     def captioner(variant: Any) -> Captioner:
         return Captioner(variant, spec, WORDS, MAX_WORDS).build_from_spec()
@@ -376,7 +376,7 @@ def _tensorflow(threads: int) -> Any:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.keras.utils.set_random_seed(0)
-    from keras_models import updates  # noqa: F401
+    from keras_models.training import train_step  # noqa: F401
     from serving import export  # noqa: F401
 
     return tf

@@ -29,9 +29,9 @@ from keras_models.objectives.cross_entropy import CrossEntropy  # noqa: E402
 from keras_models.objectives.objective import Clock, Materials  # noqa: E402
 from keras_models.objectives.rewards import RewardConfig, RewardEngine  # noqa: E402
 from keras_models.objectives.self_critical import SelfCritical  # noqa: E402
-from keras_models.plan import Stage  # noqa: E402
 from keras_models.structs import TrainingBatch, VideoBatch  # noqa: E402
-from keras_models.updates import Updater  # noqa: E402
+from keras_models.training.plan import Stage  # noqa: E402
+from keras_models.training.train_step import Updater  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform import backbones  # noqa: E402
 from transform.records.vocabulary import Vocabulary  # noqa: E402

@@ -19,8 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from keras_models import registry, search
+from keras_models import generation
 from keras_models.captioner import Captioner
+from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling
 
@@ -74,7 +75,7 @@ def main() -> None:
 
     def beam() -> tf.Tensor:
         start = model.start(model.encode(batch.video))
-        return search.run(search.Beam(), model.step, *start, LENGTH - 1).tokens
+        return generation.run(generation.Beam(), model.step, *start, LENGTH - 1).tokens
 
     for run in (encode, encode_and_differentiate, update, beam):
         _report(run, options.rounds)

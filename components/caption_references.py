@@ -9,7 +9,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import caption_metrics
-from keras_models.data import Records
+from keras_models.data.records import Records
 from transform.common import storage
 from transform.schema import FeatureSpec
 

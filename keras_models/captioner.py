@@ -7,9 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models import search, stored_features
-from keras_models.precision import Precision, computing_in
-from keras_models.search import SearchConfig
+from keras_models import generation
+from keras_models.captioner_config import Variant
+from keras_models.data import feature_casting
+from keras_models.generation import SearchConfig
+from keras_models.inference.precision import Precision, computing_in
 from keras_models.structs import (
     EncodedVideo,
     State,
@@ -20,7 +22,6 @@ from keras_models.structs import (
     Written,
     repeat_batch,
 )
-from keras_models.variant import Variant
 from transform.records.vocabulary import BOS
 from transform.schema import FeatureSpec
 
@@ -32,7 +33,7 @@ class Captioner(tf.keras.Model):
     `step`, an objective only the methods below.
 
     Args:
-        variant: The parts; see `keras_models.registry`.
+        variant: The parts; see `keras_models.presets.registry`.
         spec: Describes the records that the model is fed.
         vocabulary_size: V, with the special ids.
         max_words: The most words of a caption, without <eos>.
@@ -49,7 +50,7 @@ class Captioner(tf.keras.Model):
         max_words: int,
     ):
         super().__init__(name="captioner")
-        stored_features.require(variant.features(), spec)
+        feature_casting.require(variant.features(), spec)
         self.variant = variant
         self.spec = spec
         self.vocabulary_size = vocabulary_size
@@ -67,7 +68,7 @@ class Captioner(tf.keras.Model):
 
     def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         """Widens the stored features (B, T, …) and looks at the videos."""
-        video = stored_features.widen(
+        video = feature_casting.widen(
             video, self.variant.features(), self.compute_dtype
         )
         return self.encoder(video, training=training)
@@ -94,7 +95,7 @@ class Captioner(tf.keras.Model):
         """
         encoded = self.encode(video)
         state, memory = self.start(encoded)
-        found = search.run(config, self.step, state, memory, self.max_words, seed)
+        found = generation.run(config, self.step, state, memory, self.max_words, seed)
         return Written(found, encoded.weights, {})
 
     def teacher_force(
@@ -168,5 +169,5 @@ class Captioner(tf.keras.Model):
     def build_from_spec(self) -> Captioner:
         """Creates every variable, so that weights can be counted and loaded."""
         if not self.built:
-            self(stored_features.smallest_batch(self.spec))
+            self(feature_casting.smallest_batch(self.spec))
         return self

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from keras_models import search
+from keras_models import generation
 from keras_models.captioner import Captioner
 from keras_models.ensemble_variant import EnsembleVariant
+from keras_models.generation import SearchConfig
+from keras_models.inference.precision import Precision
 from keras_models.joint_model import JointModel, weights_by_clip
-from keras_models.precision import Precision
-from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch, Written
 
 
@@ -54,11 +54,11 @@ class Ensemble(JointModel):
             ),
             strict=True,
         )
-        step = search.ensemble(
+        step = generation.ensemble(
             [member.step for member in members],
             [self.variant.weights[name] for name in self.members],
         )
-        found = search.run(config, step, state, memory, self.max_words, seed)
+        found = generation.run(config, step, state, memory, self.max_words, seed)
         weights = weights_by_clip((seen.weights for seen in encoded), found.weights)
         return Written(found, weights, {})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from keras_models.ensembling.relevance.model import RelevanceConfig
 from keras_models.joint_variant import JointVariant
-from keras_models.relevance.relevance_model import RelevanceConfig
 
 
 class FusedVariant(JointVariant):

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
+from keras_models.attention.weight_names import Weights, named_apart
 from keras_models.captioner import Captioner
+from keras_models.ensembling.relevance.model import RelevanceModel
+from keras_models.generation import SearchConfig
+from keras_models.inference.precision import Precision
 from keras_models.joint_variant import JointVariant
-from keras_models.named_apart import Weights, named_apart
-from keras_models.precision import Precision
-from keras_models.relevance.relevance_model import RelevanceModel
-from keras_models.search import SearchConfig
 from keras_models.structs import VideoBatch, Written
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec

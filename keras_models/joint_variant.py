@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pydantic
 
-from keras_models.variant import Variant
+from keras_models.captioner_config import Variant
 from transform.common.config import Config
 
 JointVariantT = TypeVar("JointVariantT", bound="JointVariant")

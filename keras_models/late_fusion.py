@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from keras_models.attention.weight_names import Weights, named_apart
 from keras_models.captioner import Captioner
+from keras_models.ensembling.relevance.model import RelevanceModel
 from keras_models.fused_variant import FusedVariant
+from keras_models.generation import SearchConfig
+from keras_models.inference.precision import Precision
 from keras_models.joint_model import JointModel, require_alike, weights_by_clip
-from keras_models.named_apart import Weights, named_apart
-from keras_models.precision import Precision
-from keras_models.relevance.relevance_model import RelevanceModel
-from keras_models.search import SearchConfig
 from keras_models.structs import Captions, VideoBatch, Written
 
 

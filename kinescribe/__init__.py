@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
-    from keras_models.data import Records
+    from keras_models.data.records import Records
     from keras_models.metrics.scorer import score
-    from keras_models.registry import VARIANTS
+    from keras_models.presets.registry import VARIANTS
     from serving.client import Client
     from serving.local import LocalModel
     from transform.extractors.clip_extractor import Extractor
@@ -41,8 +41,8 @@ _MODULES = {
     "Client": "serving.client",  # one behind a server
     "Extractor": "transform.extractors.clip_extractor",  # a clip's features
     "FeatureSpec": "transform.schema",  # what decides their values
-    "Records": "keras_models.data",  # extracted clips
-    "VARIANTS": "keras_models.registry",  # the models by name
+    "Records": "keras_models.data.records",  # extracted clips
+    "VARIANTS": "keras_models.presets.registry",  # the models by name
     "Captioner": "keras_models.captioner",  # one of them, to train
     "score": "keras_models.metrics.scorer",  # captions against references
 }

@@ -38,7 +38,8 @@ def folders(members: list[str]) -> dict[str, str]:
 
 def load(folders: dict[str, str]) -> tuple[dict[str, Captioner], Vocabulary]:
     """The members by their names, and the vocabulary that all of them have."""
-    from keras_models import model_folder, saving
+    from keras_models.saving import captioner as saving
+    from keras_models.saving import model_folder
     from transform.common.errors import KinescribeError
 
     loaded = {name: saving.load(folder) for name, folder in folders.items()}
@@ -62,7 +63,7 @@ def write(
     precision: Precision,
 ) -> str:
     """Exports the next version of the folder `models`; returns the version's own."""
-    from keras_models.search import Beam
+    from keras_models.generation import Beam
     from serving import model_folders
     from serving.export import export
 

@@ -10,9 +10,9 @@ from typing import Any, Optional
 import pydantic
 
 from components.evaluation_gate import GateConfig
-from keras_models.precision import ServedPrecision
-from keras_models.search import Beam, SearchConfig
-from keras_models.training import TrainingConfig
+from keras_models.generation import Beam, SearchConfig
+from keras_models.inference.precision import ServedPrecision
+from keras_models.training.trainer import TrainingConfig
 from transform.common.config import Config, ConfigError, read_yaml
 from transform.common.errors import KinescribeError
 from transform.datasets import AnnotationSource

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.generation import SearchConfig
+from keras_models.inference.int8 import quantised
+from keras_models.inference.precision import ServedPrecision, require_served
 from keras_models.joint_model import JointModel
 from keras_models.layers.projection import laid_out
-from keras_models.precision import ServedPrecision, require_served
-from keras_models.quantised import quantised
-from keras_models.search import SearchConfig
 from serving import names, signatures, warmup
 from serving.errors import ServingError
 from serving.model_folders import read_spec

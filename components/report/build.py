@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.report.page import Curve, Report, Row, ScoredClip
-from keras_models.data import DataError, Records
-from keras_models.evaluation import Evaluation, ScoredCaption, evaluate
+from keras_models.data.records import DataError, Records
+from keras_models.evaluation.evaluate import Evaluation, ScoredCaption, evaluate
 from serving import clip_views, pictures
 from serving.local import LocalModel
 from transform.common.config import ConfigError

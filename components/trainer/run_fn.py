@@ -14,9 +14,9 @@ from components.caption_transform import VOCABULARY
 from components.report.build import HISTORY
 from components.trainer.settings import TrainerSettings
 from components.trainer.train_and_export import beside, train_and_export
-from keras_models import warm_start
-from keras_models.listeners.progress import ProgressBar
-from keras_models.listeners.tensorboard import TensorBoard
+from keras_models.training import warm_start
+from keras_models.training.callbacks.progress_bar import ProgressBar
+from keras_models.training.callbacks.tensorboard import TensorBoard
 from transform.common import storage
 from transform.common.errors import KinescribeError
 from transform.records.vocabulary import Vocabulary

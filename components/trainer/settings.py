@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Optional
 
-from keras_models.precision import ServedPrecision
-from keras_models.search import SearchConfig
-from keras_models.training import TrainingConfig
+from keras_models.generation import SearchConfig
+from keras_models.inference.precision import ServedPrecision
+from keras_models.training.trainer import TrainingConfig
 from transform.common.config import Config
 
 

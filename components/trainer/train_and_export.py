@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 
 from components.trainer.settings import TrainerSettings
-from keras_models import saving
-from keras_models.listeners.listener import Listener
-from keras_models.precision import require_served
-from keras_models.training import TrainingResult, train
+from keras_models.inference.precision import require_served
+from keras_models.saving import captioner
+from keras_models.training.callbacks.callback import Listener
+from keras_models.training.trainer import TrainingResult, train
 from serving.export import export
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
@@ -58,7 +58,7 @@ def train_and_export(
         settings.search,
         precision=settings.precision,
     )
-    saving.save(result.captioner, vocabulary, beside(serving_model))
+    captioner.save(result.captioner, vocabulary, beside(serving_model))
     return result
 
 

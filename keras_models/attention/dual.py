@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from keras_models.attention.choice.choice import Choice
 from keras_models.attention.choice.soft import SoftConfig
-from keras_models.attention.places import (
+from keras_models.attention.multi_level import (
     ChoiceConfig,
     PlacesAttention,
     PlacesMemory,
 )
-from keras_models.layers.additive_energy import AdditiveEnergy
-from keras_models.layers.small_uniform import SMALL_UNIFORM
+from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, State
 from transform.common.config import Config
 

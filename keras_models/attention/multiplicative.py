@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Union
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention.step_attention import StepAttention
-from keras_models.layers.masking import masked_softmax
-from keras_models.layers.multiplicative_energy import MultiplicativeEnergy
+from keras_models.attention.base import StepAttention
+from keras_models.layers.functional.masking import masked_softmax
+from keras_models.layers.multiplicative_score import MultiplicativeEnergy
 from keras_models.structs import Context, EncodedVideo, State
 from transform.common.config import Config
 

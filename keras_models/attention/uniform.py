@@ -7,8 +7,8 @@ from typing import Literal
 
 import tensorflow as tf
 
-from keras_models.attention.step_attention import LinearAttention
-from keras_models.layers.masking import masked_mean
+from keras_models.attention.base import LinearAttention
+from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import Context, EncodedVideo, State
 from transform.common.config import Config
 

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention import several
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention import attend_all
+from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.structs import EncodedVideo, State
@@ -90,7 +90,7 @@ class AttentiveLSTM(Decoder):
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[AttentiveState, AttentiveMemory]:
         """Zeros, and the attentions' memories."""
-        attentions, memories = several.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.start(self.attentions, encoded, training)
         vectors = encoded.clip_vectors
         clip = (self.from_clip(tf.concat(vectors, axis=-1)),) if vectors else ()
         zeros = self.lstm.zero_state(tf.shape(encoded.summary)[0])
@@ -107,7 +107,7 @@ class AttentiveLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        contexts, attentions = several.look(
+        contexts, attentions = attend_all.look(
             self.attentions,
             self.query(state.lstm.hidden, memory),
             memory.attentions,

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention.base import StepAttention
 from keras_models.layers.dropout import Dropout
+from keras_models.layers.functional.scan import scan
 from keras_models.layers.projection import Projection
-from keras_models.layers.scan import scan
 from keras_models.structs import Context, EncodedVideo, State, StepOutput
 
 

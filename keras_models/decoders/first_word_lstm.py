@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention import several
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention import attend_all
+from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
+from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState
 from keras_models.layers.projection import Projection
-from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import EncodedVideo, State
 from transform.common.config import Config
 from transform.records.vocabulary import BOS
@@ -96,7 +96,7 @@ class FirstWordLSTM(Decoder):
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[FirstWordState, FirstWordMemory]:
         """The state that the first word is said from, and the attentions' memories."""
-        attentions, memories = several.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.start(self.attentions, encoded, training)
         hidden = self.first(encoded.summary)  # h_1
         return FirstWordState(self.lstm.begin(hidden), attentions), FirstWordMemory(
             memories
@@ -110,7 +110,7 @@ class FirstWordLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        contexts, attentions = several.look(
+        contexts, attentions = attend_all.look(
             self.attentions,
             state.lstm.hidden,
             memory.attentions,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from keras_models.layers.scan import scan
+from keras_models.layers.functional.scan import scan
 from keras_models.structs import Context, State
 
 with warnings.catch_warnings():

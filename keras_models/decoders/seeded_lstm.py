@@ -8,7 +8,7 @@ from typing import Literal
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention.base import StepAttention
 from keras_models.decoders.attentive_lstm import (
     AttentiveLSTM,
     AttentiveMemory,

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention import several
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention import attend_all
+from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
@@ -98,7 +98,7 @@ class SelfAttentiveLSTM(Decoder):
     ) -> tuple[SelfAttentiveState, SelfAttentiveMemory]:
         """Zeros and no word, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
-        attentions, memories = several.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.start(self.attentions, encoded, training)
         state = SelfAttentiveState(
             self.lstm.zero_state(batch),
             self.written.empty(batch, self.max_words + 1),  # <bos> is one of them
@@ -123,7 +123,7 @@ class SelfAttentiveLSTM(Decoder):
         words = self.embedding_dropout(self.embedding(tokens), training=training)
         history, written = self.written(words, state.written)  # (B, E)
         query = tf.concat([state.lstm.hidden, history], axis=-1)
-        contexts, attentions = several.look(
+        contexts, attentions = attend_all.look(
             self.attentions, query, memory.attentions, state.attentions, training
         )
         video = tf.concat([context.vector for context in contexts], axis=-1)

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention import several
-from keras_models.attention.step_attention import StepAttention
+from keras_models.attention import attend_all
+from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
@@ -95,7 +95,7 @@ class TopDownLSTM(Decoder):
     ) -> tuple[TopDownState, TopDownMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
-        attentions, memories = several.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.start(self.attentions, encoded, training)
         state = TopDownState(
             self.lower.zero_state(batch),
             self.upper.zero_state(batch),
@@ -118,7 +118,7 @@ class TopDownLSTM(Decoder):
             memory.video + words + self.lower_upper(state.upper.hidden),
             state.lower,
         )
-        contexts, attentions = several.look(
+        contexts, attentions = attend_all.look(
             self.attentions, lower.hidden, memory.attentions, state.attentions, training
         )
         projected = self.upper_lower(lower.hidden)

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention import several
-from keras_models.attention.step_attention import LinearAttention, StepAttention
+from keras_models.attention import attend_all
+from keras_models.attention.base import LinearAttention, StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
@@ -106,7 +106,7 @@ class TwoLayerLSTM(Decoder):
     ) -> tuple[TwoLayerState, TwoLayerMemory | GateMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
-        attentions, memories = several.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.start(self.attentions, encoded, training)
         state = TwoLayerState(
             self.lower.zero_state(batch),
             self.upper.zero_state(batch),
@@ -134,7 +134,7 @@ class TwoLayerLSTM(Decoder):
         lower = self.lower(words, state.lower)
 
         query = tf.concat([lower.hidden, state.upper.hidden], axis=-1)  # Eq. 11
-        contexts, attentions = several.look(
+        contexts, attentions = attend_all.look(
             self.attentions, query, memory.attentions, state.attentions, training
         )
 

@@ -8,10 +8,10 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.fusion import FrameStream
+from keras_models.encoders.modalities import FrameStream
+from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
-from keras_models.layers.small_uniform import SMALL_UNIFORM
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config
 from transform.schema import FeatureSpec

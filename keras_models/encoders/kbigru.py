@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pydantic
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.first_step import FirstStep
+from keras_models.encoders.first_pass import FirstStep
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config

@@ -8,10 +8,10 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.fusion import ClipMean, Fusion
+from keras_models.encoders.modalities import ClipMean, Fusion
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
-from keras_models.layers.masking import masked_mean, masked_softmax
+from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.encoders.memory import Memory
-from keras_models.layers.masking import masked_mean, present_regions
+from keras_models.layers.functional.masking import masked_mean, present_regions
 from keras_models.structs import VideoBatch
 from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec

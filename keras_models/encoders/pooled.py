@@ -7,8 +7,8 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.fusion import ClipMean
-from keras_models.layers.masking import masked_mean
+from keras_models.encoders.modalities import ClipMean
+from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.encoders.first_step import FirstStep, FirstStepOutput
-from keras_models.layers.multiplicative_energy import MultiplicativeEnergy
+from keras_models.encoders.first_pass import FirstStep, FirstStepOutput
+from keras_models.layers.multiplicative_score import MultiplicativeEnergy
 from keras_models.structs import EncodedVideo
 
 

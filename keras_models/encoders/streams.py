@@ -9,7 +9,11 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.layers.masking import expand_mask, masked_mean, present_regions
+from keras_models.layers.functional.masking import (
+    expand_mask,
+    masked_mean,
+    present_regions,
+)
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config
 from transform.schema import FeatureSpec

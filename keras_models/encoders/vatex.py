@@ -8,8 +8,8 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.fusion import ClipMean
 from keras_models.encoders.global_memory import GlobalMemoryConfig
+from keras_models.encoders.modalities import ClipMean
 from keras_models.encoders.object_memory import ObjectMemoryConfig
 from keras_models.encoders.segment_memory import SegmentMemoryConfig
 from keras_models.structs import EncodedVideo, VideoBatch

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_models.encoders.encoder import Encoder
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.refocus import Refocus, Refocused
-from keras_models.layers.masking import masked_softmax
+from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config
 from transform.schema import FeatureSpec

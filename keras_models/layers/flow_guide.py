@@ -8,8 +8,8 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.layers.area_pooling import AreaPooling
-from keras_models.layers.direct import DirectConfig
 from keras_models.layers.garu import GARUConfig
+from keras_models.layers.identity_recurrence import DirectConfig
 from keras_models.structs import VideoBatch
 from transform.common.config import Config
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from keras_models.layers.scan import scan
+from keras_models.layers.functional.scan import scan
 from transform.common.config import Config
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_models.layers.functional.scan import scan
 from keras_models.layers.gru_cell import GRUCell
-from keras_models.layers.scan import scan
 
 
 class GRUInputs(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from keras_models.layers.functional.scan import scan
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState
-from keras_models.layers.scan import scan
 
 
 def last_state(cell: LSTMCell, projected: tf.Tensor, mask: tf.Tensor) -> LSTMState:

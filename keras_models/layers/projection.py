@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.layers.kernel_layouts import PANEL, Layout, Panels, Transposed
+from keras_models.inference.kernel_layouts import PANEL, Layout, Panels, Transposed
 
 
 class Projection(tf.keras.layers.Dense):

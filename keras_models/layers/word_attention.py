@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.layers.masking import masked_softmax
+from keras_models.layers.functional.masking import masked_softmax
 from keras_models.layers.projection import Projection
 
 

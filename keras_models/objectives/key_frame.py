@@ -8,10 +8,10 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.vre import Phase
-from keras_models.objectives.both_steps import begin_phase, both_steps
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
+from keras_models.objectives.two_pass import begin_phase, both_steps
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
 

@@ -8,11 +8,11 @@ import numpy as np
 import pydantic
 import tensorflow as tf
 
-from keras_models import search
+from keras_models import generation
+from keras_models.generation import Greedy, Sampling
 from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
-from keras_models.search import Greedy, Sampling
 from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
 from transform.common.config import Config
 from transform.records.vocabulary import BOS, PAD, UNK
@@ -139,7 +139,7 @@ class SelfCriticalObjective(Objective):
         """Samples (B, k, L), their rewards (B, k) and the baseline (B, 1 or k)."""
         config = self._config
         state, memory = captioner.start(encoded)
-        sampled = search.run(
+        sampled = generation.run(
             Sampling(samples=config.samples),
             captioner.step,
             state,
@@ -149,7 +149,7 @@ class SelfCriticalObjective(Objective):
         )
         tokens = sampled.tokens  # (B, k, L)
         if isinstance(config.baseline, GreedyBaseline):
-            greedy = search.run(
+            greedy = generation.run(
                 Greedy(), captioner.step, state, memory, captioner.max_words
             )
             tokens = tf.concat([tokens, greedy.tokens], axis=1)  # (B, k + 1, L)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from keras_models.evaluation import Evaluation
+    from keras_models.evaluation.evaluate import Evaluation
 
 
 def command(

@@ -49,9 +49,9 @@ def command(
     from components.report.build import read_spec
     from components.trainer.settings import TrainerSettings
     from components.trainer.train_and_export import beside, train_and_export
-    from keras_models.data import Records
-    from keras_models.listeners.progress import ProgressBar
-    from keras_models.listeners.tensorboard import TensorBoard
+    from keras_models.data.records import Records
+    from keras_models.training.callbacks.progress_bar import ProgressBar
+    from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs
     from serving import model_folders
     from transform.records.vocabulary import Vocabulary

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 if TYPE_CHECKING:
+    from keras_models.captioner_config import Variant
     from keras_models.fused_variant import FusedVariant
-    from keras_models.variant import Variant
 
 SENTENCE = 20  # words: a relevance model has weights for each place in a sentence
 
@@ -27,17 +27,17 @@ def command(
     ] = False,
 ) -> None:
     """Lists the models that can be trained: the rows of the papers' tables."""
-    from keras_models import parameters, registry
-    from keras_models.paper_features import paper_spec
+    from keras_models.presets import parameter_counts, registry
+    from keras_models.presets.paper_features import paper_spec
     from transform.records.vocabulary import SPECIAL
 
     size = words + len(SPECIAL)
     counts = {
-        name: parameters.count(variant, paper_spec(variant), size)
+        name: parameter_counts.count(variant, paper_spec(variant), size)
         for name, variant in registry.VARIANTS.items()
     }
     counts |= {
-        name: parameters.count_fused(fused, paper_spec(fused), size, SENTENCE)
+        name: parameter_counts.count_fused(fused, paper_spec(fused), size, SENTENCE)
         for name, fused in registry.FUSIONS.items()
     }
     if as_json:
@@ -49,7 +49,7 @@ def command(
 
 
 def _json(words: int, counts: Mapping[str, int]) -> dict:
-    from keras_models import registry
+    from keras_models.presets import registry
 
     def entries(table: Mapping[str, Variant | FusedVariant]) -> list[dict]:
         return [
@@ -80,7 +80,7 @@ class _Row(NamedTuple):
 
 def _by_system() -> dict[str, list[_Row]]:
     """What people read of each model."""
-    from keras_models import registry
+    from keras_models.presets import registry
 
     systems: dict[str, list[_Row]] = {}
     for name, variant in registry.VARIANTS.items():

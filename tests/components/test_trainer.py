@@ -9,9 +9,9 @@ from components.report.build import HISTORY
 from components.trainer.run_fn import _first_weights, run_fn
 from components.trainer.settings import TrainerSettings
 from components.trainer.train_and_export import beside
-from keras_models import saving
 from keras_models.captioner import Captioner
-from keras_models.search import Greedy
+from keras_models.generation import Greedy
+from keras_models.saving import captioner as saving
 from serving.local import LocalModel
 from tests.support import corpora, exported, small_runs
 from transform.records.vocabulary import Vocabulary

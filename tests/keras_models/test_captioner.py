@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import stored_features
 from keras_models.captioner import Captioner
+from keras_models.data import feature_casting
 from tests.support import models
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
@@ -69,7 +69,7 @@ def test_planes_are_widened_to_minus_one_to_one_with_no_motion_at_zero():
     planes = np.full(video.features["flow"].shape, 128, np.uint8)
     planes[0, 0, 0, 0, :2] = (1, 255)
     video = video._replace(features={**video.features, "flow": tf.constant(planes)})
-    flow = stored_features.widen(video, ["flow"], "float32").features["flow"]
+    flow = feature_casting.widen(video, ["flow"], "float32").features["flow"]
     np.testing.assert_allclose(flow[0, 0, 0, 0, :2], [-1, 1], rtol=1e-6)
     assert np.count_nonzero(flow) == 2
 
@@ -134,7 +134,8 @@ def test_a_few_updates_learn_the_captions():
 
 def test_serving_never_loads_tensorflow_addons():
     code = (
-        "import sys, keras_models.captioner, keras_models.search, keras_models.saving;"
+        "import sys, keras_models.captioner, keras_models.generation;"
+        "import keras_models.saving.captioner;"
         "sys.exit('tensorflow_addons' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

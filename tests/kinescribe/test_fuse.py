@@ -4,7 +4,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from keras_models.relevance import saving as relevance_saving
+from keras_models.ensembling.relevance import saving as relevance_saving
 from serving.local import LocalModel
 from tests.support import corpora
 from tests.support.members import run, save_member

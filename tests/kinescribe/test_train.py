@@ -5,10 +5,10 @@ import pathlib
 import pytest
 from typer.testing import CliRunner
 
-from keras_models import saving
-from keras_models.data import DataError
+from keras_models.data.records import DataError
 from keras_models.metrics import scorer
-from keras_models.warm_start import WarmStartError
+from keras_models.saving import captioner as saving
+from keras_models.training.warm_start import WarmStartError
 from kinescribe import cli
 from tests.support import corpora, exported, small_runs
 from transform.records.manifest import Manifest, ManifestRow

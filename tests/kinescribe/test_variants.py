@@ -4,9 +4,9 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from keras_models import parameters, registry
+from keras_models.captioner_config import Variant
 from keras_models.fused_variant import FusedVariant
-from keras_models.variant import Variant
+from keras_models.presets import parameter_counts, registry
 from kinescribe import cli
 from tests.support.paths import ROOT
 
@@ -60,8 +60,8 @@ ROWS = re.compile(r"(\| .+ \|) [\d.]+ M \|")  # all but the number of parameters
 
 
 def test_the_page_of_variants_has_every_row_as_it_is_now(monkeypatch):
-    monkeypatch.setattr(parameters, "count", lambda *_: 0)
-    monkeypatch.setattr(parameters, "count_fused", lambda *_: 0)
+    monkeypatch.setattr(parameter_counts, "count", lambda *_: 0)
+    monkeypatch.setattr(parameter_counts, "count_fused", lambda *_: 0)
     assert ROWS.sub(r"\1", run("--markdown")) == ROWS.sub(r"\1", PAGE.read_text())
 
 

@@ -3,7 +3,7 @@ import tensorflow as tf
 import yaml
 
 from keras_models.captioner import Captioner
-from keras_models.paper_features import paper_spec
+from keras_models.presets.paper_features import paper_spec
 from pipeline import configs
 from pipeline.configs import PipelineConfig
 from transform.common.config import ConfigError

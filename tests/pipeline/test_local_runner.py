@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from components import push_destination
-from keras_models.evaluation import CONSTANT, PERSON, SHUFFLED
+from keras_models.evaluation.evaluate import CONSTANT, PERSON, SHUFFLED
 from pipeline import local_runner
 from serving.local import LocalModel
 from tests.support.small_pipeline import small_pipeline

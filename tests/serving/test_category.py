@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from keras_models import registry
 from keras_models.captioner import Captioner
-from keras_models.search import Greedy
+from keras_models.generation import Greedy
+from keras_models.presets import registry
 from serving.export import export
 from serving.local import LocalModel
 from transform.records.example_codec import UnknownCategoryError

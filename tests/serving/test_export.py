@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_models import registry, search
+from keras_models import generation
 from keras_models.captioner import Captioner
-from keras_models.layers.kernel_layouts import PANEL
-from keras_models.quantised import quantised
-from keras_models.search import Beam, Greedy, Sampling
+from keras_models.generation import Beam, Greedy, Sampling
+from keras_models.inference.int8 import quantised
+from keras_models.inference.kernel_layouts import PANEL
+from keras_models.presets import registry
 from keras_models.structs import VideoBatch
 from serving import names, results, warmup
 from serving.errors import ServingError
@@ -112,7 +113,7 @@ def test_captions_are_those_of_the_captioner(
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     encoded = captioner.encode(video)
     state, memory = captioner.start(encoded)
-    found = search.run(
+    found = generation.run(
         Beam(width=3, n_best=2), captioner.step, state, memory, captioner.max_words
     )
     texts = vocabulary.decode(found.tokens).numpy()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_models import registry
 from keras_models.captioner import Captioner
+from keras_models.presets import registry
 from tests.support import tiny
 from tests.support.relevance_parts import sharpen
 from transform.schema import FeatureSpec, Sampling

@@ -7,8 +7,8 @@ import pathlib
 import click.testing
 from typer.testing import CliRunner
 
-from keras_models import saving
 from keras_models.captioner import Captioner
+from keras_models.saving import captioner as saving
 from kinescribe import cli
 from tests.support import corpora, small_runs
 from transform.records.vocabulary import Vocabulary

@@ -8,7 +8,7 @@ import sys
 
 import tensorflow as tf
 
-from keras_models.listeners.listener import Listener, Step
+from keras_models.training.callbacks.callback import Listener, Step
 from tests.support.small_runs import CROSS_ENTROPY, run, settings
 
 

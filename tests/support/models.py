@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_models import registry
 from keras_models.captioner import Captioner
+from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform.schema import FeatureSpec, Flow, FrameGrid, Imported, LogMel, Sampling
 

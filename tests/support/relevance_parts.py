@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_models import registry
 from keras_models.captioner import Captioner
+from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.fused_variant import FusedVariant
 from keras_models.late_fusion import LateFusion
-from keras_models.relevance.relevance_model import RelevanceConfig, RelevanceModel
+from keras_models.presets import registry
 from tests.support import tiny
 from transform.schema import FeatureSpec, Sampling
 

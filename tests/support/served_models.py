@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import registry
 from keras_models.captioner import Captioner
-from keras_models.search import Beam, Greedy
+from keras_models.generation import Beam, Greedy
+from keras_models.presets import registry
 from serving.export import export
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_models.distribution import MultiWorker
-from keras_models.listeners.listener import Listener
-from keras_models.training import TrainingConfig, TrainingResult, train
+from keras_models.training.callbacks.callback import Listener
+from keras_models.training.distribution import MultiWorker
+from keras_models.training.trainer import TrainingConfig, TrainingResult, train
 from tests.support import corpora
 
 CROSS_ENTROPY = {

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_models.captioner_config import Variant
 from keras_models.structs import TrainingBatch, VideoBatch
-from keras_models.variant import Variant
 from transform.records.vocabulary import Vocabulary
 from transform.schema import (
     Category,

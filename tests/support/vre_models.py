@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.rows.vre import ROWS
+from keras_models.presets.vre import ROWS
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support import tiny
 from transform.schema import FeatureSpec, FrameGrid, Imported, Sampling

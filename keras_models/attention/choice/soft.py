@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from keras_models.attention.choice.choice import Choice, Chosen
-from keras_models.layers.masking import masked_softmax
+from keras_models.layers.functional.masking import masked_softmax
 from transform.common.config import Config
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from keras_models.attention.spatial.pooling import SpatialPooling
-from keras_models.layers.masking import masked_mean
+from keras_models.layers.functional.masking import masked_mean
 from transform.common.config import Config
 
 

@@ -8,8 +8,8 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.attention.spatial.pooling import SpatialPooling
-from keras_models.layers.additive_energy import AdditiveEnergy
-from keras_models.layers.masking import masked_mean, masked_softmax
+from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from transform.common.config import Config
 
 

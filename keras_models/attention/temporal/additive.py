@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.pooling import TemporalPooling
-from keras_models.layers.additive_energy import AdditiveEnergy
-from keras_models.layers.masking import masked_softmax
+from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.functional.masking import masked_softmax
 from transform.common.config import Config
 
 

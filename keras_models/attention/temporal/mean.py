@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.attention.branch import Attended
 from keras_models.attention.temporal.pooling import TemporalPooling
-from keras_models.layers.masking import masked_mean
+from keras_models.layers.functional.masking import masked_mean
 from transform.common.config import Config
 
 

@@ -8,9 +8,9 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.levels.level import Aligned, Level, masked_steps
-from keras_models.layers.blocks import as_steps, blocks_there
-from keras_models.layers.masking import expand_mask
-from keras_models.layers.small_uniform import SMALL_UNIFORM
+from keras_models.layers.functional.blocks import as_steps, blocks_there
+from keras_models.layers.functional.masking import expand_mask
+from keras_models.layers.initializers import SMALL_UNIFORM
 from transform.common.config import Config
 
 

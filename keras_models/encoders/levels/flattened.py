@@ -8,8 +8,8 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.levels.level import Aligned, Level, masked_steps
-from keras_models.layers.blocks import as_steps, blocks_there, pad_to_blocks
-from keras_models.layers.perceptron import Perceptron
+from keras_models.layers.functional.blocks import as_steps, blocks_there, pad_to_blocks
+from keras_models.layers.mlp import Perceptron
 from transform.common.config import Config
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from keras_models.encoders.levels.level import Aligned, Level, masked_steps
-from keras_models.layers.blocks import as_steps
+from keras_models.layers.functional.blocks import as_steps
 from transform.common.config import Config
 
 

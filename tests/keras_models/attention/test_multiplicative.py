@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_models.attention.multiplicative import Cells, MultiplicativeConfig
 from keras_models.structs import Context
-from tests.keras_models.attention.test_additive import LENGTHS, MASK, encode
+from tests.keras_models.attention.test_bahdanau import LENGTHS, MASK, encode
 from tests.reference.multiplicative_attention import multiplicative_attention
 from tests.support.layer_contract import check_layer
 

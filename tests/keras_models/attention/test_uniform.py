@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.attention.uniform import UniformConfig
-from tests.keras_models.attention.test_additive import LENGTHS, encode
+from tests.keras_models.attention.test_bahdanau import LENGTHS, encode
 
 
 def test_every_frame_counts_alike_whatever_is_asked():

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import registry
-from keras_models.attention.all_cells import AllCellsConfig
-from keras_models.attention.stream_attention import StreamAttentionConfig
+from keras_models.attention.global_cells import AllCellsConfig
+from keras_models.attention.grid_attention import StreamAttentionConfig
 from keras_models.captioner import Captioner
+from keras_models.presets import registry
 from keras_models.structs import repeat_batch
 from tests.reference import stats as reference
 from tests.support import tiny

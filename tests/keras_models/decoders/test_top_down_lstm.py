@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import registry
 from keras_models.captioner import Captioner
+from keras_models.presets import registry
 from keras_models.structs import repeat_batch
 from tests.reference import vatex as reference
 from tests.support import tiny

@@ -8,7 +8,7 @@ from keras_models.decoders.two_layer_lstm import (
     TwoLayerMemory,
 )
 from keras_models.structs import TrainingBatch, repeat_batch
-from tests.keras_models.attention.test_additive import weights_of
+from tests.keras_models.attention.test_bahdanau import weights_of
 from tests.reference import two_layer_lstm as reference
 from tests.support import models
 from tests.support.layer_contract import check_layer

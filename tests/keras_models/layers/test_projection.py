@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.layers.kernel_layouts import PANEL
+from keras_models.inference.kernel_layouts import PANEL
 from keras_models.layers.projection import Projection, laid_out
 from tests.support.layer_contract import check_layer
 

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from keras_models.encoders.vre import Phase
-from keras_models.objectives.both_steps import clip_means
-from keras_models.objectives.first_step import FirstStep
-from keras_models.objectives.kept_key_frames import KeptKeyFrames
+from keras_models.objectives.first_pass import FirstStep
+from keras_models.objectives.frozen_key_frames import KeptKeyFrames
 from keras_models.objectives.key_frame import KeyFrame, keyframe_loss
 from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.two_pass import clip_means
 from tests.support import models, tiny, vre_models
 from transform.common.config import ConfigError
 

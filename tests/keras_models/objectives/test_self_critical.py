@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import search
+from keras_models import generation
 from keras_models.objectives import self_critical
 from keras_models.objectives.objective import Clock, Materials
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
@@ -101,7 +101,7 @@ def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
     chosen = {}
 
     def run(config, step, state, memory, max_words, seed=None):
-        if isinstance(config, search.Greedy):
+        if isinstance(config, generation.Greedy):
             return config.search(step, state, memory, max_words)
         tokens = tf.constant([[chosen["caption"]]], tf.int32)
         return Captions(tokens, tf.zeros([1, 1]), {})
@@ -197,8 +197,8 @@ def test_training_on_cider_d_raises_the_reward():
     optimizer.build([captioner.table])
     rewards = [float(step()) for _ in range(60)]
     assert np.mean(rewards[-5:]) > 2 * np.mean(rewards[:5])
-    greedy = search.run(
-        search.Greedy(),
+    greedy = generation.run(
+        generation.Greedy(),
         captioner.step,
         *captioner.start(captioner.encode(batch([0, 1]).video)),
         MAX_WORDS,

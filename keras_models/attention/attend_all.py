@@ -1,0 +1,39 @@
+"""Several attentions side by side, as a decoder has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from keras_models.attention.base import StepAttention
+from keras_models.structs import Context, EncodedVideo, State
+
+
+def start(
+    attentions: Sequence[StepAttention], encoded: EncodedVideo, training: bool = False
+) -> tuple[tuple[State, ...], tuple[Any, ...]]:
+    """Every attention's state before the first word, and its memory."""
+    states, memories = [], []
+    for attention in attentions:
+        with tf.name_scope(attention.name):
+            states.append(attention.initial_state(encoded))
+            memories.append(attention.prepare(encoded, training=training))
+    return tuple(states), tuple(memories)
+
+
+def look(
+    attentions: Sequence[StepAttention],
+    query: tf.Tensor,
+    memories: Sequence[Any],
+    states: Sequence[State],
+    training: bool = False,
+) -> tuple[tuple[Context, ...], tuple[State, ...]]:
+    """Asks every attention with one (B, Q) query: their contexts and next states."""
+    attended = [
+        attention(query, memory, state, training=training)
+        for attention, memory, state in zip(attentions, memories, states, strict=True)
+    ]
+    contexts = tuple(context for context, _ in attended)
+    return contexts, tuple(state for _, state in attended)

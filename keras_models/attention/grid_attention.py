@@ -1,0 +1,78 @@
+"""Attention to one of an encoder's grids."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.base import StepAttention
+from keras_models.attention.branch import Branch
+from keras_models.attention.global_cells import AllCellsConfig
+from keras_models.attention.spatio_temporal import SpatioTemporalConfig
+from keras_models.attention.stats import STaTSConfig
+from keras_models.attention.temporo_spatial import TemporoSpatialConfig
+from keras_models.structs import Context, EncodedVideo, State
+from transform.common.config import Config
+
+BranchConfig = Annotated[
+    Union[SpatioTemporalConfig, TemporoSpatialConfig, STaTSConfig, AllCellsConfig],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+class StreamAttentionConfig(Config):
+    """A look at a stream's cells; a model has one such attention for every stream."""
+
+    kind: Literal["stream"] = "stream"
+    stream: int = pydantic.Field(0, ge=0)  # which of the encoder's grids
+    look: BranchConfig = STaTSConfig()
+
+    def build(self, name: str = "attention") -> StreamAttention:
+        """The layer."""
+        return StreamAttention(self.stream, self.look.build("look"), name=name)
+
+
+class StreamMemory(NamedTuple):
+    """What does not depend on the word."""
+
+    cells: tf.Tensor  # (B, T, S, D)
+    mask: tf.Tensor  # (B, T, S) bool
+    keys: Any  # the branch's
+
+
+class StreamAttention(StepAttention):
+    """Hands a grid (B, T, S, D) of `EncodedVideo` to a `Branch`.
+
+    Returns:
+        `Context` with what the branch makes of it. There is no state.
+    """
+
+    def __init__(self, stream: int, look: Branch, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.stream = stream
+        self.look = look
+
+    def prepare(self, encoded: EncodedVideo, training: bool = False) -> StreamMemory:
+        """The stream's cells and the branch's keys."""
+        del training
+        if self.stream >= len(encoded.grids):
+            raise ValueError(
+                f"attention looks at stream {self.stream}; the encoder gives "
+                f"{len(encoded.grids)}"
+            )
+        cells, mask = encoded.grids[self.stream], encoded.grid_masks[self.stream]
+        return StreamMemory(cells, mask, self.look.prepare(cells, mask))
+
+    def call(
+        self,
+        query: tf.Tensor,
+        memory: StreamMemory,
+        state: State,
+        training: bool = False,
+    ) -> tuple[Context, State]:
+        del training
+        vector, weights, losses = self.look(query, *memory)
+        zeros = tf.zeros_like(query[:, 0], tf.float32)
+        return Context(vector, weights, zeros, losses), state

@@ -1,0 +1,81 @@
+"""`Variant`: what a captioner is made of, and how it is trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+import pydantic
+
+from keras_models.attention.bahdanau import AdditiveConfig
+from keras_models.attention.dual import DualConfig
+from keras_models.attention.grid_attention import StreamAttentionConfig
+from keras_models.attention.multi_level import PlacesConfig
+from keras_models.attention.multiplicative import MultiplicativeConfig
+from keras_models.attention.uniform import UniformConfig
+from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
+from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
+from keras_models.decoders.seeded_lstm import SeededLSTMConfig
+from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
+from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
+from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
+from keras_models.encoders.dual_afr import DualAFRConfig
+from keras_models.encoders.frame_lstm import FrameLSTMConfig
+from keras_models.encoders.kbigru import KBiGRUConfig
+from keras_models.encoders.mgsa import MGSAConfig
+from keras_models.encoders.pooled import PooledConfig
+from keras_models.encoders.streams import StreamsConfig
+from keras_models.encoders.vatex import VatexConfig
+from keras_models.encoders.vre import VREConfig
+from keras_models.training.plan import Plan
+from transform.common.config import Config
+
+EncoderConfig = Annotated[
+    Union[
+        MGSAConfig,
+        StreamsConfig,
+        VatexConfig,
+        PooledConfig,
+        KBiGRUConfig,
+        VREConfig,
+        DualAFRConfig,
+        FrameLSTMConfig,
+    ],
+    pydantic.Field(discriminator="kind"),
+]
+AttentionConfig = Annotated[
+    Union[
+        AdditiveConfig,
+        StreamAttentionConfig,
+        MultiplicativeConfig,
+        UniformConfig,
+        PlacesConfig,
+        DualConfig,
+    ],
+    pydantic.Field(discriminator="kind"),
+]
+DecoderConfig = Annotated[
+    Union[
+        TwoLayerLSTMConfig,
+        SelfAttentiveLSTMConfig,
+        TopDownLSTMConfig,
+        AttentiveLSTMConfig,
+        SeededLSTMConfig,
+        FirstWordLSTMConfig,
+    ],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+class Variant(Config):
+    """One row of a paper's table: the parts of a captioner, and its training."""
+
+    system: str  # the paper's name for it
+    row: str  # where the paper reports it
+    encoder: EncoderConfig
+    attentions: tuple[AttentionConfig, ...]
+    decoder: DecoderConfig
+    plan: Plan
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the model reads."""
+        return self.encoder.features()

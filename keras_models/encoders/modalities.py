@@ -1,0 +1,93 @@
+"""Further modalities beside the main frame vectors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.layers.functional.affine_motion import affine_motion
+from keras_models.layers.functional.masking import expand_mask, masked_mean
+from keras_models.structs import VideoBatch
+from transform.common.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+
+class FrameStream(Config):
+    """A modality with one vector per key frame, e.g. C3D around it.
+
+    It is weighed by the weights of the main vectors and does not influence them.
+    """
+
+    kind: Literal["frame_stream"] = "frame_stream"
+    feature: str
+
+    def check(self, spec: FeatureSpec, steps: int) -> None:
+        """Raises `ConfigError` unless the feature has as many steps as frames."""
+        found = spec.tensor(self.feature).max_steps
+        if found != steps:
+            raise ConfigError(
+                f"feature {self.feature} has {found} steps but the clip has {steps} "
+                "key frames; fuse it with kind: clip_mean."
+            )
+
+    def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
+        """(B, T, D): inner axes averaged, 0 where this modality is masked."""
+        values = video.features[self.feature]
+        inner = list(range(2, values.shape.rank - 1))
+        if inner:
+            values = tf.reduce_mean(values, axis=inner)
+        mask = video.masks[self.feature] & frame_mask
+        return tf.where(expand_mask(mask, values), values, 0)
+
+
+class AffineMotion(Config):
+    """Direction, expansion, rotation and speed of each key frame's flow.
+
+    It tells how things move, which motion guided attention alone does not: that only
+    says where to look. In MGSA's paper it is C3D's part, whose vectors have the same
+    place. See `affine_motion`.
+    """
+
+    kind: Literal["affine_motion"] = "affine_motion"
+    feature: str = "flow"
+    gain: float = pydantic.Field(5.0, gt=0)  # to the size of a CNN's features
+
+    def check(self, spec: FeatureSpec, steps: int) -> None:
+        """Raises `ConfigError` unless the feature is flow of every key frame."""
+        tensor = spec.tensor(self.feature)
+        if tensor.max_steps != steps or len(tensor.step_shape) != 3:
+            raise ConfigError(
+                f"feature {self.feature} has {tensor.max_steps} steps of "
+                f"{tensor.step_shape}, but kind: affine_motion reads {steps} steps of "
+                "(rows, columns, planes)."
+            )
+
+    def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
+        """(B, T, 5): 0 where this modality is masked."""
+        motion = self.gain * affine_motion(video.features[self.feature])
+        mask = video.masks[self.feature] & frame_mask
+        return tf.where(expand_mask(mask, motion), motion, 0)
+
+
+class ClipMean(Config):
+    """A modality as one vector per clip: its mean over all axes but the last."""
+
+    kind: Literal["clip_mean"] = "clip_mean"
+    feature: str
+
+    def check(self, spec: FeatureSpec, steps: int) -> None:
+        """Every feature fits."""
+
+    def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
+        """(B, D): 0 for a clip that lacks the modality."""
+        del frame_mask
+        values = masked_mean(video.features[self.feature], video.masks[self.feature])
+        inner = list(range(1, values.shape.rank - 1))
+        return tf.reduce_mean(values, axis=inner) if inner else values
+
+
+Fusion = Annotated[
+    Union[FrameStream, AffineMotion, ClipMean], pydantic.Field(discriminator="kind")
+]

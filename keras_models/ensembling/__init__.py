@@ -1,0 +1,1 @@
+"""Several captioners as one."""

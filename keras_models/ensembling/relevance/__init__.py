@@ -1,0 +1,1 @@
+"""The video-sentence embedding that late fusion ranks captions by."""

@@ -1,0 +1,109 @@
+"""Max-margin ranking of clips and sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.objectives.cross_entropy import flatten_captions
+from keras_models.structs import LossOutput, TrainingBatch
+from transform.common.config import Config
+from transform.records.vocabulary import PAD
+
+if TYPE_CHECKING:
+    from keras_models.ensembling.relevance.model import RelevanceModel
+
+
+class Ranking(Config):
+    """A clip is nearer to its own captions than to any other of the batch, and back.
+
+    Only the hardest negative of each direction counts (Faghri et al., 2018, VSE++).
+    """
+
+    kind: Literal["ranking"] = "ranking"
+    margin: float = pydantic.Field(0.2, gt=0)  # of cosines; VSE++ Sec. 4.1
+
+    def build(self) -> RankingObjective:
+        """The objective."""
+        return RankingObjective(self)
+
+
+class RankingObjective(tf.Module):
+    """See `Ranking`."""
+
+    def __init__(self, config: Ranking):
+        super().__init__(name="ranking")
+        self._margin = config.margin
+
+    def __call__(self, model: RelevanceModel, batch: TrainingBatch) -> LossOutput:
+        """The loss over a batch's clips and all their captions."""
+        embedded = model(batch, training=True)
+        captions = batch.tokens.shape[1] or tf.shape(batch.tokens)[1]  # K
+        tokens = flatten_captions(batch.tokens)  # (R, L)
+        sentences = tf.reshape(
+            embedded.sentences, [-1, embedded.sentences.shape[-1]]
+        )  # (R, E)
+        scores = tf.matmul(embedded.videos, sentences, transpose_b=True)  # (B, R)
+        own = tf.range(tf.shape(tokens)[0]) // captions  # (R,)
+        there = tf.reduce_any(tokens != PAD, axis=-1)  # (R,)
+        same = related(batch.video.video_id, own, tokens)
+        loss = ranking_loss(scores, own, same, there, self._margin)
+        right = tf.gather(tf.transpose(scores), own, batch_dims=1)  # (R,)
+        share = tf.reduce_mean(tf.boolean_mask(right, there))
+        return LossOutput(loss, {"own_cosine": share})
+
+
+def related(video_ids: tf.Tensor, own: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """Which captions describe which clips, as far as a batch tells.
+
+    Those of a clip with the same id do, and those that are the same, word by word, as
+    one of them: neither is a negative.
+
+    Args:
+        video_ids: (B,).
+        own: (R,) clip of each caption.
+        tokens: (R, L).
+
+    Returns:
+        (B, R) bool.
+    """
+    ids = tf.gather(video_ids, own)  # (R,)
+    of_clip = video_ids[:, tf.newaxis] == ids  # (B, R)
+    equal = tf.reduce_all(tokens[:, tf.newaxis] == tokens, axis=-1)  # (R, R)
+    equal = tf.cast(equal, tf.float32)
+    return tf.matmul(tf.cast(of_clip, tf.float32), equal) > 0
+
+
+def ranking_loss(
+    scores: tf.Tensor,
+    own: tf.Tensor,
+    related: tf.Tensor,
+    there: tf.Tensor,
+    margin: float,
+) -> tf.Tensor:
+    """Mean over captions of [m + max s(v, c⁻) − s]₊ + [m + max s(v⁻, c) − s]₊.
+
+    s is s(v, c) of a caption c and its clip v; the maxima are over the captions c⁻ that
+    do not describe v, and over the clips v⁻ that c does not describe (Faghri et al.,
+    2018, the max of hinges). A direction without negatives counts 0.
+
+    Args:
+        scores: (B, R), of clip b and caption r.
+        own: (R,) int32, the clip that a caption was written for.
+        related: (B, R) bool, captions that are no negatives of a clip.
+        there: (R,) bool, False for padding.
+        margin: m.
+
+    Returns:
+        () loss.
+    """
+    lowest = scores.dtype.min
+    right = tf.gather(tf.transpose(scores), own, batch_dims=1)  # (R,)
+    captions = tf.where(related | ~there, lowest, scores)  # (B, R)
+    caption = tf.gather(tf.reduce_max(captions, axis=1), own)  # (R,)
+    clip = tf.reduce_max(tf.where(related, lowest, scores), axis=0)  # (R,)
+    loss = tf.nn.relu(margin + caption - right) + tf.nn.relu(margin + clip - right)
+    total = tf.reduce_sum(tf.where(there, loss, 0))
+    return tf.math.divide_no_nan(total, tf.reduce_sum(tf.cast(there, loss.dtype)))

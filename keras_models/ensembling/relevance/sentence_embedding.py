@@ -1,0 +1,81 @@
+"""Sentences → vectors."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import types
+import warnings
+from typing import Any
+
+import tensorflow as tf
+
+from keras_models.layers.dropout import Dropout
+from keras_models.layers.functional.masking import masked_mean
+from transform.records.vocabulary import PAD
+
+
+class SentenceEmbedding(tf.keras.layers.Layer):
+    """Words and places, transformer encoders, the mean word, a linear map, length 1.
+
+    (Vaswani et al., 2017.) The layers are KerasNLP's; its own dropout is left off,
+    since its generators are no part of a checkpoint: `dropout` falls on the words.
+
+    Args:
+        vocabulary_size: V.
+        length: L, of the longest sentence.
+        units: E, of the vectors.
+        embedding: Width of a word.
+        blocks: How many transformer encoders.
+        heads: Attention heads of each.
+        feedforward: Width of the hidden layer in each.
+        dropout: Share of the words' features.
+
+    Call arguments:
+        tokens: (N, L) int32 ids; <pad> is not read.
+        training: Whether dropout is on.
+
+    Returns:
+        (N, E) float32 of length 1.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        length: int,
+        units: int,
+        *,
+        embedding: int,
+        blocks: int,
+        heads: int,
+        feedforward: int,
+        dropout: float,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        layers = _keras_nlp().layers
+        self.words = layers.TokenAndPositionEmbedding(
+            vocabulary_size, length, embedding, name="words"
+        )
+        self.dropout = Dropout(dropout, name="dropout")
+        self.blocks = [
+            layers.TransformerEncoder(feedforward, heads, name=f"block_{index + 1}")
+            for index in range(blocks)
+        ]
+        self.project = tf.keras.layers.Dense(units, name="project")
+
+    def call(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
+        there = tokens != PAD  # (N, L)
+        words = self.dropout(self.words(tokens), training=training)  # (N, L, D)
+        for block in self.blocks:
+            words = block(words, padding_mask=there)
+        sentence = self.project(masked_mean(words, there))  # (N, E)
+        return tf.math.l2_normalize(tf.cast(sentence, tf.float32), axis=-1)
+
+
+def _keras_nlp() -> types.ModuleType:
+    """KerasNLP, imported where it is used: it takes as long as TensorFlow itself."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # of the packages that it imports
+        import keras_nlp
+    return keras_nlp

@@ -1,0 +1,1 @@
+"""Captions for whole splits, and their scores."""

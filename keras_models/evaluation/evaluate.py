@@ -1,0 +1,165 @@
+"""A model's captions of a split, scored beside what they have to be compared with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_models.metrics import bootstrap, diversity
+from keras_models.metrics.bootstrap import Interval
+from keras_models.metrics.scorer import METRICS, Scorer
+from keras_models.training.validation import SplitCiderD
+
+CONSTANT = "best constant caption"
+SHUFFLED = "features of other clips"
+PERSON = "a person"
+
+_DERANGEMENTS = 5
+_TYPICAL = 1000  # captions that are tried on some clips
+_SHORTLIST = 40  # captions that are tried on all
+_SHORTLIST_CLIPS = 60
+_ROUNDS = 5
+
+
+class ScoredCaption(NamedTuple):
+    """One clip."""
+
+    video_id: str
+    caption: str
+    score: float  # CIDEr against its own references
+    references: tuple[str, ...]
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate` found; scores are fractions."""
+
+    scores: dict[str, Interval]  # with a 95 % bootstrap interval over clips
+    controls: dict[str, dict[str, float]]
+    constant: str  # the best constant caption
+    language: dict[str, float]  # length, vocabulary, repetition, …
+    clips: tuple[ScoredCaption, ...]  # best first
+
+    def to_json(self) -> str:
+        """For files and for `--json`."""
+        data: dict[str, Any] = {
+            "model": {name: found.value for name, found in self.scores.items()},
+            "intervals": {name: found[1:] for name, found in self.scores.items()},
+            "controls": self.controls,
+            "constant": self.constant,
+            "language": self.language,
+            "clips": [clip._asdict() for clip in self.clips],
+        }
+        return json.dumps(data, indent=1)
+
+
+def evaluate(
+    captions: Mapping[str, str],
+    references: Mapping[str, Sequence[str]],
+    training_references: Mapping[str, Sequence[str]],
+    seed: int = 0,
+) -> Evaluation:
+    """Scores captions and their three controls.
+
+    - `CONSTANT`: the one training caption that fits the training clips best, said of
+      every clip; what needs no eyes at all.
+    - `SHUFFLED`: each clip is given what the model says of another clip's features,
+      averaged over several derangements; what language alone explains. A caption
+      depends on the features only, so the model need not run again.
+    - `PERSON`: each clip's references in turn, against its other ones.
+
+    Args:
+        captions: The model's, by video id.
+        references: Captions of the same clips; CIDEr's document frequencies are theirs.
+        training_references: Captions of the training clips.
+        seed: Of the derangements and the bootstrap.
+    """
+    scored = {clip: captions[clip] for clip in captions if clip in references}
+    scorer = Scorer(references)
+    measured = scorer.measure(scored)
+    each = measured.each()
+    constant = best_constant(training_references)
+    clips = [
+        ScoredCaption(clip, scored[clip], each[clip]["CIDEr"], tuple(references[clip]))
+        for clip in scored
+    ]
+    return Evaluation(
+        scores=bootstrap.intervals(measured, seed=seed),
+        controls={
+            CONSTANT: scorer.measure(dict.fromkeys(scored, constant)).corpus(),
+            SHUFFLED: _mean(
+                scorer.measure(shuffled).corpus()
+                for shuffled in derangements(scored, _DERANGEMENTS, seed)
+            ),
+            PERSON: leave_one_out({clip: references[clip] for clip in scored}),
+        },
+        constant=constant,
+        language=diversity.summary(scored.values()),
+        clips=tuple(sorted(clips, key=lambda clip: -clip.score)),
+    )
+
+
+def best_constant(references: Mapping[str, Sequence[str]]) -> str:
+    """The caption among `references` with the highest mean CIDEr-D over all clips.
+
+    The most typical captions are tried on a sample of the clips, the best of these on
+    all clips.
+    """
+    cider_d = SplitCiderD(references)
+    captions = [caption for texts in references.values() for caption in texts]
+    order = np.argsort(-cider_d.typicality(), kind="stable")
+    candidates = list(dict.fromkeys(captions[row] for row in order))
+    every = np.arange(len(references))
+    sample = every[:: max(1, len(every) // _SHORTLIST_CLIPS)]
+    for clips, most in ((sample, _TYPICAL), (every, _SHORTLIST)):
+        candidates = candidates[:most]
+        values = cider_d.score_rows(
+            np.tile(clips, len(candidates)).tolist(),
+            np.repeat(candidates, len(clips)).tolist(),
+        )
+        means = values.reshape(len(candidates), len(clips)).mean(1)
+        best = np.argsort(-means, kind="stable")
+        candidates = [candidates[index] for index in best]
+    return candidates[0]
+
+
+def derangements(
+    captions: Mapping[str, str], count: int, seed: int
+) -> list[dict[str, str]]:
+    """`count` ways to give every clip another clip's caption."""
+    clips = list(captions)
+    if len(clips) < 2:
+        return [dict(captions)]
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        order = random.permutation(len(clips))  # one cycle: nobody keeps his own
+        others = {clips[a]: clips[b] for a, b in zip(order, np.roll(order, 1))}  # noqa: B905
+        found.append({clip: captions[others[clip]] for clip in clips})
+    return found
+
+
+def leave_one_out(references: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """References scored against the other ones of their clip, in up to five rounds.
+
+    Clips with a single reference cannot take part; {} when no clip can.
+    """
+    able = {clip: list(texts) for clip, texts in references.items() if len(texts) > 1}
+    if not able:
+        return {}
+    rounds = min(_ROUNDS, *(len(texts) for texts in able.values()))
+    found = []
+    for turn in range(rounds):
+        others = {
+            clip: texts[:turn] + texts[turn + 1 :] for clip, texts in able.items()
+        }
+        turns = {clip: texts[turn] for clip, texts in able.items()}
+        found.append(Scorer(others).measure(turns).corpus())
+    return _mean(found)
+
+
+def _mean(scores: Any) -> dict[str, float]:
+    rows = list(scores)
+    return {name: float(np.mean([row[name] for row in rows])) for name in METRICS}

@@ -1,0 +1,36 @@
+"""Greedy decoding."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from keras_models.generation.decode_loop import rollout
+from keras_models.generation.step import StepFn
+from keras_models.structs import Captions, State
+from transform.common.config import Config
+
+
+class Greedy(Config):
+    """Always the most likely word: one caption per clip."""
+
+    kind: Literal["greedy"] = "greedy"
+
+    def search(
+        self,
+        step: StepFn,
+        state: State,
+        memory: Any,
+        max_words: int,
+        seed: tf.Tensor | None = None,
+    ) -> Captions:
+        """See `keras_models.generation.run`."""
+        del seed
+        return rollout(
+            step,
+            state,
+            memory,
+            max_words,
+            lambda log_probs, _: tf.argmax(log_probs, axis=-1, output_type=tf.int32),
+        )

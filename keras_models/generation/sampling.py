@@ -1,0 +1,60 @@
+"""Captions drawn from the model's distribution."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Optional
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.generation.decode_loop import rollout
+from keras_models.generation.step import StepFn
+from keras_models.structs import Captions, State
+from transform.common.config import Config
+
+
+class Sampling(Config):
+    """Draws captions word by word.
+
+    The distribution is sharpened by `temperature` first; then the `top_k` most likely
+    words stay; of these, the fewest that together reach `top_p`.
+    """
+
+    kind: Literal["sampling"] = "sampling"
+    samples: int = pydantic.Field(1, ge=1)  # per clip
+    temperature: float = pydantic.Field(1.0, gt=0)
+    top_k: Optional[int] = pydantic.Field(None, ge=1)
+    top_p: Optional[float] = pydantic.Field(None, gt=0, le=1)
+
+    def search(
+        self,
+        step: StepFn,
+        state: State,
+        memory: Any,
+        max_words: int,
+        seed: tf.Tensor | None = None,
+    ) -> Captions:
+        """See `keras_models.generation.run`; `log_probs` are the untouched model's."""
+        if seed is None:
+            raise ValueError("sampling needs a seed, (2,) integers; received None")
+
+        def pick(log_probs: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
+            word_seed = tf.random.experimental.stateless_fold_in(seed, time)
+            return self._draw(log_probs, word_seed)
+
+        return rollout(step, state, memory, max_words, pick, self.samples)
+
+    def _draw(self, log_probs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """(R, V) log-probabilities → (R,) int32 ids."""
+        logits = log_probs / self.temperature
+        if self.top_k is None and self.top_p is None:
+            drawn = tf.random.stateless_categorical(logits, 1, seed, dtype=tf.int32)
+            return drawn[:, 0]
+        size = tf.shape(logits)[-1]
+        count = size if self.top_k is None else tf.minimum(self.top_k, size)
+        logits, ids = tf.math.top_k(logits, count)  # (R, k), most likely first
+        if self.top_p is not None:
+            before = tf.cumsum(tf.nn.softmax(logits), axis=-1, exclusive=True)
+            logits = tf.where(before < self.top_p, logits, -float("inf"))
+        drawn = tf.random.stateless_categorical(logits, 1, seed, dtype=tf.int32)
+        return tf.gather(ids, drawn, axis=-1, batch_dims=1)[:, 0]

@@ -1,0 +1,1 @@
+"""Precisions and packed kernels of exported models."""

@@ -1,1 +1,0 @@
-"""Who hears of a training run: history files, TensorBoard, a progress bar."""

@@ -1,0 +1,45 @@
+"""Cross-entropy of VRE's first step alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from keras_models.encoders.vre import Phase
+from keras_models.objectives.cross_entropy import CrossEntropy
+from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.two_pass import begin_phase
+from keras_models.structs import LossOutput, TrainingBatch
+from transform.common.config import Config
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+
+class FirstStep(Config):
+    """L^STEP1_xe: a model that reads clips once, from their middle.
+
+    VRE's baseline (Shi et al., 2019, Sec. 4.2), which the second step is learnt from.
+    """
+
+    kind: Literal["first_step"] = "first_step"
+    cross_entropy: CrossEntropy = CrossEntropy()
+
+    def build(self, materials: Materials) -> FirstStepObjective:
+        """The objective."""
+        return FirstStepObjective(self, materials)
+
+
+class FirstStepObjective(Objective):
+    """See `FirstStep`."""
+
+    def __init__(self, config: FirstStep, materials: Materials):
+        super().__init__(name="first_step")
+        self._cross_entropy = config.cross_entropy.build(materials)
+
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """In this phase the encoder's summary is o1."""
+        return self._cross_entropy(captioner, batch)
+
+    def begin(self, captioner: Captioner) -> None:
+        """From here on clips are read once."""
+        begin_phase(captioner, Phase.FIRST_STEP, "first_step")

@@ -1,0 +1,49 @@
+"""Cross-entropy of both steps of VRE, with key frames that stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from keras_models.encoders.vre import Phase
+from keras_models.objectives.objective import Clock, Materials, Objective
+from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
+from keras_models.objectives.two_pass import begin_phase, both_steps
+from keras_models.structs import LossOutput, TrainingBatch
+from transform.common.config import Config
+
+if TYPE_CHECKING:
+    from keras_models.captioner import Captioner
+
+
+class KeptKeyFrames(Config):
+    """L^STEP2_xe + L^STEP1_xe on the key frames of the best model before the stage.
+
+    With constant key frames the encoder need not suit ever new ones (Shi et al., 2019,
+    Sec. 4.2).
+    """
+
+    kind: Literal["kept_key_frames"] = "kept_key_frames"
+    scheduled_sampling: SamplingRule = ConstantSampling()
+
+    def build(self, materials: Materials) -> KeptKeyFramesObjective:
+        """The objective."""
+        return KeptKeyFramesObjective(self, materials.clock)
+
+
+class KeptKeyFramesObjective(Objective):
+    """See `KeptKeyFrames`."""
+
+    def __init__(self, config: KeptKeyFrames, clock: Clock):
+        super().__init__(name="kept_key_frames")
+        self._config = config
+        self._clock = clock
+
+    def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
+        """Teacher-forces the captions after each of the clips' two summaries."""
+        rule, epoch = self._config.scheduled_sampling, self._clock.epoch
+        steps = both_steps(captioner, batch, rule, epoch)
+        return LossOutput(steps.loss, steps.metrics)
+
+    def begin(self, captioner: Captioner) -> None:
+        """Keeps the key frames that the captioner chooses now."""
+        begin_phase(captioner, Phase.KEPT, "kept_key_frames")

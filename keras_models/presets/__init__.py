@@ -1,0 +1,1 @@
+"""The papers' models as they were trained, a module for each system."""

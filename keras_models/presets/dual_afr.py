@@ -1,0 +1,115 @@
+"""The rows of dualAFR (Pu et al., 2018).
+
+A run's settings say what a plan does not: `batch_size` of 32 with `captions_per_clip`
+of 1 (appendix), which hard attention reads ten times each; `word_vectors`, the file of
+word2vec's vectors of Google News that embeddings begin with.
+
+The ensembles of Table 1 are ten models of one row, trained with different seeds, that
+`kinescribe ensemble` joins: `keras_models.ensemble` averages their word distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keras_models.attention.choice.hard import HardConfig
+from keras_models.attention.dual import DualConfig
+from keras_models.attention.multi_level import PlacesConfig
+from keras_models.captioner_config import Variant
+from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
+from keras_models.encoders.dual_afr import DualAFRConfig, LevelConfig
+from keras_models.encoders.frame_lstm import FrameLSTMConfig
+from keras_models.encoders.levels.flattened import FlattenedConfig
+from keras_models.encoders.levels.max_pooled import MaxPooledConfig
+from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
+from keras_models.objectives.multi_sample import MultiSample
+from keras_models.training.learning_rates import ConstantRate
+from keras_models.training.plan import Plan, Stage
+
+# Appendix: Adam at 2e-4 and a gradient's norm of 5 at the most; early stopping, of
+# which neither the patience nor the most epochs are given. A batch is of 32.
+_STAGE = Stage(
+    name="cross_entropy",
+    epochs=100,
+    learning_rate=ConstantRate(rate=2e-4),
+    clip_norm=5.0,
+    patience=10,
+)
+_MULTI_SAMPLE = _STAGE.replace(name="multi_sample", objective=MultiSample())
+
+_CONVOLVED = DualAFRConfig()
+
+_SOFT = Variant(
+    system="dualAFR",
+    row="Table 1, Soft Attention",
+    encoder=_CONVOLVED,
+    attentions=(DualConfig(),),
+    decoder=FirstWordLSTMConfig(),
+    plan=Plan(stages=(_STAGE,)),
+)
+
+
+def _one_level(level: LevelConfig) -> Variant:
+    """z_t = s_t of a level as dualAFR aligns it."""
+    layer = level.feature.removeprefix("c3d_")
+    return _SOFT.replace(
+        row=f"Table 1, C3D fc7 + {layer}",
+        encoder=DualAFRConfig(levels=(level,)),
+        attentions=(PlacesConfig(),),
+    )
+
+
+def _baseline(row: str, *levels: LevelConfig) -> Variant:
+    """Soft attention to levels that are aligned in another way."""
+    return _SOFT.replace(row=f"Table 1, {row}", encoder=DualAFRConfig(levels=levels))
+
+
+_POOL2, _POOL3, _POOL4, _POOL5 = _CONVOLVED.levels
+
+ROWS: Mapping[str, Variant] = {
+    "dual_afr_soft": _SOFT,
+    "dual_afr_hard": _SOFT.replace(
+        row="Table 1, Hard Attention",
+        attentions=(DualConfig(choice=HardConfig()),),
+        plan=Plan(stages=(_MULTI_SAMPLE,)),
+    ),
+    "dual_afr_resnet": _SOFT.replace(
+        row="Table 1, ResNet + LSTM", encoder=FrameLSTMConfig(), attentions=()
+    ),
+    "dual_afr_fc7": _SOFT.replace(
+        row="Table 1, C3D fc7 + LSTM", encoder=DualAFRConfig(levels=()), attentions=()
+    ),
+    "dual_afr_pool2": _one_level(_POOL2),
+    "dual_afr_pool3": _one_level(_POOL3),
+    "dual_afr_pool4": _one_level(_POOL4),
+    "dual_afr_pool5": _one_level(_POOL5),
+    "dual_afr_mlp": _baseline(
+        "MLP + soft attention",
+        FlattenedConfig(feature="c3d_pool2", ratio=8),
+        FlattenedConfig(feature="c3d_pool3", ratio=4),
+        FlattenedConfig(feature="c3d_pool4", ratio=2),
+        FlattenedConfig(feature="c3d_pool5", ratio=1),
+    ),
+    # N_il of Table 5: what a cell of pool5 sees of every layer, 3 · ratio − 2 cells.
+    "dual_afr_max": _baseline(
+        "Max-pooling + soft attention",
+        MaxPooledConfig(feature="c3d_pool2", ratio=8, window=22),
+        MaxPooledConfig(feature="c3d_pool3", ratio=4, window=10),
+        MaxPooledConfig(feature="c3d_pool4", ratio=2, window=4),
+        MaxPooledConfig(feature="c3d_pool5", ratio=1, window=1),
+    ),
+    "dual_afr_mean": _baseline(
+        "Average-pooling + soft attention",
+        MeanPooledConfig(feature="c3d_pool2", ratio=8, window=22),
+        MeanPooledConfig(feature="c3d_pool3", ratio=4, window=10),
+        MeanPooledConfig(feature="c3d_pool4", ratio=2, window=4),
+        MeanPooledConfig(feature="c3d_pool5", ratio=1, window=1),
+    ),
+    "dual_afr_hypercolumn": _baseline(
+        "Hypercolumn + soft attention",
+        MeanPooledConfig(feature="c3d_pool2", ratio=8, window=2),
+        MeanPooledConfig(feature="c3d_pool3", ratio=4, window=2),
+        MeanPooledConfig(feature="c3d_pool4", ratio=2, window=2),
+        MeanPooledConfig(feature="c3d_pool5", ratio=1, window=1),
+    ),
+}

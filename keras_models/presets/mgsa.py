@@ -1,0 +1,68 @@
+"""The rows of MGSA (Chen and Jiang, 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keras_models.attention.bahdanau import AdditiveConfig
+from keras_models.captioner_config import Variant
+from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
+from keras_models.encoders.mgsa import MGSAConfig
+from keras_models.encoders.modalities import ClipMean, FrameStream
+from keras_models.layers.appearance_guide import AppearanceGuideConfig
+from keras_models.layers.flow_guide import FlowGuideConfig
+from keras_models.layers.identity_recurrence import DirectConfig
+from keras_models.training.optimizers import Adam
+from keras_models.training.plan import Plan, Stage
+
+# Sec. 4.2: Adam, 1e-4, L2 5e-5; how many epochs is not said.
+_MGSA_PLAN = Plan(
+    stages=(Stage(name="cross_entropy", epochs=30, optimizer=Adam(), l2=5e-5),)
+)
+
+_MGSA = Variant(
+    system="MGSA",
+    row="Table 2, MGSA + GARU",
+    encoder=MGSAConfig(),
+    attentions=(AdditiveConfig(),),
+    decoder=TwoLayerLSTMConfig(),
+    plan=_MGSA_PLAN,
+)
+
+ROWS: Mapping[str, Variant] = {
+    "mgsa": _MGSA,
+    "mgsa_no_garu": _MGSA.replace(
+        row="Table 2, MGSA",
+        encoder=MGSAConfig(spatial=FlowGuideConfig(recurrence=DirectConfig())),
+    ),
+    "spatial_attention_garu": _MGSA.replace(
+        row="Table 2, Spatial Attention + GARU",
+        encoder=MGSAConfig(spatial=AppearanceGuideConfig()),
+    ),
+    "spatial_attention": _MGSA.replace(
+        row="Table 2, Spatial Attention",
+        encoder=MGSAConfig(spatial=AppearanceGuideConfig(recurrence=DirectConfig())),
+    ),
+    "mgsa_g": _MGSA.replace(
+        row="Table 1, MGSA (G)", encoder=MGSAConfig(grid="googlenet")
+    ),
+    # C3D, audio words and categories are `Imported` features.
+    "mgsa_ic": _MGSA.replace(
+        row="Table 1, MGSA (I+C)",
+        encoder=MGSAConfig(fused=(FrameStream(feature="c3d"),)),
+    ),
+    "mgsa_iac": _MGSA.replace(
+        row="Table 1, MGSA (I+A+C)",
+        encoder=MGSAConfig(
+            fused=(
+                FrameStream(feature="c3d"),
+                ClipMean(feature="audio_words"),
+                ClipMean(feature="category"),
+            )
+        ),
+    ),
+    "mgsa_audio": _MGSA.replace(
+        row="not in the paper: (I+A) with the mean log-mel spectrum",
+        encoder=MGSAConfig(fused=(ClipMean(feature="log_mel"),)),
+    ),
+}

@@ -1,0 +1,42 @@
+"""How many weights a model has, without drawing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.captioner_config import Variant
+from keras_models.ensembling.relevance.model import RelevanceModel
+from keras_models.fused_variant import FusedVariant
+from transform.schema import FeatureSpec
+
+
+def count(variant: Variant, spec: FeatureSpec, vocabulary_size: int) -> int:
+    """The number of weights of a captioner built from that.
+
+    The model is built from zeros: drawing its initial weights would take most of the
+    time.
+    """
+    with tf.variable_creator_scope(_zeros):
+        captioner = Captioner(variant, spec, vocabulary_size, max_words=1)
+        return captioner.build_from_spec().count_params()
+
+
+def count_fused(
+    fused: FusedVariant, spec: FeatureSpec, vocabulary_size: int, max_words: int
+) -> int:
+    """The same of a late fusion: all members and the relevance model."""
+    members = [count(each, spec, vocabulary_size) for each in fused.members.values()]
+    with tf.variable_creator_scope(_zeros):
+        model = RelevanceModel(fused.relevance, spec, vocabulary_size, max_words)
+        return sum(members) + model.build_from_spec().count_params()
+
+
+def _zeros(create: Any, **arguments: Any) -> tf.Variable:
+    shape = arguments.get("shape")
+    if shape is not None and shape.rank:
+        dtype = arguments.get("dtype") or tf.float32
+        arguments["initial_value"] = tf.zeros(shape, dtype)
+    return create(**arguments)

@@ -1,0 +1,171 @@
+"""The rows of STaTS (Cherian et al., 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keras_models.attention.global_cells import AllCellsConfig
+from keras_models.attention.grid_attention import BranchConfig, StreamAttentionConfig
+from keras_models.attention.spatial.cell_mean import CellMeanConfig
+from keras_models.attention.spatial.per_frame import PerFrameConfig
+from keras_models.attention.spatio_temporal import (
+    SpatioTemporalConfig,
+    TemporalPoolingConfig,
+)
+from keras_models.attention.stats import STaTSConfig
+from keras_models.attention.temporal.additive import AdditivePoolingConfig
+from keras_models.attention.temporal.last_state import LastStateConfig
+from keras_models.attention.temporal.mean import MeanConfig
+from keras_models.attention.temporal.ranked import RankedConfig
+from keras_models.captioner_config import Variant
+from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
+from keras_models.encoders.streams import StreamsConfig
+from keras_models.objectives.cross_entropy import CrossEntropy
+from keras_models.objectives.rewards import RewardConfig
+from keras_models.objectives.scheduled_sampling import InverseSigmoidSampling
+from keras_models.objectives.self_critical import SelfCritical
+from keras_models.training.learning_rates import ConstantRate
+from keras_models.training.optimizers import RmsProp
+from keras_models.training.plan import Plan, Stage
+
+_RANK = {"rank": 0.1}  # λ; its value is not given
+
+
+def _cross_entropy(auxiliary: dict[str, float]) -> Stage:
+    """About 10 epochs (Sec. 3.4), with scheduled sampling and RMSprop (Sec. 4.1)."""
+    return Stage(
+        name="cross_entropy",
+        objective=CrossEntropy(
+            scheduled_sampling=InverseSigmoidSampling(eta=24.0), auxiliary=auxiliary
+        ),
+        epochs=10,
+        optimizer=RmsProp(),
+        learning_rate=ConstantRate(rate=1e-4),
+    )
+
+
+def _plan(auxiliary: dict[str, float]) -> Plan:
+    """Cross-entropy, then REINFORCE beside it; converged after about 20 epochs.
+
+    The paper gives neither METEOR's weight against BLEU's nor cross-entropy's against
+    theirs.
+    """
+    first = _cross_entropy(auxiliary)
+    reinforce = first.replace(
+        name="reinforce",
+        objective=SelfCritical(
+            reward=RewardConfig(cider_d=0.0, bleu_4=1.0, meteor=1.0),
+            cross_entropy=first.objective,
+            cross_entropy_weight=0.5,
+        ),
+    )
+    return Plan(stages=(first, reinforce))
+
+
+def _look(*looks: BranchConfig) -> tuple[StreamAttentionConfig, ...]:
+    """One attention for every stream."""
+    return tuple(
+        StreamAttentionConfig(stream=stream, look=look)
+        for stream, look in enumerate(looks)
+    )
+
+
+_GRID = STaTSConfig()
+_REGIONS = STaTSConfig(spatio_temporal=SpatioTemporalConfig(spatial=PerFrameConfig()))
+
+_STATS = Variant(
+    system="STaTS",
+    row="Table 1, STaTS (I3D); Table 4, STaTS (I3D)",
+    encoder=StreamsConfig(streams=("i3d_rgb",)),
+    attentions=_look(_GRID),
+    decoder=SelfAttentiveLSTMConfig(),
+    plan=_plan(_RANK),
+)
+_STATS_FR = _STATS.replace(
+    row="Table 1, STaTS (FRCNN)",
+    encoder=StreamsConfig(streams=("rcnn_regions",)),
+    attentions=_look(_REGIONS),
+)
+
+
+def _pooling(row: str, look: BranchConfig, auxiliary: dict[str, float]) -> Variant:
+    """A row of Table 2: an ST model of I3D features, trained by cross-entropy alone.
+
+    The table's "Mean + Ranked Att" is the ST model of Table 1 by name, yet has other
+    scores: its models are taken to be those before REINFORCE.
+    """
+    return _STATS.replace(
+        row=f"Table 2, {row}",
+        attentions=_look(look),
+        plan=Plan(stages=(_cross_entropy(auxiliary),)),
+    )
+
+
+def _st(*temporal: TemporalPoolingConfig) -> SpatioTemporalConfig:
+    return SpatioTemporalConfig(temporal=temporal)
+
+
+ROWS: Mapping[str, Variant] = {
+    "stats": _STATS,
+    "stats_st": _STATS.replace(
+        row="Table 1, ST (I3D)", attentions=_look(_GRID.spatio_temporal)
+    ),
+    "stats_ts": _STATS.replace(
+        row="Table 1, TS (I3D)",
+        attentions=_look(_GRID.temporo_spatial),
+        plan=_plan({}),
+    ),
+    "stats_fr": _STATS_FR,
+    "stats_st_fr": _STATS_FR.replace(
+        row="Table 1, ST (FRCNN)", attentions=_look(_REGIONS.spatio_temporal)
+    ),
+    "stats_ts_fr": _STATS_FR.replace(
+        row="Table 1, TS (FRCNN)",
+        attentions=_look(_REGIONS.temporo_spatial),
+        plan=_plan({}),
+    ),
+    "stats_pool_mean": _pooling("Mean Pool", _st(MeanConfig()), {}),
+    "stats_pool_lstm": _pooling("LSTM", _st(LastStateConfig()), {}),
+    "stats_pool_mean_lstm": _pooling(
+        "Mean + LSTM", _st(MeanConfig(), LastStateConfig()), {}
+    ),
+    # Sec. 4.2 (iv): over all features of all frames, without spatial attention.
+    "stats_pool_temporal": _pooling("Temp Att", AllCellsConfig(), {}),
+    # Sec. 4.2 (v): the mean over space, then attention over time.
+    "stats_pool_mean_temporal": _pooling(
+        "Mean + Temp Att",
+        SpatioTemporalConfig(
+            spatial=CellMeanConfig(), temporal=(AdditivePoolingConfig(),)
+        ),
+        {},
+    ),
+    "stats_pool_ranked": _pooling("Ranked Att", _st(RankedConfig()), _RANK),
+    "stats_pool_mean_ranked": _pooling(
+        "Mean + Ranked Att", _st(MeanConfig(), RankedConfig()), _RANK
+    ),
+    "stats_i3d_fl": _STATS.replace(
+        row="Tables 3 and 4, STaTS (I3D+FL)",
+        encoder=StreamsConfig(streams=("i3d_rgb", "i3d_flow")),
+        attentions=_look(_GRID, _GRID),
+    ),
+    "stats_fr_fl": _STATS.replace(
+        row="Table 3, STaTS (FR+FL)",
+        encoder=StreamsConfig(streams=("rcnn_regions", "i3d_flow")),
+        attentions=_look(_REGIONS, _GRID),
+    ),
+    "stats_r152": _STATS.replace(
+        row="Table 4, STaTS (R152)",
+        encoder=StreamsConfig(streams=("resnet152_grid",)),
+    ),
+    "stats_r152_c3d": _STATS.replace(
+        row="Table 4, STaTS (R152+C3D)",
+        # Which layer of C3D is not said: the last one that has a grid, every 16 frames.
+        encoder=StreamsConfig(streams=("resnet152_grid", "c3d_chunks")),
+        attentions=_look(_GRID, _GRID),
+    ),
+    "stats_i3d_fl_c": _STATS.replace(
+        row="Table 4, STaTS (I3D+FL+C)",
+        encoder=StreamsConfig(streams=("i3d_rgb", "i3d_flow"), clip=("category",)),
+        attentions=_look(_GRID, _GRID),
+    ),
+}

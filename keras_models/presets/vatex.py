@@ -1,0 +1,80 @@
+"""The rows of the VATEX-2019 system (Chen et al., 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keras_models.attention.bahdanau import AdditiveConfig
+from keras_models.attention.global_cells import AllCellsConfig
+from keras_models.attention.grid_attention import StreamAttentionConfig
+from keras_models.captioner_config import Variant
+from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
+from keras_models.encoders.object_memory import ObjectMemoryConfig
+from keras_models.encoders.segment_memory import SegmentMemoryConfig
+from keras_models.encoders.vatex import VatexConfig
+from keras_models.ensembling.relevance.model import RelevanceConfig
+from keras_models.fused_variant import FusedVariant
+from keras_models.objectives.cross_entropy import CrossEntropy
+from keras_models.objectives.rewards import RewardConfig
+from keras_models.objectives.self_critical import GreedyBaseline, SelfCritical
+from keras_models.training.learning_rates import ConstantRate
+from keras_models.training.plan import Plan, Stage
+
+# Sec. 2.2 names the losses and rewards; epochs, rates and weights are not given.
+_CROSS_ENTROPY = Stage(name="cross_entropy", objective=CrossEntropy(), epochs=30)
+_SELF_CRITICAL = Stage(
+    name="self_critical",
+    objective=SelfCritical(
+        reward=RewardConfig(cider_d=1.0, bleu_4=1.0),
+        baseline=GreedyBaseline(),
+        cross_entropy_weight=0.2,
+    ),
+    epochs=20,
+    learning_rate=ConstantRate(rate=5e-5),
+)
+_RL_PLAN = Plan(stages=(_CROSS_ENTROPY, _SELF_CRITICAL))
+
+_VANILLA = Variant(
+    system="VATEX-2019",
+    row="Table 1, vanilla",
+    encoder=VatexConfig(),
+    attentions=(),
+    decoder=TopDownLSTMConfig(),
+    plan=Plan(stages=(_CROSS_ENTROPY,)),
+)
+_TEMPORAL = _VANILLA.replace(
+    row="Table 1, temporal attention",
+    encoder=VatexConfig(memory=SegmentMemoryConfig()),
+    attentions=(AdditiveConfig(),),
+)
+_SPATIAL = _VANILLA.replace(
+    row="Table 1, spatial attention",
+    encoder=VatexConfig(memory=ObjectMemoryConfig()),
+    attentions=(StreamAttentionConfig(look=AllCellsConfig(units=512)),),
+)
+
+ROWS: Mapping[str, Variant] = {
+    "vatex_vanilla": _VANILLA,
+    "vatex_temporal": _TEMPORAL,
+    "vatex_spatial": _SPATIAL,
+    "vatex_vanilla_rl": _VANILLA.replace(
+        row="not in the paper: vanilla, RL", plan=_RL_PLAN
+    ),
+    "vatex_temporal_rl": _TEMPORAL.replace(
+        row="Table 1, temporal attention, RL", plan=_RL_PLAN
+    ),
+    "vatex_spatial_rl": _SPATIAL.replace(
+        row="Table 1, spatial attention, RL", plan=_RL_PLAN
+    ),
+}
+
+FUSIONS: Mapping[str, FusedVariant] = {
+    "vatex_temporal_spatial_rl": FusedVariant(
+        system="VATEX-2019",
+        row="Table 1, temporal + spatial, RL",
+        members={
+            name: ROWS[name] for name in ("vatex_temporal_rl", "vatex_spatial_rl")
+        },
+        relevance=RelevanceConfig(),
+    ),
+}

@@ -1,1 +1,0 @@
-"""How well a sentence fits a clip."""

@@ -1,1 +1,0 @@
-"""The rows of the papers' tables, one module a system."""

@@ -1,0 +1,1 @@
+"""What is told of a training run: files, progress bar, TensorBoard."""

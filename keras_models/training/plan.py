@@ -1,0 +1,47 @@
+"""What a model is trained on, in which order: a plan's stages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+import pydantic
+
+from keras_models.objectives.cross_entropy import CrossEntropy
+from keras_models.objectives.first_pass import FirstStep
+from keras_models.objectives.frozen_key_frames import KeptKeyFrames
+from keras_models.objectives.key_frame import KeyFrame
+from keras_models.objectives.multi_sample import MultiSample
+from keras_models.objectives.self_critical import SelfCritical
+from keras_models.training.schedule import Schedule
+from keras_models.training.weight_averaging import Averaging, LatestWeights
+from transform.common.config import Config
+
+ObjectiveConfig = Annotated[
+    Union[CrossEntropy, SelfCritical, FirstStep, KeyFrame, KeptKeyFrames, MultiSample],
+    pydantic.Field(discriminator="kind"),
+]
+
+
+class Stage(Schedule):
+    """One objective, optimised for some epochs.
+
+    A stage starts from the best weights of the stage before it.
+    """
+
+    objective: ObjectiveConfig = CrossEntropy()
+    averaging: Averaging = LatestWeights()  # what is validated, kept and exported
+
+
+class Plan(Config):
+    """A model's training from the first to the last stage."""
+
+    stages: tuple[Stage, ...]
+
+    @pydantic.validator("stages")
+    def _distinct(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:  # noqa: N805
+        if not stages:
+            raise ValueError("a plan needs at least one stage")
+        names = [stage.name for stage in stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stage names must differ; received {names}")
+        return stages

@@ -1,0 +1,34 @@
+"""`Schedule`: how weights are updated, whatever is minimised."""
+
+from __future__ import annotations
+
+import re
+from typing import Optional
+
+import pydantic
+
+from keras_models.training.learning_rates import ConstantRate, LearningRate
+from keras_models.training.optimizers import Adam, OptimizerConfig
+from transform.common.config import Config
+
+
+class Schedule(Config):
+    """Some epochs of updates by one optimizer."""
+
+    name: str = pydantic.Field(min_length=1)
+    epochs: int = pydantic.Field(ge=1)
+    optimizer: OptimizerConfig = Adam()
+    learning_rate: LearningRate = ConstantRate()
+    clip_norm: Optional[float] = pydantic.Field(5.0, gt=0)  # of all gradients together
+    l2: float = pydantic.Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of the kernels
+    frozen: tuple[str, ...] = ()  # regular expressions, found in a weight's name
+    validate_every: int = pydantic.Field(1, ge=1)  # epochs
+    patience: Optional[int] = pydantic.Field(None, ge=1)  # validations without progress
+
+    @pydantic.validator("frozen", each_item=True)
+    def _compiles(cls, pattern: str) -> str:  # noqa: N805
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from error
+        return pattern

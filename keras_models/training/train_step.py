@@ -1,0 +1,151 @@
+"""One update of a captioner's weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from keras_models.objectives.objective import Clock
+from keras_models.structs import LossOutput, TrainingBatch
+from keras_models.training.schedule import Schedule
+from transform.common.config import ConfigError
+
+
+class Updater:
+    """Minimises an objective.
+
+    To be made in the scope of the strategy that it runs under.
+
+    Args:
+        model: What is trained; built.
+        stage: The settings.
+        objective: What is minimised, of the model and a batch.
+        clock: Moves on by one step with each update.
+        steps: Of the whole stage; the learning rate's schedule spans them.
+    """
+
+    def __init__(
+        self,
+        model: tf.keras.Model,
+        stage: Schedule,
+        objective: Callable[[Any, TrainingBatch], LossOutput],
+        clock: Clock,
+        steps: int,
+    ):
+        self._model = model
+        self._stage = stage
+        self._objective = objective
+        self._clock = clock
+        self._steps = steps
+        self._strategy = tf.distribute.get_strategy()
+        self._weights = trained_weights(model, stage)
+        self.rate_scale = tf.Variable(1.0, trainable=False)
+        self.optimizer: Any = stage.optimizer.build(self.rate)
+        # Variables that appear while a function is traced make it be traced twice.
+        self.optimizer._create_all_weights(self._weights)
+        self._scales_loss = model.compute_dtype == "float16"
+        if self._scales_loss:
+            self.optimizer = tf.keras.mixed_precision.LossScaleOptimizer(self.optimizer)
+        self._update: Callable[..., dict[str, tf.Tensor]] = tf.function(
+            self._everywhere, autograph=False
+        )
+
+    def rate(self) -> tf.Tensor:
+        """The current learning rate, () float32."""
+        return self.rate_scale * self._stage.learning_rate.at(
+            self._clock.step, self._steps
+        )
+
+    def __call__(self, batch: TrainingBatch) -> dict[str, float]:
+        """Updates the weights; returns the loss and whatever the objective measures."""
+        return {name: float(value) for name, value in self._update(batch).items()}
+
+    def forget(self) -> None:
+        """Sets the optimizer's moments to 0, as before the first update."""
+        optimizer = (
+            self.optimizer.inner_optimizer if self._scales_loss else self.optimizer
+        )
+        for variable in optimizer.variables():
+            variable.assign(tf.zeros_like(variable))
+
+    def _everywhere(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
+        values = self._strategy.run(self._here, (batch,))
+        self._clock.step.assign_add(1)
+        mean = tf.distribute.ReduceOp.MEAN
+        return {
+            name: self._strategy.reduce(mean, value, axis=None)
+            for name, value in values.items()
+        }
+
+    def _here(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
+        """One replica's part; all replicas apply the sum of their gradients."""
+        weights, optimizer, stage = self._weights, self.optimizer, self._stage
+        with tf.GradientTape() as tape:
+            output = self._objective(self._model, batch)
+            loss = (
+                output.loss + stage.l2 * penalty(weights) if stage.l2 else output.loss
+            )
+            share = loss / self._strategy.num_replicas_in_sync
+            if self._scales_loss:
+                share = optimizer.get_scaled_loss(share)
+        gradients = tape.gradient(
+            share, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        # An embedding's gradient holds a row for each time a word occurs; only the
+        # dense one has the true norm.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        replica = tf.distribute.get_replica_context()
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        if self._scales_loss:
+            gradients = optimizer.get_unscaled_gradients(gradients)
+        norm = tf.linalg.global_norm(gradients)
+        if stage.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, stage.clip_norm, norm)
+        optimizer.apply_gradients(
+            zip(gradients, weights, strict=True),
+            experimental_aggregate_gradients=False,
+        )
+        values = {"loss": loss, **output.metrics}
+        if not self._scales_loss:  # a step whose gradients overflow float16 is left out
+            values["gradient_norm"] = norm
+        return values
+
+
+def trained_weights(model: tf.keras.Model, stage: Schedule) -> list[tf.Variable]:
+    """The trainable weights that the stage does not freeze.
+
+    Raises:
+        ConfigError: A pattern fits no weight, or all weights are frozen.
+    """
+    weights = model.trainable_variables
+    names = [  # less the model's own name, which counts up
+        weight.name.partition("/")[2].partition(":")[0] for weight in weights
+    ]
+    for pattern in stage.frozen:
+        if not any(re.search(pattern, name) for name in names):
+            raise ConfigError(
+                f"stage {stage.name}: frozen = {pattern!r} fits no weight; there are "
+                f"{', '.join(names)}."
+            )
+    kept = [
+        weight
+        for name, weight in zip(names, weights, strict=True)
+        if not any(re.search(pattern, name) for pattern in stage.frozen)
+    ]
+    if not kept:
+        raise ConfigError(f"stage {stage.name} freezes every weight.")
+    return kept
+
+
+def penalty(weights: Sequence[tf.Variable]) -> tf.Tensor:
+    """Sum of the squares of all weights but biases: () float32."""
+    return tf.add_n(
+        [
+            tf.reduce_sum(tf.square(weight))
+            for weight in weights
+            if weight.shape.rank > 1
+        ]
+    )

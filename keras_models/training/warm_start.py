@@ -1,0 +1,105 @@
+"""Beginning with the weights of an earlier model."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+
+from keras_models.captioner import Captioner
+from keras_models.captioner_config import Variant
+from keras_models.saving import captioner as saving
+from transform.common.config import first_difference
+from transform.common.errors import KinescribeError
+from transform.records.vocabulary import Vocabulary
+from transform.schema import FeatureSpec
+
+
+class WarmStartError(KinescribeError):
+    """An earlier model's weights do not fit."""
+
+
+def check(folder: str | pathlib.Path, variant: Variant, spec: FeatureSpec) -> None:
+    """Whether a new model of `variant` and `spec` could begin with a saved one.
+
+    Raises:
+        LoadError: There is no model in the folder.
+        SpecMismatchError: It reads other features.
+        WarmStartError: It has other parts.
+    """
+    source, _ = saving.load(folder)
+    _compare(folder, source, variant, spec)
+
+
+def copy_weights(
+    folder: str | pathlib.Path, captioner: Captioner, vocabulary: Vocabulary
+) -> int:
+    """Gives a built captioner the weights of a saved one.
+
+    The vocabularies may differ, as they do once captions were added: what belongs to a
+    word goes with the word, and new words keep the weights that they have.
+
+    Args:
+        folder: Of `saving.save`.
+        captioner: Built with `vocabulary`.
+        vocabulary: Its words.
+
+    Returns:
+        How many words both models know.
+
+    Raises:
+        LoadError, SpecMismatchError, WarmStartError: As `check`.
+    """
+    source, their_words = saving.load(folder)
+    _compare(folder, source, captioner.variant, captioner.spec)
+    rows = {word: row for row, word in enumerate(their_words.words)}
+    shared = [
+        (row, rows[word]) for row, word in enumerate(vocabulary.words) if word in rows
+    ]
+    new, old = (list(side) for side in zip(*shared, strict=True))
+    for target, weight, axis in zip(
+        captioner.weights,
+        source.weights,
+        _word_axes(captioner),
+        strict=True,
+    ):
+        values = target.numpy()
+        if axis is None:
+            values = weight.numpy()
+        else:
+            at = (slice(None),) * axis
+            values[at + (new,)] = np.take(weight.numpy(), old, axis)  # noqa: RUF005
+        target.assign(values)
+    return len(shared)
+
+
+def _compare(
+    folder: str | pathlib.Path, source: Captioner, variant: Variant, spec: FeatureSpec
+) -> None:
+    spec.check_same(source.spec, ours="the new model", theirs=f"the one in {folder}")
+    ours, theirs = variant.to_dict(), source.variant.to_dict()
+    for settings in (ours, theirs):
+        for key in ("plan", "row", "system"):
+            settings.pop(key, None)
+    if difference := first_difference(ours, theirs):
+        raise WarmStartError(
+            f"the model in {folder} has other parts than the new one: {difference}."
+        )
+
+
+def _word_axes(captioner: Captioner) -> list[int | None]:
+    """The axis of each weight that runs over the vocabulary, if it has one.
+
+    It is the one that grows with the vocabulary: sizes alone could mislead.
+    """
+    larger = Captioner(
+        captioner.variant,
+        captioner.spec,
+        captioner.vocabulary_size + 1,
+        captioner.max_words,
+    ).build_from_spec()
+    axes: list[int | None] = []
+    for weight, grown in zip(captioner.weights, larger.weights, strict=True):
+        differ = np.flatnonzero(np.not_equal(weight.shape, grown.shape))
+        axes.append(int(differ[0]) if len(differ) else None)
+    return axes

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models.data.records import Records
+from keras_models.ensembling.relevance.training import (
+    RelevanceTraining,
+    train_relevance,
+)
+from keras_models.training.callbacks.callback import Listener
+from keras_models.training.guards import TrainingError
+from tests.support import corpora
+
+CONFIG = RelevanceTraining.from_dict(
+    {
+        "relevance": {
+            "modalities": ["tiny"],
+            "units": 16,
+            "embedding": 16,
+            "blocks": 1,
+            "heads": 2,
+            "feedforward": 16,
+            "dropout": 0.1,
+        },
+        "schedule": {
+            "name": "relevance",
+            "epochs": 12,
+            "learning_rate": {"kind": "constant", "rate": 0.01},
+        },
+        "batch_size": 8,
+        "captions_per_clip": 2,
+        "max_words": 5,
+        "checkpoint_steps": 2,
+    }
+)
+SHORT = CONFIG.override({"schedule": {"epochs": 2}})
+
+
+class Stop(Listener):
+    """Ends a run after some steps, as a kill would."""
+
+    def __init__(self, after: int):
+        self._after = after
+
+    def on_step(self, step):
+        if step.step == self._after:
+            raise KeyboardInterrupt
+
+
+def run(folder: pathlib.Path, config=SHORT, *listeners: Listener):
+    training = corpora.write(folder / "train")
+    validation = corpora.write(folder / "val", clips=12, seed=1)
+    return train_relevance(
+        config,
+        training.spec,
+        training.files,
+        validation.files,
+        training.vocabulary,
+        folder / "runs",
+        listeners,
+    )
+
+
+def test_a_trained_model_ranks_the_right_caption_first(tmp_path):
+    """Of what the features tell apart: colour and movement of new clips."""
+    result = run(tmp_path, CONFIG)
+    corpus = corpora.write(tmp_path / "val", clips=12, seed=1)
+    words = corpora.COLOURS, corpora.MOVES
+    texts = [f"the {c} ball {m} slowly" for c in words[0] for m in words[1]]
+    tokens = corpus.vocabulary.encode(tf.constant(texts), CONFIG.max_words)
+    right = 0
+    for video in Records(corpus.files, corpus.spec).videos(1, ["tiny"]):
+        scores = result.model.score(video, tokens[tf.newaxis])[0].numpy()
+        references = corpus.references[video.video_id.numpy()[0].decode()]
+        right += texts[int(np.argmax(scores))] in references
+    assert right >= 10
+    assert result.history[-1]["loss"] < result.history[0]["loss"]
+    best = max(row["mean_reciprocal_rank"] for row in result.history)
+    assert result.score == best
+    lines = (pathlib.Path(result.folder) / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(12))
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", SHORT, Stop(after=3))
+    resumed = run(tmp_path / "stopped")
+    assert resumed.history[-1]["steps"] == whole.history[-1]["steps"] == 6
+    for one, other in zip(whole.model.weights, resumed.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_finished_run_returns_at_once_what_it_found(tmp_path):
+    first = run(tmp_path)
+    again = run(tmp_path, SHORT, Stop(after=0))
+    assert again.score == first.score
+    assert [dict(row) for row in again.history] == [dict(row) for row in first.history]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path):
+    rate = {"schedule": {"learning_rate": {"rate": 1e30}, "clip_norm": None}}
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        run(tmp_path, SHORT.override(rate))

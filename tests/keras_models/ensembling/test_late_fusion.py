@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models import late_fusion
+from keras_models.captioner import Captioner
+from keras_models.evaluation.generate import CaptionWriter
+from keras_models.fused_variant import FusedVariant
+from keras_models.generation import Beam, Greedy
+from keras_models.late_fusion import LateFusion
+from keras_models.presets import registry
+from serving import names
+from tests.support import exported, joint_parts, relevance_parts, tiny
+from transform.common.config import ConfigError
+from transform.common.errors import KinescribeError
+
+BEAM = Beam(width=3, n_best=2)
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def fusion() -> LateFusion:
+    return relevance_parts.late_fusion()
+
+
+@pytest.fixture(scope="module")
+def video():
+    return tiny.batch(relevance_parts.SPEC).video
+
+
+def test_the_captions_are_the_members_ordered_by_relevance(fusion, video):
+    written = fusion.caption(video, BEAM)
+    each = {
+        name: member.caption(video, BEAM) for name, member in fusion.members.items()
+    }
+    for clip in range(2):
+        candidates = []
+        for name, found in each.items():
+            tokens, log_probs = found.captions.tokens, found.captions.log_probs
+            scores = fusion.relevance.score(video, tokens)
+            candidates += [
+                (-float(scores[clip, k]), name, tokens[clip, k], log_probs[clip, k])
+                for k in range(2)
+            ]
+        candidates.sort(key=lambda candidate: candidate[0])
+        scores, writers, tokens, log_probs = zip(*candidates, strict=True)
+        facts = written.facts
+        assert [name.encode() for name in writers] == list(
+            facts["written_by"][clip].numpy()
+        )
+        np.testing.assert_array_equal(tf.stack(tokens), written.captions.tokens[clip])
+        np.testing.assert_allclose(log_probs, written.captions.log_probs[clip], **CLOSE)
+        np.testing.assert_allclose(
+            np.negative(scores), facts["relevance"][clip], **CLOSE
+        )
+
+
+def test_its_members_can_compute_in_another_precision(fusion, video):
+    narrow = fusion.recast("mixed_bfloat16")
+    assert {each.compute_dtype for each in narrow.members.values()} == {"bfloat16"}
+    assert narrow.relevance is fusion.relevance
+    found, expected = narrow.caption(video, BEAM), fusion.caption(video, BEAM)
+    np.testing.assert_allclose(
+        tf.sort(found.captions.log_probs),
+        tf.sort(expected.captions.log_probs),
+        rtol=0.05,
+        atol=0.1,
+    )
+
+
+def test_attention_is_that_of_the_captions_writer(fusion, video):
+    written = fusion.caption(video, BEAM)
+    assert written.captions.weights.keys() == {"temporal", "spatial"}
+    for name, member in fusion.members.items():
+        alone = member.caption(video, BEAM).captions
+        for clip in range(2):
+            writers = written.facts["written_by"][clip].numpy()
+            for place in np.flatnonzero(writers == name.encode()):
+                tokens = written.captions.tokens[clip, place].numpy()
+                same = np.all(alone.tokens[clip].numpy() == tokens, axis=-1)
+                (k,) = np.flatnonzero(same)
+                for attention, leaf in written.captions.weights.items():
+                    found = leaf[clip, place].numpy()
+                    if attention in alone.weights:
+                        expected = alone.weights[attention][clip, k]
+                        np.testing.assert_allclose(found, expected, **CLOSE)
+                    else:
+                        assert not np.any(found)
+
+
+def test_attention_of_one_name_and_different_shapes_is_named_apart():
+    first, second = tf.ones([1, 2, 3, 4]), tf.ones([1, 2, 3, 5])
+    found = late_fusion._by_word([{"temporal": first}, {"temporal": second}])
+    assert found["temporal"].shape == (1, 4, 3, 4)
+    assert found["temporal_2"].shape == (1, 4, 3, 5)
+    np.testing.assert_array_equal(found["temporal"][0, :, 0, 0], [1, 1, 0, 0])
+    np.testing.assert_array_equal(found["temporal_2"][0, :, 0, 0], [0, 0, 1, 1])
+
+
+def test_attention_of_words_and_clips_is_named_apart():
+    members = {name: joint_parts.captioner(name) for name in joint_parts.VARIANTS}
+    relevance = relevance_parts.RELEVANCE.replace(modalities=("resnet152_grid",))
+    written = LateFusion(
+        FusedVariant.of(joint_parts.VARIANTS, relevance=relevance),
+        members,
+        relevance_parts.relevance_model(joint_parts.SPEC, relevance),
+    ).caption(tiny.batch(joint_parts.SPEC).video, Greedy())
+    assert written.captions.weights.keys() == {"temporal", "spatial"}
+    assert written.weights.keys() == {"spatial_2"}
+
+
+def test_what_a_beam_could_not_fill_comes_last(fusion, video):
+    wide = Beam(width=30, n_best=30)
+    one_word = LateFusion(
+        fusion.variant,
+        {name: _with_max_words(member, 1) for name, member in fusion.members.items()},
+        _with_max_words(fusion.relevance, 1),
+    )
+    written = one_word.caption(video, wide)
+    impossible = written.captions.log_probs.numpy() == -np.inf
+    assert np.any(impossible)
+    np.testing.assert_array_equal(impossible, np.sort(impossible, axis=1))
+    assert np.all(np.isfinite(written.facts["relevance"].numpy()[~impossible]))
+
+
+def _with_max_words(model, max_words: int):
+    class Shorter:
+        def __getattr__(self, name):
+            return getattr(model, name)
+
+    shorter = Shorter()
+    shorter.max_words = max_words
+    shorter.caption = lambda *args: Captioner.caption(shorter, *args)
+    return shorter
+
+
+def test_writes_captions_for_a_data_set_as_a_captioner_does(fusion, video):
+    write = CaptionWriter(fusion, tiny.VOCABULARY, Greedy())
+    captions = write(tf.data.Dataset.from_tensors(video))
+    best = fusion.caption(video, Greedy()).captions.tokens[:, 0]
+    texts = [text.decode() for text in tiny.VOCABULARY.decode(best).numpy()]
+    assert captions == dict(zip(["whole", "short"], texts, strict=True))
+
+
+def test_the_exported_model_has_core_ops_and_says_the_same(fusion, video, tmp_path):
+    signatures = exported.check(fusion, video, BEAM, tmp_path / "model", **CLOSE)
+    described = signatures["feature_spec"](request=tf.constant([b""]))
+    text = described[names.VARIANT_JSON][0].numpy().decode()
+    assert FusedVariant.from_json(text) == fusion.variant
+
+
+def test_parts_that_do_not_fit_are_refused(fusion):
+    with pytest.raises(ValueError, match=r"must be .*received \['vatex_spatial_rl'\]"):
+        LateFusion(
+            fusion.variant,
+            {"vatex_spatial_rl": fusion.members["vatex_spatial_rl"]},
+            fusion.relevance,
+        )
+    other = relevance_parts.SPEC.override({"sampling": {"resize": "area"}})
+    with pytest.raises(KinescribeError, match="train it on the same records"):
+        LateFusion(
+            fusion.variant, fusion.members, relevance_parts.relevance_model(other)
+        )
+    longer = _with_max_words(fusion.relevance, tiny.MAX_WORDS + 1)
+    with pytest.raises(KinescribeError, match="relevance model has max_words 5, not 4"):
+        LateFusion(fusion.variant, fusion.members, longer)
+    with pytest.raises(ConfigError, match="at least two members"):
+        fusion.variant.replace(members=dict([*fusion.variant.members.items()][:1]))
+
+
+@pytest.mark.parametrize("name", registry.FUSIONS)
+def test_every_fusion_is_of_registered_variants_and_survives_json(name):
+    fused = registry.FUSIONS[name]
+    assert name not in registry.VARIANTS
+    for member, variant in fused.members.items():
+        assert registry.get(member) == variant
+        assert set(variant.features()) <= set(fused.features())
+    assert FusedVariant.from_json(fused.to_json()) == fused

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.ensemble import Ensemble
+from keras_models.ensemble_variant import EnsembleVariant
+from keras_models.inference.int8 import quantised
+from keras_models.presets import registry
+from tests.support import tiny
+
+ROWS = ["mgsa", "stats", "dual_afr_soft", "vatex_temporal", "vre"]  # every decoder
+
+
+@pytest.fixture(params=ROWS)
+def captioner(request, monkeypatch):
+    monkeypatch.setattr(tiny, "SETTINGS", {**tiny.SETTINGS, "units": 40})
+    variant = tiny.shrink(registry.get(request.param))
+    captioner = Captioner(variant, tiny.spec(variant), len(tiny.VOCABULARY), 4)
+    captioner.build_from_spec()
+    for weight in captioner.decoder.weights:  # what is read decides what is said
+        if weight.shape.rank > 1:
+            weight.assign(0.5 * tf.random.stateless_normal(weight.shape, [1, 2]))
+    return captioner
+
+
+def said(captioner, batch):
+    """Log-probabilities of a caption's words, read in a graph."""
+    read = tf.function(captioner.teacher_force, autograph=False)
+    return read(batch).log_probs.numpy()
+
+
+def test_every_decoder_says_nearly_the_same(captioner):
+    batch = tiny.batch(captioner.spec)
+    expected = said(captioner, batch)
+    with quantised(captioner):
+        found = said(captioner, batch)
+    assert not np.array_equal(found, expected)
+    assert np.std(found - expected) < 0.05 * np.std(expected)
+    np.testing.assert_array_equal(said(captioner, batch), expected)
+
+
+@pytest.mark.parametrize("captioner", ["mgsa"], indirect=True)
+def test_members_of_an_ensemble_are_quantised_too(captioner):
+    members = {"one": captioner, "again": captioner}
+    variant = EnsembleVariant.of({name: captioner.variant for name in members})
+    decoder = captioner.decoder
+    with quantised(Ensemble(variant, members)):
+        assert decoder.word_table.rows.shape == (len(tiny.VOCABULARY), 160)
+        assert decoder.upper_lower.fast.kernel.dtype == tf.qint8
+    assert decoder.word_table is decoder.upper_lower.fast is None

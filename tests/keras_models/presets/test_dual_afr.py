@@ -1,0 +1,60 @@
+"""dualAFR's models as wholes."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_models import generation
+from keras_models.generation import Beam
+from keras_models.generation.ensemble_step import ensemble
+from keras_models.objectives.objective import Clock, Materials
+from tests.support import tiny
+from tests.support.dual_afr_models import batch, captioner
+
+
+def test_an_ensemble_of_a_rows_models_writes_captions():
+    members = [captioner("dual_afr_hard", seed) for seed in range(2)]
+    video = batch(members[0]).video
+    step = ensemble([member.step for member in members])
+    state, memory = zip(*[m.start(m.encode(video)) for m in members], strict=True)
+    found = generation.run(Beam(), step, state, memory, members[0].max_words)
+    assert found.tokens.shape[0] == 2
+    assert {"level", "level_2"} <= set(found.weights)
+    tokens = tf.fill([2], 1)
+    mixed = step(tokens, state, memory).log_probs
+    alone = [
+        np.exp(m.step(tokens, s, e).log_probs)
+        for m, s, e in zip(members, state, memory, strict=True)
+    ]
+    np.testing.assert_allclose(np.exp(mixed), np.mean(alone, axis=0), rtol=1e-5)
+
+
+def test_training_hard_attention_raises_the_bound():
+    model = captioner("dual_afr_hard")
+    clips = batch(model)
+    materials = Materials(tiny.VOCABULARY, {}, tiny.MAX_WORDS, Clock())
+    objective = model.variant.plan.stages[0].objective.build(materials)
+    optimizer = tf.keras.optimizers.legacy.Adam(0.02)
+    weights = model.trainable_variables
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            loss = objective(model, clips).loss
+        gradients = tape.gradient(loss, weights)
+        optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return loss
+
+    losses = [float(step()) for _ in range(60)]
+    assert np.all(np.isfinite(losses))
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+def test_each_reading_of_a_caption_has_choices_of_its_own():
+    model = captioner("dual_afr_hard")
+    clips = batch(model)
+    same = clips._replace(tokens=tf.repeat(clips.tokens[:, :1], 20, axis=1))
+    (context,) = model.teacher_force(same, training=True).contexts
+    drawn = context.log_prob.numpy().reshape(2, 20, -1)  # (clip, reading, word)
+    assert not np.any(drawn[:, :, 0])  # the first word looks at nothing
+    assert np.all(drawn[:, :, 1:] < 0)
+    assert len(np.unique(drawn[0, :, 1])) > 1

@@ -1,0 +1,236 @@
+"""What holds for every row of the registry. Models are `tiny` but for their counts."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models import generation
+from keras_models.captioner import Captioner
+from keras_models.captioner_config import Variant
+from keras_models.generation import Beam, Greedy
+from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.self_critical import SelfCritical
+from keras_models.presets import registry
+from keras_models.presets.paper_features import paper_spec
+from keras_models.saving import captioner as saving
+from keras_models.structs import TrainingBatch
+from keras_models.training.train_step import trained_weights
+from tests.support import attention_names, exported, tiny
+from tests.support.parameter_counts import PARAMETERS, VOCABULARY
+from transform.schema import FeatureSpec
+
+CLOSE = {"rtol": 1e-5, "atol": 1e-6}
+BEAM = Beam(width=2, n_best=2)
+
+
+# Weights without a part in a stage's first step, by the stage's name: VRE's key frames
+# are learnt from what changed since the epoch before.
+IDLE = {
+    "first_step": r"encoder/(merge|refocus/energy)/",
+    "joint": r"encoder/refocus/energy/",
+    "kept_key_frames": r"encoder/refocus/energy/",
+}
+
+
+class Row(NamedTuple):
+    name: str
+    variant: Variant
+    spec: FeatureSpec
+    captioner: Captioner
+    batch: TrainingBatch
+
+
+@pytest.fixture(scope="module", params=list(registry.VARIANTS))
+def row(request) -> Row:
+    """One of the rows, built; its weights are large enough to tell clips apart."""
+    variant = tiny.shrink(registry.get(request.param))
+    spec = tiny.spec(variant)
+    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    captioner.build_from_spec()
+    random = np.random.default_rng(3)
+    for weight in captioner.trainable_variables:
+        weight.assign(0.7 * random.normal(size=weight.shape))
+    return Row(request.param, variant, spec, captioner, tiny.batch(spec))
+
+
+def model_of(variant: Variant) -> tuple:
+    """What a row's model is made of; its plan and its words apart."""
+    return variant.encoder, variant.attentions, variant.decoder
+
+
+def first_of_its_kind(name: str) -> bool:
+    """Whether no row before it has the same model, trained in another way."""
+    rows = registry.VARIANTS
+    same = [other for other in rows if model_of(rows[other]) == model_of(rows[name])]
+    return same[0] == name
+
+
+def find(row: Row, config: Greedy | Beam):
+    encoded = row.captioner.encode(row.batch.video)
+    state, memory = row.captioner.start(encoded)
+    step = row.captioner.step
+    return encoded, generation.run(config, step, state, memory, tiny.MAX_WORDS)
+
+
+def test_a_gradient_reaches_every_weight_in_every_stage(row):
+    references = {"whole": ("a b", "c"), "short": ("d e",)}
+    materials = Materials(tiny.VOCABULARY, references, tiny.MAX_WORDS, Clock())
+    checked = []
+    for stage in row.variant.plan.stages:
+        objective = stage.objective
+        if isinstance(objective, SelfCritical):
+            objective = objective.cross_entropy  # samples and rewards: tests of its own
+        if objective in checked:
+            continue
+        checked.append(objective)
+        built = objective.build(materials)
+        built.begin(row.captioner)
+        with tf.GradientTape() as tape:
+            output = built(row.captioner, row.batch)
+        weights = trained_weights(row.captioner, stage)
+        gradients = tape.gradient(
+            output.loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        for weight, gradient in zip(weights, gradients, strict=True):
+            values = tf.convert_to_tensor(gradient).numpy()
+            assert np.all(np.isfinite(values)), weight.name
+            idle = re.search(IDLE.get(stage.name, "$^"), weight.name)
+            assert np.any(values) != bool(idle), weight.name
+
+
+def test_padding_changes_nothing(row):
+    video = row.batch.video
+    spoiled = {}
+    for name, values in video.features.items():
+        there = video.masks[name].numpy()
+        values = values.numpy().copy()
+        values[~there] = 77
+        spoiled[name] = tf.constant(values)
+    first = row.captioner.teacher_force(row.batch)
+    second = row.captioner.teacher_force(
+        TrainingBatch(video._replace(features=spoiled), row.batch.tokens)
+    )
+    np.testing.assert_array_equal(first.log_probs, second.log_probs)
+
+
+def test_clips_without_a_modality_have_finite_words_and_gradients(row):
+    video = row.batch.video
+    for name in row.variant.features():
+        missing = video._replace(
+            masks=video.masks | {name: tf.zeros_like(video.masks[name])}
+        )
+        with tf.GradientTape() as tape:
+            forced = row.captioner.teacher_force(
+                TrainingBatch(missing, row.batch.tokens)
+            )
+            loss = tf.reduce_mean(forced.log_probs)
+        assert np.all(np.isfinite(forced.log_probs))
+        weights = row.captioner.trainable_variables
+        for gradient in tape.gradient(loss, weights):
+            if gradient is not None:
+                assert np.all(np.isfinite(tf.convert_to_tensor(gradient)))
+
+
+def test_words_depend_on_the_video(row):
+    log_probs = row.captioner.teacher_force(
+        row.batch._replace(tokens=tf.fill([2, 1, 3], 4))
+    ).log_probs
+    assert not np.allclose(log_probs[0], log_probs[1], atol=1e-3)
+
+
+def test_a_saved_model_says_the_same(row, tmp_path):
+    saving.save(row.captioner, tiny.VOCABULARY, tmp_path)
+    loaded, vocabulary = saving.load(tmp_path)
+    assert loaded.variant == row.variant
+    assert vocabulary.words == tiny.VOCABULARY.words
+    np.testing.assert_array_equal(
+        loaded.teacher_force(row.batch).log_probs,
+        row.captioner.teacher_force(row.batch).log_probs,
+    )
+
+
+def test_words_are_about_as_likely_in_bfloat16(row):
+    narrow = row.captioner.recast("mixed_bfloat16")
+    expected = row.captioner.teacher_force(row.batch).log_probs
+    found = narrow.teacher_force(row.batch).log_probs
+    assert found.dtype == tf.float32
+    apart = np.abs(found - expected)
+    assert 0 < np.median(apart) < 0.1
+    captions = narrow.caption(row.batch.video, BEAM).captions
+    assert np.all(np.isfinite(captions.log_probs))
+
+
+def test_searches_find_captions_as_likely_as_teacher_forcing_says(row):
+    for config in (Greedy(), BEAM):
+        _, found = find(row, config)
+        assert np.all(np.max(found.tokens, axis=-1) < len(tiny.VOCABULARY))
+        forced = row.captioner.teacher_force(
+            TrainingBatch(row.batch.video, found.tokens)
+        )
+        tokens = tf.reshape(found.tokens, [-1, found.tokens.shape[-1]])
+        said = tf.gather(forced.log_probs, tokens, axis=-1, batch_dims=2)
+        totals = tf.reduce_sum(tf.where(tokens != 0, said, 0.0), axis=-1)
+        np.testing.assert_allclose(
+            tf.reshape(totals, found.log_probs.shape), found.log_probs, 1e-4
+        )
+
+
+def test_attention_is_named_and_shaped(row):
+    encoded, found = find(row, BEAM)
+    words = found.tokens.shape  # (B, K, L)
+    shapes = {name: tuple(leaf.shape) for name, leaf in found.weights.items()}
+    assert shapes == {
+        name: (*words, *shape)
+        for name, shape in attention_names.DECODER[row.name].items()
+    }
+    shapes = {name: tuple(leaf.shape) for name, leaf in encoded.weights.items()}
+    assert shapes == {
+        name: (2, *shape)
+        for name, shape in attention_names.ENCODER.get(row.name, {}).items()
+    }
+    for weights in (*found.weights.values(), *encoded.weights.values()):
+        assert np.all(weights >= 0)
+        assert np.all(np.sum(weights, axis=-1) < 1 + 1e-5)
+
+
+def test_an_exported_model_says_the_same_with_core_ops_only(row, tmp_path):
+    if not first_of_its_kind(row.name):
+        pytest.skip("the same model as another row's")
+    video = row.batch.video
+    exported.check(row.captioner, video, BEAM, tmp_path / "model", **CLOSE)
+
+
+@pytest.fixture
+def no_random_values(monkeypatch):
+    """Weights of zeros: orthogonal ones of the papers' sizes take seconds."""
+
+    def zeros(self, shape, dtype=tf.float32, **kwargs):
+        return tf.zeros(shape, dtype)
+
+    initializers = tf.keras.initializers
+    for initializer in (
+        initializers.Orthogonal,
+        initializers.VarianceScaling,
+        initializers.RandomUniform,
+    ):
+        monkeypatch.setattr(initializer, "__call__", zeros)
+
+
+@pytest.mark.parametrize("name", registry.VARIANTS)
+def test_paper_size_has_as_many_parameters_as_counted_by_hand(name, no_random_values):
+    variant = registry.get(name)
+    captioner = Captioner(variant, paper_spec(variant), VOCABULARY, max_words=20)
+    captioner.build_from_spec()
+    weights = captioner.trainable_variables
+    assert sum(math.prod(weight.shape) for weight in weights) == PARAMETERS[name]
+
+
+def test_every_row_has_its_own_description():
+    rows = [(row.system, row.row) for row in registry.VARIANTS.values()]
+    assert len(set(rows)) == len(rows)

@@ -1,0 +1,30 @@
+import pytest
+
+from keras_models.presets import parameter_counts
+from keras_models.presets.paper_features import paper_spec
+from keras_models.presets.registry import get
+from tests.support import models
+
+
+@pytest.mark.parametrize("name", ["mgsa", "spatial_attention_garu", "mgsa_iac"])
+def test_count_is_that_of_the_built_model(name):
+    variant = models.variant(name, encoder={"fused": []})
+    captioner = models.captioner(name, encoder={"fused": []})
+    assert parameter_counts.count(variant, models.SPEC, models.WORDS) == (
+        captioner.count_params()
+    )
+
+
+def test_paper_size_equals_the_hand_count():
+    cells, width, flow, words = 8 * 8, 1536, 12, 10_004
+    units, embedding, attention = 1024, 512, 512
+    convolutions = [(flow, 32), (32, 64), (64, 64), (64, 64), (64, 1)]
+    guide = sum((9 * inner + 1) * outer for inner, outer in convolutions)
+    garu = 2 * cells * 3 * cells + width * 2 * cells
+    attend = (width + 1) * attention + 2 * units * attention + attention
+    lower = (embedding + units + 1) * 4 * units
+    upper = (units + width + units + 1) * 4 * units
+    decoder = words * embedding + lower + upper + (units + 1) * words
+    variant = get("mgsa")
+    expected = guide + garu + attend + decoder
+    assert parameter_counts.count(variant, paper_spec(variant), words) == expected

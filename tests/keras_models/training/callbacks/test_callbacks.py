@@ -1,0 +1,103 @@
+import io
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from keras_models.training.callbacks.attention_image import (
+    CELL,
+    MARGIN,
+    attention_picture,
+)
+from keras_models.training.callbacks.callback import (
+    Audience,
+    Listener,
+    Run,
+    Sample,
+    Step,
+    Validated,
+)
+from keras_models.training.callbacks.history import HistoryFiles
+from keras_models.training.callbacks.progress_bar import ProgressBar
+from keras_models.training.callbacks.tensorboard import TensorBoard
+
+
+def tell(listener: Listener, folder: str) -> None:
+    """A run of two stages that goes on in the second."""
+    listener.on_start(Run(folder, (("first", 4), ("second", 6)), 5))
+    for step in range(5, 10):
+        listener.on_step(Step("second", 0, step, {"loss": 1 / step, "reward": 2.0}))
+    sample = Sample(
+        "clip1", "a [red] ball", ("the red ball",), {"temporal": np.eye(4, 6)}
+    )
+    listener.on_validation(Validated("second", 0, 10, 0.5, 7, 0.25, True, (sample,)))
+    listener.on_epoch([{"stage": "second", "loss": 0.1}])
+    listener.on_message("The learning rate was lowered [once].")
+    listener.on_end()
+
+
+def test_tensorboard_gets_losses_scores_captions_and_messages(tmp_path):
+    tell(TensorBoard(every=5), str(tmp_path))
+    found = {}
+    for path in tmp_path.glob("tensorboard/*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    assert float(found["train/loss", 5]) == tf.constant(0.2).numpy()
+    assert ("train/loss", 6) not in found
+    assert found["validation/CIDEr-D", 10] == 0.5
+    assert found["validation/bad endings", 10] == 0.25
+    width, height, png = found["attention temporal/clip1", 10]
+    assert (int(width), int(height)) == (MARGIN + 6 * CELL, 4 * CELL)
+    assert tf.io.decode_png(png).shape == (4 * CELL, MARGIN + 6 * CELL, 3)
+    captions = found["validation/captions", 10].item().decode()
+    assert "| clip1 | a [red] ball | the red ball |" in captions
+    assert b"lowered" in found["messages", 0].item()
+
+
+def test_an_attention_picture_is_bluest_where_the_weight_is_largest():
+    weights = np.array([[0.0, 0.5, 0.25], [0.25, 0.0, 0.0]])
+    cells = attention_picture("ball", weights)[CELL // 2 :: CELL, MARGIN + CELL // 2 :]
+    red = cells[:, ::CELL, 0].astype(int)  # the less of it, the bluer
+    assert red.argmin() == 1
+    assert red[0, 2] == red[1, 0]
+    assert (red[weights == 0] == 255).all()
+
+
+def test_the_progress_bar_starts_where_the_run_stands(tmp_path):
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100)
+    tell(ProgressBar(console), str(tmp_path))
+    text = output.getvalue()
+    assert "4/4" in text  # the first stage was done
+    assert "6/6" in text
+    assert "a [red] ball" in text
+    assert "lowered [once]" in text
+
+
+def test_an_audience_passes_everything_on(tmp_path):
+    class Names(Listener):
+        def __init__(self):
+            self.heard = []
+
+        def __getattribute__(self, name):
+            if name.startswith("on_"):
+                self.heard.append(name)
+            return super().__getattribute__(name)
+
+    one, other = Names(), Names()
+    tell(Audience([one, other]), str(tmp_path))
+    assert set(one.heard) == {name for name in dir(Listener) if name.startswith("on_")}
+    assert one.heard == other.heard
+
+
+def test_history_with_columns_of_several_stages_is_one_table(tmp_path):
+    history = HistoryFiles()
+    history.on_start(Run(str(tmp_path), (), 0))
+    history.on_epoch([{"stage": "a", "loss": 1.0}, {"stage": "b", "reward": 2.0}])
+    lines = (tmp_path / "history.csv").read_text().splitlines()
+    assert lines == ["stage,loss,reward", "a,1.0,", "b,,2.0"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "history.csv",
+        "history.jsonl",
+    ]

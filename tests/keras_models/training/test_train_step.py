@@ -1,0 +1,218 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_models.objectives.objective import Clock, Objective
+from keras_models.structs import LossOutput
+from keras_models.training.learning_rates import (
+    ConstantRate,
+    CosineRate,
+    ExponentialRate,
+)
+from keras_models.training.optimizers import Adam, AdamW, RmsProp, Sgd
+from keras_models.training.plan import Plan, Stage
+from keras_models.training.train_step import Updater, trained_weights
+from transform.common.config import ConfigError
+
+
+class Weights:
+    """As much of a captioner as an updater needs."""
+
+    compute_dtype = "float32"
+
+    def __init__(self) -> None:
+        self.trainable_variables = [
+            tf.Variable(tf.ones([2, 3]), name="captioner_1/encoder/layer/kernel"),
+            tf.Variable(tf.ones([3]), name="captioner_1/encoder/layer/bias"),
+            tf.Variable(tf.ones([4, 2]), name="captioner_1/decoder/words"),
+        ]
+
+
+class Slope(Objective):
+    """A loss whose gradient is 3 everywhere, but for the words that were looked up."""
+
+    def __call__(self, captioner, batch) -> LossOutput:
+        kernel, bias, words = captioner.trainable_variables
+        rows = tf.gather(words, batch)
+        loss = 3 * (tf.reduce_sum(kernel) + tf.reduce_sum(bias) + tf.reduce_sum(rows))
+        return LossOutput(loss, {"rows": tf.size(batch)})
+
+
+def updater(weights: Weights, steps: int = 10, **stage) -> Updater:
+    settings = {"name": "only", "epochs": 1, "optimizer": Sgd(), "clip_norm": None}
+    return Updater(weights, Stage(**(settings | stage)), Slope(), Clock(), steps)
+
+
+BATCH = tf.constant([1, 1, 3])
+
+
+def test_an_update_goes_against_the_gradient_and_tells_the_loss():
+    weights = Weights()
+    values = updater(weights, learning_rate=ConstantRate(rate=0.1))(BATCH)
+    kernel, bias, words = (weight.numpy() for weight in weights.trainable_variables)
+    np.testing.assert_allclose(kernel, 0.7, rtol=1e-6)
+    np.testing.assert_allclose(bias, 0.7, rtol=1e-6)
+    np.testing.assert_allclose(words[:, 0], [1, 0.4, 1, 0.7], rtol=1e-6)
+    assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
+    assert values["rows"] == 3
+
+
+def test_the_norm_counts_a_word_that_occurs_twice_once_with_its_sum():
+    norm = updater(Weights())(BATCH)["gradient_norm"]
+    assert norm == pytest.approx(math.sqrt(6 * 9 + 3 * 9 + 2 * 36 + 2 * 9))
+
+
+def test_clipping_bounds_the_norm_of_all_gradients_together():
+    weights = Weights()
+    before = [weight.numpy() for weight in weights.trainable_variables]
+    updater(weights, clip_norm=2.0, learning_rate=ConstantRate(rate=1.0))(BATCH)
+    moved = [b - w for b, w in zip(before, weights.trainable_variables, strict=True)]
+    norm = math.sqrt(sum(float(tf.reduce_sum(step**2)) for step in moved))
+    assert norm == pytest.approx(2.0, rel=1e-5)
+
+
+def test_l2_pulls_at_matrices_and_not_at_biases():
+    plain, pulled = Weights(), Weights()
+    updater(plain, learning_rate=ConstantRate(rate=0.1))(BATCH)
+    updater(pulled, learning_rate=ConstantRate(rate=0.1), l2=0.5)(BATCH)
+    kernel, bias, _ = (
+        (a - b).numpy()
+        for a, b in zip(
+            plain.trainable_variables, pulled.trainable_variables, strict=True
+        )
+    )
+    np.testing.assert_allclose(kernel, 0.1 * 2 * 0.5, rtol=1e-5)
+    np.testing.assert_allclose(bias, 0, atol=1e-7)
+
+
+def test_frozen_weights_stay_as_they_are():
+    weights = Weights()
+    updater(weights, frozen=("^encoder/",))(BATCH)
+    kernel, bias, words = weights.trainable_variables
+    assert np.all(kernel.numpy() == 1)
+    assert np.all(bias.numpy() == 1)
+    assert not np.all(words.numpy() == 1)
+
+
+def test_a_frozen_pattern_that_fits_nothing_is_refused():
+    stage = Stage(name="late", epochs=1, frozen=("encodre",))
+    with pytest.raises(ConfigError, match=r"'encodre' fits no weight; .*decoder/words"):
+        trained_weights(Weights(), stage)
+
+
+def test_freezing_everything_is_refused():
+    stage = Stage(name="late", epochs=1, frozen=("coder",))
+    with pytest.raises(ConfigError, match="stage late freezes every weight"):
+        trained_weights(Weights(), stage)
+
+
+@pytest.mark.parametrize("optimizer", [Sgd(momentum=0.9), Adam(), RmsProp(), AdamW()])
+def test_forgetting_makes_the_next_update_as_the_first_one(optimizer):
+    weights = Weights()
+    step = updater(weights, optimizer=optimizer)
+    step(BATCH)
+    first = [weight.numpy() for weight in weights.trainable_variables]
+    step(BATCH)
+    for weight in weights.trainable_variables:
+        weight.assign(tf.ones_like(weight))
+    step.forget()
+    step(BATCH)
+    for weight, expected in zip(weights.trainable_variables, first, strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-6)
+
+
+def test_with_float16_the_loss_is_scaled_and_the_update_is_not():
+    weights = Weights()
+    weights.compute_dtype = "float16"
+    step = updater(weights, learning_rate=ConstantRate(rate=0.1))
+    values = step(BATCH)
+    assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
+    assert float(step.optimizer.loss_scale) > 1
+    np.testing.assert_allclose(weights.trainable_variables[0], 0.7, rtol=1e-6)
+    step.forget()
+
+
+def test_replicas_apply_the_mean_of_their_gradients():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        weights = Weights()
+        step = updater(weights, learning_rate=ConstantRate(rate=0.1), clip_norm=1e9)
+        dataset = tf.data.Dataset.from_tensors(BATCH)
+        (batch,) = strategy.experimental_distribute_dataset(dataset)
+        values = step(batch)
+    assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
+    np.testing.assert_allclose(weights.trainable_variables[0], 0.7, rtol=1e-6)
+
+
+def test_adamw_shrinks_weights_by_decay_times_rate():
+    decayed, plain = Weights(), Weights()
+    rate = ConstantRate(rate=0.1)
+    updater(decayed, optimizer=AdamW(weight_decay=0.2), learning_rate=rate)(BATCH)
+    updater(plain, optimizer=Adam(), learning_rate=rate)(BATCH)
+    for ours, theirs in zip(
+        decayed.trainable_variables, plain.trainable_variables, strict=True
+    ):
+        np.testing.assert_allclose(theirs - ours, 0.1 * 0.2, rtol=1e-4)
+
+
+def test_the_rate_follows_the_clock_and_the_scale():
+    step = updater(Weights(), learning_rate=ExponentialRate(rate=1.0, share=0.2))
+    rates = []
+    for _ in range(5):
+        rates.append(float(step.rate()))
+        step(BATCH)
+    np.testing.assert_allclose(rates, [0.5 ** (n / 2) for n in range(5)], rtol=1e-6)
+    step.rate_scale.assign(0.1)
+    assert float(step.rate()) == pytest.approx(0.1 * 0.5**2.5)
+
+
+def test_cosine_rises_and_falls():
+    rule = CosineRate(rate=1.0, warmup=0.2, final=0.1)
+    rates = [float(rule.at(tf.constant(step, tf.int64), 100)) for step in range(101)]
+    np.testing.assert_allclose(rates[:20], [(n + 1) / 20 for n in range(20)], rtol=1e-6)
+    assert rates[60] == pytest.approx(0.55)
+    assert rates[100] == pytest.approx(0.1)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_a_plan_says_what_is_wrong_with_it():
+    with pytest.raises(ConfigError, match="a plan needs at least one stage"):
+        Plan.from_dict({"stages": []})
+    twice = [{"name": "a", "epochs": 1}, {"name": "a", "epochs": 2}]
+    with pytest.raises(ConfigError, match="stage names must differ"):
+        Plan.from_dict({"stages": twice})
+    wrong = [{"name": "a", "epochs": 1, "frozen": ["("]}]
+    with pytest.raises(ConfigError, match="not a regular expression"):
+        Plan.from_dict({"stages": wrong})
+
+
+def test_a_stage_with_an_unknown_objective_is_one_sentence():
+    stages = [{"name": "a", "epochs": 1, "objective": {"kind": "reinforce"}}]
+    with pytest.raises(
+        ConfigError,
+        match=r"^stages\[0\]\.objective = .*'reinforce'.* 'cross_entropy', 'self_crit",
+    ):
+        Plan.from_dict({"stages": stages})
+
+
+def test_a_plan_survives_json():
+    plan = Plan.from_dict(
+        {
+            "stages": [
+                {
+                    "name": "first",
+                    "epochs": 3,
+                    "optimizer": {"kind": "adamw", "weight_decay": 0.1},
+                    "learning_rate": {"kind": "cosine", "rate": 1e-3},
+                    "objective": {
+                        "kind": "cross_entropy",
+                        "scheduled_sampling": {"kind": "inverse_sigmoid", "eta": 24},
+                    },
+                },
+                {"name": "second", "epochs": 1, "objective": {"kind": "self_critical"}},
+            ]
+        }
+    )
+    assert Plan.from_json(plan.to_json()) == plan

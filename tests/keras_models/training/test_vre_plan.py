@@ -1,0 +1,63 @@
+"""VRE's four stages as one run."""
+
+import numpy as np
+import pytest
+
+from keras_models.encoders.vre import Phase, VREEncoder
+from keras_models.presets.vre import ROWS
+from tests.keras_models.training.test_trainer import StopAfter, Stopped
+from tests.support import small_runs
+from tests.support.small_runs import run
+
+RATE = {"kind": "constant", "rate": 0.003}
+STAGES = tuple(
+    stage.replace(epochs=2, learning_rate=RATE).to_dict()
+    for stage in ROWS["vre_silent"].plan.stages
+)
+
+
+def settings(*stages):
+    """VRE, as small as it gets."""
+    return small_runs.settings(*stages).replace(
+        variant="vre_silent",
+        model={
+            "encoder": {"inputs": {"grid": "tiny"}, "units": 6},
+            "attentions": [
+                {"kind": "multiplicative", "units": 4},
+                {"kind": "multiplicative", "over": {"kind": "cells"}, "units": 4},
+            ],
+            "decoder": {"units": 6},
+        },
+    )
+
+
+def test_a_joint_stage_that_was_stopped_goes_on_with_its_rewards(tmp_path):
+    joint = settings(STAGES[1])
+    whole = run(tmp_path, joint)
+    losses = [row["keyframe_loss"] for row in whole.history]
+    assert losses[0] == 0  # no epoch before
+    assert losses[1] != 0
+
+    stopped = tmp_path / "stopped"
+    with pytest.raises(Stopped):
+        run(stopped, joint, StopAfter(4))
+    resumed = run(stopped, joint)
+    assert [row["keyframe_loss"] for row in resumed.history] == losses
+    assert small_runs.digest(resumed) == small_runs.digest(whole)
+
+
+@pytest.mark.slow
+def test_four_stages_run_as_one_plan(tmp_path, monkeypatch):
+    phases = []
+
+    def begin(encoder: VREEncoder, phase: Phase) -> None:
+        phases.append(phase)
+        original(encoder, phase)
+
+    original = VREEncoder.begin
+    monkeypatch.setattr(VREEncoder, "begin", begin)
+    result = run(tmp_path, settings(*STAGES))
+    names = [stage["name"] for stage in STAGES]
+    assert [row["stage"] for row in result.history] == np.repeat(names, 2).tolist()
+    assert not any(row["problem"] for row in result.history)
+    assert phases == [Phase.FIRST_STEP, Phase.LEARNT, Phase.KEPT]
