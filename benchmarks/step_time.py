@@ -285,8 +285,8 @@ MEASURES: dict[str, Callable[..., dict]] = {
 def build(name: str) -> Any:
     """A captioner at its paper's size, or a late fusion of such."""
     from keras_models.captioner import Captioner
+    from keras_models.ensembling.late_fusion import LateFusion
     from keras_models.ensembling.relevance.model import RelevanceModel
-    from keras_models.late_fusion import LateFusion
     from keras_models.presets import registry
     from keras_models.presets.paper_features import paper_spec
 

@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
-    from keras_models.joint_model import JointModel
+    from keras_models.ensembling.composite import JointModel
     from transform.records.vocabulary import Vocabulary
 
 Members = Annotated[

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.ensembling.composite import JointModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.int8 import quantised
 from keras_models.inference.precision import ServedPrecision, require_served
-from keras_models.joint_model import JointModel
 from keras_models.layers.projection import laid_out
 from serving import names, signatures, warmup
 from serving.errors import ServingError

@@ -17,8 +17,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.ensembling.composite import JointModel
 from keras_models.generation import SearchConfig
-from keras_models.joint_model import JointModel
 from keras_models.structs import VideoBatch
 from serving import names
 from transform.records import example_codec

@@ -7,13 +7,12 @@ from typing import Any, Literal
 import pydantic
 import tensorflow as tf
 
-from keras_models.attention.choice.choice import Choice
-from keras_models.attention.choice.soft import SoftConfig
 from keras_models.attention.multi_level import (
     ChoiceConfig,
     PlacesAttention,
     PlacesMemory,
 )
+from keras_models.attention.selection import Choice, SoftConfig
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, State

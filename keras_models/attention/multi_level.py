@@ -8,9 +8,7 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
-from keras_models.attention.choice.choice import Choice
-from keras_models.attention.choice.hard import HardConfig
-from keras_models.attention.choice.soft import SoftConfig
+from keras_models.attention.selection import Choice, HardConfig, SoftConfig
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, EncodedVideo, State

@@ -8,13 +8,17 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.attention.branch import Attended, Branch
-from keras_models.attention.spatial.cell_mean import CellMeanConfig
-from keras_models.attention.spatial.per_frame import PerFrameConfig
-from keras_models.attention.spatial.shared_grid import SharedGridConfig
-from keras_models.attention.temporal.additive import AdditivePoolingConfig
-from keras_models.attention.temporal.last_state import LastStateConfig
-from keras_models.attention.temporal.mean import MeanConfig
-from keras_models.attention.temporal.ranked import RankedConfig
+from keras_models.attention.spatial_pooling import (
+    CellMeanConfig,
+    PerFrameConfig,
+    SharedGridConfig,
+)
+from keras_models.attention.temporal_pooling import (
+    AdditivePoolingConfig,
+    LastStateConfig,
+    MeanConfig,
+    RankedConfig,
+)
 from transform.common.config import Config
 
 SpatialPoolingConfig = Annotated[

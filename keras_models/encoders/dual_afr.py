@@ -8,12 +8,14 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.levels.convolved import ConvolvedConfig
-from keras_models.encoders.levels.flattened import FlattenedConfig
-from keras_models.encoders.levels.level import Aligned
-from keras_models.encoders.levels.max_pooled import MaxPooledConfig
-from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
-from keras_models.encoders.levels.unchanged import UnchangedConfig
+from keras_models.encoders.level_alignment import (
+    Aligned,
+    ConvolvedConfig,
+    FlattenedConfig,
+    MaxPooledConfig,
+    MeanPooledConfig,
+    UnchangedConfig,
+)
 from keras_models.encoders.modalities import ClipMean
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch

@@ -8,10 +8,12 @@ import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.global_memory import GlobalMemoryConfig
 from keras_models.encoders.modalities import ClipMean
-from keras_models.encoders.object_memory import ObjectMemoryConfig
-from keras_models.encoders.segment_memory import SegmentMemoryConfig
+from keras_models.encoders.vatex_memory import (
+    GlobalMemoryConfig,
+    ObjectMemoryConfig,
+    SegmentMemoryConfig,
+)
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config
 from transform.schema import FeatureSpec

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.ensembling.composite import JointModel
 from keras_models.generation import SearchConfig
-from keras_models.joint_model import JointModel
 from keras_models.structs import VideoBatch
 from transform.records.vocabulary import Vocabulary
 

@@ -5,23 +5,25 @@ of 1 (appendix), which hard attention reads ten times each; `word_vectors`, the 
 word2vec's vectors of Google News that embeddings begin with.
 
 The ensembles of Table 1 are ten models of one row, trained with different seeds, that
-`kinescribe ensemble` joins: `keras_models.ensemble` averages their word distributions.
+`kinescribe ensemble` joins: `ensembling.ensemble` averages their distributions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.attention.choice.hard import HardConfig
 from keras_models.attention.dual import DualConfig
 from keras_models.attention.multi_level import PlacesConfig
+from keras_models.attention.selection import HardConfig
 from keras_models.captioner_config import Variant
 from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.encoders.dual_afr import DualAFRConfig, LevelConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig
-from keras_models.encoders.levels.flattened import FlattenedConfig
-from keras_models.encoders.levels.max_pooled import MaxPooledConfig
-from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
+from keras_models.encoders.level_alignment import (
+    FlattenedConfig,
+    MaxPooledConfig,
+    MeanPooledConfig,
+)
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage

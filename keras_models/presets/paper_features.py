@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from keras_models.captioner_config import Variant
-from keras_models.fused_variant import FusedVariant
+from keras_models.ensembling.late_fusion import FusedVariant
 from transform.datasets.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.schema import (
     AudioWords,

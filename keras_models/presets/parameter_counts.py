@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import Variant
+from keras_models.ensembling.late_fusion import FusedVariant
 from keras_models.ensembling.relevance.model import RelevanceModel
-from keras_models.fused_variant import FusedVariant
 from transform.schema import FeatureSpec
 
 

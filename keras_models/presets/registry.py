@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_models.captioner_config import Variant
-from keras_models.fused_variant import FusedVariant
+from keras_models.ensembling.late_fusion import FusedVariant
 from keras_models.presets import dual_afr, mgsa, stats, vatex, vre
 from transform.common.errors import KinescribeError
 

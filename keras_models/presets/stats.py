@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from keras_models.attention.global_cells import AllCellsConfig
 from keras_models.attention.grid_attention import BranchConfig, StreamAttentionConfig
-from keras_models.attention.spatial.cell_mean import CellMeanConfig
-from keras_models.attention.spatial.per_frame import PerFrameConfig
+from keras_models.attention.spatial_pooling import CellMeanConfig, PerFrameConfig
 from keras_models.attention.spatio_temporal import (
     SpatioTemporalConfig,
     TemporalPoolingConfig,
 )
 from keras_models.attention.stats import STaTSConfig
-from keras_models.attention.temporal.additive import AdditivePoolingConfig
-from keras_models.attention.temporal.last_state import LastStateConfig
-from keras_models.attention.temporal.mean import MeanConfig
-from keras_models.attention.temporal.ranked import RankedConfig
+from keras_models.attention.temporal_pooling import (
+    AdditivePoolingConfig,
+    LastStateConfig,
+    MeanConfig,
+    RankedConfig,
+)
 from keras_models.captioner_config import Variant
 from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
 from keras_models.encoders.streams import StreamsConfig

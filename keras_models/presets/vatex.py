@@ -9,11 +9,10 @@ from keras_models.attention.global_cells import AllCellsConfig
 from keras_models.attention.grid_attention import StreamAttentionConfig
 from keras_models.captioner_config import Variant
 from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
-from keras_models.encoders.object_memory import ObjectMemoryConfig
-from keras_models.encoders.segment_memory import SegmentMemoryConfig
 from keras_models.encoders.vatex import VatexConfig
+from keras_models.encoders.vatex_memory import ObjectMemoryConfig, SegmentMemoryConfig
+from keras_models.ensembling.late_fusion import FusedVariant
 from keras_models.ensembling.relevance.model import RelevanceConfig
-from keras_models.fused_variant import FusedVariant
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.self_critical import GreedyBaseline, SelfCritical

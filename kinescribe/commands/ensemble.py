@@ -40,8 +40,7 @@ def command(
     folders = joining.folders(members)
     weights = _weights(weight or [], folders)
 
-    from keras_models.ensemble import Ensemble
-    from keras_models.ensemble_variant import EnsembleVariant
+    from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 
     captioners, vocabulary = joining.load(folders)
     variant = EnsembleVariant.of(

@@ -42,14 +42,13 @@ def command(
     folders = joining.folders(members)
 
     from components.report.build import read_spec
+    from keras_models.ensembling.composite import require_alike
+    from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
     from keras_models.ensembling.relevance import saving as relevance_saving
     from keras_models.ensembling.relevance.training import (
         RelevanceTraining,
         train_relevance,
     )
-    from keras_models.fused_variant import FusedVariant
-    from keras_models.joint_model import require_alike
-    from keras_models.late_fusion import LateFusion
     from keras_models.training.callbacks.progress_bar import ProgressBar
 
     captioners, vocabulary = joining.load(folders)

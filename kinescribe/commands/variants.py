@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from keras_models.captioner_config import Variant
-    from keras_models.fused_variant import FusedVariant
+    from keras_models.ensembling.late_fusion import FusedVariant
 
 SENTENCE = 20  # words: a relevance model has weights for each place in a sentence
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.ensemble import Ensemble
-from keras_models.ensemble_variant import EnsembleVariant
+from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 from keras_models.generation import Beam
 from keras_models.saving import captioner as saving
 from keras_models.structs import VideoBatch

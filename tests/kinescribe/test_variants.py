@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_models.captioner_config import Variant
-from keras_models.fused_variant import FusedVariant
+from keras_models.ensembling.late_fusion import FusedVariant
 from keras_models.presets import parameter_counts, registry
 from kinescribe import cli
 from tests.support.paths import ROOT

@@ -10,8 +10,8 @@ from tensorflow.core.framework import node_def_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models.captioner import Captioner
+from keras_models.ensembling.composite import JointModel
 from keras_models.generation import SearchConfig
-from keras_models.joint_model import JointModel
 from keras_models.structs import VideoBatch
 from serving import names
 from serving.export import export

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from keras_models.captioner import Captioner
+from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
-from keras_models.fused_variant import FusedVariant
-from keras_models.late_fusion import LateFusion
 from keras_models.presets import registry
 from tests.support import tiny
 from transform.schema import FeatureSpec, Sampling

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.attention.choice.hard import HardConfig
 from keras_models.attention.dual import DualConfig
 from keras_models.attention.multi_level import PlacesConfig
+from keras_models.attention.selection import HardConfig
 from keras_models.structs import Context, EncodedVideo
 from tests.reference import dual_afr as reference
 from tests.support.cells import att, query, shake

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from keras_models.attention.branch import Attended
-from keras_models.attention.spatial.per_frame import PerFrameConfig
-from keras_models.attention.spatial.shared_grid import SharedGridConfig
+from keras_models.attention.spatial_pooling import PerFrameConfig, SharedGridConfig
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig

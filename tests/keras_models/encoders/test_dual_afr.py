@@ -3,8 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.encoders.dual_afr import DualAFRConfig
-from keras_models.encoders.levels.convolved import ConvolvedConfig
-from keras_models.encoders.levels.unchanged import UnchangedConfig
+from keras_models.encoders.level_alignment import ConvolvedConfig, UnchangedConfig
 from tests.support import tiny
 from tests.support.dual_afr_models import batch, captioner
 from transform.common.config import ConfigError

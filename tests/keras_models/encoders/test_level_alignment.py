@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.encoders.levels.convolved import ConvolvedConfig
-from keras_models.encoders.levels.flattened import FlattenedConfig
-from keras_models.encoders.levels.level import Aligned
-from keras_models.encoders.levels.max_pooled import MaxPooledConfig
-from keras_models.encoders.levels.mean_pooled import MeanPooledConfig
-from keras_models.encoders.levels.unchanged import UnchangedConfig
+from keras_models.encoders.level_alignment import (
+    Aligned,
+    ConvolvedConfig,
+    FlattenedConfig,
+    MaxPooledConfig,
+    MeanPooledConfig,
+    UnchangedConfig,
+)
 from tests.reference import dual_afr as reference
 from tests.support.cells import shake
 from tests.support.layer_contract import check_layer

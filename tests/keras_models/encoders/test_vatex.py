@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.encoders.global_memory import GlobalMemoryConfig
-from keras_models.encoders.object_memory import ObjectMemoryConfig
-from keras_models.encoders.segment_memory import SegmentMemoryConfig
 from keras_models.encoders.vatex import VatexConfig
+from keras_models.encoders.vatex_memory import (
+    GlobalMemoryConfig,
+    ObjectMemoryConfig,
+    SegmentMemoryConfig,
+)
 from keras_models.structs import VideoBatch
 from tests.reference import vatex as reference
 from tests.support.layer_contract import check_layer

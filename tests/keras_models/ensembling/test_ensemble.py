@@ -5,11 +5,10 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.ensemble import Ensemble
-from keras_models.ensemble_variant import EnsembleVariant
+from keras_models.ensembling.composite import weights_by_clip
+from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import Beam, Greedy, Sampling
-from keras_models.joint_model import weights_by_clip
 from serving import names
 from tests.support import exported, tiny
 from tests.support.joint_parts import SPEC, VARIANTS, captioner

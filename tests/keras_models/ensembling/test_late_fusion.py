@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import late_fusion
 from keras_models.captioner import Captioner
+from keras_models.ensembling import late_fusion
+from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
 from keras_models.evaluation.generate import CaptionWriter
-from keras_models.fused_variant import FusedVariant
 from keras_models.generation import Beam, Greedy
-from keras_models.late_fusion import LateFusion
 from keras_models.presets import registry
 from serving import names
 from tests.support import exported, joint_parts, relevance_parts, tiny

@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from keras_models.evaluation import evaluate
 from keras_models.evaluation.evaluate import (
     CONSTANT,
     PERSON,
     SHUFFLED,
     best_constant,
     derangements,
+    evaluate,
     leave_one_out,
 )
 from keras_models.metrics import scorer

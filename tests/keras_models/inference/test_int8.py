@@ -3,8 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.ensemble import Ensemble
-from keras_models.ensemble_variant import EnsembleVariant
+from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 from keras_models.inference.int8 import quantised
 from keras_models.presets import registry
 from tests.support import tiny

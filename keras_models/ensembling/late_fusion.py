@@ -1,19 +1,39 @@
-"""`LateFusion`: several captioners, of whose captions the most relevant is kept."""
+"""Late fusion: of several captioners' captions the most relevant is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import tensorflow as tf
 
 from keras_models.attention.weight_names import Weights, named_apart
 from keras_models.captioner import Captioner
-from keras_models.ensembling.relevance.model import RelevanceModel
-from keras_models.fused_variant import FusedVariant
+from keras_models.ensembling.composite import (
+    JointModel,
+    JointVariant,
+    require_alike,
+    weights_by_clip,
+)
+from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
-from keras_models.joint_model import JointModel, require_alike, weights_by_clip
 from keras_models.structs import Captions, VideoBatch, Written
+
+
+class FusedVariant(JointVariant):
+    """One row of a paper's table in which several models' captions compete.
+
+    The members are trained on their own, and so is the relevance model.
+    """
+
+    joined_as: ClassVar[str] = "late fusion"
+
+    relevance: RelevanceConfig
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the members and the relevance model read."""
+        return tuple(dict.fromkeys(super().features() + self.relevance.features()))
 
 
 class LateFusion(JointModel):

@@ -1,14 +1,63 @@
-"""Hard attention."""
+"""Which of several vectors an attention reads: their weighted sum, or one drawn."""
 
 from __future__ import annotations
 
+import abc
 import random
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.attention.choice.choice import Choice, Chosen
+from keras_models.layers.functional.masking import masked_softmax
 from transform.common.config import Config
+
+
+class Chosen(NamedTuple):
+    """How much is taken of each item."""
+
+    shares: tf.Tensor  # (B, N) float32: ψ is the sum of the items times these
+    weights: tf.Tensor  # (B, N) float32: softmax of the energies, 0 where masked
+    log_prob: tf.Tensor  # (B,) float32, of the shares; 0 if they follow from weights
+
+
+class Choice(tf.keras.layers.Layer, abc.ABC):
+    """ψ({x_i}, {α_i}) of dualAFR (Pu et al., 2018, Eq. 5, 7), in terms of shares.
+
+    Call arguments:
+        energies: (B, N).
+        mask: (B, N) bool, the items that are there.
+        training: Whether what is random is drawn.
+
+    Returns:
+        `Chosen`; all 0 for a clip without a single item.
+    """
+
+    @abc.abstractmethod
+    def call(
+        self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
+    ) -> Chosen:
+        raise NotImplementedError
+
+
+class SoftConfig(Config):
+    """A weighted sum of all items (dualAFR Eq. 8)."""
+
+    kind: Literal["soft"] = "soft"
+
+    def build(self, name: str) -> Soft:
+        """The layer."""
+        return Soft(name=name)
+
+
+class Soft(Choice):
+    """Every item's share is its weight."""
+
+    def call(
+        self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
+    ) -> Chosen:
+        del training
+        weights = masked_softmax(energies, mask)
+        return Chosen(weights, weights, tf.zeros_like(weights[:, 0]))
 
 
 class HardConfig(Config):

@@ -1,1 +1,0 @@
-"""ψ: what is taken of weighed items."""

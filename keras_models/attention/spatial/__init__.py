@@ -1,1 +1,0 @@
-"""One vector a frame from its cells, once per word."""

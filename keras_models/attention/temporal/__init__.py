@@ -1,1 +1,0 @@
-"""One vector a clip from its frames' vectors, once per word."""

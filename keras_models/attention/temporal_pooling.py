@@ -1,0 +1,145 @@
+"""Poolings over the frames of a clip: (B, T, D) to (B, D)."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Literal
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.attention.branch import Attended
+from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.functional.masking import masked_mean, masked_softmax
+from keras_models.layers.lstm_cell import LSTMCell, input_projection
+from keras_models.layers.masked_lstm import last_state
+from transform.common.config import Config
+
+
+class TemporalPooling(tf.keras.layers.Layer, abc.ABC):
+    """The temporal half of ST attention: a row of STaTS' Table 2.
+
+    Call arguments:
+        frames: (B, T, D), x̂_1 … x̂_N of this word, 0 where masked.
+        query: (B, Q), the language state.
+        mask: (B, T) bool.
+
+    Returns:
+        `Attended`, of the frames' own width D; 0 for a clip without a single frame.
+    """
+
+    @abc.abstractmethod
+    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+        raise NotImplementedError
+
+
+class MeanConfig(Config):
+    """Mean pooling (STaTS Table 2, "Mean Pool")."""
+
+    kind: Literal["mean"] = "mean"
+
+    def build(self, name: str) -> MeanPooling:
+        """The layer."""
+        return MeanPooling(name=name)
+
+
+class MeanPooling(TemporalPooling):
+    """x̂ = (1/N) Σ_n x̂_n over the frames that are there."""
+
+    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+        del query
+        return Attended(masked_mean(frames, mask), {}, {})
+
+
+class LastStateConfig(Config):
+    """An LSTM over the frames (STaTS Table 2, "LSTM")."""
+
+    kind: Literal["last_state"] = "last_state"
+
+    def build(self, name: str) -> LastStatePooling:
+        """The layer."""
+        return LastStatePooling(name=name)
+
+
+class LastStatePooling(TemporalPooling):
+    """x̂ = the last output of an LSTM over x̂_1 … x̂_N (Cherian et al., 2020, Eq. 8).
+
+    It is as wide as the frames are. A masked frame leaves the state as it was.
+    """
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        width = input_shape[-1]
+        self.frames = input_projection(width, "frames", bias=True)
+        self.cell = LSTMCell(width, name="cell")
+        super().build(input_shape)
+
+    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+        del query
+        state = last_state(self.cell, self.frames(frames), mask)
+        return Attended(state.hidden, {}, {})
+
+
+class AdditivePoolingConfig(Config):
+    """Temporal attention (STaTS Table 2, "Mean + Temp Att")."""
+
+    kind: Literal["additive_pooling"] = "additive_pooling"
+    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+
+    def build(self, name: str) -> AdditivePooling:
+        """The layer."""
+        return AdditivePooling(self.units, name=name)
+
+
+class AdditivePooling(TemporalPooling):
+    """τ = softmax_n att(h, x̂_n) ;  x̂ = Σ_n τ_n x̂_n (Cherian et al., 2020, Eq. 1).
+
+    Weights: "temporal" (B, T).
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.energy = AdditiveEnergy(units, name="energy")
+
+    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+        energies = self.energy(query, self.energy.keys(frames))  # (B, T)
+        weights = masked_softmax(energies, mask)
+        vector = tf.einsum("bt,btd->bd", tf.cast(weights, frames.dtype), frames)
+        return Attended(vector, {"temporal": weights}, {})
+
+
+class RankedConfig(Config):
+    """Ranked temporal attention (STaTS Sec. 3.1.2; Table 2, "Ranked Att").
+
+    The loss "rank" goes with it: objectives weigh it by `auxiliary`, the paper's λ.
+    """
+
+    kind: Literal["ranked"] = "ranked"
+    margin: float = pydantic.Field(1.0, ge=0)  # β; its value is not given
+
+    def build(self, name: str) -> RankedPooling:
+        """The layer."""
+        return RankedPooling(self.margin, name=name)
+
+
+class RankedPooling(LastStatePooling):
+    """`LastStatePooling` that learns to point in the direction of time.
+
+        L_rank = Σ_{n ≥ 2} softplus(⟨x̂, x̂_{n−1}⟩ + β − ⟨x̂, x̂_n⟩)
+
+    (Cherian et al., 2020, Eq. 6 and 7), over neighbours that are both there. Losses:
+    "rank" (B,), one for every word.
+    """
+
+    def __init__(self, margin: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.margin = margin
+
+    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+        vector = super().call(frames, query, mask).vector
+        places = tf.einsum(  # ⟨x̂, x̂_n⟩
+            "bd,btd->bt", tf.cast(vector, tf.float32), tf.cast(frames, tf.float32)
+        )
+        costs = tf.nn.softplus(places[:, :-1] + self.margin - places[:, 1:])
+        both = mask[:, :-1] & mask[:, 1:]
+        rank = tf.reduce_sum(tf.where(both, costs, 0.0), axis=1)  # (B,)
+        return Attended(vector, {}, {"rank": rank})

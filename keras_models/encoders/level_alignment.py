@@ -1,0 +1,271 @@
+"""Levels of a 3-D network brought onto one grid, as dualAFR and its baselines do."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, Literal, NamedTuple
+
+import pydantic
+import tensorflow as tf
+
+from keras_models.layers.functional.blocks import as_steps, blocks_there, pad_to_blocks
+from keras_models.layers.functional.masking import expand_mask
+from keras_models.layers.initializers import SMALL_UNIFORM
+from keras_models.layers.mlp import Perceptron
+from transform.common.config import Config
+
+
+class Aligned(NamedTuple):
+    """A level's features on the common grid."""
+
+    cells: tf.Tensor  # (B, T, S, D), 0 where masked
+    mask: tf.Tensor  # (B, T, S) bool
+
+
+class Level(tf.keras.layers.Layer, abc.ABC):
+    """Brings the maps of one layer of a network onto a coarser grid: a_l → â_l.
+
+    Call arguments:
+        maps: (B, T_l, H_l, W_l, D_l), 0 where masked.
+        mask: (B, T_l) bool.
+
+    Returns:
+        `Aligned`. What stands at masked steps, and how many of them there are, changes
+        nothing for the clip's own ones.
+    """
+
+    @abc.abstractmethod
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+        raise NotImplementedError
+
+
+def masked(cells: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    """(B, T, S, D) cells of which only those count that (B, T, S) `mask` names."""
+    return Aligned(tf.where(mask[..., tf.newaxis], cells, 0), mask)
+
+
+def masked_steps(cells: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    """`masked`, where a (B, T) step is there with all its cells or with none."""
+    there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
+    return masked(cells, tf.ensure_shape(there, cells.shape[:3]))
+
+
+class UnchangedConfig(Config):
+    """A layer whose maps are the common grid: dualAFR's pool5."""
+
+    kind: Literal["unchanged"] = "unchanged"
+    feature: str = "c3d_pool5"
+
+    def build(self, name: str) -> Unchanged:
+        """The layer."""
+        return Unchanged(name=name)
+
+
+class Unchanged(Level):
+    """â_L = a_L."""
+
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+        return masked_steps(as_steps(maps), mask)
+
+
+class ConvolvedConfig(Config):
+    """Maps that are convolved and max-pooled (dualAFR, appendix)."""
+
+    kind: Literal["convolved"] = "convolved"
+    feature: str
+    kernel: int = pydantic.Field(ge=1)  # along each of the three axes
+    ratio: int = pydantic.Field(ge=1)  # of the max-pooling
+    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+
+    @pydantic.validator("kernel")
+    def _odd(cls, kernel: int) -> int:  # noqa: N805
+        if kernel % 2 == 0:
+            raise ValueError("a kernel needs a centre: its size must be odd")
+        return kernel
+
+    def build(self, name: str) -> Convolved:
+        """The layer."""
+        return Convolved(self, name=name)
+
+
+class Convolved(Level):
+    """â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l)) (Pu et al., 2018, Eq. 3).
+
+    The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side;
+    pooling rounds sizes up: in space on both sides, in time at the end, so that blocks
+    begin with the clip. What the kernel makes of the steps behind a clip's end cannot
+    win. ReLU comes after the pooling, which it changes nothing of: it then keeps no
+    copy of the convolved maps, hundreds of times as large, for its gradient.
+    """
+
+    def __init__(self, config: ConvolvedConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ratio = config.ratio
+        self.convolution = tf.keras.layers.Conv3D(
+            config.filters,
+            config.kernel,
+            padding="same",
+            kernel_initializer=SMALL_UNIFORM,
+            name="convolution",
+        )
+
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+        steps = maps.shape[1] or tf.shape(maps)[1]
+        late = [[0, 0], [0, -steps % self.ratio]]
+        mask = tf.pad(mask, late)
+        convolved = self.convolution(tf.pad(maps, [*late, [0, 0], [0, 0], [0, 0]]))
+        least = convolved.dtype.min
+        convolved = tf.where(expand_mask(mask, convolved), convolved, least)
+        pooled = tf.nn.max_pool3d(convolved, self.ratio, self.ratio, "SAME")
+        cells = as_steps(tf.nn.relu(pooled))
+        return masked_steps(cells, blocks_there(mask, self.ratio))
+
+
+class PooledLevelConfig(Config):
+    """Maps of which every block is pooled to one cell, which goes through an MLP.
+
+    `window` cells along each axis around the block's centre are pooled: more than the
+    block where it is larger than `ratio`, less where it is smaller.
+    """
+
+    feature: str
+    ratio: int = pydantic.Field(ge=1)
+    window: int = pydantic.Field(ge=1)
+    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _centred(cls, values: dict) -> dict:  # noqa: N805
+        if (values["window"] - values["ratio"]) % 2:
+            raise ValueError("window and ratio must both be even, or both odd")
+        return values
+
+
+class PooledLevel(Level, abc.ABC):
+    """ã_il = pool_{j ∈ N_il} a_jl ;  â_il = MLP_l(ã_il) (Pu et al., 2018, Eq. 17, 18).
+
+    N_il are those cells of block i's window that the clip has.
+    """
+
+    def __init__(self, config: PooledLevelConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ratio = config.ratio
+        self.window = config.window
+        self.perceptron = Perceptron(config.units, config.filters, name="perceptron")
+
+    @abc.abstractmethod
+    def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        """Pools (B, T, H, W, D) where (B, T, H, W, 1) bool `there`, → (…, D)."""
+        raise NotImplementedError
+
+    def windows(self, volume: tf.Tensor, value: float = 0.0) -> tf.Tensor:
+        """Pads or cuts (B, T, H, W, ·) so that the windows are all there is of it."""
+        around = (self.window - self.ratio) // 2
+        return pad_to_blocks(volume, self.ratio, around, value)
+
+    def mean(self, volume: tf.Tensor) -> tf.Tensor:
+        """Each window's sum over its number of cells, absent ones counted as 0."""
+        return tf.nn.avg_pool3d(self.windows(volume), self.window, self.ratio, "VALID")
+
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+        there = tf.ones_like(maps[..., :1], tf.bool)
+        there &= expand_mask(mask, maps)  # (B, T_l, H_l, W_l, 1)
+        pooled = self.pool(maps, there)
+        covered = as_steps(self.mean(tf.cast(there, maps.dtype)))[..., 0] > 0
+        covered &= blocks_there(mask, self.ratio)[..., tf.newaxis]  # (B, T, S)
+        return masked(self.perceptron(as_steps(pooled)), covered)
+
+
+class MaxPooledConfig(PooledLevelConfig):
+    """A window's largest values (dualAFR Table 1, "Max-pooling")."""
+
+    kind: Literal["max_pooled"] = "max_pooled"
+
+    def build(self, name: str) -> MaxPooled:
+        """The layer."""
+        return MaxPooled(self, name=name)
+
+
+class MaxPooled(PooledLevel):
+    """ã_il(k) = max_{j ∈ N_il} a_jl(k); 0 where a window has no cell."""
+
+    def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        least = maps.dtype.min
+        values = self.windows(tf.where(there, maps, least), least)
+        pooled = tf.nn.max_pool3d(values, self.window, self.ratio, "VALID")
+        return tf.where(pooled > least, pooled, 0)
+
+
+class MeanPooledConfig(PooledLevelConfig):
+    """A window's mean (dualAFR Table 1, "Average-pooling" and "Hypercolumn").
+
+    A hypercolumn (Hariharan et al., 2015) joins what the layers say of one point. The
+    trilinear value of a layer at a block's centre is the mean of the 2 × 2 × 2 cells
+    around it: a window of 2.
+    """
+
+    kind: Literal["mean_pooled"] = "mean_pooled"
+
+    def build(self, name: str) -> MeanPooled:
+        """The layer."""
+        return MeanPooled(self, name=name)
+
+
+class MeanPooled(PooledLevel):
+    """ã_il(k) = 1/|N_il| Σ_{j ∈ N_il} a_jl(k); 0 where a window has no cell."""
+
+    def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        total = self.mean(tf.where(there, maps, 0))
+        return tf.math.divide_no_nan(total, self.mean(tf.cast(there, maps.dtype)))
+
+
+class FlattenedConfig(Config):
+    """Maps whose blocks go through an MLP (dualAFR Table 1, "MLP")."""
+
+    kind: Literal["flattened"] = "flattened"
+    feature: str
+    ratio: int = pydantic.Field(ge=1)
+    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+
+    def build(self, name: str) -> Flattened:
+        """The layer."""
+        return Flattened(self, name=name)
+
+
+class Flattened(Level):
+    """â_il = MLP_l(all cells of block i of a_l, one after another).
+
+    Notes:
+        The paper feeds a_l to an MLP "to achieve the same dimension of a_L". One that
+        read whole maps would have billions of weights and fit clips of one length; this
+        one is shared by the blocks, each of which becomes a cell of a_L's grid.
+    """
+
+    def __init__(self, config: FlattenedConfig, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ratio = config.ratio
+        self.perceptron = Perceptron(config.units, config.filters, name="perceptron")
+
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+        blocks = pad_to_blocks(maps, self.ratio)
+        for axis in (1, 2, 3):
+            blocks = _fold(blocks, axis, self.ratio)
+        cells = self.perceptron(as_steps(blocks))
+        return masked_steps(cells, blocks_there(mask, self.ratio))
+
+
+def _fold(volume: tf.Tensor, axis: int, ratio: int) -> tf.Tensor:
+    """Moves each run of `ratio` places along an axis into the last axis.
+
+    The result's last axis is (the given last axis, place in the run), row-major.
+    """
+    shape = [size or tf.shape(volume)[at] for at, size in enumerate(volume.shape)]
+    apart = [*shape[:axis], shape[axis] // ratio, ratio, *shape[axis + 1 :]]
+    order = [at for at in range(len(apart)) if at != axis + 1]
+    moved = tf.transpose(tf.reshape(volume, apart), [*order, axis + 1])
+    shape[axis] //= ratio
+    shape[-1] *= ratio
+    return tf.reshape(moved, shape)

@@ -1,0 +1,156 @@
+"""What the attention of the VATEX-2019 system reads: segments, objects or nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import tensorflow as tf
+
+from keras_models.layers.functional.masking import masked_mean, present_regions
+from keras_models.structs import VideoBatch
+from transform.common.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+
+class Memory(NamedTuple):
+    """The parts of `EncodedVideo` that attention reads."""
+
+    frames: tf.Tensor  # (B, T, D)
+    frame_mask: tf.Tensor  # (B, T) bool
+    grids: tuple[tf.Tensor, ...] = ()
+    grid_masks: tuple[tf.Tensor, ...] = ()
+
+
+class GlobalMemoryConfig(Config):
+    """The vanilla model, which attends to nothing."""
+
+    kind: Literal["global"] = "global"
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the memory is made of."""
+        return ()
+
+    def build(self, spec: FeatureSpec, units: int) -> GlobalMemory:
+        """The layer."""
+        del spec, units
+        return GlobalMemory(name="memory")
+
+
+class GlobalMemory(tf.keras.layers.Layer):
+    """v̄ as a clip of one frame.
+
+    Call arguments:
+        video: `VideoBatch`, unused.
+        summary: (B, D).
+
+    Returns:
+        `Memory`.
+    """
+
+    def call(self, video: VideoBatch, summary: tf.Tensor) -> Memory:
+        del video
+        frames = summary[:, tf.newaxis]
+        return Memory(frames, tf.ones_like(frames[..., 0], tf.bool))
+
+
+class SegmentMemoryConfig(Config):
+    """The temporal branch of the VATEX-2019 system (Sec. 2.1)."""
+
+    kind: Literal["segments"] = "segments"
+    image: str = "resnext101"  # record features, one vector a segment
+    motion: str = "ir_csn"
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the memory is made of."""
+        return (self.image, self.motion)
+
+    def build(self, spec: FeatureSpec, units: int) -> SegmentMemory:
+        """The layer; `ConfigError` unless image and motion are aligned in time."""
+        image, motion = (spec.tensor(name).max_steps for name in self.features())
+        if image != motion:
+            raise ConfigError(
+                f"encoder.memory joins {self.image} and {self.motion} segment by "
+                f"segment, but they have {image} and {motion} of them."
+            )
+        return SegmentMemory(self, units, name="memory")
+
+
+class SegmentMemory(tf.keras.layers.Layer):
+    """V^t_n = W [image_n, motion_n] + b.
+
+    A segment is there where either of the two is; the other is then 0.
+
+    Call arguments:
+        video: `VideoBatch`; the two features are (B, T, ·).
+        summary: (B, D), unused.
+
+    Returns:
+        `Memory` with V^t as its frames.
+    """
+
+    def __init__(self, config: SegmentMemoryConfig, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.config = config
+        self.embed = tf.keras.layers.Dense(units, name="embed")
+
+    def call(self, video: VideoBatch, summary: tf.Tensor) -> Memory:
+        del summary
+        names = self.config.features()
+        frames = self.embed(tf.concat([video.features[n] for n in names], axis=-1))
+        mask = video.masks[names[0]] | video.masks[names[1]]
+        return Memory(tf.where(mask[..., tf.newaxis], frames, 0), mask)
+
+
+class ObjectMemoryConfig(Config):
+    """The spatial branch of the VATEX-2019 system (Sec. 2.1)."""
+
+    kind: Literal["objects"] = "objects"
+    image: str = "object_image"  # record features (objects, ·): at most 10 a frame
+    motion: str = "object_motion"
+
+    def features(self) -> tuple[str, ...]:
+        """The record features that the memory is made of."""
+        return (self.image, self.motion)
+
+    def build(self, spec: FeatureSpec, units: int) -> ObjectMemory:
+        """The layer; `ConfigError` unless both describe the same boxes."""
+        tensors = [spec.tensor(name) for name in self.features()]
+        image, motion = ((t.max_steps, *t.step_shape[:-1]) for t in tensors)
+        if image != motion or len(image) != 2:
+            raise ConfigError(
+                f"encoder.memory joins {self.image} and {self.motion} object by "
+                f"object, but their frames and objects are {image} and {motion}."
+            )
+        return ObjectMemory(self, units, name="memory")
+
+
+class ObjectMemory(tf.keras.layers.Layer):
+    """V^o_nj = W [image_nj, motion_nj] + b of object j of frame n.
+
+    A frame with fewer objects than the most has all-zero rows, which are masked.
+
+    Call arguments:
+        video: `VideoBatch`; the two features are (B, T, R, ·).
+        summary: (B, D), unused.
+
+    Returns:
+        `Memory` with V^o as its only grid, and the objects' means as its frames.
+    """
+
+    def __init__(self, config: ObjectMemoryConfig, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.config = config
+        self.embed = tf.keras.layers.Dense(units, name="embed")
+
+    def call(self, video: VideoBatch, summary: tf.Tensor) -> Memory:
+        del summary
+        names = self.config.features()
+        objects = tf.concat([video.features[name] for name in names], axis=-1)
+        mask = present_regions(objects, video.masks[names[0]] | video.masks[names[1]])
+        cells = tf.where(mask[..., tf.newaxis], self.embed(objects), 0)
+        return Memory(
+            masked_mean(cells, mask, axis=2),
+            tf.reduce_any(mask, axis=2),
+            (cells,),
+            (mask,),
+        )
