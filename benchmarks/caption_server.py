@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from serving.client import Client
+from serving.client.grpc_client import Client
 from transform.records import example_codec
 from transform.schema import FeatureSpec
 

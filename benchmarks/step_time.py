@@ -234,7 +234,7 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     """Writes an exported model."""
     from keras_models.decoders.decoder import Decoder
     from keras_models.generation import Beam
-    from serving.export import export
+    from serving.export.export import export
     from transform.records.vocabulary import EOS
 
     captioner = build(name)
@@ -252,22 +252,25 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
 
 def write(tf: Any, folder: str, batch: str, times: str) -> dict:
     """Captions by an exported model."""
-    from serving import names
+    from serving import signature_names
     from transform.schema import SPEC_HASH, FeatureSpec
 
     before, began = forget_peak(), time.perf_counter()
     model = tf.saved_model.load(folder)
-    signature = model.signatures[names.CAPTION_SIGNATURE]
-    facts = model.signatures[names.FEATURE_SPEC_SIGNATURE](
+    signature = model.signatures[signature_names.CAPTION_SIGNATURE]
+    facts = model.signatures[signature_names.FEATURE_SPEC_SIGNATURE](
         request=tf.fill([int(batch)], "")
     )
-    spec = FeatureSpec.from_json(facts[names.SPEC_JSON].numpy()[0].decode())
+    spec = FeatureSpec.from_json(facts[signature_names.SPEC_JSON].numpy()[0].decode())
     video = random_batch(spec, int(batch)).video
-    masks = {names.mask_name(feature): mask for feature, mask in video.masks.items()}
+    masks = {
+        signature_names.mask_name(feature): mask
+        for feature, mask in video.masks.items()
+    }
     inputs = {**video.features, **masks, SPEC_HASH: facts[SPEC_HASH]}
 
     def caption() -> None:
-        found = signature(**inputs)[names.WORDS].numpy()
+        found = signature(**inputs)[signature_names.WORDS].numpy()
         assert (found[0, 0] != b"").sum() == MAX_WORDS, "a caption is too short"
 
     caption()
@@ -377,7 +380,7 @@ def _tensorflow(threads: int) -> Any:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.keras.utils.set_random_seed(0)
     from keras_models.training import train_step  # noqa: F401
-    from serving import export  # noqa: F401
+    from serving.export.export import export  # noqa: F401
 
     return tf
 

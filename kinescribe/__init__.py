@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from keras_models.data.records import Records
     from keras_models.metrics.scorer import score
     from keras_models.presets.registry import VARIANTS
-    from serving.client import Client
-    from serving.local import LocalModel
+    from serving.client.grpc_client import Client
+    from serving.client.local_model import LocalModel
     from transform.extractors.clip_extractor import Extractor
     from transform.schema import FeatureSpec
 
@@ -37,8 +37,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "LocalModel": "serving.local",  # an exported model in this process
-    "Client": "serving.client",  # one behind a server
+    "LocalModel": "serving.client.local_model",  # an exported model in this process
+    "Client": "serving.client.grpc_client",  # one behind a server
     "Extractor": "transform.extractors.clip_extractor",  # a clip's features
     "FeatureSpec": "transform.schema",  # what decides their values
     "Records": "keras_models.data.records",  # extracted clips

@@ -64,14 +64,14 @@ def write(
 ) -> str:
     """Exports the next version of the folder `models`; returns the version's own."""
     from keras_models.generation import Beam
-    from serving import model_folders
-    from serving.export import export
+    from serving import model_versions
+    from serving.export.export import export
 
     return export(
         model,
         vocabulary,
         model.spec,
-        model_folders.next_version(models),
+        model_versions.next_version(models),
         Beam(width=max(width, captions), n_best=captions),
         precision=precision,
     )

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import pydantic
 
-from components.evaluation_gate import GateConfig
+from components.evaluator.gates import GateConfig
 from keras_models.generation import Beam, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.training.trainer import TrainingConfig

@@ -19,12 +19,13 @@ from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components import baseline_model, push_destination
+from components.baseline_model import component
 from components.report.component import PAGE
 from pipeline import stages
 from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
+from serving import push_destination
 from transform import backbones
 from transform.common.errors import KinescribeError
 from transform.jobs.data_digest import data_digest
@@ -113,7 +114,7 @@ def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
         training=pathlib.Path(artifact("Trainer", "model_run").uri),
         evaluation=pathlib.Path(artifact("Evaluator", "evaluation").uri),
         report=pathlib.Path(artifact("Report", "report").uri, PAGE),
-        baseline=baseline.get_string_custom_property(baseline_model.REASON),
+        baseline=baseline.get_string_custom_property(component.REASON),
         blessed=model_utils.is_model_blessed(artifact("Evaluator", "blessing")),
         pushed=pathlib.Path(destination) if destination else None,
         stages=tuple(done.values()),

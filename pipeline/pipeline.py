@@ -15,11 +15,11 @@ from tfx.components import (
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 
-from components.baseline_model import BaselineModel
-from components.caption_references import CaptionReferences
-from components.curated_schema import DESCRIPTIVE, CuratedSchema
-from components.evaluation_gate import eval_config
-from components.pusher import Pusher
+from components.baseline_model.component import BaselineModel
+from components.caption_references.component import CaptionReferences
+from components.curated_schema.component import DESCRIPTIVE, CuratedSchema
+from components.evaluator.gates import eval_config
+from components.pusher.component import Pusher
 from components.report.component import Report
 from components.trainer.settings import TrainerSettings
 from components.video_example_gen.component import VideoExampleGen
@@ -48,7 +48,7 @@ def create_pipeline(
         metadata: TFX's connection to ML Metadata; Kubeflow brings its own.
         data_digest: `transform.jobs.data_digest` of the corpus; recorded, and a change
             makes the clips be looked at again where nodes are cached.
-        compared_with: `components.push_destination.compared_with`; a change makes the
+        compared_with: `serving.push_destination.compared_with`; a change makes the
             baseline be chosen again where nodes are cached.
         enable_cache: Whether a node with unchanged inputs is spared.
     """
@@ -72,7 +72,7 @@ def create_pipeline(
     transform = Transform(
         examples=examples,
         schema=schema,
-        preprocessing_fn="components.caption_transform.preprocessing_fn",
+        preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
         custom_config={"min_count": config.vocabulary.min_count},
         splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
         materialize=False,

@@ -13,8 +13,8 @@ import tensorflow_model_analysis as tfma
 from components.report.page import Curve, Report, Row, ScoredClip
 from keras_models.data.records import DataError, Records
 from keras_models.evaluation.evaluate import Evaluation, ScoredCaption, evaluate
-from serving import clip_views, pictures
-from serving.local import LocalModel
+from serving.client.local_model import LocalModel
+from serving.visualization import clip_views, filmstrip
 from transform.common.config import ConfigError
 from transform.records.manifest import Manifest
 from transform.schema import FeatureSpec
@@ -193,7 +193,7 @@ class ScoredClips:
                 clip.caption,
                 clip.score,
                 clip.references,
-                pictures.filmstrip(view),
+                filmstrip.filmstrip(view),
             )
 
 

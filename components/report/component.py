@@ -13,9 +13,9 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.baseline_model import REASON
+from components.baseline_model.component import REASON
 from components.report import build, page
-from serving.local import LocalModel
+from serving.client.local_model import LocalModel
 from transform.common import storage
 
 PAGE = "report.html"

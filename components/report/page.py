@@ -27,7 +27,7 @@ class ScoredClip(NamedTuple):
     caption: str
     score: float  # CIDEr-D against its own references
     references: Sequence[str]
-    picture: np.ndarray  # uint8 RGB, from serving.pictures
+    picture: np.ndarray  # uint8 RGB, from serving.visualization.filmstrip
 
 
 class Curve(NamedTuple):

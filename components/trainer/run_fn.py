@@ -10,10 +10,10 @@ import tensorflow_transform as tft
 from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.caption_transform import VOCABULARY
 from components.report.build import HISTORY
 from components.trainer.settings import TrainerSettings
 from components.trainer.train_and_export import beside, train_and_export
+from components.transform.preprocessing import VOCABULARY
 from keras_models.training import warm_start
 from keras_models.training.callbacks.progress_bar import ProgressBar
 from keras_models.training.callbacks.tensorboard import TensorBoard

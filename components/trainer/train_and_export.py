@@ -10,7 +10,7 @@ from keras_models.inference.precision import require_served
 from keras_models.saving import captioner
 from keras_models.training.callbacks.callback import Listener
 from keras_models.training.trainer import TrainingResult, train
-from serving.export import export
+from serving.export.export import export
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 if TYPE_CHECKING:
-    from serving.clip_captioner import ClipCaptioner
-    from serving.results import CaptionResult
+    from serving.client.base import ClipCaptioner
+    from serving.client.caption_result import CaptionResult
 
 DEFAULT_MODEL = "demo/pushed"  # where `kinescribe demo` pushes to
 
@@ -96,7 +96,7 @@ def command(
                 server, model_name, token_file, files if secure else None
             )
         else:
-            from serving.local import LocalModel
+            from serving.client.local_model import LocalModel
 
             captioner = LocalModel(model or DEFAULT_MODEL)
     failed = False
@@ -128,8 +128,8 @@ def _connect(
     token_file: pathlib.Path | None,
     tls_files: dict[str, str] | None,
 ) -> ClipCaptioner:
-    from serving.auth import read_token
-    from serving.client import Client, ClientTLS
+    from serving.client.grpc_client import Client, ClientTLS
+    from serving.server.auth import read_token
 
     return Client(
         address,
@@ -150,13 +150,13 @@ def _caption(
     if picture_folder is None:
         return captioner.caption_file(clip, start, end, category)
 
-    from serving import clip_views, pictures
+    from serving.visualization import clip_views, filmstrip
 
     extraction = captioner.extract(clip, start, end)
     result = captioner.caption_extraction(extraction, category)
     view = clip_views.view(clip, captioner.spec, extraction, result, start, end)
     picture_folder.mkdir(parents=True, exist_ok=True)
-    pictures.save(pictures.filmstrip(view), picture_folder / f"{clip.name}.png")
+    filmstrip.save(filmstrip.filmstrip(view), picture_folder / f"{clip.name}.png")
     return result
 
 

@@ -87,9 +87,9 @@ def _caption_new_clips(
     console: Console, root: pathlib.Path, result: RunResult, seed: int
 ) -> None:
     """Clips from seeds that no corpus uses go through the server and its client."""
-    from serving.client import Client
-    from serving.server import Server
-    from serving.server_config import ServerConfig
+    from serving.client.grpc_client import Client
+    from serving.server.config import ServerConfig
+    from serving.server.server import Server
     from transform.moving_world.corpus import UNUSED_SEEDS
     from transform.moving_world.encode import render_clip
     from transform.moving_world.language import describe

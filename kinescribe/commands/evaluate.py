@@ -34,7 +34,7 @@ def command(
     from rich.console import Console
 
     from components.report.build import evaluate_split
-    from serving.local import LocalModel
+    from serving.client.local_model import LocalModel
     from transform.common import storage
 
     with Console(stderr=True).status("Captioning and scoring ..."):

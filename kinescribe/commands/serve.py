@@ -62,8 +62,8 @@ def command(
 
     import logging
 
-    from serving import serve
-    from serving.server_config import BatchingConfig, ServerConfig, ServerTLS
+    from serving.server import process
+    from serving.server.config import BatchingConfig, ServerConfig, ServerTLS
 
     log = logging.getLogger("kinescribe")
     handler = logging.StreamHandler()
@@ -77,7 +77,7 @@ def command(
             key_file=str(tls_key),
             client_ca_file=str(tls_client_ca or ""),
         )
-    serve.run(
+    process.run(
         ServerConfig.from_dict(
             {
                 "model_base": model_base,

@@ -53,7 +53,7 @@ def command(
     from keras_models.training.callbacks.progress_bar import ProgressBar
     from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs
-    from serving import model_folders
+    from serving import model_versions
     from transform.records.vocabulary import Vocabulary
 
     settings = configs.find(config)
@@ -72,7 +72,7 @@ def command(
             (caption for captions in references for caption in captions),
             settings.vocabulary.min_count,
         )
-    model = model_folders.next_version(os.path.join(out, "models"))
+    model = model_versions.next_version(os.path.join(out, "models"))
     result = train_and_export(
         TrainerSettings(
             training=settings.training,

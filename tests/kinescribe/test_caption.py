@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from kinescribe.cli import app
 from kinescribe.commands import caption
 from pipeline import configs
+from serving.client.local_model import LocalModel
 from serving.errors import ServingError
-from serving.local import LocalModel
-from serving.server import Server
-from serving.server_config import ServerConfig
+from serving.server.config import ServerConfig
+from serving.server.server import Server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 from keras_models.generation import Beam
 from keras_models.saving import captioner as saving
 from keras_models.structs import VideoBatch
-from serving.local import LocalModel
+from serving.client.local_model import LocalModel
 from tests.support import corpora
 from tests.support.members import run, save_member
 from transform.records import example_codec

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.ensembling.relevance import saving as relevance_saving
-from serving.local import LocalModel
+from serving.client.local_model import LocalModel
 from tests.support import corpora
 from tests.support.members import run, save_member
 

@@ -10,7 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 
-from serving.client import Client
+from serving.client.grpc_client import Client
 
 FREE_PORTS = ("--port", 0, "--metrics-port", 0)
 

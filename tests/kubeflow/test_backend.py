@@ -2,8 +2,8 @@ import pathlib
 
 import pytest
 
-from components import push_destination
 from kubeflow import runner
+from serving import push_destination
 from tests.support import kubeflow_backend
 from tests.support.small_pipeline import small_pipeline
 

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from components import push_destination
 from keras_models.evaluation.evaluate import CONSTANT, PERSON, SHUFFLED
 from pipeline import local_runner
-from serving.local import LocalModel
+from serving import push_destination
+from serving.client.local_model import LocalModel
 from tests.support.small_pipeline import small_pipeline
 from transform.common.errors import KinescribeError
 

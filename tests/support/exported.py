@@ -13,8 +13,8 @@ from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import JointModel
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
-from serving import names
-from serving.export import export
+from serving import signature_names
+from serving.export.export import export
 from tests.support import tiny
 from transform.records import example_codec
 from transform.schema import FeatureSpec
@@ -58,10 +58,10 @@ def check(
     written = model.caption(video, search)
     found = written.captions
     texts = tiny.VOCABULARY.decode(found.tokens).numpy()
-    assert outputs[names.CAPTIONS].numpy().tolist() == texts.tolist()
-    expected = {names.LOG_PROBS: found.log_probs, **written.facts}
+    assert outputs[signature_names.CAPTIONS].numpy().tolist() == texts.tolist()
+    expected = {signature_names.LOG_PROBS: found.log_probs, **written.facts}
     for name, weights in (found.weights | written.weights).items():
-        expected[names.ATTENTION + name] = weights
+        expected[signature_names.ATTENTION + name] = weights
     for name, values in expected.items():
         if values.dtype == tf.string:
             np.testing.assert_array_equal(outputs[name], values)

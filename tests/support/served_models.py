@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.generation import Beam, Greedy
 from keras_models.presets import registry
-from serving.export import export
+from serving.export.export import export
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling

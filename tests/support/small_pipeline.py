@@ -2,7 +2,7 @@
 
 import pathlib
 
-from components.evaluation_gate import GateConfig
+from components.evaluator.gates import GateConfig
 from pipeline import configs
 from pipeline.configs import PipelineConfig
 from transform.moving_world import CorpusConfig, render_corpus

@@ -9,7 +9,7 @@ from keras_models.ensembling.composite import weights_by_clip
 from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import Beam, Greedy, Sampling
-from serving import names
+from serving import signature_names
 from tests.support import exported, tiny
 from tests.support.joint_parts import SPEC, VARIANTS, captioner
 from transform.common.config import ConfigError
@@ -103,7 +103,7 @@ def test_writes_captions_for_a_data_set_as_a_captioner_does(ensemble, video):
 def test_the_exported_model_has_core_ops_and_says_the_same(ensemble, video, tmp_path):
     signatures = exported.check(ensemble, video, BEAM, tmp_path / "model", **CLOSE)
     described = signatures["feature_spec"](request=tf.constant([b""]))
-    text = described[names.VARIANT_JSON][0].numpy().decode()
+    text = described[signature_names.VARIANT_JSON][0].numpy().decode()
     found = EnsembleVariant.from_json(text)
     assert found == ensemble.variant
     assert found.shares() == {"m0": 0.25, "m1": 0.75}

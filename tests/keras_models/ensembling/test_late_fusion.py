@@ -10,7 +10,7 @@ from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
 from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import Beam, Greedy
 from keras_models.presets import registry
-from serving import names
+from serving import signature_names
 from tests.support import exported, joint_parts, relevance_parts, tiny
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
@@ -146,7 +146,7 @@ def test_writes_captions_for_a_data_set_as_a_captioner_does(fusion, video):
 def test_the_exported_model_has_core_ops_and_says_the_same(fusion, video, tmp_path):
     signatures = exported.check(fusion, video, BEAM, tmp_path / "model", **CLOSE)
     described = signatures["feature_spec"](request=tf.constant([b""]))
-    text = described[names.VARIANT_JSON][0].numpy().decode()
+    text = described[signature_names.VARIANT_JSON][0].numpy().decode()
     assert FusedVariant.from_json(text) == fusion.variant
 
 

@@ -1,0 +1,1 @@
+"""The component that names the model to compare with."""

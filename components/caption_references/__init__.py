@@ -1,0 +1,1 @@
+"""The component that hands a split's captions to the metrics."""

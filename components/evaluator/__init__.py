@@ -1,0 +1,1 @@
+"""TFMA metrics and gates of captions."""

@@ -1,0 +1,1 @@
+"""The component that pushes a blessed model."""

@@ -1,0 +1,1 @@
+"""The preprocessing function that TFX Transform runs."""

@@ -1,0 +1,1 @@
+"""Captioning clips with a served or a local model."""

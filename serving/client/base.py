@@ -1,0 +1,130 @@
+"""`ClipCaptioner`: the face of an exported model, near or far."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from serving.client import caption_result
+from serving.client.caption_result import CaptionResult
+from serving.errors import RefusedError
+from transform.extractors.clip_extractor import Extraction, Extractor
+from transform.records import example_codec
+from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
+
+ROWS_PER_CALL = 8
+
+
+class ClipCaptioner(abc.ABC):
+    """Captions records and clips with an exported model."""
+
+    @property
+    @abc.abstractmethod
+    def spec(self) -> FeatureSpec:
+        """How the model's features are made."""
+
+    @abc.abstractmethod
+    def refresh(self) -> None:
+        """Looks for a newer model than the one that `spec` is of."""
+
+    @abc.abstractmethod
+    def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
+        """The outputs of `caption_examples`; `RefusedError` for records unfit."""
+
+    def caption_examples(self, examples: Sequence[bytes]) -> list[CaptionResult]:
+        """Captions serialized records, as `example_codec.to_example` writes them.
+
+        Raises:
+            SpecMismatchError: They are of another specification than the model's.
+            serving.errors.ServingError: The model does not answer, or not to these.
+        """
+        found = []
+        for start in range(0, len(examples), ROWS_PER_CALL):
+            rows = examples[start : start + ROWS_PER_CALL]
+            spec = self.spec
+            try:
+                outputs = self._call(rows)
+            except RefusedError:
+                self.refresh()
+                self.spec.check_same(
+                    spec, ours="the model that came in", theirs="the one before"
+                )
+                _check_records(rows, spec)
+                raise
+            found.extend(caption_result.from_outputs(outputs, spec.content_hash))
+        return found
+
+    def caption_file(
+        self,
+        path: str | os.PathLike[str],
+        start: float | None = None,
+        end: float | None = None,
+        category: str = "",
+    ) -> CaptionResult:
+        """Captions a video file, or the seconds from `start` to `end` of it.
+
+        Args:
+            path: The file.
+            start: Where the clip begins in it, in seconds; None for its beginning.
+            end: Where it ends; None for the file's end.
+            category: What the clip is about, for models that read that; without it
+                they go by the rest.
+
+        Raises:
+            transform.video.reader.DecodeError: The clip cannot be read.
+            UnknownCategoryError: The model does not know the
+                category.
+            serving.errors.ServingError: The model does not answer.
+        """
+        try:
+            return self._caption_clip(path, start, end, category)
+        except SpecMismatchError:  # a new model came in; `spec` is now its own
+            return self._caption_clip(path, start, end, category)
+
+    def extract(
+        self,
+        path: str | os.PathLike[str],
+        start: float | None = None,
+        end: float | None = None,
+    ) -> Extraction:
+        """A clip's features, by the very extraction that the training records had."""
+        return _extractor(self.spec).extract(os.fspath(path), start, end)
+
+    def caption_extraction(
+        self, extraction: Extraction, category: str = ""
+    ) -> CaptionResult:
+        """Captions what `extract` returned; of `category`, see `caption_file`."""
+        video = example_codec.VideoExample("", (), extraction.features, category)
+        example = example_codec.to_example(video, self.spec)
+        return self.caption_examples([example.SerializeToString()])[0]
+
+    def _caption_clip(
+        self,
+        path: str | os.PathLike[str],
+        start: float | None,
+        end: float | None,
+        category: str,
+    ) -> CaptionResult:
+        return self.caption_extraction(self.extract(path, start, end), category)
+
+
+def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
+    for row, data in enumerate(examples):
+        try:
+            record = tf.train.Example.FromString(data)
+        except DecodeError:
+            continue  # no record at all: what the model says of it stands
+        found = record.features.feature[SPEC_HASH].bytes_list.value
+        text = found[0].decode(errors="replace") if found else ""
+        example_codec.check_spec_hash(text, spec, f"record {row}")
+
+
+@functools.lru_cache(maxsize=2)
+def _extractor(spec: FeatureSpec) -> Extractor:
+    return Extractor(spec)

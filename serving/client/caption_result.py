@@ -1,0 +1,71 @@
+"""`CaptionResult`: what a captioned clip comes back as, from any kind of model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from serving import signature_names
+
+
+class CaptionResult(NamedTuple):
+    """The captions of one clip, best first.
+
+    K captions of at most L words; T time steps and S cells of the clip.
+    """
+
+    captions: tuple[str, ...]  # K
+    log_probs: tuple[float, ...]  # K, of the whole caption
+    words: tuple[tuple[str, ...], ...]  # K captions, word by word
+    attention: dict[
+        str, np.ndarray
+    ]  # decoder's (K, L, …) and encoder's (T, S), by name
+    spec_hash: str  # of the specification that the clip's features were made by
+
+    @property
+    def caption(self) -> str:
+        """The best caption."""
+        return self.captions[0]
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Of each caption, by the model."""
+        return tuple(math.exp(log_prob) for log_prob in self.log_probs)
+
+
+def from_outputs(
+    outputs: Mapping[str, np.ndarray], spec_hash: str
+) -> list[CaptionResult]:
+    """A batch of a caption signature's outputs, clip by clip.
+
+    Args:
+        outputs: Arrays with the batch in front; strings as bytes objects.
+        spec_hash: Of the features that the captions were made from.
+    """
+    attention = {
+        name.removeprefix(signature_names.ATTENTION): values
+        for name, values in outputs.items()
+        if name.startswith(signature_names.ATTENTION)
+    }
+    return [
+        CaptionResult(
+            captions=tuple(text.decode() for text in captions),
+            log_probs=tuple(float(log_prob) for log_prob in log_probs),
+            words=tuple(
+                tuple(word.decode() for word in caption if word) for caption in words
+            ),
+            attention={name: values[row] for name, values in attention.items()},
+            spec_hash=spec_hash,
+        )
+        for row, (captions, log_probs, words) in enumerate(
+            zip(
+                outputs[signature_names.CAPTIONS],
+                outputs[signature_names.LOG_PROBS],
+                outputs[signature_names.WORDS],
+                strict=True,
+            )
+        )
+    ]

@@ -1,0 +1,59 @@
+"""`LocalModel`: an exported model in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from serving import model_versions, signature_names, tf_errors
+from serving.client.base import ClipCaptioner
+from serving.errors import RefusedError, ServingError
+from transform.schema import FeatureSpec
+
+
+class LocalModel(ClipCaptioner):
+    """Captions with a SavedModel on disk.
+
+    Args:
+        folder: An exported model, or a folder of numbered versions of one: then the
+            newest is taken.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self._given = os.fspath(folder)
+        self._folder = ""
+        self.refresh()
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """How the model's features are made."""
+        return self._spec
+
+    def refresh(self) -> None:
+        """Loads the newest version, unless that is loaded already."""
+        folder = model_versions.resolve(self._given)
+        if folder == self._folder:
+            return
+        spec = model_versions.read_spec(folder)
+        try:
+            self._model = tf.saved_model.load(folder)
+        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+            raise ServingError(
+                f"the model in {folder} cannot be loaded: {tf_errors.sentence(error)}"
+            ) from error
+        self._spec, self._folder = spec, folder
+
+    def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
+        function = self._model.signatures[signature_names.CAPTION_EXAMPLES_SIGNATURE]
+        try:
+            outputs = function(
+                **{signature_names.EXAMPLES: tf.constant(list(examples))}
+            )
+        except tf.errors.InvalidArgumentError as error:
+            raise RefusedError(
+                f"the model in {self._folder} refuses: {tf_errors.sentence(error)}"
+            ) from error
+        return {name: tensor.numpy() for name, tensor in outputs.items()}

@@ -1,0 +1,1 @@
+"""Trained captioners as SavedModels."""

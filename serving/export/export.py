@@ -1,0 +1,88 @@
+"""A trained captioner → the SavedModel that is evaluated, pushed and served."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import tempfile
+import uuid
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.ensembling.composite import JointModel
+from keras_models.generation import SearchConfig
+from keras_models.inference.int8 import quantised
+from keras_models.inference.precision import ServedPrecision, require_served
+from keras_models.layers.projection import laid_out
+from serving import signature_names
+from serving.errors import ServingError
+from serving.export import signatures, warmup
+from serving.model_versions import read_spec
+from transform.common import storage
+from transform.records.vocabulary import Vocabulary
+from transform.schema import FeatureSpec
+
+__all__ = ["export", "read_spec"]
+
+
+def export(
+    captioner: Captioner | JointModel,
+    vocabulary: Vocabulary,
+    spec: FeatureSpec,
+    folder: str | os.PathLike[str],
+    search: SearchConfig,
+    examples: Sequence[bytes] = (),
+    precision: ServedPrecision | None = None,
+) -> str:
+    """Writes a model that decodes whole captions in its graph; all of it or nothing.
+
+    Args:
+        captioner: A built model, or several as one.
+        vocabulary: Its words.
+        spec: What its features are made by; records of another are refused.
+        folder: Where the SavedModel goes; must not exist, or be empty.
+        search: How captions are found.
+        examples: Serialized records to warm a server up with; a blank clip by default.
+        precision: What the model computes in; by default what it was trained in. With
+            int8, that is float32 but for the products with large kernels at every word.
+
+    Returns:
+        `folder`.
+    """
+    target = os.fspath(folder).rstrip("/")
+    if storage.names_in(target):
+        raise ServingError(
+            f"{target} is there already and not empty; export to a new folder."
+        )
+    require_served(precision)
+    fast = quantised if precision == "int8" else laid_out
+    if precision is not None:
+        captioner = captioner.recast("float32" if precision == "int8" else precision)
+    module = signatures.CaptionModule(captioner, vocabulary, spec, search)
+    partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
+    try:
+        with tempfile.TemporaryDirectory() as assets:
+            vocabulary.to_file(posixpath.join(assets, signature_names.VOCABULARY_ASSET))
+            with open(posixpath.join(assets, signature_names.SPEC_ASSET), "w") as file:
+                file.write(spec.to_json())
+            module.assets = [
+                tf.saved_model.Asset(posixpath.join(assets, name))
+                for name in (
+                    signature_names.VOCABULARY_ASSET,
+                    signature_names.SPEC_ASSET,
+                )
+            ]
+            with fast(captioner):
+                tf.saved_model.save(module, partial, signatures=module.signatures())
+        blank = [warmup.blank_example(spec)] * 4
+        warmup.write(
+            partial,
+            warmup.requests(signature_names.MODEL_NAME, spec, list(examples) or blank),
+        )
+        storage.remove(target)
+        tf.io.gfile.rename(partial, target)
+    finally:
+        storage.remove(partial)
+    return target

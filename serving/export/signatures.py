@@ -1,0 +1,149 @@
+"""The functions that an exported model serves, and the names of what they take.
+
+    caption_examples  serialized records (B,) → captions; also `serving_default`
+    caption           features, masks and the specification's hash → captions
+    feature_spec      (B,) anything → what the model was made for, B times
+
+Outputs of the first two: `caption` (B,), `captions` (B, K), `log_probs` (B, K),
+`words` (B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
+(B, K, L, …), and of the encoder, (B, T, S). A late fusion adds `relevance` and
+`written_by`, both (B, K). All ops are TensorFlow's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_models.captioner import Captioner
+from keras_models.ensembling.composite import JointModel
+from keras_models.generation import SearchConfig
+from keras_models.structs import VideoBatch
+from serving import signature_names
+from transform.records import example_codec
+from transform.records.vocabulary import SPECIAL, Vocabulary
+from transform.schema import SPEC_HASH, FeatureSpec
+
+
+class CaptionModule(tf.Module):
+    """A captioner with its search and its words, as functions of tensors."""
+
+    def __init__(
+        self,
+        captioner: Captioner | JointModel,
+        vocabulary: Vocabulary,
+        spec: FeatureSpec,
+        search_config: SearchConfig,
+    ):
+        super().__init__(name="kinescribe")
+        self._caption_batch = _captions_of(captioner, vocabulary, search_config)
+        self._spec = spec
+        self._facts = {
+            SPEC_HASH: spec.content_hash,
+            signature_names.SPEC_JSON: spec.to_json(),
+            signature_names.VOCABULARY_DIGEST: vocabulary.digest,
+            signature_names.VARIANT_JSON: captioner.variant.to_json(),
+        }
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Every served function by its name; tracks the variables they read."""
+        strings = tf.TensorSpec([None], tf.string)
+        features = {}
+        for tensor in self._spec.tensors():
+            shape = [None, tensor.max_steps]
+            features[tensor.name] = tf.TensorSpec(
+                [*shape, *tensor.step_shape], tensor.dtype
+            )
+            features[signature_names.mask_name(tensor.name)] = tf.TensorSpec(
+                shape, tf.bool
+            )
+        caption_examples = _named(
+            self._caption_examples, {signature_names.EXAMPLES: strings}
+        )
+        caption = _named(self._caption_features, {**features, SPEC_HASH: strings})
+        # Only the variables are tracked: Keras would add its own traces of the model.
+        self.weights = list(caption.graph.variables)
+        return {
+            signature_names.CAPTION_EXAMPLES_SIGNATURE: caption_examples,
+            tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
+            signature_names.CAPTION_SIGNATURE: caption,
+            signature_names.FEATURE_SPEC_SIGNATURE: _named(
+                self._feature_spec, {signature_names.REQUEST: strings}
+            ),
+        }
+
+    def _caption_examples(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        parsed = example_codec.parse(inputs[signature_names.EXAMPLES], self._spec)
+        return self._caption_batch(
+            VideoBatch(parsed.video_id, parsed.features, parsed.masks)
+        )
+
+    def _caption_features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        found = inputs[SPEC_HASH]
+        check = example_codec.require_spec(found, self._spec)
+        features = [tensor.name for tensor in self._spec.tensors()]
+        with tf.control_dependencies([check]):
+            video = VideoBatch(
+                tf.identity(found),
+                {name: tf.identity(inputs[name]) for name in features},
+                {
+                    name: tf.identity(inputs[signature_names.mask_name(name)])
+                    for name in features
+                },
+            )
+        return self._caption_batch(video)
+
+    def _feature_spec(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        rows = tf.shape(inputs[signature_names.REQUEST])  # (1,)
+        return {name: tf.fill(rows, text) for name, text in self._facts.items()}
+
+
+def _captions_of(
+    captioner: Captioner | JointModel,
+    vocabulary: Vocabulary,
+    search_config: SearchConfig,
+) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:
+    spoken = ["" if word in SPECIAL else word for word in vocabulary.words]
+
+    def caption_batch(video: VideoBatch) -> dict[str, tf.Tensor]:
+        written = captioner.caption(
+            video,
+            search_config,
+            seed=tf.constant([0, 0]),  # a sampled caption is the same at every call
+        )
+        found = written.captions
+        words = tf.gather(tf.constant(spoken), found.tokens)  # (B, K, L)
+        captions = tf.strings.strip(
+            tf.strings.reduce_join(words, axis=-1, separator=" ")
+        )  # (B, K)
+        shared = found.weights.keys() & written.weights.keys()
+        if shared:
+            raise ValueError(
+                "encoder and decoder must name their attention apart; both have "
+                f"{sorted(shared)}"
+            )
+        attention = {**found.weights, **written.weights}
+        return {
+            signature_names.CAPTION: captions[:, 0],
+            signature_names.CAPTIONS: captions,
+            signature_names.LOG_PROBS: found.log_probs,
+            signature_names.WORDS: words,
+            **written.facts,
+            **{
+                signature_names.ATTENTION + name: weights
+                for name, weights in attention.items()
+            },
+        }
+
+    return caption_batch
+
+
+def _named(
+    function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
+    inputs: dict[str, tf.TensorSpec],
+) -> tf.types.experimental.ConcreteFunction:
+    """Traces a function of a dict as one of named tensors, as a signature must be."""
+    named = {name: tf.TensorSpec(s.shape, s.dtype, name) for name, s in inputs.items()}
+    traced = tf.function(lambda **tensors: function(tensors), autograph=False)
+    return traced.get_concrete_function(**named)

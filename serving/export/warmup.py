@@ -1,0 +1,91 @@
+"""Warm-up requests: what a server replays before it lets a new version answer."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    model_pb2,
+    predict_pb2,
+    prediction_log_pb2,
+)
+
+from serving import signature_names
+from transform import schema
+from transform.records import example_codec
+from transform.schema import FeatureSpec
+
+# TensorFlow Serving's own place and name.
+PATH = "assets.extra/tf_serving_warmup_requests"
+
+
+def blank_clip(spec: FeatureSpec) -> dict[str, np.ndarray]:
+    """Features of a clip of full length on which there is nothing to see."""
+    return {
+        tensor.name: np.zeros((tensor.max_steps, *tensor.step_shape), tensor.dtype)
+        for tensor in spec.tensors()
+    }
+
+
+def blank_example(spec: FeatureSpec) -> bytes:
+    """The record of `blank_clip`."""
+    video = example_codec.VideoExample("blank", (), blank_clip(spec))
+    return example_codec.to_example(video, spec).SerializeToString()
+
+
+def requests(
+    model_name: str, spec: FeatureSpec, examples: Sequence[bytes]
+) -> Iterator[predict_pb2.PredictRequest]:
+    """One request for every signature, and a batch of all examples.
+
+    The graph is optimised at a signature's first call, whatever the batch.
+    """
+    by_record = signature_names.CAPTION_EXAMPLES_SIGNATURE
+    yield request(model_name, by_record, {signature_names.EXAMPLES: examples[:1]})
+    yield request(model_name, by_record, {signature_names.EXAMPLES: examples})
+    blank: dict[str, object] = {schema.SPEC_HASH: [spec.content_hash]}
+    for name, values in blank_clip(spec).items():
+        blank[name] = values[None]
+        blank[signature_names.mask_name(name)] = np.ones((1, len(values)), bool)
+    yield request(model_name, signature_names.CAPTION_SIGNATURE, blank)
+    yield request(
+        model_name,
+        signature_names.FEATURE_SPEC_SIGNATURE,
+        {signature_names.REQUEST: [b""]},
+    )
+
+
+def write(folder: str, calls: Iterable[predict_pb2.PredictRequest]) -> None:
+    """Writes requests beside a SavedModel, as TensorFlow Serving reads them."""
+    path = posixpath.join(folder, PATH)
+    tf.io.gfile.makedirs(posixpath.dirname(path))
+    with tf.io.TFRecordWriter(path) as writer:
+        for call in calls:
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=call)
+            )
+            writer.write(log.SerializeToString())
+
+
+def read(folder: str) -> list[predict_pb2.PredictRequest]:
+    """The requests that `write` wrote; none where there is no file."""
+    path = posixpath.join(folder, PATH)
+    if not tf.io.gfile.exists(path):
+        return []
+    return [
+        prediction_log_pb2.PredictionLog.FromString(data.numpy()).predict_log.request
+        for data in tf.data.TFRecordDataset(path)
+    ]
+
+
+def request(
+    model_name: str, signature: str, inputs: Mapping[str, object]
+) -> predict_pb2.PredictRequest:
+    """A call of a signature, of arrays or what makes one."""
+    return predict_pb2.PredictRequest(
+        model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
+        inputs={name: tf.make_tensor_proto(values) for name, values in inputs.items()},
+    )

@@ -1,0 +1,108 @@
+"""Folders of exported models, and those they are pushed to: `<base>/<integer>/`."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from serving import signature_names
+from serving.errors import ServingError
+from transform.common import storage
+from transform.schema import FeatureSpec
+
+_SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
+
+
+class FileState(NamedTuple):
+    """One file of a version, as far as a folder's listing tells."""
+
+    path: str
+    size: int
+    modified: int  # ns
+
+
+Snapshot = tuple[FileState, ...]
+
+
+def snapshot(folder: str) -> Snapshot:
+    """Changes whenever a file of the folder does; () where there is none."""
+    states = []
+    for parent, _, files in tf.io.gfile.walk(folder):
+        for name in files:
+            path = posixpath.join(parent, name)
+            try:
+                stat = tf.io.gfile.stat(path)
+            except tf.errors.NotFoundError:
+                continue  # renamed or deleted meanwhile
+            states.append(FileState(path, stat.length, stat.mtime_nsec))
+    return tuple(sorted(states))
+
+
+def is_complete(folder: str) -> bool:
+    """Whether the graph and every shard of the variables are there.
+
+    A copy that is still being written may pass: such a version fails to load, and is
+    tried again when its snapshot has changed.
+    """
+    variables = posixpath.join(folder, "variables")
+    if not (
+        tf.io.gfile.exists(posixpath.join(folder, "saved_model.pb"))
+        and tf.io.gfile.exists(posixpath.join(variables, "variables.index"))
+    ):
+        return False
+    shards = [
+        found
+        for name in storage.names_in(variables)
+        if (found := _SHARD.fullmatch(name))
+    ]
+    return bool(shards) and all(int(shard[1]) == len(shards) for shard in shards)
+
+
+def complete_versions(base: str) -> dict[int, str]:
+    """The complete versions' folders by number, ascending."""
+    found = {
+        int(name): posixpath.join(base, name)
+        for name in storage.names_in(base)
+        if name.isdecimal()
+    }
+    return {
+        version: folder
+        for version, folder in sorted(found.items())
+        if is_complete(folder)
+    }
+
+
+def next_version(base: str) -> str:
+    """Where the version goes that comes after all complete ones."""
+    return posixpath.join(base, str(max(complete_versions(base), default=0) + 1))
+
+
+def resolve(folder: str | os.PathLike[str]) -> str:
+    """A model's own folder: the given one, or the newest version in it."""
+    base = os.fspath(folder).rstrip("/")
+    if tf.io.gfile.exists(posixpath.join(base, "saved_model.pb")):
+        return base
+    found = complete_versions(base)
+    if not found:
+        raise ServingError(
+            f"{base} holds no model: neither a saved_model.pb nor a numbered version "
+            "with one; run `kinescribe demo` or give another folder."
+        )
+    return found[max(found)]
+
+
+def read_spec(folder: str | os.PathLike[str]) -> FeatureSpec:
+    """The specification that an exported model was made for."""
+    path = posixpath.join(os.fspath(folder), "assets", signature_names.SPEC_ASSET)
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return FeatureSpec.from_json(file.read())
+    except tf.errors.NotFoundError as error:
+        raise ServingError(
+            f"{os.fspath(folder)} holds no model exported by Kinescribe: "
+            f"assets/{signature_names.SPEC_ASSET} is missing."
+        ) from error

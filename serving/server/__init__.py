@@ -1,0 +1,1 @@
+"""The embedded gRPC server, which speaks TensorFlow Serving's protocol."""

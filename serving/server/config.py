@@ -1,0 +1,50 @@
+"""What `kinescribe serve` can be told."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pydantic
+
+from serving import signature_names
+from transform.common.config import Config
+
+
+class BatchingConfig(Config):
+    """How requests that arrive together share one run of the graph.
+
+    While a batch runs, the next gathers. It starts when it is full, or when its first
+    request has waited long enough: not at all by default, which on two cores gave the
+    same throughput as waiting and half the latency of a lonely request.
+    """
+
+    max_rows: int = pydantic.Field(8, ge=1)
+    max_wait_seconds: float = pydantic.Field(0.0, ge=0)
+
+
+class ServerTLS(Config):
+    """The server's identity, and whose clients it talks to (PEM files)."""
+
+    certificate_file: str
+    key_file: str
+    client_ca_file: str = ""  # if given, clients must show a certificate signed by it
+
+
+class ServerConfig(Config):
+    """One model's server."""
+
+    model_base: str  # holds the numbered versions
+    model_name: str = signature_names.MODEL_NAME
+    version: Optional[int] = None  # the newest, if not given
+    host: str = "127.0.0.1"
+    port: int = pydantic.Field(8500, ge=0, le=65535)  # 0 takes a free one
+    metrics_port: Optional[int] = pydantic.Field(None, ge=0, le=65535)
+    poll_seconds: float = pydantic.Field(2.0, gt=0)
+    drain_seconds: float = pydantic.Field(10.0, ge=0)  # for calls under way at the end
+    batching: BatchingConfig = BatchingConfig()
+    max_rows: int = pydantic.Field(64, ge=1)  # of one request
+    max_message_bytes: int = pydantic.Field(128 * 1024 * 1024, ge=1024)
+    max_concurrent_calls: int = pydantic.Field(64, ge=1)  # more are turned away
+    threads: int = pydantic.Field(0, ge=0)  # of TensorFlow's pools; 0: one a core
+    token_file: str = ""
+    tls: Optional[ServerTLS] = None

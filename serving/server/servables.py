@@ -1,0 +1,342 @@
+"""Versions of a model in memory: loading, serving, swapping, letting go."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import gc
+import logging
+import posixpath
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from serving import model_versions, tf_errors
+from serving.errors import ServingError
+from serving.export import warmup
+from serving.server.batching import Batcher
+from serving.server.config import BatchingConfig
+
+LOG = logging.getLogger("kinescribe.serving")
+
+Signature = Any  # a loaded tf.types.experimental.ConcreteFunction
+
+
+class Servable:
+    """One loaded version.
+
+    A signature all of whose inputs and outputs have a free leading axis is batched;
+    any other runs as it is called.
+    """
+
+    def __init__(
+        self,
+        version: int,
+        folder: str,
+        batching: BatchingConfig,
+        observe_batch: Callable[[int], None] = lambda rows: None,
+    ):
+        self.version = version
+        self.signature_defs = _signature_defs(folder)
+        model = tf.saved_model.load(folder)
+        self.signatures: dict[str, Signature] = dict(model.signatures)
+        self._model = model  # owns the variables
+        self._batchers = {
+            name: Batcher(self._runner(name), batching, observe_batch)
+            for name, signature in self.signatures.items()
+            if _is_batched(signature)
+        }
+
+    def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
+        """What a signature takes, by name."""
+        return dict(self.signatures[signature].structured_input_signature[1])
+
+    def submit(
+        self, signature: str, arrays: Mapping[str, np.ndarray]
+    ) -> Future[Mapping[str, np.ndarray]]:
+        """Runs a signature on checked inputs, with other requests where it can be."""
+        if signature in self._batchers:
+            return self._batchers[signature].submit(arrays)
+        answer: Future[Mapping[str, np.ndarray]] = Future()
+        try:
+            answer.set_result(self._runner(signature)(arrays))
+        except Exception as error:
+            answer.set_exception(error)
+        return answer
+
+    def warm_up(self, folder: str) -> int:
+        """Replays the version's warm-up requests; their number."""
+        requests = warmup.read(folder)
+        for request in requests:
+            name = request.model_spec.signature_name
+            arrays = {
+                key: tf.make_ndarray(proto) for key, proto in request.inputs.items()
+            }
+            self._runner(name)(arrays)
+        return len(requests)
+
+    def close(self) -> None:
+        """Ends its threads and lets go of its memory."""
+        for batcher in self._batchers.values():
+            batcher.close()
+        self.signatures.clear()
+        del self._model
+        gc.collect()  # a loaded model refers to itself
+
+    def _runner(
+        self, name: str
+    ) -> Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]:
+        function = self.signatures[name]
+        dtypes = {key: spec.dtype for key, spec in self.inputs(name).items()}
+
+        def run(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+            outputs = function(
+                **{
+                    key: tf.constant(array, dtypes[key])
+                    for key, array in arrays.items()
+                }
+            )
+            return {key: tensor.numpy() for key, tensor in outputs.items()}
+
+        return run
+
+
+class State(enum.Enum):
+    """Where a version is in its life."""
+
+    LOADING = "loading"
+    AVAILABLE = "available"
+    UNLOADING = "unloading"
+    END = "end"
+
+
+class VersionStatus(NamedTuple):
+    """What is known of a version."""
+
+    state: State
+    error: str  # why it did not load; '' if it did
+
+
+class _Live:
+    """A servable with the number of requests that are using it."""
+
+    def __init__(self, servable: Servable):
+        self.servable = servable
+        self.users = 0
+        self.retired = False
+
+
+Load = Callable[[int, str], Servable]
+
+
+class ServableManager:
+    """Keeps the newest complete version of a model loaded.
+
+    Args:
+        base: The folder of numbered versions.
+        load: Makes a servable, warmed up, of a version's number and folder.
+        pinned: The only version to load; the newest, if None.
+        on_live: Told the version's number each time that another goes live.
+        on_failure: Told the version's number each time that one fails to load.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        load: Load,
+        pinned: int | None = None,
+        on_live: Callable[[int], None] = lambda version: None,
+        on_failure: Callable[[int], None] = lambda version: None,
+    ):
+        self._base = base
+        self._load = load
+        self._pinned = pinned
+        self._on_live = on_live
+        self._on_failure = on_failure
+        self._lock = threading.Lock()  # guards what follows
+        self._live: _Live | None = None
+        self._statuses: dict[int, VersionStatus] = {}
+        self._failed: dict[int, model_versions.Snapshot] = {}
+        self._loading = threading.Lock()  # one load at a time
+        self._stop = threading.Event()
+        self._poller: threading.Thread | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The live version's number."""
+        with self._lock:
+            return self._live.servable.version if self._live else None
+
+    @property
+    def pinned(self) -> int | None:
+        """The only version wanted, if there is one."""
+        return self._pinned
+
+    def statuses(self) -> dict[int, VersionStatus]:
+        """Every version that was ever looked at, by number."""
+        with self._lock:
+            return dict(self._statuses)
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[Servable | None]:
+        """Lends the live servable, which stays open until it is given back."""
+        with self._lock:
+            live = self._live
+            if live:
+                live.users += 1
+        try:
+            yield live.servable if live else None
+        finally:
+            if live:
+                self._give_back(live)
+
+    def poll(self) -> None:
+        """Looks at the folder once; loads and swaps if another version is wanted.
+
+        The one wanted is the newest complete one, but for those that failed to load
+        and have not changed since.
+        """
+        with self._loading:
+            self._look()
+
+    def pin(self, version: int | None) -> None:
+        """Changes which version is wanted, and looks at once."""
+        with self._loading:
+            self._pinned = version
+            self._failed.clear()
+            self._look()
+
+    def start(self, poll_seconds: float) -> None:
+        """Looks now and from then on in a thread of its own."""
+        self.poll()
+        self._poller = threading.Thread(
+            target=self._poll_for_ever, args=(poll_seconds,), name="poller", daemon=True
+        )
+        self._poller.start()
+
+    def close(self) -> None:
+        """Stops looking and unloads."""
+        self._stop.set()
+        if self._poller:
+            self._poller.join()
+        with self._loading:
+            self._swap(None)
+
+    def _poll_for_ever(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                self.poll()
+            except Exception:
+                LOG.exception("cannot look at %s; trying again", self._base)
+
+    def _look(self) -> None:
+        if self._stop.is_set():
+            return
+        found = model_versions.complete_versions(self._base)
+        for version in sorted(found, reverse=True):
+            if self._pinned not in (None, version):
+                continue
+            if version == self.version or self._try(version, found[version]):
+                return
+
+    def _try(self, version: int, folder: str) -> bool:
+        """Loads a version and makes it live; False if it fails, or has before."""
+        seen = model_versions.snapshot(folder)
+        if self._failed.get(version) == seen:
+            return False
+        self._set(version, State.LOADING)
+        try:
+            servable = self._load(version, folder)
+        except Exception as error:
+            LOG.error(
+                "version %d does not load: %s", version, tf_errors.sentence(error)
+            )
+            self._failed[version] = seen
+            self._set(version, State.END, tf_errors.sentence(error))
+            self._on_failure(version)
+            return False
+        self._failed.pop(version, None)
+        self._swap(servable)
+        self._on_live(version)
+        return True
+
+    def _swap(self, servable: Servable | None) -> None:
+        with self._lock:
+            old, self._live = self._live, _Live(servable) if servable else None
+            if servable:
+                self._statuses[servable.version] = VersionStatus(State.AVAILABLE, "")
+            unused = False
+            if old:
+                old.retired = True
+                unused = old.users == 0
+                self._statuses[old.servable.version] = VersionStatus(
+                    State.UNLOADING, ""
+                )
+        if old and unused:
+            self._unload(old)
+
+    def _give_back(self, live: _Live) -> None:
+        with self._lock:
+            live.users -= 1
+            unused = live.retired and live.users == 0
+        if unused:
+            self._unload(live)
+
+    def _unload(self, live: _Live) -> None:
+        live.servable.close()
+        with self._lock:
+            version = live.servable.version
+            if self._statuses[version].state is State.UNLOADING:  # not loaded anew
+                self._statuses[version] = VersionStatus(State.END, "")
+
+    def _set(self, version: int, state: State, error: str = "") -> None:
+        with self._lock:
+            self._statuses[version] = VersionStatus(state, error)
+
+
+def load_version(
+    batching: BatchingConfig, observe_batch: Callable[[int], None]
+) -> Load:
+    """Loading as a server does it: warmed up, or not at all."""
+
+    def load(version: int, folder: str) -> Servable:
+        servable = Servable(version, folder, batching, observe_batch)
+        try:
+            warmed = servable.warm_up(folder)
+        except Exception as error:
+            servable.close()
+            raise ServingError(
+                f"its warm-up requests fail: {tf_errors.sentence(error)}"
+            ) from error
+        LOG.info("version %d is loaded; %d warm-up requests", version, warmed)
+        return servable
+
+    return load
+
+
+def _signature_defs(folder: str) -> dict[str, meta_graph_pb2.SignatureDef]:
+    with tf.io.gfile.GFile(posixpath.join(folder, "saved_model.pb"), "rb") as file:
+        saved = saved_model_pb2.SavedModel.FromString(file.read())
+    for graph in saved.meta_graphs:
+        if tf.saved_model.SERVING in graph.meta_info_def.tags:
+            return {
+                name: signature
+                for name, signature in graph.signature_def.items()
+                if name != "__saved_model_init_op"
+            }
+    raise ServingError(f"{folder} has no graph to serve")
+
+
+def _is_batched(signature: Signature) -> bool:
+    tensors = [
+        *signature.structured_input_signature[1].values(),
+        *signature.structured_outputs.values(),
+    ]
+    return bool(signature.structured_input_signature[1]) and all(
+        tensor.shape.rank and tensor.shape[0] is None for tensor in tensors
+    )

@@ -1,0 +1,33 @@
+"""The names of what an exported model takes and gives; see `export.signatures`."""
+
+from __future__ import annotations
+
+MODEL_NAME = "kinescribe"  # by which a server knows it
+
+# Signatures.
+CAPTION_EXAMPLES_SIGNATURE = "caption_examples"
+CAPTION_SIGNATURE = "caption"
+FEATURE_SPEC_SIGNATURE = "feature_spec"
+
+# Inputs, besides the features and the hash of their specification.
+EXAMPLES = "examples"
+REQUEST = "request"
+
+# Outputs.
+CAPTION = "caption"
+CAPTIONS = "captions"
+LOG_PROBS = "log_probs"
+WORDS = "words"
+ATTENTION = "attention_"  # a prefix
+SPEC_JSON = "spec_json"
+VOCABULARY_DIGEST = "vocabulary_digest"
+VARIANT_JSON = "variant_json"
+
+# Assets.
+VOCABULARY_ASSET = "vocabulary.txt"
+SPEC_ASSET = "feature_spec.json"
+
+
+def mask_name(feature: str) -> str:
+    """The input that says which steps of a feature there are."""
+    return f"{feature}_mask"

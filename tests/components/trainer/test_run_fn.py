@@ -1,0 +1,86 @@
+import json
+import pathlib
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from components.report.build import HISTORY
+from components.trainer.run_fn import _first_weights, run_fn
+from components.trainer.settings import TrainerSettings
+from components.trainer.train_and_export import beside
+from keras_models.captioner import Captioner
+from keras_models.generation import Greedy
+from keras_models.saving import captioner as saving
+from serving.client.local_model import LocalModel
+from tests.support import corpora, exported, small_runs
+from transform.records.vocabulary import Vocabulary
+
+
+def settings(folder: pathlib.Path) -> TrainerSettings:
+    return TrainerSettings(
+        training=small_runs.settings({**small_runs.CROSS_ENTROPY, "epochs": 1}),
+        search=Greedy(),
+        workdir=str(folder / "checkpoints"),
+    )
+
+
+def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
+    """Weights beside a SavedModel that nobody looks at."""
+    config = settings(folder).training.override(
+        {"model": {"decoder": {"units": units}}}
+    )
+    vocabulary = Vocabulary(["ball"])
+    captioner = Captioner(config.variant_config(), corpora.SPEC, len(vocabulary), 4)
+    serving_model = folder / "Format-Serving"
+    saving.save(captioner.build_from_spec(), vocabulary, beside(str(serving_model)))
+    return serving_model
+
+
+def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
+    training = corpora.write(tmp_path / "examples" / "Split-train")
+    corpora.write(tmp_path / "examples" / "Split-val", clips=6, seed=1)
+    (tmp_path / "examples" / "feature_spec.json").write_text(training.spec.to_json())
+    assets = tmp_path / "graph" / "transform_fn" / "assets"
+    assets.mkdir(parents=True)
+    training.vocabulary.to_file(assets / "captions_vocabulary")
+    narrow = settings(tmp_path).replace(precision="mixed_bfloat16")
+    run_fn(
+        SimpleNamespace(
+            train_files=[str(tmp_path / "examples" / "Split-train" / "*")],
+            eval_files=[str(tmp_path / "examples" / "Split-val" / "*")],
+            transform_output=str(tmp_path / "graph"),
+            serving_model_dir=str(tmp_path / "model" / "Format-Serving"),
+            model_run_dir=str(tmp_path / "model_run"),
+            base_model=None,
+            custom_config={"settings": narrow.to_json()},
+        )
+    )
+    serving_model = tmp_path / "model" / "Format-Serving"
+    model = LocalModel(serving_model)
+    records = list(tf.data.TFRecordDataset(training.files[:1]).as_numpy_iterator())
+    captions = [result.caption for result in model.caption_examples(records)]
+    assert len(captions) == len(records)
+    assert exported.computes_in_bfloat16(serving_model)
+    captioner, vocabulary = saving.load(tmp_path / "model" / "captioner")
+    assert vocabulary.words == training.vocabulary.words
+    assert captioner.spec == training.spec
+    lines = (tmp_path / "model_run" / HISTORY).read_text().splitlines()
+    assert [json.loads(line)["stage"] for line in lines] == ["cross_entropy"]
+    assert list((tmp_path / "model_run").glob("events*"))
+
+
+@pytest.mark.parametrize(("units", "fits"), [(8, True), (9, False)])
+def test_a_base_model_gives_the_first_weights_where_it_fits(tmp_path, units, fits):
+    base_model = save_model(tmp_path, units)
+    found = _first_weights(str(base_model), settings(tmp_path), corpora.SPEC)
+    assert found == (str(tmp_path / "captioner") if fits else "")
+
+
+def test_a_base_model_of_other_features_or_without_weights_is_passed_over(tmp_path):
+    other = corpora.SPEC.override({"sampling": {"resize": "area"}})
+    base_model = str(save_model(tmp_path, units=8))
+    assert _first_weights(base_model, settings(tmp_path), other) == ""
+    nowhere = str(tmp_path / "nowhere" / "Format-Serving")
+    assert _first_weights(nowhere, settings(tmp_path), corpora.SPEC) == ""
+    assert _first_weights(None, settings(tmp_path), corpora.SPEC) == ""
