@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Union
 
-import pydantic
-
 from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.attention.dual import DualConfig
 from keras_models.attention.grid_attention import StreamAttentionConfig
@@ -27,7 +25,7 @@ from keras_models.encoders.streams import StreamsConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.encoders.vre import VREConfig
 from keras_models.training.plan import Plan
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 
 EncoderConfig = Annotated[
     Union[
@@ -40,7 +38,7 @@ EncoderConfig = Annotated[
         DualAFRConfig,
         FrameLSTMConfig,
     ],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 AttentionConfig = Annotated[
     Union[
@@ -51,7 +49,7 @@ AttentionConfig = Annotated[
         PlacesConfig,
         DualConfig,
     ],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 DecoderConfig = Annotated[
     Union[
@@ -62,7 +60,7 @@ DecoderConfig = Annotated[
         SeededLSTMConfig,
         FirstWordLSTMConfig,
     ],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 

@@ -7,13 +7,17 @@ import os
 import pathlib
 from typing import Any, Optional
 
-import pydantic
-
 from components.evaluator.gates import GateConfig
 from keras_models.generation import Beam, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.training.trainer import TrainingConfig
-from transform.common.config import Config, ConfigError, read_yaml
+from transform.common.config import (
+    Config,
+    ConfigError,
+    Field,
+    read_yaml,
+    root_validator,
+)
 from transform.common.errors import KinescribeError
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
@@ -24,7 +28,7 @@ from transform.schema import FeatureSpec, Flow
 class VocabularyConfig(Config):
     """Which words of the training captions a model knows."""
 
-    min_count: int = pydantic.Field(1, ge=1)  # rarer words become <unk>
+    min_count: int = Field(1, ge=1)  # rarer words become <unk>
 
 
 class PipelineConfig(Config):
@@ -34,7 +38,7 @@ class PipelineConfig(Config):
     line: a shipped file has no folder of its own to start from.
     """
 
-    name: str = pydantic.Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    name: str = Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
     root: str  # artifacts, metadata, feature store, training runs; and by default:
     push_to: str = ""  # the folder that a model server watches; <root>/pushed
     corpus: AnnotationSource
@@ -47,8 +51,8 @@ class PipelineConfig(Config):
     gates: GateConfig = GateConfig()
     image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _fits_together(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _fits_together(cls, values: dict[str, Any]) -> dict[str, Any]:
         spec: FeatureSpec = values["features"]
         training: TrainingConfig = values["training"]
         try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pydantic
-
 from transform import schema
-from transform.common.config import Config
+from transform.common.config import Config, Field, validator
 
 if TYPE_CHECKING:
     import tensorflow_model_analysis as tfma
@@ -38,22 +36,20 @@ class GateConfig(Config):
     `max_regression` below the model that was pushed last.
     """
 
-    minimum: dict[str, float] = pydantic.Field(default_factory=dict)
-    maximum: dict[str, float] = pydantic.Field(default_factory=dict)
-    max_regression: dict[str, float] = pydantic.Field(
-        default_factory=lambda: {"CIDEr": 0.02}
-    )
+    minimum: dict[str, float] = Field(default_factory=dict)
+    maximum: dict[str, float] = Field(default_factory=dict)
+    max_regression: dict[str, float] = Field(default_factory=lambda: {"CIDEr": 0.02})
     slices: tuple[str, ...] = (schema.CATEGORY, schema.CLIP_LENGTH, schema.MISSING)
 
-    @pydantic.validator("minimum", "maximum", "max_regression")
-    def _known(cls, values: dict[str, float]) -> dict[str, float]:  # noqa: N805
+    @validator("minimum", "maximum", "max_regression")
+    def _known(cls, values: dict[str, float]) -> dict[str, float]:
         for name in values:
             if name not in METRICS:
                 raise ValueError(f"{name!r} is none of {', '.join(METRICS)}")
         return values
 
-    @pydantic.validator("max_regression")
-    def _gradual(cls, values: dict[str, float]) -> dict[str, float]:  # noqa: N805
+    @validator("max_regression")
+    def _gradual(cls, values: dict[str, float]) -> dict[str, float]:
         for name, fall in values.items():
             if name in _DESCRIPTIONS:
                 raise ValueError(f"a fall of {name} is no regression; bound it instead")

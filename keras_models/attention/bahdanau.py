@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.base import LinearAttention
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import Context, EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class AdditiveConfig(Config):
     """Temporal attention by a one-layer network (MGSA Sec. 3.3)."""
 
     kind: Literal["additive"] = "additive"
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    units: int = Field(512, ge=1)  # not given in the paper
 
     def build(self, name: str = "attention") -> AdditiveAttention:
         """The layer."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.multi_level import (
@@ -16,14 +15,14 @@ from keras_models.attention.selection import Choice, SoftConfig
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class DualConfig(Config):
     """Both attentions of Pu et al. (2018); `choice` is soft or hard in both."""
 
     kind: Literal["dual"] = "dual"
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    units: int = Field(512, ge=1)  # not given in the paper
     choice: ChoiceConfig = SoftConfig()
 
     def build(self, name: str = "attention") -> DualAttention:

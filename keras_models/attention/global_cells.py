@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.branch import Attended, Branch
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.functional.masking import masked_softmax
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class AllCellsConfig(Config):
@@ -20,7 +19,7 @@ class AllCellsConfig(Config):
     """
 
     kind: Literal["all_cells"] = "all_cells"
-    units: int = pydantic.Field(128, ge=1)  # STaTS Sec. 4.1; VATEX does not give it
+    units: int = Field(128, ge=1)  # STaTS Sec. 4.1; VATEX does not give it
 
     def build(self, name: str) -> AllCells:
         """The layer."""

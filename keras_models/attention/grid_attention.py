@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
@@ -14,11 +13,11 @@ from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.structs import Context, EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 BranchConfig = Annotated[
     Union[SpatioTemporalConfig, TemporoSpatialConfig, STaTSConfig, AllCellsConfig],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -26,7 +25,7 @@ class StreamAttentionConfig(Config):
     """A look at a stream's cells; a model has one such attention for every stream."""
 
     kind: Literal["stream"] = "stream"
-    stream: int = pydantic.Field(0, ge=0)  # which of the encoder's grids
+    stream: int = Field(0, ge=0)  # which of the encoder's grids
     look: BranchConfig = STaTSConfig()
 
     def build(self, name: str = "attention") -> StreamAttention:

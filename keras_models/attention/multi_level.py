@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
@@ -12,18 +11,16 @@ from keras_models.attention.selection import Choice, HardConfig, SoftConfig
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
-ChoiceConfig = Annotated[
-    Union[SoftConfig, HardConfig], pydantic.Field(discriminator="kind")
-]
+ChoiceConfig = Annotated[Union[SoftConfig, HardConfig], BY_KIND]
 
 
 class PlacesConfig(Config):
     """dualAFR's spatio-temporal attention alone: its rows of one level."""
 
     kind: Literal["places"] = "places"
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    units: int = Field(512, ge=1)  # not given in the paper
     choice: ChoiceConfig = SoftConfig()
 
     def build(self, name: str = "attention") -> PlacesAttention:

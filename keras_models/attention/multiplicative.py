@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.layers.multiplicative_score import MultiplicativeEnergy
 from keras_models.structs import Context, EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 
 class Frames(Config):
@@ -33,7 +32,7 @@ class Cells(Config):
     """The cells of one of the encoder's grids, all steps together: AttS."""
 
     kind: Literal["cells"] = "cells"
-    grid: int = pydantic.Field(0, ge=0)
+    grid: int = Field(0, ge=0)
 
     @property
     def weights(self) -> str:
@@ -54,7 +53,7 @@ class Cells(Config):
         return items, tf.reshape(encoded.grid_masks[self.grid], flat)
 
 
-Items = Annotated[Union[Frames, Cells], pydantic.Field(discriminator="kind")]
+Items = Annotated[Union[Frames, Cells], BY_KIND]
 
 
 class MultiplicativeConfig(Config):
@@ -62,7 +61,7 @@ class MultiplicativeConfig(Config):
 
     kind: Literal["multiplicative"] = "multiplicative"
     over: Items = Frames()
-    units: int = pydantic.Field(512, ge=1)  # not given; the hidden state's size
+    units: int = Field(512, ge=1)  # not given; the hidden state's size
 
     def build(self, name: str = "attention") -> MultiplicativeAttention:
         """The layer."""

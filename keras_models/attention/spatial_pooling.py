@@ -5,12 +5,11 @@ from __future__ import annotations
 import abc
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class SpatialPooling(tf.keras.layers.Layer, abc.ABC):
@@ -66,7 +65,7 @@ class PerFrameConfig(Config):
     """An attention map of its own for every frame: regions without a fixed grid."""
 
     kind: Literal["per_frame"] = "per_frame"
-    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+    units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> PerFramePooling:
         """The layer."""
@@ -100,7 +99,7 @@ class SharedGridConfig(Config):
     """One attention map for all frames: cells of a fixed grid (STaTS Sec. 3.1.1)."""
 
     kind: Literal["shared_grid"] = "shared_grid"
-    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+    units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> SharedGridPooling:
         """The layer."""

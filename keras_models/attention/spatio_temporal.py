@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.branch import Attended, Branch
@@ -19,15 +18,15 @@ from keras_models.attention.temporal_pooling import (
     MeanConfig,
     RankedConfig,
 )
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, validator
 
 SpatialPoolingConfig = Annotated[
     Union[SharedGridConfig, PerFrameConfig, CellMeanConfig],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 TemporalPoolingConfig = Annotated[
     Union[MeanConfig, LastStateConfig, AdditivePoolingConfig, RankedConfig],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -38,8 +37,8 @@ class SpatioTemporalConfig(Config):
     spatial: SpatialPoolingConfig = SharedGridConfig()
     temporal: tuple[TemporalPoolingConfig, ...] = (MeanConfig(), RankedConfig())
 
-    @pydantic.validator("temporal")
-    def _some(cls, temporal: tuple) -> tuple:  # noqa: N805
+    @validator("temporal")
+    def _some(cls, temporal: tuple) -> tuple:
         if not temporal:
             raise ValueError("frames must be pooled somehow")
         return temporal

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.branch import Attended, Branch
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.layers.projection import Projection
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class STaTSConfig(Config):
@@ -20,7 +19,7 @@ class STaTSConfig(Config):
     kind: Literal["stats"] = "stats"
     spatio_temporal: SpatioTemporalConfig = SpatioTemporalConfig()
     temporo_spatial: TemporoSpatialConfig = TemporoSpatialConfig()
-    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+    units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> STaTS:
         """The layer."""

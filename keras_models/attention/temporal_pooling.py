@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.branch import Attended
@@ -13,7 +12,7 @@ from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.layers.lstm_cell import LSTMCell, input_projection
 from keras_models.layers.masked_lstm import last_state
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class TemporalPooling(tf.keras.layers.Layer, abc.ABC):
@@ -83,7 +82,7 @@ class AdditivePoolingConfig(Config):
     """Temporal attention (STaTS Table 2, "Mean + Temp Att")."""
 
     kind: Literal["additive_pooling"] = "additive_pooling"
-    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
+    units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> AdditivePooling:
         """The layer."""
@@ -114,7 +113,7 @@ class RankedConfig(Config):
     """
 
     kind: Literal["ranked"] = "ranked"
-    margin: float = pydantic.Field(1.0, ge=0)  # β; its value is not given
+    margin: float = Field(1.0, ge=0)  # β; its value is not given
 
     def build(self, name: str) -> RankedPooling:
         """The layer."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.branch import Attended, Branch
 from keras_models.layers.additive_score import AdditiveEnergy
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class TemporoSpatialConfig(Config):
     """The TS model (STaTS Sec. 3.2)."""
 
     kind: Literal["temporo_spatial"] = "temporo_spatial"
-    units: int = pydantic.Field(128, ge=1)  # Sec. 4.1
-    temperature: float = pydantic.Field(0.1, gt=0)  # "low"; its value is not given
+    units: int = Field(128, ge=1)  # Sec. 4.1
+    temperature: float = Field(0.1, gt=0)  # "low"; its value is not given
 
     def build(self, name: str) -> TemporoSpatial:
         """The layer."""

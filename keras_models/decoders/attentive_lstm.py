@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention import attend_all
@@ -13,16 +12,16 @@ from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.structs import EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class AttentiveLSTMConfig(Config):
     """The decoder of VRE's models without an RNN encoder (Shi et al., 2019)."""
 
     kind: Literal["attentive_lstm"] = "attentive_lstm"
-    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
-    embedding: int = pydantic.Field(512, ge=1)  # Sec. 4.2
-    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: behind the LSTM
+    units: int = Field(512, ge=1)  # Sec. 4.2
+    embedding: int = Field(512, ge=1)  # Sec. 4.2
+    dropout: float = Field(0.5, ge=0, lt=1)  # Sec. 4.2: behind the LSTM
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

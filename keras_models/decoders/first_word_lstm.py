@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention import attend_all
@@ -15,7 +14,7 @@ from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState
 from keras_models.layers.projection import Projection
 from keras_models.structs import EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records.vocabulary import BOS
 
 
@@ -23,9 +22,9 @@ class FirstWordLSTMConfig(Config):
     """The decoder of dualAFR (Pu et al., 2018)."""
 
     kind: Literal["first_word_lstm"] = "first_word_lstm"
-    units: int = pydantic.Field(512, ge=1)  # appendix
-    embedding: int = pydantic.Field(300, ge=1)  # appendix: as long as word2vec's
-    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # used, but not said where and how
+    units: int = Field(512, ge=1)  # appendix
+    embedding: int = Field(300, ge=1)  # appendix: as long as word2vec's
+    dropout: float = Field(0.5, ge=0, lt=1)  # used, but not said where and how
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

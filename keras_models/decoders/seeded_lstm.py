@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
@@ -15,7 +14,7 @@ from keras_models.decoders.attentive_lstm import (
     AttentiveState,
 )
 from keras_models.structs import EncodedVideo
-from transform.common.config import Config, ConfigError
+from transform.common.config import Config, ConfigError, Field
 from transform.records.vocabulary import BOS
 
 
@@ -27,8 +26,8 @@ class SeededLSTMConfig(Config):
     """
 
     kind: Literal["seeded_lstm"] = "seeded_lstm"
-    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
-    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: behind the LSTM
+    units: int = Field(512, ge=1)  # Sec. 4.2
+    dropout: float = Field(0.5, ge=0, lt=1)  # Sec. 4.2: behind the LSTM
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention import attend_all
@@ -15,16 +14,16 @@ from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.layers.word_attention import WordAttention, WordMemory
 from keras_models.structs import EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class SelfAttentiveLSTMConfig(Config):
     """The decoder of STaTS (Cherian et al., 2020, Sec. 3 and 4.1)."""
 
     kind: Literal["self_attentive_lstm"] = "self_attentive_lstm"
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
-    embedding: int = pydantic.Field(256, ge=1)  # Sec. 4.1
-    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # not given in the paper
+    units: int = Field(512, ge=1)  # not given in the paper
+    embedding: int = Field(256, ge=1)  # Sec. 4.1
+    dropout: float = Field(0.5, ge=0, lt=1)  # not given in the paper
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention import attend_all
@@ -15,7 +14,7 @@ from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.layers.projection import Projection
 from keras_models.structs import EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class TopDownLSTMConfig(Config):
@@ -25,9 +24,9 @@ class TopDownLSTMConfig(Config):
     """
 
     kind: Literal["top_down_lstm"] = "top_down_lstm"
-    units: int = pydantic.Field(512, ge=1)
-    embedding: int = pydantic.Field(512, ge=1)
-    dropout: float = pydantic.Field(0.5, ge=0, lt=1)
+    units: int = Field(512, ge=1)
+    embedding: int = Field(512, ge=1)
+    dropout: float = Field(0.5, ge=0, lt=1)
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention import attend_all
@@ -15,16 +14,16 @@ from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
 from keras_models.layers.projection import Projection
 from keras_models.structs import Context, EncodedVideo, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class TwoLayerLSTMConfig(Config):
     """The decoder of MGSA (Chen and Jiang, 2019, Sec. 3.3)."""
 
     kind: Literal["two_layer_lstm"] = "two_layer_lstm"
-    units: int = pydantic.Field(1024, ge=1)  # Sec. 4.2
-    embedding: int = pydantic.Field(512, ge=1)  # Sec. 4.2
-    dropout: float = pydantic.Field(0.5, ge=0, lt=1)  # Sec. 4.2: vertical connections
+    units: int = Field(1024, ge=1)  # Sec. 4.2
+    embedding: int = Field(512, ge=1)  # Sec. 4.2
+    dropout: float = Field(0.5, ge=0, lt=1)  # Sec. 4.2: vertical connections
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
@@ -19,7 +18,7 @@ from keras_models.encoders.level_alignment import (
 from keras_models.encoders.modalities import ClipMean
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, ConfigError
+from transform.common.config import BY_KIND, Config, ConfigError
 from transform.schema import FeatureSpec
 
 LevelConfig = Annotated[
@@ -30,7 +29,7 @@ LevelConfig = Annotated[
         MaxPooledConfig,
         MeanPooledConfig,
     ],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
@@ -13,7 +12,7 @@ from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.schema import FeatureSpec
 
 
@@ -24,7 +23,7 @@ class FrameLSTMConfig(Config):
     frames: str = (
         "resnet152_grid"  # record feature; the paper does not say which ResNet
     )
-    units: int = pydantic.Field(512, ge=1)
+    units: int = Field(512, ge=1)
 
     def features(self) -> tuple[str, ...]:
         """The record features that the encoder reads."""

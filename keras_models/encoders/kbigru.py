@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pydantic
-
 from keras_models.encoders.encoder import Encoder
 from keras_models.encoders.first_pass import FirstStep
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.schema import FeatureSpec
 
 
@@ -19,7 +17,7 @@ class KBiGRUConfig(Config):
 
     kind: Literal["kbigru"] = "kbigru"
     inputs: PooledConfig = PooledConfig()
-    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+    units: int = Field(512, ge=1)  # Sec. 4.2
 
     def features(self) -> tuple[str, ...]:
         """The record features that the encoder reads."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import abc
 from typing import Any, Literal, NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.layers.functional.blocks import as_steps, blocks_there, pad_to_blocks
 from keras_models.layers.functional.masking import expand_mask
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.mlp import Perceptron
-from transform.common.config import Config
+from transform.common.config import Config, Field, root_validator, validator
 
 
 class Aligned(NamedTuple):
@@ -73,12 +72,12 @@ class ConvolvedConfig(Config):
 
     kind: Literal["convolved"] = "convolved"
     feature: str
-    kernel: int = pydantic.Field(ge=1)  # along each of the three axes
-    ratio: int = pydantic.Field(ge=1)  # of the max-pooling
-    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+    kernel: int = Field(ge=1)  # along each of the three axes
+    ratio: int = Field(ge=1)  # of the max-pooling
+    filters: int = Field(512, ge=1)  # as many as pool5 has
 
-    @pydantic.validator("kernel")
-    def _odd(cls, kernel: int) -> int:  # noqa: N805
+    @validator("kernel")
+    def _odd(cls, kernel: int) -> int:
         if kernel % 2 == 0:
             raise ValueError("a kernel needs a centre: its size must be odd")
         return kernel
@@ -129,13 +128,13 @@ class PooledLevelConfig(Config):
     """
 
     feature: str
-    ratio: int = pydantic.Field(ge=1)
-    window: int = pydantic.Field(ge=1)
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
-    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+    ratio: int = Field(ge=1)
+    window: int = Field(ge=1)
+    units: int = Field(512, ge=1)  # not given in the paper
+    filters: int = Field(512, ge=1)  # as many as pool5 has
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _centred(cls, values: dict) -> dict:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _centred(cls, values: dict) -> dict:
         if (values["window"] - values["ratio"]) % 2:
             raise ValueError("window and ratio must both be even, or both odd")
         return values
@@ -226,9 +225,9 @@ class FlattenedConfig(Config):
 
     kind: Literal["flattened"] = "flattened"
     feature: str
-    ratio: int = pydantic.Field(ge=1)
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
-    filters: int = pydantic.Field(512, ge=1)  # as many as pool5 has
+    ratio: int = Field(ge=1)
+    units: int = Field(512, ge=1)  # not given in the paper
+    filters: int = Field(512, ge=1)  # as many as pool5 has
 
     def build(self, name: str) -> Flattened:
         """The layer."""

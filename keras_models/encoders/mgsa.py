@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
@@ -13,12 +12,10 @@ from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, ConfigError
+from transform.common.config import BY_KIND, Config, ConfigError
 from transform.schema import FeatureSpec
 
-SpatialGuide = Annotated[
-    Union[FlowGuideConfig, AppearanceGuideConfig], pydantic.Field(discriminator="kind")
-]
+SpatialGuide = Annotated[Union[FlowGuideConfig, AppearanceGuideConfig], BY_KIND]
 
 
 class MGSAConfig(Config):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.layers.functional.affine_motion import affine_motion
 from keras_models.layers.functional.masking import expand_mask, masked_mean
 from keras_models.structs import VideoBatch
-from transform.common.config import Config, ConfigError
+from transform.common.config import BY_KIND, Config, ConfigError, Field
 from transform.schema import FeatureSpec
 
 
@@ -52,7 +51,7 @@ class AffineMotion(Config):
 
     kind: Literal["affine_motion"] = "affine_motion"
     feature: str = "flow"
-    gain: float = pydantic.Field(5.0, gt=0)  # to the size of a CNN's features
+    gain: float = Field(5.0, gt=0)  # to the size of a CNN's features
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Raises `ConfigError` unless the feature is flow of every key frame."""
@@ -88,6 +87,4 @@ class ClipMean(Config):
         return tf.reduce_mean(values, axis=inner) if inner else values
 
 
-Fusion = Annotated[
-    Union[FrameStream, AffineMotion, ClipMean], pydantic.Field(discriminator="kind")
-]
+Fusion = Annotated[Union[FrameStream, AffineMotion, ClipMean], BY_KIND]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
@@ -15,7 +14,7 @@ from keras_models.layers.functional.masking import (
     present_regions,
 )
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field, validator
 from transform.schema import FeatureSpec
 
 
@@ -25,10 +24,10 @@ class StreamsConfig(Config):
     kind: Literal["streams"] = "streams"
     streams: tuple[str, ...] = ("i3d_rgb",)  # record features, each a grid
     clip: tuple[str, ...] = ()  # record features of the whole clip: the class label
-    units: int = pydantic.Field(512, ge=1)  # Sec. 4.1
+    units: int = Field(512, ge=1)  # Sec. 4.1
 
-    @pydantic.validator("streams")
-    def _some(cls, streams: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+    @validator("streams")
+    def _some(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
         if not streams:
             raise ValueError("at least one stream is needed")
         return streams

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
@@ -15,12 +14,12 @@ from keras_models.encoders.vatex_memory import (
     SegmentMemoryConfig,
 )
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field, validator
 from transform.schema import FeatureSpec
 
 MemoryConfig = Annotated[
     Union[GlobalMemoryConfig, SegmentMemoryConfig, ObjectMemoryConfig],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -30,10 +29,10 @@ class VatexConfig(Config):
     kind: Literal["vatex"] = "vatex"
     modalities: tuple[str, ...] = ("resnext101", "ir_csn", "vggish")  # of v̄
     memory: MemoryConfig = GlobalMemoryConfig()
-    units: int = pydantic.Field(512, ge=1)  # not given in the paper
+    units: int = Field(512, ge=1)  # not given in the paper
 
-    @pydantic.validator("modalities")
-    def _some(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+    @validator("modalities")
+    def _some(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:
         if not modalities:
             raise ValueError("at least one modality is needed")
         return modalities

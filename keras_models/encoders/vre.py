@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
@@ -13,7 +12,7 @@ from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.refocus import Refocus, Refocused
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.schema import FeatureSpec
 
 
@@ -30,7 +29,7 @@ class VREConfig(Config):
 
     kind: Literal["vre"] = "vre"
     inputs: PooledConfig = PooledConfig(clip=("vggish",))
-    units: int = pydantic.Field(512, ge=1)  # Sec. 4.2
+    units: int = Field(512, ge=1)  # Sec. 4.2
 
     def features(self) -> tuple[str, ...]:
         """The record features that the encoder reads."""

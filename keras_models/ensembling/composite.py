@@ -6,7 +6,6 @@ import abc
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.attention.weight_names import Weights, named_apart
@@ -16,7 +15,7 @@ from keras_models.ensembling.relevance.model import RelevanceModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.structs import VideoBatch, Written
-from transform.common.config import Config
+from transform.common.config import Config, validator
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
@@ -32,8 +31,8 @@ class JointVariant(Config):
     row: str  # where the paper reports it
     members: dict[str, Variant]  # by their names in the registry, or a user's own
 
-    @pydantic.validator("members")
-    def _several(cls, members: dict[str, Variant]) -> dict[str, Variant]:  # noqa: N805
+    @validator("members")
+    def _several(cls, members: dict[str, Variant]) -> dict[str, Variant]:
         if len(members) < 2:
             raise ValueError("at least two members are needed")
         return members

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import pydantic
 import tensorflow as tf
 
 from keras_models import generation
@@ -15,6 +14,7 @@ from keras_models.ensembling.composite import JointModel, JointVariant, weights_
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.structs import VideoBatch, Written
+from transform.common.config import Field, validator
 
 
 class EnsembleVariant(JointVariant):
@@ -26,11 +26,11 @@ class EnsembleVariant(JointVariant):
     joined_as: ClassVar[str] = "ensemble"
 
     # How much each member counts, by its name; 1 where nothing is said.
-    weights: dict[str, float] = pydantic.Field(default_factory=dict)
+    weights: dict[str, float] = Field(default_factory=dict)
 
-    @pydantic.validator("weights")
+    @validator("weights")
     def _one_each(
-        cls,  # noqa: N805
+        cls,
         weights: dict[str, float],
         values: Mapping[str, Any],
     ) -> dict[str, float]:

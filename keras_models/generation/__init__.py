@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.generation.beam_search import Beam
@@ -14,6 +13,7 @@ from keras_models.generation.length_penalty import PowerPenalty, WuPenalty
 from keras_models.generation.sampling import Sampling
 from keras_models.generation.step import StepFn
 from keras_models.structs import Captions, State
+from transform.common.config import BY_KIND
 
 __all__ = [
     "Beam",
@@ -27,9 +27,7 @@ __all__ = [
     "run",
 ]
 
-SearchConfig = Annotated[
-    Union[Greedy, Sampling, Beam], pydantic.Field(discriminator="kind")
-]
+SearchConfig = Annotated[Union[Greedy, Sampling, Beam], BY_KIND]
 
 
 def run(

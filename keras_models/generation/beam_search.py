@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, Optional
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.generation.fast_top_k import best
@@ -20,7 +19,7 @@ from keras_models.generation.step import (
     write,
 )
 from keras_models.structs import Captions, State, repeat_batch
-from transform.common.config import Config
+from transform.common.config import Config, Field, validator
 from transform.records.vocabulary import BOS, EOS, PAD
 
 IMPOSSIBLE = -float("inf")
@@ -35,14 +34,14 @@ class Beam(Config):
     """
 
     kind: Literal["beam"] = "beam"
-    width: int = pydantic.Field(5, ge=1)  # MGSA Sec. 4.2
+    width: int = Field(5, ge=1)  # MGSA Sec. 4.2
     length_penalty: LengthPenalty = WuPenalty()
-    n_best: int = pydantic.Field(1, ge=1)  # captions returned, at most `width`
-    min_words: int = pydantic.Field(0, ge=0)  # <eos> not before
-    no_repeat_ngram: Optional[int] = pydantic.Field(None, ge=1)  # no such run twice
+    n_best: int = Field(1, ge=1)  # captions returned, at most `width`
+    min_words: int = Field(0, ge=0)  # <eos> not before
+    no_repeat_ngram: Optional[int] = Field(None, ge=1)  # no such run twice
 
-    @pydantic.validator("n_best")
-    def _within_width(cls, n_best: int, values: dict) -> int:  # noqa: N805
+    @validator("n_best")
+    def _within_width(cls, n_best: int, values: dict) -> int:
         if n_best > values.get("width", n_best):
             raise ValueError(f"at most width ({values['width']}) captions are found")
         return n_best

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 
 class WuPenalty(Config):
     """log p / ((5 + l) / 6)^α (Wu et al., 2016, Eq. 14); α = 0 leaves log p alone."""
 
     kind: Literal["wu"] = "wu"
-    alpha: float = pydantic.Field(0.0, ge=0)
+    alpha: float = Field(0.0, ge=0)
 
     def __call__(self, length: tf.Tensor) -> tf.Tensor:
         """What log p of a caption of l words, <eos> included, is divided by."""
@@ -25,13 +24,11 @@ class PowerPenalty(Config):
     """log p / l^α; α = 1 is the mean per word."""
 
     kind: Literal["power"] = "power"
-    alpha: float = pydantic.Field(1.0, ge=0)
+    alpha: float = Field(1.0, ge=0)
 
     def __call__(self, length: tf.Tensor) -> tf.Tensor:
         """What log p of a caption of l words, <eos> included, is divided by."""
         return tf.cast(length, tf.float32) ** self.alpha
 
 
-LengthPenalty = Annotated[
-    Union[WuPenalty, PowerPenalty], pydantic.Field(discriminator="kind")
-]
+LengthPenalty = Annotated[Union[WuPenalty, PowerPenalty], BY_KIND]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, Optional
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.generation.decode_loop import rollout
 from keras_models.generation.step import StepFn
 from keras_models.structs import Captions, State
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class Sampling(Config):
@@ -21,10 +20,10 @@ class Sampling(Config):
     """
 
     kind: Literal["sampling"] = "sampling"
-    samples: int = pydantic.Field(1, ge=1)  # per clip
-    temperature: float = pydantic.Field(1.0, gt=0)
-    top_k: Optional[int] = pydantic.Field(None, ge=1)
-    top_p: Optional[float] = pydantic.Field(None, gt=0, le=1)
+    samples: int = Field(1, ge=1)  # per clip
+    temperature: float = Field(1.0, gt=0)
+    top_k: Optional[int] = Field(None, ge=1)
+    top_p: Optional[float] = Field(None, gt=0, le=1)
 
     def search(
         self,

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.layers.flow_guide import Recurrence
 from keras_models.layers.garu import GARUConfig
 from keras_models.structs import VideoBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class AppearanceGuideConfig(Config):
     """Spatial attention without motion (MGSA Table 2, "Spatial Attention")."""
 
     kind: Literal["appearance_guide"] = "appearance_guide"
-    units: int = pydantic.Field(256, ge=1)  # not given in the paper
+    units: int = Field(256, ge=1)  # not given in the paper
     recurrence: Recurrence = GARUConfig()
 
     def features(self) -> tuple[str, ...]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.layers.area_pooling import AreaPooling
 from keras_models.layers.garu import GARUConfig
 from keras_models.layers.identity_recurrence import DirectConfig
 from keras_models.structs import VideoBatch
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
-Recurrence = Annotated[
-    Union[GARUConfig, DirectConfig], pydantic.Field(discriminator="kind")
-]
+Recurrence = Annotated[Union[GARUConfig, DirectConfig], BY_KIND]
 
 
 class FlowGuideConfig(Config):
@@ -27,8 +24,8 @@ class FlowGuideConfig(Config):
     kind: Literal["flow_guide"] = "flow_guide"
     flow: str = "flow"  # the record feature
     channels: tuple[int, ...] = (32, 64, 64, 64)  # with the last layer's 1: 5 layers
-    kernel: int = pydantic.Field(3, ge=1)
-    first_stride: int = pydantic.Field(1, ge=1)  # 2 costs a quarter
+    kernel: int = Field(3, ge=1)
+    first_stride: int = Field(1, ge=1)  # 2 costs a quarter
     recurrence: Recurrence = GARUConfig()
 
     def features(self) -> tuple[str, ...]:

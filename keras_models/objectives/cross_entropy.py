@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.objectives.objective import Clock, Materials, Objective
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import Context, LossOutput, TrainingBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ class CrossEntropy(Config):
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
-    label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
     scheduled_sampling: SamplingRule = ConstantSampling()
-    auxiliary: dict[str, float] = pydantic.Field({})
+    auxiliary: dict[str, float] = Field({})
 
     def build(self, materials: Materials) -> CrossEntropyObjective:
         """The objective."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.encoders.vre import Phase
@@ -13,7 +12,7 @@ from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.objectives.two_pass import begin_phase, both_steps
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
@@ -23,7 +22,7 @@ class KeyFrame(Config):
     """L^STEP2_xe + L^STEP1_xe + weight · L_R+ (Shi et al., 2019, Eq. 22)."""
 
     kind: Literal["key_frame"] = "key_frame"
-    weight: float = pydantic.Field(0.03, ge=0)  # Sec. 3.4: β
+    weight: float = Field(0.03, ge=0)  # Sec. 3.4: β
     scheduled_sampling: SamplingRule = ConstantSampling()
 
     def build(self, materials: Materials) -> KeyFrameObjective:

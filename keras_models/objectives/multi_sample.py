@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class MultiSample(Config):
     """
 
     kind: Literal["multi_sample"] = "multi_sample"
-    samples: int = pydantic.Field(10, ge=2)  # appendix; K
+    samples: int = Field(10, ge=2)  # appendix; K
 
     def build(self, materials: Materials) -> MultiSampleObjective:
         """The objective."""

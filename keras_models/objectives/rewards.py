@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Union
 
 import numpy as np
-import pydantic
 
 from keras_models.metrics import bleu, meteor, rouge_l
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
-from transform.common.config import Config
+from transform.common.config import Config, Field, root_validator
 
 PAD, EOS = 0, 2  # as in transform.records.vocabulary
 
@@ -25,13 +24,13 @@ class RewardConfig(Config):
     takes a hundred times as long as the others together.
     """
 
-    cider_d: float = pydantic.Field(1.0, ge=0)
-    bleu_4: float = pydantic.Field(0.0, ge=0)
-    meteor: float = pydantic.Field(0.0, ge=0)
-    rouge_l: float = pydantic.Field(0.0, ge=0)
+    cider_d: float = Field(1.0, ge=0)
+    bleu_4: float = Field(0.0, ge=0)
+    meteor: float = Field(0.0, ge=0)
+    rouge_l: float = Field(0.0, ge=0)
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _some_weight(cls, values: dict) -> dict:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _some_weight(cls, values: dict) -> dict:
         if not any(values.values()):
             raise ValueError("one of the reward's weights must be above 0")
         return values

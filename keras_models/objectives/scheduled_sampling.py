@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 
 class ConstantSampling(Config):
     """The same probability in every epoch (VRE: 0.25); 0 is plain teacher forcing."""
 
     kind: Literal["constant"] = "constant"
-    probability: float = pydantic.Field(0.0, ge=0, le=1)
+    probability: float = Field(0.0, ge=0, le=1)
 
     @property
     def active(self) -> bool:
@@ -31,7 +30,7 @@ class InverseSigmoidSampling(Config):
     """Teacher forcing decays as η / (η + exp(p / η)) in epoch p (STaTS, η = 24)."""
 
     kind: Literal["inverse_sigmoid"] = "inverse_sigmoid"
-    eta: float = pydantic.Field(24.0, gt=0)
+    eta: float = Field(24.0, gt=0)
 
     @property
     def active(self) -> bool:
@@ -47,5 +46,5 @@ class InverseSigmoidSampling(Config):
 
 SamplingRule = Annotated[
     Union[ConstantSampling, InverseSigmoidSampling],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]

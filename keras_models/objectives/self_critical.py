@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import numpy as np
-import pydantic
 import tensorflow as tf
 
 from keras_models import generation
@@ -14,7 +13,7 @@ from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Materials, Objective
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field, root_validator
 from transform.records.vocabulary import BOS, PAD, UNK
 
 if TYPE_CHECKING:
@@ -49,9 +48,7 @@ class LeaveOneOutBaseline(Config):
         return others / tf.cast(tf.shape(rewards)[1] - 1, rewards.dtype)
 
 
-Baseline = Annotated[
-    Union[GreedyBaseline, LeaveOneOutBaseline], pydantic.Field(discriminator="kind")
-]
+Baseline = Annotated[Union[GreedyBaseline, LeaveOneOutBaseline], BY_KIND]
 
 
 class SelfCritical(Config):
@@ -65,13 +62,13 @@ class SelfCritical(Config):
 
     kind: Literal["self_critical"] = "self_critical"
     reward: RewardConfig = RewardConfig()
-    samples: int = pydantic.Field(5, ge=1)  # per clip
+    samples: int = Field(5, ge=1)  # per clip
     baseline: Baseline = LeaveOneOutBaseline()
     cross_entropy: CrossEntropy = CrossEntropy()
-    cross_entropy_weight: float = pydantic.Field(0.0, ge=0, lt=1)
+    cross_entropy_weight: float = Field(0.0, ge=0, lt=1)
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _others_to_compare_with(cls, values: dict) -> dict:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _others_to_compare_with(cls, values: dict) -> dict:
         if (
             isinstance(values["baseline"], LeaveOneOutBaseline)
             and values["samples"] < 2

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 
 
 class OneDevice(Config):
@@ -49,9 +48,7 @@ class MultiWorker(Config):
         return _multi_worker()
 
 
-Distribution = Annotated[
-    Union[OneDevice, Mirrored, MultiWorker], pydantic.Field(discriminator="kind")
-]
+Distribution = Annotated[Union[OneDevice, Mirrored, MultiWorker], BY_KIND]
 
 
 @functools.cache

@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.common.errors import KinescribeError
 
 
@@ -32,12 +30,12 @@ class Guards(Config):
     Scores below `floor` say too little about a run to judge it by.
     """
 
-    floor: float = pydantic.Field(0.2, ge=0)  # CIDEr-D
-    score_ratio: float = pydantic.Field(0.4, ge=0, lt=1)  # of the best CIDEr-D
-    distinct_ratio: float = pydantic.Field(0.2, ge=0, lt=1)  # of the captions then
-    bad_endings_rise: float = pydantic.Field(0.3, ge=0, le=1)  # of their share
-    rate_factor: float = pydantic.Field(0.5, gt=0, le=1)
-    rollbacks: int = pydantic.Field(1, ge=0)
+    floor: float = Field(0.2, ge=0)  # CIDEr-D
+    score_ratio: float = Field(0.4, ge=0, lt=1)  # of the best CIDEr-D
+    distinct_ratio: float = Field(0.2, ge=0, lt=1)  # of the captions then
+    bad_endings_rise: float = Field(0.3, ge=0, le=1)  # of their share
+    rate_factor: float = Field(0.5, gt=0, le=1)
+    rollbacks: int = Field(1, ge=0)
 
     def check_step(self, values: Mapping[str, float]) -> str:
         """What is wrong with a step's losses, '' if nothing."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 
 class ConstantRate(Config):
     """One rate throughout."""
 
     kind: Literal["constant"] = "constant"
-    rate: float = pydantic.Field(1e-4, gt=0)  # MGSA Sec. 4.2
+    rate: float = Field(1e-4, gt=0)  # MGSA Sec. 4.2
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
         """The rate at () int64 `step` of `total`: () float32."""
@@ -27,9 +26,9 @@ class ExponentialRate(Config):
     """`rate`, multiplied by `factor` with every `share` of the stage, smoothly."""
 
     kind: Literal["exponential"] = "exponential"
-    rate: float = pydantic.Field(1e-4, gt=0)
-    factor: float = pydantic.Field(0.5, gt=0, le=1)
-    share: float = pydantic.Field(0.25, gt=0, le=1)
+    rate: float = Field(1e-4, gt=0)
+    factor: float = Field(0.5, gt=0, le=1)
+    share: float = Field(0.25, gt=0, le=1)
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
         """The rate at () int64 `step` of `total`: () float32."""
@@ -41,9 +40,9 @@ class CosineRate(Config):
     """A linear rise over `warmup` of the stage, then half a cosine down to `final`."""
 
     kind: Literal["cosine"] = "cosine"
-    rate: float = pydantic.Field(1e-4, gt=0)
-    warmup: float = pydantic.Field(0.0, ge=0, lt=1)  # share of the stage's steps
-    final: float = pydantic.Field(0.0, ge=0)
+    rate: float = Field(1e-4, gt=0)
+    warmup: float = Field(0.0, ge=0, lt=1)  # share of the stage's steps
+    final: float = Field(0.0, ge=0)
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
         """The rate at () int64 `step` of `total`: () float32."""
@@ -59,5 +58,5 @@ class CosineRate(Config):
 
 LearningRate = Annotated[
     Union[ConstantRate, ExponentialRate, CosineRate],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]

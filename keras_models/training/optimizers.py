@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Callable
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 Rate = Callable[[], tf.Tensor]  # the training loop's current learning rate, ()
 
@@ -18,7 +17,7 @@ class Sgd(Config):
     """Stochastic gradient descent with momentum."""
 
     kind: Literal["sgd"] = "sgd"
-    momentum: float = pydantic.Field(0.0, ge=0, lt=1)
+    momentum: float = Field(0.0, ge=0, lt=1)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """The optimizer; it asks `rate` at every step."""
@@ -29,9 +28,9 @@ class Adam(Config):
     """Kingma & Ba, 2015."""
 
     kind: Literal["adam"] = "adam"
-    beta_1: float = pydantic.Field(0.9, ge=0, lt=1)
-    beta_2: float = pydantic.Field(0.999, ge=0, lt=1)
-    epsilon: float = pydantic.Field(1e-8, gt=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)
+    beta_2: float = Field(0.999, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """The optimizer; it asks `rate` at every step."""
@@ -44,9 +43,9 @@ class RmsProp(Config):
     """Hinton's lecture 6e; STaTS trains with it."""
 
     kind: Literal["rmsprop"] = "rmsprop"
-    rho: float = pydantic.Field(0.9, ge=0, lt=1)
-    momentum: float = pydantic.Field(0.0, ge=0, lt=1)
-    epsilon: float = pydantic.Field(1e-7, gt=0)
+    rho: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(0.0, ge=0, lt=1)
+    epsilon: float = Field(1e-7, gt=0)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """The optimizer; it asks `rate` at every step."""
@@ -62,10 +61,10 @@ class AdamW(Config):
     """
 
     kind: Literal["adamw"] = "adamw"
-    weight_decay: float = pydantic.Field(1e-2, ge=0)
-    beta_1: float = pydantic.Field(0.9, ge=0, lt=1)
-    beta_2: float = pydantic.Field(0.999, ge=0, lt=1)
-    epsilon: float = pydantic.Field(1e-8, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)
+    beta_2: float = Field(0.999, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """The optimizer; it asks `rate` at every step."""
@@ -82,6 +81,4 @@ class AdamW(Config):
         )
 
 
-OptimizerConfig = Annotated[
-    Union[Sgd, Adam, RmsProp, AdamW], pydantic.Field(discriminator="kind")
-]
+OptimizerConfig = Annotated[Union[Sgd, Adam, RmsProp, AdamW], BY_KIND]

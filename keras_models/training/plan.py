@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Union
 
-import pydantic
-
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.first_pass import FirstStep
 from keras_models.objectives.frozen_key_frames import KeptKeyFrames
@@ -14,11 +12,11 @@ from keras_models.objectives.multi_sample import MultiSample
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.training.schedule import Schedule
 from keras_models.training.weight_averaging import Averaging, LatestWeights
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, validator
 
 ObjectiveConfig = Annotated[
     Union[CrossEntropy, SelfCritical, FirstStep, KeyFrame, KeptKeyFrames, MultiSample],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 
@@ -37,8 +35,8 @@ class Plan(Config):
 
     stages: tuple[Stage, ...]
 
-    @pydantic.validator("stages")
-    def _distinct(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:  # noqa: N805
+    @validator("stages")
+    def _distinct(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
         if not stages:
             raise ValueError("a plan needs at least one stage")
         names = [stage.name for stage in stages]

@@ -5,28 +5,26 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-import pydantic
-
 from keras_models.training.learning_rates import ConstantRate, LearningRate
 from keras_models.training.optimizers import Adam, OptimizerConfig
-from transform.common.config import Config
+from transform.common.config import Config, Field, validator
 
 
 class Schedule(Config):
     """Some epochs of updates by one optimizer."""
 
-    name: str = pydantic.Field(min_length=1)
-    epochs: int = pydantic.Field(ge=1)
+    name: str = Field(min_length=1)
+    epochs: int = Field(ge=1)
     optimizer: OptimizerConfig = Adam()
     learning_rate: LearningRate = ConstantRate()
-    clip_norm: Optional[float] = pydantic.Field(5.0, gt=0)  # of all gradients together
-    l2: float = pydantic.Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of the kernels
+    clip_norm: Optional[float] = Field(5.0, gt=0)  # of all gradients together
+    l2: float = Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of the kernels
     frozen: tuple[str, ...] = ()  # regular expressions, found in a weight's name
-    validate_every: int = pydantic.Field(1, ge=1)  # epochs
-    patience: Optional[int] = pydantic.Field(None, ge=1)  # validations without progress
+    validate_every: int = Field(1, ge=1)  # epochs
+    patience: Optional[int] = Field(None, ge=1)  # validations without progress
 
-    @pydantic.validator("frozen", each_item=True)
-    def _compiles(cls, pattern: str) -> str:  # noqa: N805
+    @validator("frozen", each_item=True)
+    def _compiles(cls, pattern: str) -> str:
         try:
             re.compile(pattern)
         except re.error as error:

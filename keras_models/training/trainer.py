@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
@@ -38,7 +37,7 @@ from keras_models.training.guards import Guards, TrainingError
 from keras_models.training.plan import Plan, Stage
 from keras_models.training.train_step import Updater, trained_weights
 from keras_models.training.validation import ValidationConfig, Validator
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -47,17 +46,17 @@ class TrainingConfig(Config):
     """Everything that decides a model's weights, besides its data."""
 
     variant: str = "mgsa"
-    model: dict[str, Any] = pydantic.Field({})  # laid over the variant's settings
+    model: dict[str, Any] = Field({})  # laid over the variant's settings
     plan: Optional[Plan] = None  # in place of the variant's own
-    batch_size: int = pydantic.Field(32, ge=1)  # clips; MGSA Sec. 4.2
-    captions_per_clip: int = pydantic.Field(5, ge=1)
-    max_words: int = pydantic.Field(20, ge=1)
+    batch_size: int = Field(32, ge=1)  # clips; MGSA Sec. 4.2
+    captions_per_clip: int = Field(5, ge=1)
+    max_words: int = Field(20, ge=1)
     word_vectors: Optional[str] = None  # a file in word2vec's format to begin with
-    seed: int = pydantic.Field(0, ge=0)
+    seed: int = Field(0, ge=0)
     validation: ValidationConfig = ValidationConfig()
     precision: Precision = "float32"
     distribution: Distribution = OneDevice()
-    checkpoint_steps: int = pydantic.Field(200, ge=1)  # besides every epoch's end
+    checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
     guards: Guards = Guards()
 
     def variant_config(self) -> Variant:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
-import pydantic
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
@@ -18,7 +17,7 @@ from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from keras_models.training.callbacks.callback import Sample
 from keras_models.training.guards import Standing
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records import vocabulary as words
 from transform.records.vocabulary import Vocabulary
 
@@ -29,8 +28,8 @@ class ValidationConfig(Config):
     """How the best weights are told: CIDEr-D of captions for the validation clips."""
 
     search: SearchConfig = Greedy()
-    clips: Optional[int] = pydantic.Field(None, ge=1)  # the first ones; all by default
-    batch_size: int = pydantic.Field(32, ge=1)
+    clips: Optional[int] = Field(None, ge=1)  # the first ones; all by default
+    batch_size: int = Field(32, ge=1)
 
 
 class Validation(NamedTuple):

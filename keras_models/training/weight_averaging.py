@@ -6,10 +6,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Union
 
-import pydantic
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 
 class LatestWeights(Config):
@@ -34,16 +33,14 @@ class MovingAverage(Config):
     """
 
     kind: Literal["moving"] = "moving"
-    decay: float = pydantic.Field(0.999, gt=0, lt=1)
+    decay: float = Field(0.999, gt=0, lt=1)
 
     def build(self, weights: Sequence[tf.Variable]) -> Average:
         """The averages, which are equal to the weights as yet."""
         return _MovingAverage(weights, self.decay)
 
 
-Averaging = Annotated[
-    Union[LatestWeights, MovingAverage], pydantic.Field(discriminator="kind")
-]
+Averaging = Annotated[Union[LatestWeights, MovingAverage], BY_KIND]
 
 
 class Average(tf.Module):

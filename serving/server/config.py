@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-import pydantic
-
 from serving import signature_names
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class BatchingConfig(Config):
@@ -18,8 +16,8 @@ class BatchingConfig(Config):
     same throughput as waiting and half the latency of a lonely request.
     """
 
-    max_rows: int = pydantic.Field(8, ge=1)
-    max_wait_seconds: float = pydantic.Field(0.0, ge=0)
+    max_rows: int = Field(8, ge=1)
+    max_wait_seconds: float = Field(0.0, ge=0)
 
 
 class ServerTLS(Config):
@@ -37,14 +35,14 @@ class ServerConfig(Config):
     model_name: str = signature_names.MODEL_NAME
     version: Optional[int] = None  # the newest, if not given
     host: str = "127.0.0.1"
-    port: int = pydantic.Field(8500, ge=0, le=65535)  # 0 takes a free one
-    metrics_port: Optional[int] = pydantic.Field(None, ge=0, le=65535)
-    poll_seconds: float = pydantic.Field(2.0, gt=0)
-    drain_seconds: float = pydantic.Field(10.0, ge=0)  # for calls under way at the end
+    port: int = Field(8500, ge=0, le=65535)  # 0 takes a free one
+    metrics_port: Optional[int] = Field(None, ge=0, le=65535)
+    poll_seconds: float = Field(2.0, gt=0)
+    drain_seconds: float = Field(10.0, ge=0)  # for calls under way at the end
     batching: BatchingConfig = BatchingConfig()
-    max_rows: int = pydantic.Field(64, ge=1)  # of one request
-    max_message_bytes: int = pydantic.Field(128 * 1024 * 1024, ge=1024)
-    max_concurrent_calls: int = pydantic.Field(64, ge=1)  # more are turned away
-    threads: int = pydantic.Field(0, ge=0)  # of TensorFlow's pools; 0: one a core
+    max_rows: int = Field(64, ge=1)  # of one request
+    max_message_bytes: int = Field(128 * 1024 * 1024, ge=1024)
+    max_concurrent_calls: int = Field(64, ge=1)  # more are turned away
+    threads: int = Field(0, ge=0)  # of TensorFlow's pools; 0: one a core
     token_file: str = ""
     tls: Optional[ServerTLS] = None

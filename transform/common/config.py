@@ -12,10 +12,27 @@ from typing import Any, ClassVar, TypeVar
 import pydantic
 import pydantic.json
 import yaml
+from pydantic import ByteSize, Field, StrictStr, root_validator, validator
 
 from transform.common.errors import KinescribeError
 
+__all__ = [
+    "BY_KIND",
+    "ByteSize",
+    "Config",
+    "ConfigError",
+    "Field",
+    "StrictStr",
+    "first_difference",
+    "read_yaml",
+    "root_validator",
+    "validator",
+]
+
 ConfigT = TypeVar("ConfigT", bound="Config")
+
+# Tells the configs of a union apart: `Annotated[Union[Greedy, Beam], BY_KIND]`.
+BY_KIND = Field(discriminator="kind")
 
 
 class ConfigError(KinescribeError, ValueError):
@@ -44,8 +61,8 @@ class Config(pydantic.BaseModel):
         validate_all = True
         copy_on_model_validation = "none"
 
-    @pydantic.validator("*", pre=True)
-    def _no_silent_truncation(cls, value: Any, field: Any) -> Any:  # noqa: N805
+    @validator("*", pre=True)
+    def _no_silent_truncation(cls, value: Any, field: Any) -> Any:
         if isinstance(field.type_, type) and issubclass(field.type_, int):
             if field.type_ is bool:
                 return value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Union
 
-import pydantic
-
+from transform.common.config import BY_KIND
 from transform.datasets.activitynet import ActivityNet
 from transform.datasets.csv_table import CsvTable
 from transform.datasets.jsonl import Jsonl
@@ -42,7 +41,7 @@ __all__ = [
 
 AnnotationSource = Annotated[
     Union[Jsonl, CsvTable, Msrvtt, Msvd, Vatex, Mvad, ActivityNet],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]
 
 

@@ -6,9 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 from transform.datasets.video_record import (
     AnnotationError,
     Corpus,
@@ -47,9 +45,9 @@ class ActivityNet(Config):
     files: dict[Split, tuple[str, ...]]
     videos: str = "videos"
     extension: str = ".mp4"
-    backwards: Annotated[
-        Union[RefuseSegments, LeaveOutSegments], pydantic.Field(discriminator="kind")
-    ] = RefuseSegments()
+    backwards: Annotated[Union[RefuseSegments, LeaveOutSegments], BY_KIND] = (
+        RefuseSegments()
+    )
 
     def read(self) -> list[VideoRecord]:
         """The segments of all splits."""

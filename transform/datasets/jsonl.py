@@ -6,9 +6,7 @@ import json
 import pathlib
 from typing import Literal
 
-import pydantic
-
-from transform.common.config import Config, ConfigError
+from transform.common.config import Config, ConfigError, Field, StrictStr
 from transform.datasets.video_record import (
     AnnotationError,
     Corpus,
@@ -50,12 +48,12 @@ class Jsonl(Config):
 
 
 class _Row(Config):
-    id: pydantic.StrictStr
-    video: pydantic.StrictStr
-    split: pydantic.StrictStr
-    captions: tuple[pydantic.StrictStr, ...]
-    category: pydantic.StrictStr = ""
-    start: float | None = pydantic.Field(None, ge=0)
+    id: StrictStr
+    video: StrictStr
+    split: StrictStr
+    captions: tuple[StrictStr, ...]
+    category: StrictStr = ""
+    start: float | None = Field(None, ge=0)
     end: float | None = None
 
 

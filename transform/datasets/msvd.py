@@ -6,9 +6,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 from transform.datasets.video_record import (
     AnnotationError,
     Corpus,
@@ -67,9 +65,7 @@ class Msvd(Config):
     """
 
     kind: Literal["msvd"] = "msvd"
-    captions: Annotated[
-        Union[CorpusCsv, Sentences], pydantic.Field(discriminator="kind")
-    ]
+    captions: Annotated[Union[CorpusCsv, Sentences], BY_KIND]
     mapping: str
     videos: str = "videos"
     extension: str = ".avi"

@@ -7,9 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 from transform.datasets.video_record import (
     AnnotationError,
     Split,
@@ -45,10 +43,10 @@ class ByNumber(Config):
     """
 
     kind: Literal["by_number"] = "by_number"
-    train: int = pydantic.Field(6512, ge=0)
-    val: int = pydantic.Field(498, ge=0)
-    test: int = pydantic.Field(2990, ge=0)
-    first: int = pydantic.Field(0, ge=0)  # the lowest number; MSR-VTT counts from 0
+    train: int = Field(6512, ge=0)
+    val: int = Field(498, ge=0)
+    test: int = Field(2990, ge=0)
+    first: int = Field(0, ge=0)  # the lowest number; MSR-VTT counts from 0
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
         """The split of each clip."""
@@ -79,7 +77,7 @@ class HeldOut(Config):
     """
 
     kind: Literal["held_out"] = "held_out"
-    test: int = pydantic.Field(1000, ge=1)
+    test: int = Field(1000, ge=1)
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
         """The split of each clip that is not left out."""
@@ -125,9 +123,7 @@ class Lists(Config):
         return splits
 
 
-Splits = Annotated[
-    Union[Official, ByNumber, HeldOut, Lists], pydantic.Field(discriminator="kind")
-]
+Splits = Annotated[Union[Official, ByNumber, HeldOut, Lists], BY_KIND]
 
 
 def _official(clip: Listed) -> Split:

@@ -6,9 +6,7 @@ import pathlib
 import re
 from typing import Annotated, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 from transform.datasets.video_record import (
     AnnotationError,
     Corpus,
@@ -57,9 +55,7 @@ class Vatex(Config):
     files: dict[Split, str]
     videos: str = "videos"
     extension: str = ".mp4"
-    layout: Annotated[
-        Union[CutVideos, WholeVideos], pydantic.Field(discriminator="kind")
-    ] = CutVideos()
+    layout: Annotated[Union[CutVideos, WholeVideos], BY_KIND] = CutVideos()
 
     def read(self) -> list[VideoRecord]:
         """The clips of all splits."""

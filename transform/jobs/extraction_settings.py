@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 
 class ExtractionSettings(Config):
@@ -21,8 +19,8 @@ class ExtractionSettings(Config):
     in another order, it changes the last bits of values.
     """
 
-    workers: int = pydantic.Field(0, ge=0)
-    clips_together: int = pydantic.Field(1, ge=1)
-    shards: int = pydantic.Field(4, ge=1)  # files a split
-    max_failure_ratio: float = pydantic.Field(0.1, ge=0, le=1)
+    workers: int = Field(0, ge=0)
+    clips_together: int = Field(1, ge=1)
+    shards: int = Field(4, ge=1)  # files a split
+    max_failure_ratio: float = Field(0.1, ge=0, le=1)
     beam_options: tuple[str, ...] = ()

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field, validator
 from transform.moving_world.encode import Picture, read_comment, render_clip
 from transform.moving_world.language import describe
 from transform.moving_world.render import frame_count
@@ -34,16 +32,16 @@ Progress = Callable[[int, int], None]
 class CorpusConfig(Config):
     """What to render: how many clips a split, of which subset, from which seed."""
 
-    seed: int = pydantic.Field(0, ge=0, lt=10**9)
+    seed: int = Field(0, ge=0, lt=10**9)
     subset: str = "mixed"
-    train: int = pydantic.Field(480, ge=0, le=_SEEDS_A_SPLIT)
-    val: int = pydantic.Field(60, ge=0, le=_SEEDS_A_SPLIT)
-    test: int = pydantic.Field(60, ge=0, le=_SEEDS_A_SPLIT)
-    references: int = pydantic.Field(10, ge=5, le=20)
+    train: int = Field(480, ge=0, le=_SEEDS_A_SPLIT)
+    val: int = Field(60, ge=0, le=_SEEDS_A_SPLIT)
+    test: int = Field(60, ge=0, le=_SEEDS_A_SPLIT)
+    references: int = Field(10, ge=5, le=20)
     picture: Picture = Picture()
 
-    @pydantic.validator("subset")
-    def _known(cls, subset: str) -> str:  # noqa: N805
+    @validator("subset")
+    def _known(cls, subset: str) -> str:
         if subset not in SUBSETS:
             raise ValueError(f"must be one of {', '.join(SUBSETS)}")
         return subset

@@ -8,9 +8,8 @@ from fractions import Fraction
 
 import av
 import numpy as np
-import pydantic
 
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.moving_world import render, sound
 from transform.moving_world.scenes import Scene
 
@@ -18,10 +17,10 @@ from transform.moving_world.scenes import Scene
 class Picture(Config):
     """A clip's picture format and quality."""
 
-    width: int = pydantic.Field(192, ge=32, multiple_of=2)  # 4:2:0 wants even sides
-    height: int = pydantic.Field(144, ge=32, multiple_of=2)
-    fps: int = pydantic.Field(12, ge=1)
-    quality: int = pydantic.Field(20, ge=0, le=51)  # x264's constant rate factor
+    width: int = Field(192, ge=32, multiple_of=2)  # 4:2:0 wants even sides
+    height: int = Field(144, ge=32, multiple_of=2)
+    fps: int = Field(12, ge=1)
+    quality: int = Field(20, ge=0, le=51)  # x264's constant rate factor
 
     @property
     def size(self) -> tuple[int, int]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-import pydantic
-
-from transform.common.config import Config, first_difference
+from transform.common.config import ByteSize, Config, first_difference, validator
 from transform.common.errors import KinescribeError
 from transform.schema.encodings import (
     MAX_IMAGE_ROWS,
@@ -144,12 +142,12 @@ class FeatureSpec(Config):
     version: Literal[1] = 1
     sampling: Sampling = Sampling()
     features: tuple[Feature, ...]
-    max_bytes_per_clip: pydantic.ByteSize | None = None
+    max_bytes_per_clip: ByteSize | None = None
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
 
-    @pydantic.validator("features")
-    def _distinct_and_fitting(cls, features: tuple, values: dict) -> tuple:  # noqa: N805
+    @validator("features")
+    def _distinct_and_fitting(cls, features: tuple, values: dict) -> tuple:
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
             raise ValueError(f"feature names must differ; received {names}")
@@ -165,12 +163,12 @@ class FeatureSpec(Config):
                 feature.tensor(values["sampling"])
         return features
 
-    @pydantic.validator("max_bytes_per_clip")
+    @validator("max_bytes_per_clip")
     def _within_budget(
-        cls,  # noqa: N805
-        budget: pydantic.ByteSize | None,
+        cls,
+        budget: ByteSize | None,
         values: dict,
-    ) -> pydantic.ByteSize | None:
+    ) -> ByteSize | None:
         if budget is None or not {"sampling", "features"} <= values.keys():
             return budget
         tensors = [feature.tensor(values["sampling"]) for feature in values["features"]]
@@ -229,7 +227,7 @@ class _HashedSpec(Config):
 
 def _bytes_in_words(tensors: Sequence[TensorSpec]) -> str:
     def words(size: int) -> str:
-        return pydantic.ByteSize(size).human_readable(decimal=True)
+        return ByteSize(size).human_readable(decimal=True)
 
     biggest = sorted(tensors, key=lambda tensor: -tensor.bytes)[:3]
     parts = ", ".join(f"{tensor.name} {words(tensor.bytes)}" for tensor in biggest)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, NamedTuple, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 MAX_IMAGE_ROWS = 65_500  # JPEG's own limit is 65,535
 
@@ -22,17 +20,17 @@ class Jpeg(Config):
     """8-bit planes as one grey JPEG a clip, stacked from top to bottom."""
 
     kind: Literal["jpeg"] = "jpeg"
-    quality: int = pydantic.Field(95, ge=1, le=100)
+    quality: int = Field(95, ge=1, le=100)
 
 
 class Png(Config):
     """8-bit planes as one grey PNG a clip, stacked from top to bottom; lossless."""
 
     kind: Literal["png"] = "png"
-    level: int = pydantic.Field(1, ge=0, le=9)
+    level: int = Field(1, ge=0, le=9)
 
 
-ImageEncoding = Annotated[Union[Jpeg, Png], pydantic.Field(discriminator="kind")]
+ImageEncoding = Annotated[Union[Jpeg, Png], BY_KIND]
 
 
 class Label(Config):

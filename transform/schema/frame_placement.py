@@ -10,9 +10,8 @@ import math
 from typing import Annotated, Literal, Union
 
 import numpy as np
-import pydantic
 
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 
 # Seconds: what rounding adds to time stamps, which are microseconds or coarser.
 _NO_DISTANCE = 1e-6
@@ -25,8 +24,8 @@ class Sampling(Config):
     around each lie `window` consecutive frames, which optical flow is computed from.
     """
 
-    frames: int = pydantic.Field(20, ge=1)  # MGSA Sec. 4.2: N = 20
-    window: int = pydantic.Field(7, ge=1)  # 7 frames give M = 6 flow fields
+    frames: int = Field(20, ge=1)  # MGSA Sec. 4.2: N = 20
+    window: int = Field(7, ge=1)  # 7 frames give M = 6 flow fields
     resize: Literal["area", "bilinear", "bicubic"] = "bilinear"
 
     def key_frames(self, frames: int) -> np.ndarray:
@@ -83,9 +82,9 @@ class Every(Config):
     """
 
     kind: Literal["every"] = "every"
-    frames: int = pydantic.Field(ge=1)
-    max_steps: int = pydantic.Field(ge=1)
-    fps: float | None = pydantic.Field(None, gt=0)
+    frames: int = Field(ge=1)
+    max_steps: int = Field(ge=1)
+    fps: float | None = Field(None, gt=0)
 
     def units(self, sampling: Sampling, span: int) -> int:
         """How many runs there are at the most."""
@@ -115,8 +114,8 @@ class Whole(Config):
     """
 
     kind: Literal["whole"] = "whole"
-    max_frames: int = pydantic.Field(ge=1)
-    fps: float | None = pydantic.Field(None, gt=0)
+    max_frames: int = Field(ge=1)
+    fps: float | None = Field(None, gt=0)
 
     def units(self, sampling: Sampling, span: int) -> int:
         """How many times `span` frames there are at the most."""
@@ -136,9 +135,7 @@ class Whole(Config):
         return clock[np.minimum(inside, len(clock) - 1)]
 
 
-Placement = Annotated[
-    Union[KeyFrames, Every, Whole], pydantic.Field(discriminator="kind")
-]
+Placement = Annotated[Union[KeyFrames, Every, Whole], BY_KIND]
 
 
 def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
@@ -188,8 +185,8 @@ class CentreCrop(Config):
     """Resized to rows × columns, then cut in the middle (C3D: 128 × 171, then 112)."""
 
     kind: Literal["centre_crop"] = "centre_crop"
-    rows: int = pydantic.Field(ge=1)
-    columns: int = pydantic.Field(ge=1)
+    rows: int = Field(ge=1)
+    columns: int = Field(ge=1)
 
     def check(self, size: int) -> None:
         """Raises `ValueError` if no square of `size` can be cut."""
@@ -212,7 +209,7 @@ class ShortSide(Config):
     """
 
     kind: Literal["short_side"] = "short_side"
-    side: int = pydantic.Field(ge=1)
+    side: int = Field(ge=1)
 
     def check(self, size: int) -> None:
         """Raises `ValueError` if no square of `size` can be cut."""
@@ -256,5 +253,5 @@ class Letterbox(Config):
 
 Fit = Annotated[
     Union[Squash, CentreCrop, ShortSide, Letterbox],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]

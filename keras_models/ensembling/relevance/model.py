@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.data import feature_casting
 from keras_models.ensembling.relevance.sentence_embedding import SentenceEmbedding
 from keras_models.ensembling.relevance.video_embedding import VideoEmbedding
 from keras_models.structs import TrainingBatch, VideoBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field, validator
 from transform.schema import FeatureSpec
 
 
@@ -19,21 +18,21 @@ class RelevanceConfig(Config):
     """A video–sentence embedding; Chen et al. (2019), Sec. 2.3, give no sizes."""
 
     modalities: tuple[str, ...] = ("resnext101", "ir_csn", "vggish")
-    units: int = pydantic.Field(512, ge=1)  # E, of the common space
-    embedding: int = pydantic.Field(256, ge=1)  # of a word
-    blocks: int = pydantic.Field(2, ge=1)  # transformer encoders
-    heads: int = pydantic.Field(4, ge=1)
-    feedforward: int = pydantic.Field(1024, ge=1)
-    dropout: float = pydantic.Field(0.1, ge=0, lt=1)
+    units: int = Field(512, ge=1)  # E, of the common space
+    embedding: int = Field(256, ge=1)  # of a word
+    blocks: int = Field(2, ge=1)  # transformer encoders
+    heads: int = Field(4, ge=1)
+    feedforward: int = Field(1024, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
 
-    @pydantic.validator("modalities")
-    def _some(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+    @validator("modalities")
+    def _some(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:
         if not modalities:
             raise ValueError("at least one modality is needed")
         return modalities
 
-    @pydantic.validator("heads")
-    def _narrow(cls, heads: int, values: dict) -> int:  # noqa: N805
+    @validator("heads")
+    def _narrow(cls, heads: int, values: dict) -> int:
         if heads > values.get("embedding", heads):
             raise ValueError(f"a word has only {values['embedding']} features")
         return heads

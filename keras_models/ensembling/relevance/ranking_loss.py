@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import pydantic
 import tensorflow as tf
 
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.structs import LossOutput, TrainingBatch
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class Ranking(Config):
     """
 
     kind: Literal["ranking"] = "ranking"
-    margin: float = pydantic.Field(0.2, gt=0)  # of cosines; VSE++ Sec. 4.1
+    margin: float = Field(0.2, gt=0)  # of cosines; VSE++ Sec. 4.1
 
     def build(self) -> RankingObjective:
         """The objective."""

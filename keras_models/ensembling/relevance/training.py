@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
-import pydantic
 import tensorflow as tf
 
 from keras_models.data.records import Records, TrainingClips
@@ -27,7 +26,7 @@ from keras_models.training.guards import TrainingError
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.schedule import Schedule
 from keras_models.training.train_step import Updater
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -48,12 +47,12 @@ class RelevanceTraining(Config):
         learning_rate=ConstantRate(rate=2e-4),
         clip_norm=2.0,
     )
-    batch_size: int = pydantic.Field(128, ge=2)  # clips: negatives are within a batch
-    captions_per_clip: int = pydantic.Field(1, ge=1)
-    max_words: int = pydantic.Field(20, ge=1)
-    seed: int = pydantic.Field(0, ge=0)
-    validation_clips: Optional[int] = pydantic.Field(1000, ge=1)  # the first ones
-    checkpoint_steps: int = pydantic.Field(200, ge=1)  # besides every epoch's end
+    batch_size: int = Field(128, ge=2)  # clips: negatives are within a batch
+    captions_per_clip: int = Field(1, ge=1)
+    max_words: int = Field(20, ge=1)
+    seed: int = Field(0, ge=0)
+    validation_clips: Optional[int] = Field(1000, ge=1)  # the first ones
+    checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
 
 
 class RelevanceResult(NamedTuple):

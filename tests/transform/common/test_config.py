@@ -1,14 +1,19 @@
 from typing import Annotated, Literal, Union
 
-import pydantic
 import pytest
 
-from transform.common.config import Config, ConfigError, first_difference
+from transform.common.config import (
+    BY_KIND,
+    Config,
+    ConfigError,
+    Field,
+    first_difference,
+)
 
 
 class Round(Config):
     kind: Literal["round"] = "round"
-    radius: int = pydantic.Field(3, ge=1)
+    radius: int = Field(3, ge=1)
 
 
 class Square(Config):
@@ -18,9 +23,7 @@ class Square(Config):
 
 class Picture(Config):
     name: str
-    shape: Annotated[Union[Round, Square], pydantic.Field(discriminator="kind")] = (
-        Round()
-    )
+    shape: Annotated[Union[Round, Square], BY_KIND] = Round()
     layers: tuple[Square, ...] = ()
     dark: bool = False
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Union
 
-import pydantic
-
+from transform.common.config import BY_KIND
 from transform.schema.features.audio_words import AudioWords
 from transform.schema.features.category import Category
 from transform.schema.features.chunk_grid import ChunkGrid
@@ -28,5 +27,5 @@ Feature = Annotated[
         Category,
         Imported,
     ],
-    pydantic.Field(discriminator="kind"),
+    BY_KIND,
 ]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field, root_validator
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.frame_placement import Sampling
 
@@ -25,16 +23,16 @@ class AudioWords(Config):
 
     kind: Literal["audio_words"] = "audio_words"
     name: str = "audio_words"
-    words: int = pydantic.Field(1024, ge=2)
-    coefficients: int = pydantic.Field(13, ge=1)  # and as many Δ and ΔΔ
-    bands: int = pydantic.Field(26, ge=1)  # of the mel scale; HTK's customary number
+    words: int = Field(1024, ge=2)
+    coefficients: int = Field(13, ge=1)  # and as many Δ and ΔΔ
+    bands: int = Field(26, ge=1)  # of the mel scale; HTK's customary number
     codebook: str = "audio_words.npz"
     codebook_sha256: str = ""
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"codebook"})
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _enough_bands(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _enough_bands(cls, values: dict[str, Any]) -> dict[str, Any]:
         coefficients, bands = values["coefficients"], values["bands"]
         if coefficients > bands:
             raise ValueError(f"{bands} bands do not give {coefficients} coefficients")

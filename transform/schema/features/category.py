@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, validator
 from transform.schema.encodings import Label, TensorSpec
 from transform.schema.frame_placement import Sampling
 
@@ -23,8 +21,8 @@ class Category(Config):
     name: str = "category"
     names: tuple[str, ...]
 
-    @pydantic.validator("names")
-    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:  # noqa: N805
+    @validator("names")
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if not names or not all(names) or len(set(names)) != len(names):
             raise ValueError("categories need names that differ and are not empty")
         return names

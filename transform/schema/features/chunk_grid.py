@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field, root_validator, validator
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.features.flow_algorithms import FlowAlgorithm, TvL1
 from transform.schema.features.frame_grid import check_grid
@@ -33,7 +31,7 @@ class MeanFile(Config):
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
 
 
-Mean = Annotated[Union[NetworkMean, MeanFile], pydantic.Field(discriminator="kind")]
+Mean = Annotated[Union[NetworkMean, MeanFile], BY_KIND]
 
 
 class Pixels(Config):
@@ -54,12 +52,12 @@ class Motion(Config):
 
     kind: Literal["motion"] = "motion"
     algorithm: FlowAlgorithm = TvL1()
-    clip: float = pydantic.Field(20.0, gt=0)  # I3D Sec. 2.5: truncated to [−20, 20]
+    clip: float = Field(20.0, gt=0)  # I3D Sec. 2.5: truncated to [−20, 20]
 
     channels: ClassVar[int] = 2
 
 
-Input = Annotated[Union[Pixels, Motion], pydantic.Field(discriminator="kind")]
+Input = Annotated[Union[Pixels, Motion], BY_KIND]
 
 
 class ChunkGrid(Config):
@@ -75,15 +73,15 @@ class ChunkGrid(Config):
     name: str
     network: str
     layer: str
-    size: int = pydantic.Field(ge=8)  # of the square that the network sees
-    chunk: int = pydantic.Field(16, ge=1)
+    size: int = Field(ge=8)  # of the square that the network sees
+    chunk: int = Field(16, ge=1)
     at: Placement
     fit: Fit = Squash()
     input: Input = Pixels()
-    map_times: int = pydantic.Field(1, ge=1)
+    map_times: int = Field(1, ge=1)
     times: Literal["join", "steps", "mean"] = "mean"
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
-    width: int = pydantic.Field(ge=1)
+    width: int = Field(ge=1)
     precision: Precision = "float32"
     weights: str = "builtin"
     weights_sha256: str = ""
@@ -91,12 +89,12 @@ class ChunkGrid(Config):
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
     added: ClassVar[frozenset[str]] = frozenset({"precision"})
 
-    @pydantic.validator("grid")
-    def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
+    @validator("grid")
+    def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:
         return check_grid(grid)
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:
         values["fit"].check(values["size"])
         times, count = values["times"], values["map_times"]
         if isinstance(values["at"], Whole) and times != "steps":

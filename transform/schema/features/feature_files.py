@@ -5,9 +5,7 @@ from __future__ import annotations
 import string
 from typing import Annotated, Any, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, root_validator, validator
 
 PLACEHOLDERS = ("video_id", "stem", "split")
 
@@ -29,7 +27,7 @@ class MaskFeature(Config):
     kind: Literal["mask_feature"] = "mask_feature"
 
 
-Absent = Annotated[Union[FailClip, MaskFeature], pydantic.Field(discriminator="kind")]
+Absent = Annotated[Union[FailClip, MaskFeature], BY_KIND]
 
 
 class Evenly(Config):
@@ -50,7 +48,7 @@ class Refuse(Config):
     kind: Literal["refuse"] = "refuse"
 
 
-TooMany = Annotated[Union[Evenly, First, Refuse], pydantic.Field(discriminator="kind")]
+TooMany = Annotated[Union[Evenly, First, Refuse], BY_KIND]
 
 # -------------------------------------------------------------------------- files
 
@@ -72,21 +70,21 @@ class _Files(Config):
     absent: Absent = FailClip()
     too_many: TooMany = Evenly()
 
-    @pydantic.validator("file", "dataset", check_fields=False)
-    def _known_placeholders(cls, text: str) -> str:  # noqa: N805
+    @validator("file", "dataset", check_fields=False)
+    def _known_placeholders(cls, text: str) -> str:
         check_template(text)
         return text
 
-    @pydantic.validator("axes")
-    def _an_order(cls, axes: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
+    @validator("axes")
+    def _an_order(cls, axes: tuple[int, ...]) -> tuple[int, ...]:
         if sorted(axes) != list(range(len(axes))):
             raise ValueError("each of the file's axes must be named once, from 0")
         return axes
 
 
 class _OnePerClip(_Files):
-    @pydantic.validator("file")
-    def _differs_between_clips(cls, file: str) -> str:  # noqa: N805
+    @validator("file")
+    def _differs_between_clips(cls, file: str) -> str:
         require_clip(file)
         return file
 
@@ -114,8 +112,8 @@ class H5File(_Files):
     kind: Literal["h5"] = "h5"
     dataset: str = "{video_id}"
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _differs_between_clips(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _differs_between_clips(cls, values: dict[str, Any]) -> dict[str, Any]:
         require_clip(values["file"] + values["dataset"])
         return values
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import pydantic
-
-from transform.common.config import Config, ConfigError
+from transform.common.config import Config, ConfigError, Field
 from transform.schema.encodings import MAX_IMAGE_ROWS, ImageEncoding, Jpeg, TensorSpec
 from transform.schema.features.flow_algorithms import Dis, FlowAlgorithm
 from transform.schema.frame_placement import Sampling
@@ -23,8 +21,8 @@ class Flow(Config):
 
     kind: Literal["flow"] = "flow"
     name: str = "flow"
-    size: int = pydantic.Field(224, ge=8, multiple_of=8)
-    clip: float = pydantic.Field(20.0, gt=0)  # MGSA Sec. 4.2
+    size: int = Field(224, ge=8, multiple_of=8)
+    clip: float = Field(20.0, gt=0)  # MGSA Sec. 4.2
     algorithm: FlowAlgorithm = Dis()
     encoding: ImageEncoding = Jpeg()
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 
 
 class Dis(Config):
@@ -28,6 +26,4 @@ class Farneback(Config):
     kind: Literal["farneback"] = "farneback"
 
 
-FlowAlgorithm = Annotated[
-    Union[Dis, TvL1, Farneback], pydantic.Field(discriminator="kind")
-]
+FlowAlgorithm = Annotated[Union[Dis, TvL1, Farneback], BY_KIND]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field, root_validator, validator
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.features.precision import Precision
 from transform.schema.frame_placement import Fit, KeyFrames, Placement, Sampling, Squash
@@ -24,11 +22,11 @@ class FrameGrid(Config):
     name: str
     network: str
     layer: str
-    size: int = pydantic.Field(ge=8)  # of the square that the network sees
+    size: int = Field(ge=8)  # of the square that the network sees
     at: Placement = KeyFrames()
     fit: Fit = Squash()
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
-    width: int = pydantic.Field(ge=1)
+    width: int = Field(ge=1)
     precision: Precision = "float32"
     weights: str = "builtin"
     weights_sha256: str = ""
@@ -36,12 +34,12 @@ class FrameGrid(Config):
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
     added: ClassVar[frozenset[str]] = frozenset({"at", "fit", "precision"})
 
-    @pydantic.validator("grid")
-    def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:  # noqa: N805
+    @validator("grid")
+    def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:
         return check_grid(grid)
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:
         values["fit"].check(values["size"])
         return values
 

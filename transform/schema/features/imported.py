@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.features.feature_files import H5File, NpyFiles, NpzFiles
 from transform.schema.frame_placement import Sampling
@@ -22,11 +20,9 @@ class Imported(Config):
     kind: Literal["imported"] = "imported"
     name: str
     shape: tuple[int, ...]  # of one step: (D,), (rows, columns, D) or (regions, D)
-    max_steps: int = pydantic.Field(ge=1)
+    max_steps: int = Field(ge=1)
     origin: str = ""
-    files: Union[NpyFiles, NpzFiles, H5File, None] = pydantic.Field(
-        None, discriminator="kind"
-    )
+    files: Union[NpyFiles, NpzFiles, H5File, None] = Field(None, discriminator="kind")
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"files"})
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import Config, Field
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.frame_placement import Sampling
 
@@ -20,8 +18,8 @@ class LogMel(Config):
 
     kind: Literal["log_mel"] = "log_mel"
     name: str = "log_mel"
-    bands: int = pydantic.Field(64, ge=1)
-    max_patches: int = pydantic.Field(20, ge=1)
+    bands: int = Field(64, ge=1)
+    max_patches: int = Field(20, ge=1)
 
     def tensor(self, sampling: Sampling) -> TensorSpec:
         """The stored tensor's description."""

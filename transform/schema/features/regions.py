@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field, root_validator
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.features.chunk_grid import ChunkGrid, Input, Pixels
 from transform.schema.features.frame_grid import FrameGrid
@@ -35,9 +33,9 @@ class FrameMap(Config):
     kind: Literal["frame_map"] = "frame_map"
     network: str
     layer: str
-    size: int = pydantic.Field(ge=8)
+    size: int = Field(ge=8)
     grid: tuple[int, int]
-    width: int = pydantic.Field(ge=1)
+    width: int = Field(ge=1)
     weights: str = "builtin"
     weights_sha256: str = ""
 
@@ -59,12 +57,12 @@ class ChunkMap(Config):
     kind: Literal["chunk_map"] = "chunk_map"
     network: str
     layer: str
-    size: int = pydantic.Field(ge=8)
-    chunk: int = pydantic.Field(ge=1)
+    size: int = Field(ge=8)
+    chunk: int = Field(ge=1)
     input: Input = Pixels()
-    map_times: int = pydantic.Field(1, ge=1)
+    map_times: int = Field(1, ge=1)
     grid: tuple[int, int]
-    width: int = pydantic.Field(ge=1)
+    width: int = Field(ge=1)
     weights: str = "builtin"
     weights_sha256: str = ""
 
@@ -76,9 +74,7 @@ class ChunkMap(Config):
         return ChunkGrid(name=name, at=at, fit=Squash(), times="mean", **settings)
 
 
-Source = Annotated[
-    Union[OwnHead, FrameMap, ChunkMap], pydantic.Field(discriminator="kind")
-]
+Source = Annotated[Union[OwnHead, FrameMap, ChunkMap], BY_KIND]
 
 
 class Regions(Config):
@@ -96,18 +92,18 @@ class Regions(Config):
     name: str
     detector: Literal["mask_rcnn", "faster_rcnn"] = "mask_rcnn"
     at: Placement = KeyFrames()
-    count: int = pydantic.Field(10, ge=1)  # STaTS Sec. 4.1, VATEX Sec. 2.1
-    size: int = pydantic.Field(1024, ge=64, multiple_of=64)
-    min_score: float = pydantic.Field(0.7, ge=0, le=1)  # Mask_RCNN's own
-    nms: float = pydantic.Field(0.3, ge=0, le=1)  # Mask_RCNN's own
+    count: int = Field(10, ge=1)  # STaTS Sec. 4.1, VATEX Sec. 2.1
+    size: int = Field(1024, ge=64, multiple_of=64)
+    min_score: float = Field(0.7, ge=0, le=1)  # Mask_RCNN's own
+    nms: float = Field(0.3, ge=0, le=1)  # Mask_RCNN's own
     source: Source = OwnHead()
     weights: str = "builtin"
     weights_sha256: str = ""
 
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
 
-    @pydantic.root_validator(skip_on_failure=True)
-    def _as_many_maps_as_frames(cls, values: dict[str, Any]) -> dict[str, Any]:  # noqa: N805
+    @root_validator(skip_on_failure=True)
+    def _as_many_maps_as_frames(cls, values: dict[str, Any]) -> dict[str, Any]:
         at, source = values["at"], values["source"]
         if isinstance(source, ChunkMap):
             if isinstance(at, Whole):

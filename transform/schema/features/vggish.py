@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Union
 
-import pydantic
-
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config, Field
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.frame_placement import Sampling
 
@@ -32,7 +30,7 @@ class Pca(Config):
     unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
 
 
-Postprocess = Annotated[Union[Embedding, Pca], pydantic.Field(discriminator="kind")]
+Postprocess = Annotated[Union[Embedding, Pca], BY_KIND]
 
 
 class VGGish(Config):
@@ -44,7 +42,7 @@ class VGGish(Config):
 
     kind: Literal["vggish"] = "vggish"
     name: str = "vggish"
-    max_patches: int = pydantic.Field(20, ge=1)
+    max_patches: int = Field(20, ge=1)
     postprocess: Postprocess = Embedding()
     weights: str = "vggish_model.ckpt"
     weights_sha256: str = ""
