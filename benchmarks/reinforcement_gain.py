@@ -97,7 +97,7 @@ def _compare(
     held_out = [str(folder / f"Split-{split}" / "*") for split in ("val", "test")]
     test = Records(held_out[1:], spec)
 
-    def stage(number: int, begin_with: pathlib.Path | None) -> TrainingResult:
+    def stage(number: int, init_checkpoint: pathlib.Path | None) -> TrainingResult:
         found = settings.training.variant_config().plan.stages[number]
         changes: dict[str, Any] = {"epochs": options.epochs[number]}
         if number == SELF_CRITICAL:
@@ -117,7 +117,13 @@ def _compare(
             }
         )
         return train(
-            config, spec, files, held_out[:1], vocabulary, work, begin_with=begin_with
+            config,
+            spec,
+            files,
+            held_out[:1],
+            vocabulary,
+            work,
+            init_checkpoint=init_checkpoint,
         )
 
     def measured(result: TrainingResult) -> dict[str, float]:

@@ -211,21 +211,21 @@ def held(pid: int | str, what: str) -> int:
 
 def update(tf: Any, name: str, batch: str, steps: str) -> dict:
     """Training steps."""
-    from keras_models.objectives.objective import Clock, Materials
-    from keras_models.training.train_step import Updater
+    from keras_models.objectives.objective import ObjectiveContext, StepCounters
+    from keras_models.training.train_step import TrainStep
 
     before = forget_peak()
     captioner = build(name)
     stage = max(captioner.variant.plan.stages, key=lambda stage: stage.epochs)
     clips = random_batch(captioner.spec, int(batch))
     ids = [video_id.decode() for video_id in clips.video.video_id.numpy()]
-    clock = Clock()
-    materials = Materials(
-        words(), {video_id: ("w1 w2 w3",) for video_id in ids}, MAX_WORDS, clock
+    counters = StepCounters()
+    context = ObjectiveContext(
+        words(), {video_id: ("w1 w2 w3",) for video_id in ids}, MAX_WORDS, counters
     )
-    objective = stage.objective.build(materials)
-    objective.begin(captioner)
-    updater = Updater(captioner, stage, objective, clock, 1000)
+    objective = stage.objective.build(context)
+    objective.on_stage_begin(captioner)
+    updater = TrainStep(captioner, stage, objective, counters, 1000)
     times = timed(lambda: updater(clips), int(steps), spare=1)
     return {"stage": stage.name, **summary(times, before)}
 

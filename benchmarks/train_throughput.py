@@ -26,12 +26,12 @@ import tensorflow as tf  # noqa: E402
 
 from keras_models.captioner import Captioner  # noqa: E402
 from keras_models.objectives.cross_entropy import CrossEntropy  # noqa: E402
-from keras_models.objectives.objective import Clock, Materials  # noqa: E402
+from keras_models.objectives.objective import ObjectiveContext, StepCounters  # noqa: E402
 from keras_models.objectives.rewards import RewardConfig, RewardEngine  # noqa: E402
 from keras_models.objectives.self_critical import SelfCritical  # noqa: E402
 from keras_models.structs import TrainingBatch, VideoBatch  # noqa: E402
 from keras_models.training.plan import Stage  # noqa: E402
-from keras_models.training.train_step import Updater  # noqa: E402
+from keras_models.training.train_step import TrainStep  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform import backbones  # noqa: E402
 from transform.records.vocabulary import Vocabulary  # noqa: E402
@@ -82,9 +82,11 @@ def measure(stage: Stage, clips: int, rounds: int) -> Timed:
     model = Captioner(
         training.variant_config(), spec, len(VOCABULARY), training.max_words
     ).build_from_spec()
-    clock = Clock()
-    materials = Materials(VOCABULARY, references(random), training.max_words, clock)
-    updater = Updater(model, stage, stage.objective.build(materials), clock, 1)
+    counters = StepCounters()
+    context = ObjectiveContext(
+        VOCABULARY, references(random), training.max_words, counters
+    )
+    updater = TrainStep(model, stage, stage.objective.build(context), counters, 1)
     batch = training_batch(random, model, clips)
     steps: list[float] = []
     with RewardClock() as rewards:

@@ -43,8 +43,8 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args.eval_files,
         Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY))),
         fn_args.serving_model_dir,
-        listeners=[ProgressBar(), TensorBoard(fn_args.model_run_dir)],
-        begin_with=_first_weights(fn_args.base_model, settings, spec),
+        callbacks=[ProgressBar(), TensorBoard(fn_args.model_run_dir)],
+        init_checkpoint=_first_weights(fn_args.base_model, settings, spec),
     )
     history = "".join(json.dumps(row) + "\n" for row in result.history)
     storage.write(os.path.join(fn_args.model_run_dir, HISTORY), history)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from components.trainer.settings import TrainerSettings
 from keras_models.inference.precision import require_served
 from keras_models.saving import captioner
-from keras_models.training.callbacks.callback import Listener
+from keras_models.training.callbacks.callback import Callback
 from keras_models.training.trainer import TrainingResult, train
 from serving.export.export import export
 from transform.records.vocabulary import Vocabulary
@@ -24,8 +24,8 @@ def train_and_export(
     val_files: Sequence[str],
     vocabulary: Vocabulary,
     serving_model: str,
-    listeners: Sequence[Listener] = (),
-    begin_with: str = "",
+    callbacks: Sequence[Callback] = (),
+    init_checkpoint: str = "",
 ) -> TrainingResult:
     """Trains a captioner, exports it, and saves its weights beside the SavedModel.
 
@@ -36,8 +36,8 @@ def train_and_export(
         val_files: The same of the validation clips.
         vocabulary: The words.
         serving_model: Folder for the SavedModel; must not exist, or be empty.
-        listeners: Told of everything.
-        begin_with: Saved weights to begin with, in place of fresh ones.
+        callbacks: Told of everything.
+        init_checkpoint: Saved weights to begin with, in place of fresh ones.
     """
     require_served(settings.precision)
     result = train(
@@ -47,8 +47,8 @@ def train_and_export(
         val_files,
         vocabulary,
         settings.workdir,
-        listeners,
-        begin_with or None,
+        callbacks,
+        init_checkpoint or None,
     )
     export(
         result.captioner,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from keras_models.objectives.objective import Clock, Materials, Objective
+from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import Context, LossOutput, TrainingBatch
 from transform.common.config import Config, Field
@@ -29,18 +29,18 @@ class CrossEntropy(Config):
     scheduled_sampling: SamplingRule = ConstantSampling()
     auxiliary: dict[str, float] = Field({})
 
-    def build(self, materials: Materials) -> CrossEntropyObjective:
+    def build(self, context: ObjectiveContext) -> CrossEntropyObjective:
         """The objective."""
-        return CrossEntropyObjective(self, materials.clock)
+        return CrossEntropyObjective(self, context.counters)
 
 
 class CrossEntropyObjective(Objective):
     """See `CrossEntropy`."""
 
-    def __init__(self, config: CrossEntropy, clock: Clock):
+    def __init__(self, config: CrossEntropy, counters: StepCounters):
         super().__init__(name="cross_entropy")
         self._config = config
-        self._clock = clock
+        self._counters = counters
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Teacher-forces all K captions of a clip on one encoding of it."""
@@ -48,7 +48,7 @@ class CrossEntropyObjective(Objective):
         rule = config.scheduled_sampling
         probability: tf.Tensor | float = 0.0
         if rule.active:
-            probability = rule.at(self._clock.epoch)
+            probability = rule.at(self._counters.epoch)
         forced = captioner.teacher_force(
             batch, training=True, sampling_probability=probability
         )

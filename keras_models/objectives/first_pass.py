@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from keras_models.encoders.vre import Phase
 from keras_models.objectives.cross_entropy import CrossEntropy
-from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.two_pass import begin_phase
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
@@ -24,22 +24,22 @@ class FirstStep(Config):
     kind: Literal["first_step"] = "first_step"
     cross_entropy: CrossEntropy = CrossEntropy()
 
-    def build(self, materials: Materials) -> FirstStepObjective:
+    def build(self, context: ObjectiveContext) -> FirstStepObjective:
         """The objective."""
-        return FirstStepObjective(self, materials)
+        return FirstStepObjective(self, context)
 
 
 class FirstStepObjective(Objective):
     """See `FirstStep`."""
 
-    def __init__(self, config: FirstStep, materials: Materials):
+    def __init__(self, config: FirstStep, context: ObjectiveContext):
         super().__init__(name="first_step")
-        self._cross_entropy = config.cross_entropy.build(materials)
+        self._cross_entropy = config.cross_entropy.build(context)
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """In this phase the encoder's summary is o1."""
         return self._cross_entropy(captioner, batch)
 
-    def begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> None:
         """From here on clips are read once."""
         begin_phase(captioner, Phase.FIRST_STEP, "first_step")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from keras_models.encoders.vre import Phase
-from keras_models.objectives.objective import Clock, Materials, Objective
+from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.objectives.two_pass import begin_phase, both_steps
 from keras_models.structs import LossOutput, TrainingBatch
@@ -25,25 +25,25 @@ class KeptKeyFrames(Config):
     kind: Literal["kept_key_frames"] = "kept_key_frames"
     scheduled_sampling: SamplingRule = ConstantSampling()
 
-    def build(self, materials: Materials) -> KeptKeyFramesObjective:
+    def build(self, context: ObjectiveContext) -> KeptKeyFramesObjective:
         """The objective."""
-        return KeptKeyFramesObjective(self, materials.clock)
+        return KeptKeyFramesObjective(self, context.counters)
 
 
 class KeptKeyFramesObjective(Objective):
     """See `KeptKeyFrames`."""
 
-    def __init__(self, config: KeptKeyFrames, clock: Clock):
+    def __init__(self, config: KeptKeyFrames, counters: StepCounters):
         super().__init__(name="kept_key_frames")
         self._config = config
-        self._clock = clock
+        self._counters = counters
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Teacher-forces the captions after each of the clips' two summaries."""
-        rule, epoch = self._config.scheduled_sampling, self._clock.epoch
+        rule, epoch = self._config.scheduled_sampling, self._counters.epoch
         steps = both_steps(captioner, batch, rule, epoch)
         return LossOutput(steps.loss, steps.metrics)
 
-    def begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> None:
         """Keeps the key frames that the captioner chooses now."""
         begin_phase(captioner, Phase.KEPT, "kept_key_frames")

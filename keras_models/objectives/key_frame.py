@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 
 from keras_models.encoders.vre import Phase
-from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.objectives.two_pass import begin_phase, both_steps
@@ -25,27 +25,28 @@ class KeyFrame(Config):
     weight: float = Field(0.03, ge=0)  # Sec. 3.4: β
     scheduled_sampling: SamplingRule = ConstantSampling()
 
-    def build(self, materials: Materials) -> KeyFrameObjective:
+    def build(self, context: ObjectiveContext) -> KeyFrameObjective:
         """The objective."""
-        return KeyFrameObjective(self, materials)
+        return KeyFrameObjective(self, context)
 
 
 class KeyFrameObjective(Objective):
     """See `KeyFrame`; L_R+ is `keyframe_loss`, R that of `both_steps`.
 
     R_{e−1} is the clip's reward when it was seen last, an epoch before; a clip that is
-    seen for the first time since `begin` has no L_R+. The rewards enter checkpoints.
+    seen for the first time since `on_stage_begin` has no L_R+. The rewards enter
+    checkpoints.
     """
 
-    def __init__(self, config: KeyFrame, materials: Materials):
+    def __init__(self, config: KeyFrame, context: ObjectiveContext):
         super().__init__(name="key_frame")
         self._config = config
-        self._clock = materials.clock
-        self.memory = RewardMemory(materials.references)
+        self._counters = context.counters
+        self.memory = RewardMemory(context.references)
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Teacher-forces the captions after each of the clips' two summaries."""
-        rule, epoch = self._config.scheduled_sampling, self._clock.epoch
+        rule, epoch = self._config.scheduled_sampling, self._counters.epoch
         steps = both_steps(captioner, batch, rule, epoch)
         before = self.memory.replace(batch.video.video_id, steps.reward)
         change = steps.reward - before
@@ -64,10 +65,10 @@ class KeyFrameObjective(Objective):
             {**steps.metrics, "keyframe_loss": loss},
         )
 
-    def begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> None:
         """From here on key frames are learnt, from nothing but their own rewards."""
         begin_phase(captioner, Phase.LEARNT, "key_frame")
-        self.memory.forget()
+        self.memory.reset_state()
 
 
 def keyframe_loss(

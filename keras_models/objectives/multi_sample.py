@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 
 from keras_models.objectives.cross_entropy import flatten_captions
-from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
@@ -27,9 +27,9 @@ class MultiSample(Config):
     kind: Literal["multi_sample"] = "multi_sample"
     samples: int = Field(10, ge=2)  # appendix; K
 
-    def build(self, materials: Materials) -> MultiSampleObjective:
+    def build(self, context: ObjectiveContext) -> MultiSampleObjective:
         """The objective."""
-        del materials
+        del context
         return MultiSampleObjective(self)
 
 

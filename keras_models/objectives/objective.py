@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keras_models.captioner import Captioner
 
 
-class Clock(tf.Module):
+class StepCounters(tf.Module):
     """Where training stands; objectives read it inside their graph.
 
     `step` counts a stage's updates and `epoch` its passes over the training clips,
@@ -23,7 +23,7 @@ class Clock(tf.Module):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="clock")
+        super().__init__(name="counters")
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.seed = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -39,13 +39,13 @@ class Clock(tf.Module):
         return tf.stack([self.seed.read_value(), self.step.read_value()])
 
 
-class Materials(NamedTuple):
+class ObjectiveContext(NamedTuple):
     """What objectives are built from, besides their own settings."""
 
     vocabulary: Vocabulary
     references: Mapping[str, Sequence[str]]  # training captions by video id
     max_words: int
-    clock: Clock
+    counters: StepCounters
 
     def reference_ids(self) -> dict[str, list[list[int]]]:
         """The training captions as ids: max_words + 1 of them each."""
@@ -68,7 +68,7 @@ class Objective(tf.Module, abc.ABC):
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """The batch's loss () float32, to be minimised, and scalars to be logged."""
 
-    def begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> None:
         """Told when training sets out from a captioner's best weights.
 
         That is at the beginning of a stage, and whenever a stage goes back to them.

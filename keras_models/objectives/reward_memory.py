@@ -58,6 +58,6 @@ class RewardMemory(tf.Module):
         self.rewards.assign(tf.where(count > 0, total / count, before))
         return tf.gather(before, rows[:, 0])
 
-    def forget(self) -> None:
+    def reset_state(self) -> None:
         """As before any clip was seen."""
         self.rewards.assign(tf.fill(self.rewards.shape, math.nan))

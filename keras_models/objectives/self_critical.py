@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models import generation
 from keras_models.generation import Greedy, Sampling
 from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
-from keras_models.objectives.objective import Materials, Objective
+from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
 from transform.common.config import BY_KIND, Config, Field, root_validator
@@ -76,12 +76,12 @@ class SelfCritical(Config):
             raise ValueError("baseline leave_one_out needs samples of 2 or more")
         return values
 
-    def build(self, materials: Materials) -> SelfCriticalObjective:
+    def build(self, context: ObjectiveContext) -> SelfCriticalObjective:
         """The objective."""
         rewards = RewardEngine(
-            materials.reference_ids(), self.reward, materials.vocabulary.words
+            context.reference_ids(), self.reward, context.vocabulary.words
         )
-        return SelfCriticalObjective(self, rewards, materials)
+        return SelfCriticalObjective(self, rewards, context)
 
 
 class SelfCriticalObjective(Objective):
@@ -90,17 +90,17 @@ class SelfCriticalObjective(Objective):
     Args:
         config: The settings.
         rewards: Scores captions: `score(video_ids (N,), tokens (N, L)) -> (N,)`.
-        materials: For the clock, and the cross-entropy that is mixed in.
+        context: For the counters, and the cross-entropy that is mixed in.
     """
 
     def __init__(
-        self, config: SelfCritical, rewards: RewardEngine, materials: Materials
+        self, config: SelfCritical, rewards: RewardEngine, context: ObjectiveContext
     ):
         super().__init__(name="self_critical")
         self._config = config
         self._rewards = rewards
-        self._clock = materials.clock
-        self._cross_entropy = config.cross_entropy.build(materials)
+        self._counters = context.counters
+        self._cross_entropy = config.cross_entropy.build(context)
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Samples captions, scores them, and raises the better ones' probability.
@@ -142,7 +142,7 @@ class SelfCriticalObjective(Objective):
             state,
             memory,
             captioner.max_words,
-            seed=self._clock.random_seed(),
+            seed=self._counters.random_seed(),
         )
         tokens = sampled.tokens  # (B, k, L)
         if isinstance(config.baseline, GreedyBaseline):

@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.training.guards import Standing
+from keras_models.training.guards import ValidationMetrics
 from transform.common import storage
 from transform.common.config import first_difference
 from transform.common.errors import KinescribeError
@@ -24,7 +24,7 @@ class CheckpointError(KinescribeError):
     """A checkpoint cannot be written or read."""
 
 
-class Progress(tf.train.experimental.PythonState):
+class TrainerState(tf.train.experimental.PythonState):
     """How far a run has come. Part of every checkpoint, as JSON."""
 
     def __init__(self) -> None:
@@ -38,15 +38,17 @@ class Progress(tf.train.experimental.PythonState):
         self.begin_stage(0)
 
     @property
-    def best(self) -> Standing:
+    def best(self) -> ValidationMetrics:
         """That of the best weights."""
-        return Standing(self.best_score, self.best_distinct, self.best_bad_endings)
+        return ValidationMetrics(
+            self.best_score, self.best_distinct, self.best_bad_endings
+        )
 
-    def keep(self, standing: Standing) -> None:
-        """Makes `standing` the best one."""
-        self.best_score = standing.score
-        self.best_distinct = standing.distinct
-        self.best_bad_endings = standing.bad_endings
+    def keep(self, metrics: ValidationMetrics) -> None:
+        """Makes `metrics` the best one."""
+        self.best_score = metrics.score
+        self.best_distinct = metrics.distinct
+        self.best_bad_endings = metrics.bad_endings
 
     def begin_stage(self, stage: int) -> None:
         """Sets back what counts within a stage."""
@@ -56,7 +58,7 @@ class Progress(tf.train.experimental.PythonState):
         self.epoch = 0  # of the stage
         self.step = 0  # of the epoch
         self.sums: dict[str, float] = {}  # of the epoch's losses and metrics
-        self.stale = 0  # validations since the last progress
+        self.wait = 0  # validations since the last progress
         self.rollbacks = 0
         self.rate_scale = 1.0
 
@@ -104,7 +106,7 @@ class Checkpoints:
         self,
         folder: str,
         captioner: tf.keras.Model,
-        progress: Progress,
+        progress: TrainerState,
         writes: bool = True,
     ):
         self._folder = os.path.join(folder, "checkpoints")

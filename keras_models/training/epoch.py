@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from keras_models.structs import TrainingBatch
-from keras_models.training.callbacks.callback import Listener, Step
-from keras_models.training.checkpoints import Checkpoints, Progress
-from keras_models.training.train_step import Updater
+from keras_models.training.callbacks.callback import Callback, StepEnd
+from keras_models.training.checkpoints import Checkpoints, TrainerState
+from keras_models.training.train_step import TrainStep
 
 
 class Epoch(NamedTuple):
     """What every epoch of a run has in common."""
 
-    progress: Progress
+    progress: TrainerState
     checkpoints: Checkpoints
     checkpoint_steps: int  # between two of them
-    audience: Listener
+    callbacks: Callback
 
     def run(
         self,
         stage: str,
         batches: Iterable[TrainingBatch],
-        updater: Updater,
+        updater: TrainStep,
         check: Callable[[Mapping[str, float]], str],
     ) -> tuple[dict[str, Any], str]:
         """Takes the steps that are left of an epoch.
@@ -44,7 +44,9 @@ class Epoch(NamedTuple):
             values = updater(batch)
             if problem := check(values):
                 break
-            self.audience.on_step(Step(stage, progress.epoch, progress.steps, values))
+            self.callbacks.on_step_end(
+                StepEnd(stage, progress.epoch, progress.steps, values)
+            )
             progress.end_step(values)
             if progress.steps % self.checkpoint_steps == 0:
                 self.checkpoints.save()

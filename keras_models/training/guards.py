@@ -14,7 +14,7 @@ class TrainingError(KinescribeError):
     """Training came to nothing; the message says in which stage and why."""
 
 
-class Standing(NamedTuple):
+class ValidationMetrics(NamedTuple):
     """What the captions of the validation clips are like."""
 
     score: float  # CIDEr-D
@@ -44,7 +44,7 @@ class Guards(Config):
                 return f"{name} is {value}"
         return ""
 
-    def check_captions(self, found: Standing, best: Standing) -> str:
+    def check_captions(self, found: ValidationMetrics, best: ValidationMetrics) -> str:
         """What is wrong with the validation captions, '' if nothing."""
         if best.score < self.floor:
             return ""

@@ -8,13 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.objectives.objective import Clock
+from keras_models.objectives.objective import StepCounters
 from keras_models.structs import LossOutput, TrainingBatch
 from keras_models.training.schedule import Schedule
 from transform.common.config import ConfigError
 
 
-class Updater:
+class TrainStep:
     """Minimises an objective.
 
     To be made in the scope of the strategy that it runs under.
@@ -23,7 +23,7 @@ class Updater:
         model: What is trained; built.
         stage: The settings.
         objective: What is minimised, of the model and a batch.
-        clock: Moves on by one step with each update.
+        counters: Moves on by one step with each update.
         steps: Of the whole stage; the learning rate's schedule spans them.
     """
 
@@ -32,13 +32,13 @@ class Updater:
         model: tf.keras.Model,
         stage: Schedule,
         objective: Callable[[Any, TrainingBatch], LossOutput],
-        clock: Clock,
+        counters: StepCounters,
         steps: int,
     ):
         self._model = model
         self._stage = stage
         self._objective = objective
-        self._clock = clock
+        self._counters = counters
         self._steps = steps
         self._strategy = tf.distribute.get_strategy()
         self._weights = trained_weights(model, stage)
@@ -50,20 +50,20 @@ class Updater:
         if self._scales_loss:
             self.optimizer = tf.keras.mixed_precision.LossScaleOptimizer(self.optimizer)
         self._update: Callable[..., dict[str, tf.Tensor]] = tf.function(
-            self._everywhere, autograph=False
+            self._distributed_step, autograph=False
         )
 
     def rate(self) -> tf.Tensor:
         """The current learning rate, () float32."""
         return self.rate_scale * self._stage.learning_rate.at(
-            self._clock.step, self._steps
+            self._counters.step, self._steps
         )
 
     def __call__(self, batch: TrainingBatch) -> dict[str, float]:
         """Updates the weights; returns the loss and whatever the objective measures."""
         return {name: float(value) for name, value in self._update(batch).items()}
 
-    def forget(self) -> None:
+    def reset_state(self) -> None:
         """Sets the optimizer's moments to 0, as before the first update."""
         optimizer = (
             self.optimizer.inner_optimizer if self._scales_loss else self.optimizer
@@ -71,16 +71,16 @@ class Updater:
         for variable in optimizer.variables():
             variable.assign(tf.zeros_like(variable))
 
-    def _everywhere(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
-        values = self._strategy.run(self._here, (batch,))
-        self._clock.step.assign_add(1)
+    def _distributed_step(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
+        values = self._strategy.run(self._replica_step, (batch,))
+        self._counters.step.assign_add(1)
         mean = tf.distribute.ReduceOp.MEAN
         return {
             name: self._strategy.reduce(mean, value, axis=None)
             for name, value in values.items()
         }
 
-    def _here(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
+    def _replica_step(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
         """One replica's part; all replicas apply the sum of their gradients."""
         weights, optimizer, stage = self._weights, self.optimizer, self._stage
         with tf.GradientTape() as tape:

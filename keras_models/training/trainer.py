@@ -14,7 +14,7 @@ from keras_models.captioner import Captioner
 from keras_models.captioner_config import Variant
 from keras_models.data.records import Records, TrainingClips
 from keras_models.inference.precision import Precision, computing_in
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.presets import registry
 from keras_models.training import (
     checkpoints,
@@ -23,19 +23,19 @@ from keras_models.training import (
     warm_start,
 )
 from keras_models.training.callbacks.callback import (
-    Audience,
-    Listener,
-    Row,
-    Run,
-    Validated,
+    Callback,
+    CallbackList,
+    EpochLog,
+    TrainBegin,
+    ValidationEnd,
 )
 from keras_models.training.callbacks.history import HistoryFiles
-from keras_models.training.checkpoints import Checkpoints, Progress
+from keras_models.training.checkpoints import Checkpoints, TrainerState
 from keras_models.training.distribution import Distribution, OneDevice
 from keras_models.training.epoch import Epoch
 from keras_models.training.guards import Guards, TrainingError
 from keras_models.training.plan import Plan, Stage
-from keras_models.training.train_step import Updater, trained_weights
+from keras_models.training.train_step import TrainStep, trained_weights
 from keras_models.training.validation import ValidationConfig, Validator
 from transform.common.config import Config, Field
 from transform.records.vocabulary import Vocabulary
@@ -70,7 +70,7 @@ class TrainingResult(NamedTuple):
 
     captioner: Captioner  # with its best weights
     score: float  # their validation CIDEr-D
-    history: tuple[Row, ...]  # one row an epoch
+    history: tuple[EpochLog, ...]  # one row an epoch
     folder: str  # of the run
 
 
@@ -81,8 +81,8 @@ def train(
     val_files: Iterable[str | pathlib.Path],
     vocabulary: Vocabulary,
     workdir: str | pathlib.Path,
-    listeners: Sequence[Listener] = (),
-    begin_with: str | pathlib.Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    init_checkpoint: str | pathlib.Path | None = None,
 ) -> TrainingResult:
     """Trains a captioner; called again after a kill, it goes on where it was.
 
@@ -98,8 +98,8 @@ def train(
         val_files: The same of the validation clips.
         vocabulary: The words.
         workdir: A folder that outlives the process.
-        listeners: Told of everything; the history files are always written.
-        begin_with: A folder of `saving.captioner.save`: its weights come first.
+        callbacks: Told of everything; the history files are always written.
+        init_checkpoint: A folder of `saving.captioner.save`: its weights come first.
 
     Raises:
         TrainingError: No usable weights came out.
@@ -108,17 +108,17 @@ def train(
     """
     strategy = config.distribution.strategy()
     chief = distribution.is_chief(strategy)
-    audience = Audience([HistoryFiles(), *listeners] if chief else [])
+    events = CallbackList([HistoryFiles(), *callbacks] if chief else [])
     clips = Records(train_files, spec), Records(val_files, spec)
-    identity = _identity(config, spec, vocabulary, *clips, begin_with)
+    identity = _identity(config, spec, vocabulary, *clips, init_checkpoint)
     folder = checkpoints.open_run(os.fspath(workdir), identity)
     with computing_in(config.precision), strategy.scope():
-        run = _Run(config, spec, clips, vocabulary, folder, audience, chief)
+        run = _Run(config, spec, clips, vocabulary, folder, events, chief)
         try:
-            run.start(begin_with)
+            run.start(init_checkpoint)
             return run.finish()
         finally:
-            audience.on_end()
+            events.on_train_end()
 
 
 class _Run:
@@ -131,7 +131,7 @@ class _Run:
         clips: tuple[Records, Records],
         vocabulary: Vocabulary,
         folder: str,
-        audience: Listener,
+        callbacks: Callback,
         chief: bool,
     ):
         variant = config.variant_config()
@@ -140,7 +140,7 @@ class _Run:
         self._stages = variant.plan.stages
         self._vocabulary = vocabulary
         self._folder = folder
-        self._audience = audience
+        self._callbacks = callbacks
         tf.keras.utils.set_random_seed(config.seed)
         self._captioner = Captioner(
             variant, spec, len(vocabulary), config.max_words
@@ -157,19 +157,19 @@ class _Run:
         self._validator = Validator(
             self._captioner, vocabulary, config.validation, validation
         )
-        self._clock = Clock()
-        self._materials = Materials(
-            vocabulary, training.references, config.max_words, self._clock
+        self._counters = StepCounters()
+        self._context = ObjectiveContext(
+            vocabulary, training.references, config.max_words, self._counters
         )
-        self._progress = Progress()
+        self._progress = TrainerState()
         self._checkpoints = Checkpoints(
             folder, self._captioner, self._progress, writes=chief
         )
         self._epoch = Epoch(
-            self._progress, self._checkpoints, config.checkpoint_steps, audience
+            self._progress, self._checkpoints, config.checkpoint_steps, callbacks
         )
 
-    def start(self, begin_with: str | pathlib.Path | None) -> None:
+    def start(self, init_checkpoint: str | pathlib.Path | None) -> None:
         """Finds out how far the run has come, or gives it its first weights."""
         progress = self._progress
         resumed = self._checkpoints.peek()
@@ -181,33 +181,33 @@ class _Run:
             finished += progress.epoch * self._batches.steps_per_epoch + progress.step
         names = [stage.name for stage in self._stages]
         stages = tuple(zip(names, counts, strict=True))
-        self._audience.on_start(Run(self._folder, stages, finished))
+        self._callbacks.on_train_begin(TrainBegin(self._folder, stages, finished))
         if resumed:
-            self._audience.on_message(
+            self._callbacks.on_message(
                 f"The run in {self._folder} goes on after {progress.steps} steps."
             )
             return
         if difference := checkpoints.difference_from_latest(self._folder):
-            self._audience.on_message(
+            self._callbacks.on_message(
                 f"A new run in {self._folder}: it differs from the one before in "
                 f"{difference}."
             )
-        if begin_with is not None:
+        if init_checkpoint is not None:
             known = warm_start.copy_weights(
-                begin_with, self._captioner, self._vocabulary
+                init_checkpoint, self._captioner, self._vocabulary
             )
             found = self._validator()
-            progress.keep(found.standing)
-            score = found.standing.score
-            self._audience.on_message(
-                f"Begins with the weights in {begin_with}, which know {known} of "
+            progress.keep(found.metrics)
+            score = found.metrics.score
+            self._callbacks.on_message(
+                f"Begins with the weights in {init_checkpoint}, which know {known} of "
                 f"{len(self._vocabulary)} words: CIDEr-D {score:.3f}."
             )
         elif vectors := self._config.word_vectors:
             known = pretrained_embeddings.assign(
                 vectors, self._captioner, self._vocabulary
             )
-            self._audience.on_message(
+            self._callbacks.on_message(
                 f"{known} of {len(self._vocabulary)} words begin with the vectors in "
                 f"{vectors}."
             )
@@ -234,9 +234,9 @@ class _Run:
 
     def _run_stage(self, stage: Stage) -> None:
         progress = self._progress
-        objective = self._objective = stage.objective.build(self._materials)
-        updater = Updater(
-            self._captioner, stage, objective, self._clock, self._steps(stage)
+        objective = self._objective = stage.objective.build(self._context)
+        updater = TrainStep(
+            self._captioner, stage, objective, self._counters, self._steps(stage)
         )
         average = self._average = stage.averaging.build(
             trained_weights(self._captioner, stage)
@@ -244,25 +244,25 @@ class _Run:
         self._checkpoints.begin_stage(
             optimizer=updater.optimizer,
             objective=objective,
-            clock=self._clock,
+            counters=self._counters,
             average=average,
         )
         if progress.stage_begun:
             self._checkpoints.restore()
         else:
             self._checkpoints.restore_best()
-            objective.begin(self._captioner)
-            average.begin()
-            self._clock.restart(self._config.seed, progress.stage)
+            objective.on_stage_begin(self._captioner)
+            average.reset()
+            self._counters.restart(self._config.seed, progress.stage)
             progress.stage_begun = True
         updater.rate_scale.assign(progress.rate_scale)
         while not progress.stage_done:
             self._run_epoch(stage, updater)
             self._checkpoints.save()
 
-    def _run_epoch(self, stage: Stage, updater: Updater) -> None:
+    def _run_epoch(self, stage: Stage, updater: TrainStep) -> None:
         progress = self._progress
-        self._clock.epoch.assign(progress.epoch)
+        self._counters.epoch.assign(progress.epoch)
         before = sum(earlier.epochs for earlier in self._stages[: progress.stage])
         batches = self._batches.epoch(before + progress.epoch, progress.step)
         strategy = tf.distribute.get_strategy()
@@ -274,13 +274,13 @@ class _Run:
         )
         last = progress.epoch == stage.epochs
         if not problem and (last or progress.epoch % stage.validate_every == 0):
-            with self._average.applied():
+            with self._average.swap_in():
                 problem = self._validate(stage, row)
         progress.stage_done |= last
         if problem:
             self._roll_back(stage, updater, problem)
         progress.rows.append({**row, "problem": problem})
-        self._audience.on_epoch(progress.rows)
+        self._callbacks.on_epoch_end(progress.rows)
 
     def _after_update(self, values: Mapping[str, float]) -> str:
         self._average.update()
@@ -290,56 +290,56 @@ class _Run:
         """Adds the scores to `row`; returns what is wrong, '' if nothing."""
         progress = self._progress
         found = self._validator()
-        standing = found.standing
-        best = standing.score > progress.best_score
+        metrics = found.metrics
+        best = metrics.score > progress.best_score
         row |= {
-            "CIDEr-D": standing.score,
-            "distinct_captions": standing.distinct,
-            "bad_endings": standing.bad_endings,
+            "CIDEr-D": metrics.score,
+            "distinct_captions": metrics.distinct,
+            "bad_endings": metrics.bad_endings,
         }
-        self._audience.on_validation(
-            Validated(
+        self._callbacks.on_validation_end(
+            ValidationEnd(
                 stage.name,
                 row["epoch"],
                 progress.steps,
-                *standing,
+                *metrics,
                 best,
                 found.samples,
             )
         )
-        if problem := self._config.guards.check_captions(standing, progress.best):
+        if problem := self._config.guards.check_captions(metrics, progress.best):
             return problem
-        progress.stale += 1
+        progress.wait += 1
         if best:
-            progress.stale = 0
-            progress.keep(standing)
+            progress.wait = 0
+            progress.keep(metrics)
             self._checkpoints.save_best()
-        if stage.patience and progress.stale >= stage.patience:
+        if stage.patience and progress.wait >= stage.patience:
             progress.stage_done = True
-            self._audience.on_message(
+            self._callbacks.on_message(
                 f"Stage {stage.name} ends after epoch {progress.epoch}: no progress "
-                f"in {progress.stale} validations."
+                f"in {progress.wait} validations."
             )
         return ""
 
-    def _roll_back(self, stage: Stage, updater: Updater, problem: str) -> None:
+    def _roll_back(self, stage: Stage, updater: TrainStep, problem: str) -> None:
         progress = self._progress
         progress.problem = problem
         what = f"Stage {stage.name}, epoch {progress.epoch}: {problem}"
         if progress.rollbacks == self._config.guards.rollbacks or progress.stage_done:
             progress.stage_done = True
-            self._audience.on_message(
+            self._callbacks.on_message(
                 f"{what}; the stage ends with its best weights so far."
             )
             return
         progress.rollbacks += 1
         progress.rate_scale *= self._config.guards.rate_factor
         updater.rate_scale.assign(progress.rate_scale)
-        updater.forget()
+        updater.reset_state()
         self._checkpoints.restore_best()
-        self._objective.begin(self._captioner)
-        self._average.begin()
-        self._audience.on_message(
+        self._objective.on_stage_begin(self._captioner)
+        self._average.reset()
+        self._callbacks.on_message(
             f"{what}; back to the best weights with {self._config.guards.rate_factor} "
             "times the learning rate."
         )
@@ -354,7 +354,7 @@ def _identity(
     vocabulary: Vocabulary,
     training: Records,
     validation: Records,
-    begin_with: str | pathlib.Path | None,
+    init_checkpoint: str | pathlib.Path | None,
 ) -> dict[str, Any]:
     """Everything that a run's outcome depends on, as plain JSON."""
     return {
@@ -364,7 +364,7 @@ def _identity(
         "vocabulary": vocabulary.digest,
         "training_clips": training.digest,
         "validation_clips": validation.digest,
-        "first_weights": _folder_digest(begin_with) if begin_with else "",
+        "first_weights": _folder_digest(init_checkpoint) if init_checkpoint else "",
         "word_vectors_bytes": (
             pretrained_embeddings.size(config.word_vectors)
             if config.word_vectors

@@ -15,8 +15,8 @@ from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
 from keras_models.metrics.cider_d import CiderD
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
-from keras_models.training.callbacks.callback import Sample
-from keras_models.training.guards import Standing
+from keras_models.training.callbacks.callback import CaptionSample
+from keras_models.training.guards import ValidationMetrics
 from transform.common.config import Config, Field
 from transform.records import vocabulary as words
 from transform.records.vocabulary import Vocabulary
@@ -35,9 +35,9 @@ class ValidationConfig(Config):
 class Validation(NamedTuple):
     """The captions of one validation, and what they are worth."""
 
-    standing: Standing
+    metrics: ValidationMetrics
     captions: dict[str, str]  # by video id
-    samples: tuple[Sample, ...]  # of the first clips
+    samples: tuple[CaptionSample, ...]  # of the first clips
 
 
 class Validator:
@@ -75,7 +75,7 @@ class Validator:
     def __call__(self) -> Validation:
         """Captions and scores with the captioner's current weights."""
         captions: dict[str, str] = {}
-        samples: list[Sample] = []
+        samples: list[CaptionSample] = []
         for batch in self._write.batches(self._videos):
             captions.update(zip(batch.video_ids, batch.captions, strict=True))
             samples.extend(self._samples(batch, SAMPLES - len(samples)))
@@ -86,14 +86,14 @@ class Validator:
                 if video_id in self.references
             }
         )
-        standing = Standing(
+        metrics = ValidationMetrics(
             score=float(np.mean(list(scores.values()))),
             distinct=len(set(captions.values())),
             bad_endings=diversity.bad_endings(captions.values()),
         )
-        return Validation(standing, captions, tuple(samples))
+        return Validation(metrics, captions, tuple(samples))
 
-    def _samples(self, batch: WrittenBatch, count: int) -> list[Sample]:
+    def _samples(self, batch: WrittenBatch, count: int) -> list[CaptionSample]:
         """The first `count` clips of a batch."""
         found = []
         for row, video_id in enumerate(batch.video_ids[:count]):
@@ -104,7 +104,7 @@ class Validator:
                 name: _over_time(weights[row, :places].numpy())
                 for name, weights in batch.attention.items()
             }
-            found.append(Sample(video_id, caption, references, attention))
+            found.append(CaptionSample(video_id, caption, references, attention))
         return found
 
 

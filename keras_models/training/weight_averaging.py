@@ -49,14 +49,14 @@ class Average(tf.Module):
     A `tf.Module`: what an average keeps enters the checkpoints.
     """
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Told when training sets out from other weights."""
 
     def update(self) -> None:
         """Told after every update of the weights."""
 
     @contextlib.contextmanager
-    def applied(self) -> Iterator[None]:
+    def swap_in(self) -> Iterator[None]:
         """Has the model hold the weights that count."""
         yield
 
@@ -72,7 +72,7 @@ class _MovingAverage(Average):
         self._decay = decay
         self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """The averages are equal to the weights."""
         self._updates.assign(0)
         for weight, average in self._pairs:
@@ -87,7 +87,7 @@ class _MovingAverage(Average):
             average.assign(decay * average + (1 - decay) * weight)
 
     @contextlib.contextmanager
-    def applied(self) -> Iterator[None]:
+    def swap_in(self) -> Iterator[None]:
         """The model holds the averages inside of the block, its own weights after."""
         own = [weight.numpy() for weight, _ in self._pairs]
         for weight, average in self._pairs:

@@ -74,7 +74,7 @@ def command(
         val_files,
         vocabulary,
         os.path.join(out, "runs"),
-        listeners=[ProgressBar()],
+        callbacks=[ProgressBar()],
     )
     fused = FusedVariant.of(
         {name: captioner.variant for name, captioner in captioners.items()},

@@ -85,8 +85,8 @@ def command(
         val_files,
         words,
         model,
-        listeners=[ProgressBar(), TensorBoard()],
-        begin_with=begin_with,
+        callbacks=[ProgressBar(), TensorBoard()],
+        init_checkpoint=begin_with,
     )
     if as_json:
         outcome = {

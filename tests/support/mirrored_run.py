@@ -8,17 +8,17 @@ import sys
 
 import tensorflow as tf
 
-from keras_models.training.callbacks.callback import Listener, Step
+from keras_models.training.callbacks.callback import Callback, StepEnd
 from tests.support.small_runs import CROSS_ENTROPY, run, settings
 
 
-class Losses(Listener):
+class Losses(Callback):
     """Remembers every step's loss."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         """One more."""
         self.values.append(step.values["loss"])
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_models.training.callbacks.callback import Listener
+from keras_models.training.callbacks.callback import Callback
 from keras_models.training.distribution import MultiWorker
 from keras_models.training.trainer import TrainingConfig, TrainingResult, train
 from tests.support import corpora
@@ -62,7 +62,7 @@ def settings(*stages: dict[str, Any], **changes: Any) -> TrainingConfig:
 
 
 def run(
-    folder: pathlib.Path, config: TrainingConfig, *listeners: Listener, **options: Any
+    folder: pathlib.Path, config: TrainingConfig, *callbacks: Callback, **options: Any
 ) -> TrainingResult:
     """Trains on a corpus in `folder`, which is written if it is not there."""
     training = corpora.write(folder / "train")
@@ -74,7 +74,7 @@ def run(
         validation.files,
         options.pop("vocabulary", training.vocabulary),
         folder / "runs",
-        listeners,
+        callbacks,
         **options,
     )
 

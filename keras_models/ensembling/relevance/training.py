@@ -16,16 +16,21 @@ from keras_models.ensembling.relevance import retrieval
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.ensembling.relevance.ranking_loss import Ranking
 from keras_models.ensembling.relevance.retrieval import Retrieval
-from keras_models.objectives.objective import Clock
+from keras_models.objectives.objective import StepCounters
 from keras_models.training import checkpoints
-from keras_models.training.callbacks.callback import Audience, Listener, Row, Run
+from keras_models.training.callbacks.callback import (
+    Callback,
+    CallbackList,
+    EpochLog,
+    TrainBegin,
+)
 from keras_models.training.callbacks.history import HistoryFiles
-from keras_models.training.checkpoints import Checkpoints, Progress
+from keras_models.training.checkpoints import Checkpoints, TrainerState
 from keras_models.training.epoch import Epoch
 from keras_models.training.guards import TrainingError
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.schedule import Schedule
-from keras_models.training.train_step import Updater
+from keras_models.training.train_step import TrainStep
 from transform.common.config import Config, Field
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
@@ -60,7 +65,7 @@ class RelevanceResult(NamedTuple):
 
     model: RelevanceModel  # with its best weights
     score: float  # their mean reciprocal rank on the validation clips
-    history: tuple[Row, ...]  # one row an epoch
+    history: tuple[EpochLog, ...]  # one row an epoch
     folder: str  # of the run
 
 
@@ -71,7 +76,7 @@ def train_relevance(
     val_files: Iterable[str | pathlib.Path],
     vocabulary: Vocabulary,
     workdir: str | pathlib.Path,
-    listeners: Sequence[Listener] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> RelevanceResult:
     """Trains a relevance model; called again after a kill, it goes on where it was.
 
@@ -84,7 +89,7 @@ def train_relevance(
         val_files: The same of the validation clips.
         vocabulary: The words.
         workdir: A folder that outlives the process.
-        listeners: Told of everything; the history files are always written.
+        callbacks: Told of everything; the history files are always written.
 
     Raises:
         TrainingError: The loss is no number any more.
@@ -99,12 +104,12 @@ def train_relevance(
         "validation_clips": validation.digest,
     }
     folder = checkpoints.open_run(os.fspath(workdir), identity)
-    audience = Audience([HistoryFiles(), *listeners])
-    run = _Run(config, vocabulary, (training, validation), folder, audience)
+    events = CallbackList([HistoryFiles(), *callbacks])
+    run = _Run(config, vocabulary, (training, validation), folder, events)
     try:
         return run.finish()
     finally:
-        audience.on_end()
+        events.on_train_end()
 
 
 class _Run:
@@ -116,13 +121,13 @@ class _Run:
         vocabulary: Vocabulary,
         clips: tuple[Records, Records],
         folder: str,
-        audience: Listener,
+        callbacks: Callback,
     ):
         training, validation = clips
         self._config = config
         self._schedule = config.schedule
         self._folder = folder
-        self._audience = audience
+        self._callbacks = callbacks
         tf.keras.utils.set_random_seed(config.seed)
         self._model = RelevanceModel(
             config.relevance, training.spec, len(vocabulary), config.max_words
@@ -138,15 +143,17 @@ class _Run:
         )
         self._validate = Validator(self._model, vocabulary, validation, config)
         self._steps = self._schedule.epochs * self._batches.steps_per_epoch
-        self._progress = Progress()
-        clock = Clock()
-        self._updater = Updater(
-            self._model, self._schedule, config.objective.build(), clock, self._steps
+        self._progress = TrainerState()
+        counters = StepCounters()
+        self._updater = TrainStep(
+            self._model, self._schedule, config.objective.build(), counters, self._steps
         )
         self._checkpoints = Checkpoints(folder, self._model, self._progress)
-        self._checkpoints.begin_stage(optimizer=self._updater.optimizer, clock=clock)
+        self._checkpoints.begin_stage(
+            optimizer=self._updater.optimizer, counters=counters
+        )
         self._epoch = Epoch(
-            self._progress, self._checkpoints, config.checkpoint_steps, audience
+            self._progress, self._checkpoints, config.checkpoint_steps, callbacks
         )
 
     def finish(self) -> RelevanceResult:
@@ -155,7 +162,7 @@ class _Run:
         if self._checkpoints.peek():
             self._checkpoints.restore()
         stages = ((schedule.name, self._steps),)
-        self._audience.on_start(Run(self._folder, stages, progress.steps))
+        self._callbacks.on_train_begin(TrainBegin(self._folder, stages, progress.steps))
         while progress.epoch < schedule.epochs and not progress.stage_done:
             batches = self._batches.epoch(progress.epoch, progress.step)
             row, _ = self._epoch.run(schedule.name, batches, self._updater, self._check)
@@ -163,7 +170,7 @@ class _Run:
             if last or progress.epoch % schedule.validate_every == 0:
                 row |= self._keep_best()._asdict()
             progress.rows.append(row)
-            self._audience.on_epoch(progress.rows)
+            self._callbacks.on_epoch_end(progress.rows)
             self._checkpoints.save()
         self._checkpoints.restore_best()
         return RelevanceResult(
@@ -181,18 +188,18 @@ class _Run:
     def _keep_best(self) -> Retrieval:
         """Validates; keeps the weights if they are the best ones so far."""
         progress, found = self._progress, self._validate()
-        progress.stale += 1
+        progress.wait += 1
         if found.mean_reciprocal_rank > progress.best_score:
-            progress.stale = 0
+            progress.wait = 0
             progress.best_score = found.mean_reciprocal_rank
             self._checkpoints.save_best()
-        self._audience.on_message(
+        self._callbacks.on_message(
             f"{self._schedule.name}, epoch {progress.epoch}: of the validation "
             f"captions {found.clip_recall:.1%} find their clip first, of the clips "
             f"{found.caption_recall:.1%} a caption of theirs."
         )
         patience = self._schedule.patience
-        progress.stage_done = patience is not None and progress.stale >= patience
+        progress.stage_done = patience is not None and progress.wait >= patience
         return found
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-Row = Mapping[str, str | int | float]
+EpochLog = Mapping[str, str | int | float]
 
 
-class Run(NamedTuple):
+class TrainBegin(NamedTuple):
     """A run that is about to start, or to go on."""
 
     folder: str
@@ -18,7 +18,7 @@ class Run(NamedTuple):
     finished_steps: int  # of all stages together; above 0 when the run goes on
 
 
-class Step(NamedTuple):
+class StepEnd(NamedTuple):
     """One update of the weights."""
 
     stage: str
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     values: Mapping[str, float]  # losses and metrics
 
 
-class Sample(NamedTuple):
+class CaptionSample(NamedTuple):
     """A validation clip's caption."""
 
     video_id: str
@@ -36,7 +36,7 @@ class Sample(NamedTuple):
     attention: Mapping[str, np.ndarray] = {}  # by name, each (words and <eos>, T)
 
 
-class Validated(NamedTuple):
+class ValidationEnd(NamedTuple):
     """Captions were written for the validation clips."""
 
     stage: str
@@ -46,63 +46,63 @@ class Validated(NamedTuple):
     distinct: int  # different captions
     bad_endings: float  # share of captions that break off
     best: bool  # whether this is the highest score so far
-    samples: tuple[Sample, ...]
+    samples: tuple[CaptionSample, ...]
 
 
-class Listener:
+class Callback:
     """Hears of a run; each method may be left as it is."""
 
-    def on_start(self, run: Run) -> None:
+    def on_train_begin(self, run: TrainBegin) -> None:
         """Before the first step."""
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         """After every step."""
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation_end(self, validated: ValidationEnd) -> None:
         """After captions were written for the validation clips."""
 
-    def on_epoch(self, rows: Sequence[Row]) -> None:
+    def on_epoch_end(self, rows: Sequence[EpochLog]) -> None:
         """After every epoch, with one row for each that there was."""
 
     def on_message(self, text: str) -> None:
         """Something that a person should know: one sentence."""
 
-    def on_end(self) -> None:
+    def on_train_end(self) -> None:
         """After the last step, or after what ended the run early."""
 
 
-class Audience(Listener):
-    """Several listeners as one."""
+class CallbackList(Callback):
+    """Several callbacks as one."""
 
-    def __init__(self, listeners: Sequence[Listener]):
-        self._listeners = tuple(listeners)
+    def __init__(self, callbacks: Sequence[Callback]):
+        self._callbacks = tuple(callbacks)
 
-    def on_start(self, run: Run) -> None:
+    def on_train_begin(self, run: TrainBegin) -> None:
         """Passes it on."""
-        for listener in self._listeners:
-            listener.on_start(run)
+        for callback in self._callbacks:
+            callback.on_train_begin(run)
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         """Passes it on."""
-        for listener in self._listeners:
-            listener.on_step(step)
+        for callback in self._callbacks:
+            callback.on_step_end(step)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation_end(self, validated: ValidationEnd) -> None:
         """Passes it on."""
-        for listener in self._listeners:
-            listener.on_validation(validated)
+        for callback in self._callbacks:
+            callback.on_validation_end(validated)
 
-    def on_epoch(self, rows: Sequence[Row]) -> None:
+    def on_epoch_end(self, rows: Sequence[EpochLog]) -> None:
         """Passes it on."""
-        for listener in self._listeners:
-            listener.on_epoch(rows)
+        for callback in self._callbacks:
+            callback.on_epoch_end(rows)
 
     def on_message(self, text: str) -> None:
         """Passes it on."""
-        for listener in self._listeners:
-            listener.on_message(text)
+        for callback in self._callbacks:
+            callback.on_message(text)
 
-    def on_end(self) -> None:
+    def on_train_end(self) -> None:
         """Passes it on."""
-        for listener in self._listeners:
-            listener.on_end()
+        for callback in self._callbacks:
+            callback.on_train_end()

@@ -8,11 +8,11 @@ import json
 import os
 from collections.abc import Sequence
 
-from keras_models.training.callbacks.callback import Listener, Row, Run
+from keras_models.training.callbacks.callback import Callback, EpochLog, TrainBegin
 from transform.common import storage
 
 
-class HistoryFiles(Listener):
+class HistoryFiles(Callback):
     """Writes both files anew after each epoch, so that a run that goes on repeats none.
 
     Each file appears whole or not at all.
@@ -21,11 +21,11 @@ class HistoryFiles(Listener):
     def __init__(self) -> None:
         self._folder = ""
 
-    def on_start(self, run: Run) -> None:
+    def on_train_begin(self, run: TrainBegin) -> None:
         """Learns where the run's folder is."""
         self._folder = run.folder
 
-    def on_epoch(self, rows: Sequence[Row]) -> None:
+    def on_epoch_end(self, rows: Sequence[EpochLog]) -> None:
         """Writes every row so far."""
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         storage.write(os.path.join(self._folder, "history.jsonl"), lines)

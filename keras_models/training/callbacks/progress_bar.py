@@ -11,10 +11,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from keras_models.training.callbacks.callback import Listener, Run, Step, Validated
+from keras_models.training.callbacks.callback import (
+    Callback,
+    StepEnd,
+    TrainBegin,
+    ValidationEnd,
+)
 
 
-class ProgressBar(Listener):
+class ProgressBar(Callback):
     """One bar a stage, on standard error; a line for every validation.
 
     Args:
@@ -33,7 +38,7 @@ class ProgressBar(Listener):
         )
         self._tasks: dict[str, tuple] = {}
 
-    def on_start(self, run: Run) -> None:
+    def on_train_begin(self, run: TrainBegin) -> None:
         """Draws a bar for each stage, filled as far as the run had come."""
         left = run.finished_steps
         for name, steps in run.stages:
@@ -45,13 +50,13 @@ class ProgressBar(Listener):
             self._tasks[name] = (task,)
         self._progress.start()
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         """Moves the bar."""
         (task,) = self._tasks[step.stage]
         self._progress.start_task(task)
         self._progress.update(task, advance=1, note=f"loss {step.values['loss']:.3f}")
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation_end(self, validated: ValidationEnd) -> None:
         """A line above the bars, with one caption to look at."""
         sample = f" — “{validated.samples[0].caption}”" if validated.samples else ""
         self._progress.console.print(
@@ -67,6 +72,6 @@ class ProgressBar(Listener):
         """A line above the bars."""
         self._progress.console.print(text, highlight=False, markup=False)
 
-    def on_end(self) -> None:
+    def on_train_end(self) -> None:
         """Leaves the bars as they are."""
         self._progress.stop()

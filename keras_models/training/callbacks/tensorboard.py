@@ -8,10 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.training.callbacks.attention_image import attention_picture
-from keras_models.training.callbacks.callback import Listener, Run, Step, Validated
+from keras_models.training.callbacks.callback import (
+    Callback,
+    StepEnd,
+    TrainBegin,
+    ValidationEnd,
+)
 
 
-class TensorBoard(Listener):
+class TensorBoard(Callback):
     """Writes event files.
 
     Args:
@@ -24,13 +29,13 @@ class TensorBoard(Listener):
         self._every = every
         self._writer = tf.summary.create_noop_writer()
 
-    def on_start(self, run: Run) -> None:
+    def on_train_begin(self, run: TrainBegin) -> None:
         """Opens an event file."""
         self._writer = tf.summary.create_file_writer(
             self._folder or os.path.join(run.folder, "tensorboard")
         )
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         """Losses, rewards and whatever else a step is measured by."""
         if step.step % self._every:
             return
@@ -38,7 +43,7 @@ class TensorBoard(Listener):
             for name, value in step.values.items():
                 tf.summary.scalar(f"train/{name}", value)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation_end(self, validated: ValidationEnd) -> None:
         """The scores, and captions beside a reference of theirs and their attention."""
         table = "| clip | caption | reference |\n|---|---|---|\n" + "".join(
             f"| {sample.video_id} | {sample.caption} | {sample.references[0]} |\n"
@@ -62,6 +67,6 @@ class TensorBoard(Listener):
         with self._writer.as_default(0):
             tf.summary.text("messages", text)
 
-    def on_end(self) -> None:
+    def on_train_end(self) -> None:
         """Closes the event file."""
         self._writer.close()

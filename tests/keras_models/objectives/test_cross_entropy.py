@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.objectives.cross_entropy import CrossEntropy, word_loss
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import (
     ConstantSampling,
     InverseSigmoidSampling,
@@ -18,8 +18,8 @@ SIZE = 7  # four special ids and three words
 TOKENS = np.array([[[4, 5, 2], [6, 2, 0]], [[2, 0, 0], [5, 5, 2]]], np.int32)
 
 
-def materials(clock: Clock | None = None) -> Materials:
-    return Materials(Vocabulary("abc"), {}, 2, clock or Clock())
+def context(counters: StepCounters | None = None) -> ObjectiveContext:
+    return ObjectiveContext(Vocabulary("abc"), {}, 2, counters or StepCounters())
 
 
 def batch(tokens: np.ndarray = TOKENS) -> TrainingBatch:
@@ -46,7 +46,7 @@ def likelihoods(captioner: TableCaptioner) -> list[np.ndarray]:
 
 def test_loss_is_the_mean_over_words_and_sentence_ends():
     captioner = TableCaptioner(2, 2, SIZE)
-    output = CrossEntropy().build(materials())(captioner, batch())
+    output = CrossEntropy().build(context())(captioner, batch())
     expected = -np.mean([log_probs[word] for log_probs, word in likelihoods(captioner)])
     assert output.loss.numpy() == pytest.approx(expected, rel=1e-6)
     assert output.metrics["cross_entropy"].numpy() == pytest.approx(expected, rel=1e-6)
@@ -54,7 +54,7 @@ def test_loss_is_the_mean_over_words_and_sentence_ends():
 
 def test_label_smoothing_spreads_a_share_over_the_vocabulary():
     captioner = TableCaptioner(2, 2, SIZE)
-    output = CrossEntropy(label_smoothing=0.1).build(materials())(captioner, batch())
+    output = CrossEntropy(label_smoothing=0.1).build(context())(captioner, batch())
     expected = -np.mean(
         [0.9 * p[word] + 0.1 * p.mean() for p, word in likelihoods(captioner)]
     )
@@ -75,9 +75,9 @@ def test_captions_of_padding_only_give_no_loss_and_no_nan():
 
 def test_auxiliary_losses_are_weighted_and_logged():
     captioner = TableCaptioner(2, 2, SIZE)
-    plain = CrossEntropy().build(materials())(captioner, batch()).loss
+    plain = CrossEntropy().build(context())(captioner, batch()).loss
     captioner.auxiliary = {"ranking": 3.0}
-    weighted = CrossEntropy(auxiliary={"ranking": 0.5}).build(materials())
+    weighted = CrossEntropy(auxiliary={"ranking": 0.5}).build(context())
     output = weighted(captioner, batch())
     assert output.loss.numpy() == pytest.approx(plain.numpy() + 1.5, rel=1e-6)
     assert output.metrics["ranking"].numpy() == pytest.approx(3.0)
@@ -87,7 +87,7 @@ def test_an_auxiliary_loss_without_weight_is_refused():
     captioner = TableCaptioner(2, 2, SIZE)
     captioner.auxiliary = {"ranking": 3.0}
     with pytest.raises(ValueError, match=r"\['ranking'\].*received \[\]"):
-        CrossEntropy().build(materials())(captioner, batch())
+        CrossEntropy().build(context())(captioner, batch())
 
 
 def test_inverse_sigmoid_follows_its_equation():
@@ -100,10 +100,10 @@ def test_inverse_sigmoid_follows_its_equation():
 
 
 def test_the_sampling_probability_follows_the_clock():
-    captioner, clock = TableCaptioner(2, 2, SIZE), Clock()
+    captioner, counters = TableCaptioner(2, 2, SIZE), StepCounters()
     rule = InverseSigmoidSampling(eta=2.0)
-    objective = CrossEntropy(scheduled_sampling=rule).build(materials(clock))
-    clock.epoch.assign(5)
+    objective = CrossEntropy(scheduled_sampling=rule).build(context(counters))
+    counters.epoch.assign(5)
     output = objective(captioner, batch())
     expected = 1 - 2 / (2 + math.exp(2.5))
     assert float(captioner.probability) == pytest.approx(expected, rel=1e-6)
@@ -112,7 +112,7 @@ def test_the_sampling_probability_follows_the_clock():
 
 def test_without_sampling_the_captioner_may_read_words_all_at_once():
     captioner = TableCaptioner(2, 2, SIZE)
-    CrossEntropy(scheduled_sampling=ConstantSampling()).build(materials())(
+    CrossEntropy(scheduled_sampling=ConstantSampling()).build(context())(
         captioner, batch()
     )
     assert isinstance(captioner.probability, float)

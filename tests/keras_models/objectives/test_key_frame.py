@@ -8,16 +8,16 @@ from keras_models.encoders.vre import Phase
 from keras_models.objectives.first_pass import FirstStep
 from keras_models.objectives.frozen_key_frames import KeptKeyFrames
 from keras_models.objectives.key_frame import KeyFrame, keyframe_loss
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.two_pass import clip_means
 from tests.support import models, tiny, vre_models
 from transform.common.config import ConfigError
 
-MATERIALS = Materials(
+CONTEXT = ObjectiveContext(
     tiny.VOCABULARY,
     {f"clip{clip}": ("a b",) for clip in range(4)},
     tiny.MAX_WORDS,
-    Clock(),
+    StepCounters(),
 )
 MASK = tf.constant([[True, True, True, False]])
 
@@ -95,8 +95,8 @@ def key_log_probs(model, batch):
 
 
 def test_the_joint_loss_adds_up_its_parts(model, batch):
-    objective = KeyFrame(weight=0.5).build(MATERIALS)
-    objective.begin(model)
+    objective = KeyFrame(weight=0.5).build(CONTEXT)
+    objective.on_stage_begin(model)
     encoded = model.encode(batch.video)
     first = encoded._replace(summary=encoded.aux["step1_summary"])
     clips, losses = [], []
@@ -132,8 +132,8 @@ def test_the_joint_loss_adds_up_its_parts(model, batch):
 
 @pytest.mark.parametrize("falls", [False, True])
 def test_training_moves_the_key_frames_with_their_rewards(model, batch, falls):
-    objective = KeyFrame(weight=1e3).build(MATERIALS)
-    objective.begin(model)
+    objective = KeyFrame(weight=1e3).build(CONTEXT)
+    objective.on_stage_begin(model)
     objective(model, batch)
     objective.memory.rewards.assign_add(tf.fill([4], 0.5 if falls else -0.5))
     energy = model.encoder.refocus.energy.trainable_weights
@@ -151,8 +151,8 @@ def test_training_moves_the_key_frames_with_their_rewards(model, batch, falls):
 
 
 def test_rewards_carry_no_gradient(model, batch):
-    objective = KeyFrame(weight=1.0).build(MATERIALS)
-    objective.begin(model)
+    objective = KeyFrame(weight=1.0).build(CONTEXT)
+    objective.on_stage_begin(model)
     with tf.GradientTape() as tape:
         output = objective(model, batch)
         reward = output.metrics["keyframe_reward"]
@@ -161,10 +161,10 @@ def test_rewards_carry_no_gradient(model, batch):
 
 
 def test_the_rewards_of_an_objective_survive_a_restart(model, batch, tmp_path):
-    objective = KeyFrame().build(MATERIALS)
+    objective = KeyFrame().build(CONTEXT)
     objective(model, batch)
     path = tf.train.Checkpoint(objective=objective).save(str(tmp_path / "state"))
-    restored = KeyFrame().build(MATERIALS)
+    restored = KeyFrame().build(CONTEXT)
     status = tf.train.Checkpoint(objective=restored).read(path)
     status.assert_existing_objects_matched()
     np.testing.assert_array_equal(restored.memory.rewards, objective.memory.rewards)
@@ -172,15 +172,15 @@ def test_the_rewards_of_an_objective_survive_a_restart(model, batch, tmp_path):
 
 
 def test_rewards_are_forgotten_when_training_goes_back(model, batch):
-    objective = KeyFrame().build(MATERIALS)
+    objective = KeyFrame().build(CONTEXT)
     objective(model, batch)
-    objective.begin(model)
+    objective.on_stage_begin(model)
     assert np.all(np.isnan(objective.memory.rewards))
 
 
 def test_the_first_stage_trains_what_reads_a_clip_once(model, batch):
-    objective = FirstStep().build(MATERIALS)
-    objective.begin(model)
+    objective = FirstStep().build(CONTEXT)
+    objective.on_stage_begin(model)
     assert model.encoder.phase is Phase.FIRST_STEP
     with tf.GradientTape() as tape:
         loss = objective(model, batch).loss
@@ -203,9 +203,9 @@ def test_the_first_stage_trains_what_reads_a_clip_once(model, batch):
 
 
 def test_the_last_stage_learns_captions_of_key_frames_that_stay(model, batch):
-    objective = KeptKeyFrames().build(MATERIALS)
+    objective = KeptKeyFrames().build(CONTEXT)
     best = model.encode(batch.video)
-    objective.begin(model)
+    objective.on_stage_begin(model)
     with tf.GradientTape() as tape:
         output = objective(model, batch)
     expected = (
@@ -226,6 +226,6 @@ def test_the_last_stage_learns_captions_of_key_frames_that_stay(model, batch):
 
 @pytest.mark.parametrize("config", [FirstStep(), KeyFrame(), KeptKeyFrames()])
 def test_a_model_without_key_frames_is_refused(config):
-    objective = config.build(MATERIALS)
+    objective = config.build(CONTEXT)
     with pytest.raises(ConfigError, match="needs a model whose encoder is of kind vre"):
-        objective.begin(models.captioner())
+        objective.on_stage_begin(models.captioner())

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.objectives.multi_sample import MultiSample, bound, leave_one_out
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.structs import Context, TeacherForced, TrainingBatch, VideoBatch
 from tests.reference import dual_afr as reference
 from tests.support.table_captioner import TableCaptioner
@@ -137,8 +137,8 @@ def test_loss_adds_up_words_and_choices_and_leaves_padding_out():
     clips = tf.constant([[0], [1]])
     masks = {"clip": tf.ones([2, 1], tf.bool)}
     video = VideoBatch(tf.constant(["0", "1"]), {"clip": clips}, masks)
-    materials = Materials(Vocabulary(["a", "b", "c"]), {}, 2, Clock())
-    objective = MultiSample(samples=3).build(materials)
+    context = ObjectiveContext(Vocabulary(["a", "b", "c"]), {}, 2, StepCounters())
+    objective = MultiSample(samples=3).build(context)
     with tf.GradientTape() as tape:
         output = objective(captioner, TrainingBatch(video, tokens))
     assert np.any(tf.convert_to_tensor(tape.gradient(output.loss, captioner.table)))

@@ -29,7 +29,7 @@ def test_a_clip_that_comes_twice_keeps_the_mean(memory):
 
 def test_what_is_forgotten_was_never_seen(memory):
     replace(memory, ["a"], [1])
-    memory.forget()
+    memory.reset_state()
     assert np.isnan(replace(memory, ["a"], [1]))
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_models import generation
 from keras_models.objectives import self_critical
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.objectives.self_critical import (
     GreedyBaseline,
@@ -38,12 +38,14 @@ class WordRewards:
         return places.sum(axis=1) * (1 + clip)
 
 
-def materials() -> Materials:
-    return Materials(VOCABULARY, {"0": ("a b",), "1": ("c",)}, MAX_WORDS, Clock())
+def context() -> ObjectiveContext:
+    return ObjectiveContext(
+        VOCABULARY, {"0": ("a b",), "1": ("c",)}, MAX_WORDS, StepCounters()
+    )
 
 
 def objective(**changes) -> SelfCriticalObjective:
-    return SelfCriticalObjective(SelfCritical(**changes), WordRewards(), materials())
+    return SelfCriticalObjective(SelfCritical(**changes), WordRewards(), context())
 
 
 def batch(clips: list[int]) -> TrainingBatch:
@@ -106,7 +108,7 @@ def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
         tokens = tf.constant([[chosen["caption"]]], tf.int32)
         return Captions(tokens, tf.zeros([1, 1]), {})
 
-    monkeypatch.setattr(self_critical.search, "run", run)
+    monkeypatch.setattr(self_critical.generation, "run", run)
     loss = objective(samples=1, baseline=GreedyBaseline())
     total = np.zeros_like(exact)
     for clip in range(CLIPS):
@@ -134,7 +136,7 @@ def test_sampled_gradient_is_within_five_standard_errors_of_the_exact_one(baseli
 
     draws = []
     for step in range(200):
-        loss._clock.step.assign(step)
+        loss._counters.step.assign(step)
         draws.append(gradient().numpy())
     mean, error = np.mean(draws, axis=0), np.std(draws, axis=0) / np.sqrt(len(draws))
     assert np.all(np.abs(mean - exact) <= 5 * error + 1e-6)
@@ -166,7 +168,7 @@ def test_samples_change_with_the_clock_and_repeat_at_the_same_step():
     loss = objective(samples=8)
     first = loss(captioner, batch([0, 1])).metrics["reward"]
     again = loss(captioner, batch([0, 1])).metrics["reward"]
-    loss._clock.step.assign_add(1)
+    loss._counters.step.assign_add(1)
     later = loss(captioner, batch([0, 1])).metrics["reward"]
     assert float(first) == float(again) != float(later)
 
@@ -182,7 +184,7 @@ def test_cross_entropy_is_mixed_in_by_its_weight():
 
 def test_training_on_cider_d_raises_the_reward():
     captioner = TableCaptioner(CLIPS, MAX_WORDS, SIZE)
-    built = SelfCritical(reward=RewardConfig(cider_d=1.0)).build(materials())
+    built = SelfCritical(reward=RewardConfig(cider_d=1.0)).build(context())
     optimizer = tf.keras.optimizers.Adam(0.1)
 
     @tf.function
@@ -191,7 +193,7 @@ def test_training_on_cider_d_raises_the_reward():
             output = built(captioner, batch([0, 1] * 8))
         gradient = tf.convert_to_tensor(tape.gradient(output.loss, captioner.table))
         optimizer.apply_gradients([(gradient, captioner.table)])
-        built._clock.step.assign_add(1)
+        built._counters.step.assign_add(1)
         return output.metrics["reward"]
 
     optimizer.build([captioner.table])
@@ -208,6 +210,6 @@ def test_training_on_cider_d_raises_the_reward():
 
 
 def test_references_become_ids_clip_by_clip():
-    ids = materials().reference_ids()
+    ids = context().reference_ids()
     assert ids == {"0": [[4, 5, EOS]], "1": [[6, EOS, 0]]}
     assert RewardEngine(ids, RewardConfig()).score(["1"], np.array([[6, 2, 0]]))[0] > 0

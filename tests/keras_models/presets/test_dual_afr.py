@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras_models import generation
 from keras_models.generation import Beam
 from keras_models.generation.ensemble_step import ensemble
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from tests.support import tiny
 from tests.support.dual_afr_models import batch, captioner
 
@@ -31,8 +31,8 @@ def test_an_ensemble_of_a_rows_models_writes_captions():
 def test_training_hard_attention_raises_the_bound():
     model = captioner("dual_afr_hard")
     clips = batch(model)
-    materials = Materials(tiny.VOCABULARY, {}, tiny.MAX_WORDS, Clock())
-    objective = model.variant.plan.stages[0].objective.build(materials)
+    context = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
+    objective = model.variant.plan.stages[0].objective.build(context)
     optimizer = tf.keras.optimizers.legacy.Adam(0.02)
     weights = model.trainable_variables
 

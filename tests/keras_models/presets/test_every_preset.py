@@ -14,7 +14,7 @@ from keras_models import generation
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import Variant
 from keras_models.generation import Beam, Greedy
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.presets import registry
 from keras_models.presets.paper_features import paper_spec
@@ -80,7 +80,9 @@ def find(row: Row, config: Greedy | Beam):
 
 def test_a_gradient_reaches_every_weight_in_every_stage(row):
     references = {"whole": ("a b", "c"), "short": ("d e",)}
-    materials = Materials(tiny.VOCABULARY, references, tiny.MAX_WORDS, Clock())
+    context = ObjectiveContext(
+        tiny.VOCABULARY, references, tiny.MAX_WORDS, StepCounters()
+    )
     checked = []
     for stage in row.variant.plan.stages:
         objective = stage.objective
@@ -89,8 +91,8 @@ def test_a_gradient_reaches_every_weight_in_every_stage(row):
         if objective in checked:
             continue
         checked.append(objective)
-        built = objective.build(materials)
-        built.begin(row.captioner)
+        built = objective.build(context)
+        built.on_stage_begin(row.captioner)
         with tf.GradientTape() as tape:
             output = built(row.captioner, row.batch)
         weights = trained_weights(row.captioner, stage)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.objectives.objective import Clock, Materials
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support import tiny
@@ -105,9 +105,9 @@ def test_a_step_is_learnt_from_imported_features(imported, name):
     batch = batch_of(spec)
     optimizer = tf.keras.optimizers.SGD(0.1)
     losses = []
-    materials = Materials(tiny.VOCABULARY, {}, tiny.MAX_WORDS, Clock())
-    objective = variant.plan.stages[0].objective.build(materials)
-    objective.begin(captioner)
+    context = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
+    objective = variant.plan.stages[0].objective.build(context)
+    objective.on_stage_begin(captioner)
     for _ in range(3):
         with tf.GradientTape() as tape:
             loss = objective(captioner, batch).loss

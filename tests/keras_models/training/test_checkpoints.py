@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.training.checkpoints import (
     CheckpointError,
     Checkpoints,
-    Progress,
+    TrainerState,
     open_run,
 )
 
@@ -37,13 +37,13 @@ def test_a_run_is_found_again_by_its_identity(tmp_path):
 
 
 def test_progress_and_weights_come_back(folder):
-    model, progress = Model(3.0), Progress()
+    model, progress = Model(3.0), TrainerState()
     progress.best_score, progress.rows = 1.5, [{"loss": 2.0}]
     progress.end_step({"loss": 0.25})
     writer = Checkpoints(folder, model, progress)
     writer.save_best()
     writer.save()
-    other, found = Model(), Progress()
+    other, found = Model(), TrainerState()
     reader = Checkpoints(folder, other, found)
     assert reader.peek()
     assert vars(found).items() >= {"steps": 1, "best_score": 1.5, "step": 1}.items()
@@ -55,11 +55,11 @@ def test_progress_and_weights_come_back(folder):
 
 
 def test_a_run_that_has_not_started_has_nothing_to_peek_at(folder):
-    assert not Checkpoints(folder, Model(), Progress()).peek()
+    assert not Checkpoints(folder, Model(), TrainerState()).peek()
 
 
 def test_best_weights_stay_until_a_state_names_newer_ones(folder):
-    model, progress = Model(1.0), Progress()
+    model, progress = Model(1.0), TrainerState()
     checkpoints = Checkpoints(folder, model, progress)
     checkpoints.save_best()
     checkpoints.save()
@@ -68,7 +68,7 @@ def test_best_weights_stay_until_a_state_names_newer_ones(folder):
     checkpoints.save_best()
     # A kill here leaves the former state, which names the former weights.
     assert best_names(folder) == {"best-0", "best-7"}
-    found, other = Progress(), Model()
+    found, other = TrainerState(), Model()
     reader = Checkpoints(folder, other, found)
     reader.peek()
     reader.restore_best()
@@ -78,13 +78,13 @@ def test_best_weights_stay_until_a_state_names_newer_ones(folder):
 
 
 def test_a_torn_new_state_leaves_the_former_one(folder):
-    model, progress = Model(1.0), Progress()
+    model, progress = Model(1.0), TrainerState()
     checkpoints = Checkpoints(folder, model, progress)
     checkpoints.save_best()
     checkpoints.save()
     torn = pathlib.Path(folder, "checkpoints", "state-2.data-00000-of-00001")
     torn.write_bytes(b"half")  # written, but not yet named as the current one
-    found, other = Progress(), Model()
+    found, other = TrainerState(), Model()
     reader = Checkpoints(folder, other, found)
     assert reader.peek()
     reader.restore()
@@ -110,7 +110,7 @@ def small_disk(tmp_path: pathlib.Path) -> Iterator[str]:
 
 
 def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(small_disk):
-    model, progress = Model(1.0), Progress()
+    model, progress = Model(1.0), TrainerState()
     checkpoints = Checkpoints(small_disk, model, progress)
     checkpoints.save_best()
     checkpoints.save()
@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(small_disk):
             r"started again goes on where it was\.$",
         ):
             write()
-    found, other = Progress(), Model()
+    found, other = TrainerState(), Model()
     reader = Checkpoints(small_disk, other, found)
     assert reader.peek()
     assert found.steps == 0
@@ -144,7 +144,7 @@ def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(small_disk):
 
 def test_a_disk_that_becomes_read_only_is_one_sentence(small_disk):
     model = Model(1.0)
-    checkpoints = Checkpoints(small_disk, model, Progress())
+    checkpoints = Checkpoints(small_disk, model, TrainerState())
     checkpoints.save_best()
     checkpoints.save()
     disk = str(pathlib.Path(small_disk).parent)
@@ -162,7 +162,7 @@ def test_a_write_that_finds_no_room_is_one_sentence(folder, monkeypatch):
     def full(*_, **__):
         raise tf.errors.UnknownError(None, None, "…/state-1; No space left on device")
 
-    checkpoints = Checkpoints(folder, model := Model(1.0), Progress())
+    checkpoints = Checkpoints(folder, model := Model(1.0), TrainerState())
     checkpoints.save_best()
     checkpoints.save()
     monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 
 
 def test_an_unreadable_state_is_one_sentence(folder):
-    checkpoints = Checkpoints(folder, Model(), Progress())
+    checkpoints = Checkpoints(folder, Model(), TrainerState())
     checkpoints.save_best()
     checkpoints.save()
     for path in pathlib.Path(folder, "checkpoints").glob("state-1.data*"):
@@ -194,7 +194,7 @@ def test_an_unreadable_state_is_one_sentence(folder):
 
 
 def test_workers_besides_the_chief_leave_the_folder_alone(folder):
-    checkpoints = Checkpoints(folder, Model(), Progress(), writes=False)
+    checkpoints = Checkpoints(folder, Model(), TrainerState(), writes=False)
     checkpoints.save_best()
     checkpoints.save()
     checkpoints.restore_best()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.objectives.objective import Clock, Objective
+from keras_models.objectives.objective import Objective, StepCounters
 from keras_models.structs import LossOutput
 from keras_models.training.learning_rates import (
     ConstantRate,
@@ -13,7 +13,7 @@ from keras_models.training.learning_rates import (
 )
 from keras_models.training.optimizers import Adam, AdamW, RmsProp, Sgd
 from keras_models.training.plan import Plan, Stage
-from keras_models.training.train_step import Updater, trained_weights
+from keras_models.training.train_step import TrainStep, trained_weights
 from transform.common.config import ConfigError
 
 
@@ -40,9 +40,11 @@ class Slope(Objective):
         return LossOutput(loss, {"rows": tf.size(batch)})
 
 
-def updater(weights: Weights, steps: int = 10, **stage) -> Updater:
+def updater(weights: Weights, steps: int = 10, **stage) -> TrainStep:
     settings = {"name": "only", "epochs": 1, "optimizer": Sgd(), "clip_norm": None}
-    return Updater(weights, Stage(**(settings | stage)), Slope(), Clock(), steps)
+    return TrainStep(
+        weights, Stage(**(settings | stage)), Slope(), StepCounters(), steps
+    )
 
 
 BATCH = tf.constant([1, 1, 3])
@@ -117,7 +119,7 @@ def test_forgetting_makes_the_next_update_as_the_first_one(optimizer):
     step(BATCH)
     for weight in weights.trainable_variables:
         weight.assign(tf.ones_like(weight))
-    step.forget()
+    step.reset_state()
     step(BATCH)
     for weight, expected in zip(weights.trainable_variables, first, strict=True):
         np.testing.assert_allclose(weight, expected, rtol=1e-6)
@@ -131,7 +133,7 @@ def test_with_float16_the_loss_is_scaled_and_the_update_is_not():
     assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
     assert float(step.optimizer.loss_scale) > 1
     np.testing.assert_allclose(weights.trainable_variables[0], 0.7, rtol=1e-6)
-    step.forget()
+    step.reset_state()
 
 
 def test_replicas_apply_the_mean_of_their_gradients():

@@ -17,10 +17,15 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.data.records import DataError
 from keras_models.saving import captioner as saving
-from keras_models.training.callbacks.callback import Listener, Run, Step, Validated
+from keras_models.training.callbacks.callback import (
+    Callback,
+    StepEnd,
+    TrainBegin,
+    ValidationEnd,
+)
 from keras_models.training.checkpoints import CheckpointError
 from keras_models.training.guards import TrainingError
-from keras_models.training.train_step import Updater
+from keras_models.training.train_step import TrainStep
 from keras_models.training.trainer import TrainingResult, train
 from keras_models.training.warm_start import WarmStartError, copy_weights
 from tests.support import corpora, mirrored_run, small_runs
@@ -37,40 +42,40 @@ class Stopped(Exception):  # noqa: N818
     """Stands for a kill."""
 
 
-class StopAfter(Listener):
+class StopAfter(Callback):
     """Ends a run after a number of steps, with nothing tidied up."""
 
     def __init__(self, step: int):
         self._step = step
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         if step.step == self._step:
             raise Stopped
 
 
-class Witness(Listener):
+class Witness(Callback):
     """Remembers all that it hears."""
 
     def __init__(self) -> None:
-        self.runs: list[Run] = []
-        self.steps: list[Step] = []
-        self.validations: list[Validated] = []
+        self.runs: list[TrainBegin] = []
+        self.steps: list[StepEnd] = []
+        self.validations: list[ValidationEnd] = []
         self.messages: list[str] = []
         self.ended = 0
 
-    def on_start(self, run: Run) -> None:
+    def on_train_begin(self, run: TrainBegin) -> None:
         self.runs.append(run)
 
-    def on_step(self, step: Step) -> None:
+    def on_step_end(self, step: StepEnd) -> None:
         self.steps.append(step)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation_end(self, validated: ValidationEnd) -> None:
         self.validations.append(validated)
 
     def on_message(self, text: str) -> None:
         self.messages.append(text)
 
-    def on_end(self) -> None:
+    def on_train_end(self) -> None:
         self.ended += 1
 
 
@@ -92,7 +97,7 @@ def short(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult]:
 def test_listeners_hear_of_every_step_and_validation(whole):
     _, result, witness, _ = whole
     assert witness.runs == [
-        Run(result.folder, (("cross_entropy", 6), ("self_critical", 6)), 0)
+        TrainBegin(result.folder, (("cross_entropy", 6), ("self_critical", 6)), 0)
     ]
     assert [step.step for step in witness.steps] == list(range(12))
     assert {"loss", "cross_entropy", "gradient_norm"} <= set(witness.steps[0].values)
@@ -290,14 +295,14 @@ def test_weights_that_explode_twice_are_no_result(tmp_path):
 def test_a_loss_that_is_not_finite_rolls_back_and_training_goes_on(
     tmp_path, monkeypatch
 ):
-    update, calls = Updater.__call__, []
+    update, calls = TrainStep.__call__, []
 
     def fail_once(self, batch):
         calls.append(1)
         values = update(self, batch)
         return {**values, "loss": float("nan")} if len(calls) == 5 else values
 
-    monkeypatch.setattr(Updater, "__call__", fail_once)
+    monkeypatch.setattr(TrainStep, "__call__", fail_once)
     witness = Witness()
     result = run(tmp_path, settings({**CROSS_ENTROPY, "epochs": 3}), witness)
     assert witness.messages == [
@@ -344,7 +349,7 @@ def test_a_warm_start_keeps_what_belongs_to_a_word(whole, tmp_path):
         settings({**SLOWLY, "epochs": 1, "l2": 0.0}),
         witness,
         vocabulary=Vocabulary(reversed(known.words[4:])),
-        begin_with=tmp_path / "saved",
+        init_checkpoint=tmp_path / "saved",
     )
     assert f"know {len(known)} of {len(known)} words" in witness.messages[0]
     # Every word has another id now, and says the same.
@@ -374,7 +379,7 @@ def test_a_warm_start_from_other_parts_is_refused(whole, tmp_path):
     saving.save(result.captioner, known, tmp_path / "saved")
     wider = settings(CROSS_ENTROPY).override({"model": {"decoder": {"units": 9}}})
     with pytest.raises(WarmStartError, match=r"decoder\.units \(9 against 8\)"):
-        run(tmp_path, wider, begin_with=tmp_path / "saved")
+        run(tmp_path, wider, init_checkpoint=tmp_path / "saved")
 
 
 @pytest.mark.slow

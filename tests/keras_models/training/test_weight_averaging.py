@@ -21,7 +21,7 @@ def test_averages_are_those_of_tensorflow_at_every_update():
         count.assign(number)
         average.update()
         reference.apply([theirs])
-        with average.applied():
+        with average.swap_in():
             np.testing.assert_allclose(weight, reference.average(theirs), rtol=1e-6)
         np.testing.assert_array_equal(weight, value)
 
@@ -30,7 +30,7 @@ def test_weights_come_back_after_an_error():
     weight = tf.Variable(1.0)
     average = MovingAverage().build([weight])
     weight.assign(3.0)
-    with pytest.raises(ZeroDivisionError), average.applied():
+    with pytest.raises(ZeroDivisionError), average.swap_in():
         assert float(weight) == 1
         raise ZeroDivisionError
     assert float(weight) == 3
@@ -42,10 +42,10 @@ def test_an_average_begins_anew_from_other_weights():
     for _ in range(20):
         average.update()
     weight.assign(8.0)
-    average.begin()
+    average.reset()
     weight.assign(19.0)
     average.update()
-    with average.applied():  # the first decay is 2/11
+    with average.swap_in():  # the first decay is 2/11
         assert float(weight) == pytest.approx(8 * 2 / 11 + 19 * 9 / 11)
 
 
@@ -54,7 +54,7 @@ def test_the_latest_weights_are_the_weights():
     average = LatestWeights().build([weight])
     weight.assign(5.0)
     average.update()
-    with average.applied():
+    with average.swap_in():
         assert float(weight) == 5
     assert average.variables == ()
 
@@ -75,7 +75,7 @@ def test_a_checkpoint_holds_the_averages(tmp_path):
     for one, other in ((weight, checkpoint), (again, restored)):
         one.assign(9.0)
         other.average.update()
-    with checkpoint.average.applied(), restored.average.applied():
+    with checkpoint.average.swap_in(), restored.average.swap_in():
         assert float(weight) == float(again) < 9
 
 
@@ -85,7 +85,7 @@ def test_averages_under_a_strategy():
         average = MovingAverage(decay=0.5).build([weight])
         weight.assign(12.0)
         average.update()
-        with average.applied():
+        with average.swap_in():
             assert float(weight.numpy()) == pytest.approx(1 * 2 / 11 + 12 * 9 / 11)
 
 

@@ -12,7 +12,7 @@ from keras_models.ensembling.relevance.training import (
     RelevanceTraining,
     train_relevance,
 )
-from keras_models.training.callbacks.callback import Listener
+from keras_models.training.callbacks.callback import Callback
 from keras_models.training.guards import TrainingError
 from tests.support import corpora
 
@@ -41,18 +41,18 @@ CONFIG = RelevanceTraining.from_dict(
 SHORT = CONFIG.override({"schedule": {"epochs": 2}})
 
 
-class Stop(Listener):
+class Stop(Callback):
     """Ends a run after some steps, as a kill would."""
 
     def __init__(self, after: int):
         self._after = after
 
-    def on_step(self, step):
+    def on_step_end(self, step):
         if step.step == self._after:
             raise KeyboardInterrupt
 
 
-def run(folder: pathlib.Path, config=SHORT, *listeners: Listener):
+def run(folder: pathlib.Path, config=SHORT, *callbacks: Callback):
     training = corpora.write(folder / "train")
     validation = corpora.write(folder / "val", clips=12, seed=1)
     return train_relevance(
@@ -62,7 +62,7 @@ def run(folder: pathlib.Path, config=SHORT, *listeners: Listener):
         validation.files,
         training.vocabulary,
         folder / "runs",
-        listeners,
+        callbacks,
     )
 
 

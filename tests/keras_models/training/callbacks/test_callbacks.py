@@ -10,30 +10,34 @@ from keras_models.training.callbacks.attention_image import (
     attention_picture,
 )
 from keras_models.training.callbacks.callback import (
-    Audience,
-    Listener,
-    Run,
-    Sample,
-    Step,
-    Validated,
+    Callback,
+    CallbackList,
+    CaptionSample,
+    StepEnd,
+    TrainBegin,
+    ValidationEnd,
 )
 from keras_models.training.callbacks.history import HistoryFiles
 from keras_models.training.callbacks.progress_bar import ProgressBar
 from keras_models.training.callbacks.tensorboard import TensorBoard
 
 
-def tell(listener: Listener, folder: str) -> None:
+def tell(callback: Callback, folder: str) -> None:
     """A run of two stages that goes on in the second."""
-    listener.on_start(Run(folder, (("first", 4), ("second", 6)), 5))
+    callback.on_train_begin(TrainBegin(folder, (("first", 4), ("second", 6)), 5))
     for step in range(5, 10):
-        listener.on_step(Step("second", 0, step, {"loss": 1 / step, "reward": 2.0}))
-    sample = Sample(
+        callback.on_step_end(
+            StepEnd("second", 0, step, {"loss": 1 / step, "reward": 2.0})
+        )
+    sample = CaptionSample(
         "clip1", "a [red] ball", ("the red ball",), {"temporal": np.eye(4, 6)}
     )
-    listener.on_validation(Validated("second", 0, 10, 0.5, 7, 0.25, True, (sample,)))
-    listener.on_epoch([{"stage": "second", "loss": 0.1}])
-    listener.on_message("The learning rate was lowered [once].")
-    listener.on_end()
+    callback.on_validation_end(
+        ValidationEnd("second", 0, 10, 0.5, 7, 0.25, True, (sample,))
+    )
+    callback.on_epoch_end([{"stage": "second", "loss": 0.1}])
+    callback.on_message("The learning rate was lowered [once].")
+    callback.on_train_end()
 
 
 def test_tensorboard_gets_losses_scores_captions_and_messages(tmp_path):
@@ -76,7 +80,7 @@ def test_the_progress_bar_starts_where_the_run_stands(tmp_path):
 
 
 def test_an_audience_passes_everything_on(tmp_path):
-    class Names(Listener):
+    class Names(Callback):
         def __init__(self):
             self.heard = []
 
@@ -86,15 +90,15 @@ def test_an_audience_passes_everything_on(tmp_path):
             return super().__getattribute__(name)
 
     one, other = Names(), Names()
-    tell(Audience([one, other]), str(tmp_path))
-    assert set(one.heard) == {name for name in dir(Listener) if name.startswith("on_")}
+    tell(CallbackList([one, other]), str(tmp_path))
+    assert set(one.heard) == {name for name in dir(Callback) if name.startswith("on_")}
     assert one.heard == other.heard
 
 
 def test_history_with_columns_of_several_stages_is_one_table(tmp_path):
     history = HistoryFiles()
-    history.on_start(Run(str(tmp_path), (), 0))
-    history.on_epoch([{"stage": "a", "loss": 1.0}, {"stage": "b", "reward": 2.0}])
+    history.on_train_begin(TrainBegin(str(tmp_path), (), 0))
+    history.on_epoch_end([{"stage": "a", "loss": 1.0}, {"stage": "b", "reward": 2.0}])
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines == ["stage,loss,reward", "a,1.0,", "b,,2.0"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
