@@ -11,7 +11,7 @@ import numpy as np
 from keras_models.metrics import bootstrap, diversity
 from keras_models.metrics.bootstrap import Interval
 from keras_models.metrics.scorer import METRICS, Scorer
-from keras_models.training.validation import SplitCiderD
+from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 
 CONSTANT = "best constant caption"
 SHUFFLED = "features of other clips"
@@ -107,7 +107,7 @@ def best_constant(references: Mapping[str, Sequence[str]]) -> str:
     The most typical captions are tried on a sample of the clips, the best of these on
     all clips.
     """
-    cider_d = SplitCiderD(references)
+    cider_d = VocabularyCiderD(references)
     captions = [caption for texts in references.values() for caption in texts]
     order = np.argsort(-cider_d.typicality(), kind="stable")
     candidates = list(dict.fromkeys(captions[row] for row in order))

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
-import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.data.records import MEMORY_BYTES, DataError, Records
 from keras_models.evaluation.generate import CaptionWriter, WrittenBatch
 from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
-from keras_models.metrics.cider_d import CiderD
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 from keras_models.training.callbacks.callback import CaptionSample
 from keras_models.training.guards import ValidationMetrics
 from transform.common.config import Config, Field
-from transform.records import vocabulary as words
 from transform.records.vocabulary import Vocabulary
 
 SAMPLES = 5  # captions that a person is shown
@@ -70,7 +66,7 @@ class Validator:
         )
         if clips.decoded_bytes() <= MEMORY_BYTES:
             self._videos = self._videos.cache()
-        self._cider_d = SplitCiderD(self.references)
+        self._cider_d = VocabularyCiderD(self.references)
 
     def __call__(self) -> Validation:
         """Captions and scores with the captioner's current weights."""
@@ -111,71 +107,3 @@ class Validator:
 def _over_time(weights: np.ndarray) -> np.ndarray:
     """(L, T, …) weights of places in frames → (L, T) of frames."""
     return weights.reshape(*weights.shape[:2], -1).sum(-1)
-
-
-class SplitCiderD:
-    """CIDEr-D of captions that are split into words as the vocabulary splits them.
-
-    Words outside a vocabulary count as themselves, so that scores of models with
-    different vocabularies compare.
-
-    Args:
-        references: Captions by video id.
-    """
-
-    def __init__(self, references: Mapping[str, Sequence[str]]):
-        self._rows = {video_id: row for row, video_id in enumerate(references)}
-        self._ids: dict[bytes, int] = {}
-        sizes = [len(captions) for captions in references.values()]
-        every = self._encode([c for captions in references.values() for c in captions])
-        ends = np.cumsum(sizes)
-        self._ngrams = ReferenceNgrams(
-            [every[end - size : end] for size, end in zip(sizes, ends, strict=True)]
-        )
-        self._cider_d = CiderD(self._ngrams)
-
-    def score(self, captions: Mapping[str, str]) -> dict[str, float]:
-        """Captions by video id → their scores by video id."""
-        scores = self.score_rows(
-            [self._rows[video_id] for video_id in captions], list(captions.values())
-        )
-        return dict(zip(captions, scores.tolist(), strict=True))
-
-    def score_rows(self, rows: Sequence[int], captions: Sequence[str]) -> np.ndarray:
-        """Captions of the clips at `rows` of the references → (N,) float64."""
-        sentences = Sentences.of(self._encode(captions))
-        return self._cider_d.score(
-            np.asarray(rows, np.int64),
-            sentences.lengths,
-            self._ngrams.count(sentences),
-        )
-
-    def typicality(self) -> np.ndarray:
-        """How near each reference is to all references of all clips: (R,) float64.
-
-        It is CIDEr without the clipping and the penalty that make CIDEr-D: a mean of
-        cosines between tf-idf vectors, hence one product with the mean vector.
-        """
-        ngrams = self._ngrams
-        rows = len(ngrams.sentences.lengths)
-        share = np.repeat(1 / (ngrams.sizes * len(ngrams)), ngrams.sizes)  # (R,)
-        total = np.zeros(rows)
-        for postings in ngrams.orders:
-            idf = np.log(len(ngrams) / postings.documents)
-            weights = postings.times * idf[postings.gram]
-            norms = np.sqrt(np.bincount(postings.reference, weights**2, rows))
-            weights /= np.maximum(norms, 1e-12)[postings.reference]
-            mean = np.bincount(
-                postings.gram, weights * share[postings.reference], len(idf)
-            )
-            total += np.bincount(
-                postings.reference, weights * mean[postings.gram], rows
-            )
-        return total
-
-    def _encode(self, captions: Sequence[str]) -> list[list[int]]:
-        split = words.split(tf.constant(list(captions), tf.string)).to_list()
-        return [
-            [self._ids.setdefault(word, len(self._ids)) for word in caption]
-            for caption in split
-        ]

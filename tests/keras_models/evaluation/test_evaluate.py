@@ -13,7 +13,7 @@ from keras_models.evaluation.evaluate import (
     leave_one_out,
 )
 from keras_models.metrics import scorer
-from keras_models.training.validation import SplitCiderD
+from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 
 COLOURS = ("red", "green", "blue", "white", "black")
 REFERENCES = {
@@ -41,7 +41,7 @@ def random_references(seed: int) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_best_constant_is_the_best_of_all_captions(seed):
     references = random_references(seed)
-    cider_d = SplitCiderD(references)
+    cider_d = VocabularyCiderD(references)
 
     def mean(caption: str) -> float:
         return np.mean(list(cider_d.score(dict.fromkeys(references, caption)).values()))
@@ -76,11 +76,11 @@ def test_typicality_is_the_mean_cosine_of_tf_idf_vectors():
             vectors.append(np.divide(rows, norms, out=0 * rows, where=norms > 0))
         mean = np.mean([rows.mean(axis=0) for rows in vectors], axis=0)
         expected += np.concatenate(vectors) @ mean
-    np.testing.assert_allclose(SplitCiderD(references).typicality(), expected)
+    np.testing.assert_allclose(VocabularyCiderD(references).typicality(), expected)
 
 
 def test_words_outside_the_references_count_as_words_of_their_own():
-    cider_d = SplitCiderD(REFERENCES)
+    cider_d = VocabularyCiderD(REFERENCES)
     exact = cider_d.score({"clip0": "a red ball rolls to the left"})["clip0"]
     other = cider_d.score({"clip0": "a red zzz rolls to the left"})["clip0"]
     assert exact > other > 0
