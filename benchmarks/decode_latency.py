@@ -33,7 +33,7 @@ import tensorflow as tf
 
 from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTM, TwoLayerLSTMConfig
-from keras_models.generation import Beam
+from keras_models.generation import BeamSearch
 from keras_models.inference.int8 import quantised
 from keras_models.inference.precision import computing_in
 from keras_models.layers.projection import laid_out
@@ -124,7 +124,7 @@ def ours(decoder: TwoLayerLSTM, words: int) -> Search:
     def search(frames: tf.Tensor) -> Captions:
         frames = tf.cast(frames, decoder.compute_dtype)
         state, memory = decoder.start(encoded(frames))
-        return Beam(width=BEAM).search(decoder.step, state, memory, words)
+        return BeamSearch(width=BEAM).search(decoder.step, state, memory, words)
 
     return search
 

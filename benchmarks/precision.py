@@ -31,7 +31,7 @@ quiet_frameworks()
 
 from components.report.build import read_spec  # noqa: E402
 from keras_models.captioner import Captioner  # noqa: E402
-from keras_models.data.records import Records  # noqa: E402
+from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.inference.int8 import quantised  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
@@ -164,7 +164,7 @@ def trained(
         }
     )
     files = [str(path) for path in sorted((folder / "Split-train").iterdir())]
-    references = Records(files, spec).references
+    references = RecordDataset(files, spec).references
     texts = [text for texts in references.values() for text in texts]
     vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
     held_out = [str(folder / "Split-val" / "*")]
@@ -177,7 +177,7 @@ def measured(
     captioner: Captioner, vocabulary: Vocabulary, folder: pathlib.Path
 ) -> tuple[Measured, dict[str, str]]:
     """CIDEr of the test clips, and what was said of them."""
-    test = Records([str(folder / "Split-test" / "*")], read_spec(str(folder)))
+    test = RecordDataset([str(folder / "Split-test" / "*")], read_spec(str(folder)))
     write = CaptionWriter(captioner, vocabulary, configs.find("demo").search)
     captions = write(test.videos(32, captioner.variant.features()))
     return Scorer(test.references).measure(captions, ["CIDEr"]), captions

@@ -25,7 +25,7 @@ from kinescribe.cli import quiet_frameworks
 quiet_frameworks()
 
 from components.report.build import read_spec  # noqa: E402
-from keras_models.data.records import Records  # noqa: E402
+from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.generation import Greedy  # noqa: E402
 from keras_models.metrics import diversity  # noqa: E402
@@ -91,11 +91,13 @@ def _compare(
     settings = configs.find("demo")
     files = _enough(sorted((folder / "Split-train").iterdir()), spec, options.clips)
     texts = [
-        text for texts in Records(files, spec).references.values() for text in texts
+        text
+        for texts in RecordDataset(files, spec).references.values()
+        for text in texts
     ]
     vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
     held_out = [str(folder / f"Split-{split}" / "*") for split in ("val", "test")]
-    test = Records(held_out[1:], spec)
+    test = RecordDataset(held_out[1:], spec)
 
     def stage(number: int, init_checkpoint: pathlib.Path | None) -> TrainingResult:
         found = settings.training.variant_config().plan.stages[number]
@@ -150,7 +152,7 @@ def _enough(files: list[pathlib.Path], spec: Any, clips: int) -> list[str]:
     """The first files, up to `clips` clips; at least one."""
     chosen: list[str] = []
     for file in files:
-        if chosen and len(Records([*chosen, file], spec).clips) > clips:
+        if chosen and len(RecordDataset([*chosen, file], spec).clips) > clips:
             break
         chosen.append(str(file))
     return chosen

@@ -233,7 +233,7 @@ def update(tf: Any, name: str, batch: str, steps: str) -> dict:
 def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     """Writes an exported model."""
     from keras_models.decoders.decoder import Decoder
-    from keras_models.generation import Beam
+    from keras_models.generation import BeamSearch
     from serving.export.export import export
     from transform.records.vocabulary import EOS
 
@@ -242,7 +242,7 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
         if isinstance(decoder, Decoder):
             bias = decoder.words.bias
             bias.assign(tf.tensor_scatter_nd_update(bias, [[EOS]], [-50.0]))
-    beam = Beam(width=BEAM)
+    beam = BeamSearch(width=BEAM)
     export(captioner, words(), captioner.spec, folder, beam, precision=precision)
     sizes = [
         path.stat().st_size for path in pathlib.Path(folder, "variables").iterdir()

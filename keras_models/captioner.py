@@ -50,7 +50,7 @@ class Captioner(tf.keras.Model):
         max_words: int,
     ):
         super().__init__(name="captioner")
-        feature_casting.require(variant.features(), spec)
+        feature_casting.check_features(variant.features(), spec)
         self.variant = variant
         self.spec = spec
         self.vocabulary_size = vocabulary_size
@@ -68,7 +68,7 @@ class Captioner(tf.keras.Model):
 
     def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         """Widens the stored features (B, T, …) and looks at the videos."""
-        video = feature_casting.widen(
+        video = feature_casting.cast_features(
             video, self.variant.features(), self.compute_dtype
         )
         return self.encoder(video, training=training)

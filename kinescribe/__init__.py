@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
-    from keras_models.data.records import Records
+    from keras_models.data.records import RecordDataset
     from keras_models.metrics.scorer import score
     from keras_models.presets.registry import VARIANTS
     from serving.client.grpc_client import Client
@@ -32,7 +32,7 @@ __all__ = [
     "Extractor",
     "FeatureSpec",
     "LocalModel",
-    "Records",
+    "RecordDataset",
     "score",
 ]
 
@@ -41,7 +41,7 @@ _MODULES = {
     "Client": "serving.client.grpc_client",  # one behind a server
     "Extractor": "transform.extractors.clip_extractor",  # a clip's features
     "FeatureSpec": "transform.schema",  # what decides their values
-    "Records": "keras_models.data.records",  # extracted clips
+    "RecordDataset": "keras_models.data.records",  # extracted clips
     "VARIANTS": "keras_models.presets.registry",  # the models by name
     "Captioner": "keras_models.captioner",  # one of them, to train
     "score": "keras_models.metrics.scorer",  # captions against references

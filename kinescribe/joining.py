@@ -63,7 +63,7 @@ def write(
     precision: Precision,
 ) -> str:
     """Exports the next version of the folder `models`; returns the version's own."""
-    from keras_models.generation import Beam
+    from keras_models.generation import BeamSearch
     from serving import model_versions
     from serving.export.export import export
 
@@ -72,6 +72,6 @@ def write(
         vocabulary,
         model.spec,
         model_versions.next_version(models),
-        Beam(width=max(width, captions), n_best=captions),
+        BeamSearch(width=max(width, captions), n_best=captions),
         precision=precision,
     )

@@ -8,7 +8,7 @@ import pathlib
 from typing import Any, Optional
 
 from components.evaluator.gates import GateConfig
-from keras_models.generation import Beam, SearchConfig
+from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.training.trainer import TrainingConfig
 from transform.common.config import (
@@ -46,7 +46,7 @@ class PipelineConfig(Config):
     extraction: ExtractionSettings = ExtractionSettings()
     vocabulary: VocabularyConfig = VocabularyConfig()
     training: TrainingConfig
-    search: SearchConfig = Beam(width=5)  # of the served model; MGSA Sec. 4.2
+    search: SearchConfig = BeamSearch(width=5)  # of the served model; MGSA Sec. 4.2
     served_precision: Optional[ServedPrecision] = None  # by default its training's
     gates: GateConfig = GateConfig()
     image: str = "kinescribe:latest"  # what Kubeflow runs every stage in

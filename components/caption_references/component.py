@@ -9,7 +9,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.evaluator import caption_metrics
-from keras_models.data.records import Records
+from keras_models.data.records import RecordDataset
 from transform.common import storage
 from transform.schema import FeatureSpec
 
@@ -29,6 +29,6 @@ def CaptionReferences(  # noqa: N802
     with fileio.open(os.path.join(examples.uri, "feature_spec.json")) as file:
         spec = FeatureSpec.from_json(file.read())
     folder = artifact_utils.get_split_uri([examples], split)
-    clips = Records([os.path.join(folder, "*")], spec)
+    clips = RecordDataset([os.path.join(folder, "*")], spec)
     with storage.replacing(path) as temporary:
         caption_metrics.write_references(temporary, clips.references)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.report.page import Curve, Report, Row, ScoredClip
-from keras_models.data.records import DataError, Records
+from keras_models.data.records import DataError, RecordDataset
 from keras_models.evaluation.evaluate import Evaluation, ScoredCaption, evaluate
 from serving.client.local_model import LocalModel
 from serving.visualization import clip_views, filmstrip
@@ -48,7 +48,7 @@ def evaluate_split(
     spec, manifest = read_spec(records), Manifest.read(records)
     model.spec.check_same(spec, ours="the model", theirs=f"the records in {records}")
     clips, training = (
-        Records([os.path.join(records, f"Split-{name}", "*")], spec)
+        RecordDataset([os.path.join(records, f"Split-{name}", "*")], spec)
         for name in (split, "train")
     )
     results = model.caption_examples(list(clips.serialized()))

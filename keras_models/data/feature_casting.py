@@ -12,7 +12,7 @@ from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
 
-def widen(
+def cast_features(
     video: VideoBatch, features: Sequence[str], dtype: tf.DType | str
 ) -> VideoBatch:
     """Stored dtypes → `dtype`, 0 where masked; drops all but `features`.
@@ -32,7 +32,7 @@ def widen(
     return VideoBatch(video.video_id, widened, masks)
 
 
-def require(features: Sequence[str], spec: FeatureSpec) -> None:
+def check_features(features: Sequence[str], spec: FeatureSpec) -> None:
     """Raises `KinescribeError` unless the specification has all `features`."""
     there = [tensor.name for tensor in spec.tensors()]
     missing = [name for name in features if name not in there]

@@ -31,7 +31,7 @@ class DataError(KinescribeError, ValueError):
     """Records are absent, empty or broken; the message names the file."""
 
 
-class Clip(NamedTuple):
+class RecordInfo(NamedTuple):
     """What a record says besides its features."""
 
     video_id: str
@@ -39,7 +39,7 @@ class Clip(NamedTuple):
     category: str
 
 
-class Records:
+class RecordDataset:
     """TFRecord files of one feature specification.
 
     Args:
@@ -58,9 +58,9 @@ class Records:
             _check_first_record(file, spec)
 
     @functools.cached_property
-    def clips(self) -> tuple[Clip, ...]:
+    def clips(self) -> tuple[RecordInfo, ...]:
         """Every record's captions, in the files' order."""
-        found: list[Clip] = []
+        found: list[RecordInfo] = []
         for file in self.files:
             try:
                 found.extend(_clips_of(file))
@@ -112,7 +112,7 @@ class Records:
         return len(self.clips) * self.spec.bytes_per_clip()
 
 
-class TrainingClips:
+class TrainingBatches:
     """Batches to learn from; everything random in them follows from seed and epoch.
 
     Args:
@@ -129,7 +129,7 @@ class TrainingClips:
 
     def __init__(
         self,
-        source: Records,
+        source: RecordDataset,
         vocabulary: Vocabulary,
         features: Collection[str],
         *,
@@ -265,7 +265,7 @@ def _check_first_record(file: str, spec: FeatureSpec) -> None:
     example_codec.check_spec_hash(parsed[schema.SPEC_HASH].numpy().decode(), spec, file)
 
 
-def _clips_of(file: str) -> Iterator[Clip]:
+def _clips_of(file: str) -> Iterator[RecordInfo]:
     columns = {
         schema.VIDEO_ID: tf.io.FixedLenFeature([], tf.string, ""),
         schema.CAPTIONS: tf.io.RaggedFeature(tf.string),
@@ -285,10 +285,10 @@ def _clips_of(file: str) -> Iterator[Clip]:
                     f"{file}: clip {video_id.decode()} has an empty caption; leave it "
                     "out of the annotations and extract again."
                 )
-            yield Clip(video_id.decode(), texts, category.decode())
+            yield RecordInfo(video_id.decode(), texts, category.decode())
 
 
-def _check_vocabulary(source: Records, vocabulary: Vocabulary) -> None:
+def _check_vocabulary(source: RecordDataset, vocabulary: Vocabulary) -> None:
     """A vocabulary of other captions would make most words <unk>."""
     captions = [text for texts in source.references.values() for text in texts]
     found = collections.Counter(words.split(tf.constant(captions)).flat_values.numpy())

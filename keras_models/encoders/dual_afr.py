@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
 from keras_models.encoders.level_alignment import (
-    Aligned,
-    ConvolvedConfig,
-    FlattenedConfig,
-    MaxPooledConfig,
-    MeanPooledConfig,
-    UnchangedConfig,
+    AlignedLevel,
+    ConvLevelConfig,
+    IdentityLevelConfig,
+    MaxPooledLevelConfig,
+    MeanPooledLevelConfig,
+    MLPLevelConfig,
 )
-from keras_models.encoders.modalities import ClipMean
+from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import BY_KIND, Config, ConfigError
@@ -23,11 +23,11 @@ from transform.schema import FeatureSpec
 
 LevelConfig = Annotated[
     Union[
-        UnchangedConfig,
-        ConvolvedConfig,
-        FlattenedConfig,
-        MaxPooledConfig,
-        MeanPooledConfig,
+        IdentityLevelConfig,
+        ConvLevelConfig,
+        MLPLevelConfig,
+        MaxPooledLevelConfig,
+        MeanPooledLevelConfig,
     ],
     BY_KIND,
 ]
@@ -39,10 +39,10 @@ class DualAFRConfig(Config):
     kind: Literal["dual_afr"] = "dual_afr"
     clip: str = "c3d_fc7"  # record feature: of windows of 16 frames
     levels: tuple[LevelConfig, ...] = (
-        ConvolvedConfig(feature="c3d_pool2", kernel=7, ratio=8),
-        ConvolvedConfig(feature="c3d_pool3", kernel=5, ratio=4),
-        ConvolvedConfig(feature="c3d_pool4", kernel=3, ratio=2),
-        UnchangedConfig(),
+        ConvLevelConfig(feature="c3d_pool2", kernel=7, ratio=8),
+        ConvLevelConfig(feature="c3d_pool3", kernel=5, ratio=4),
+        ConvLevelConfig(feature="c3d_pool4", kernel=3, ratio=2),
+        IdentityLevelConfig(),
     )
 
     def features(self) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class DualAFREncoder(Encoder):
 
     def __init__(self, config: DualAFRConfig, **kwargs: Any):
         super().__init__(**kwargs)
-        self.mean = ClipMean(feature=config.clip)
+        self.mean = ClipModality(feature=config.clip)
         self.features = [level.feature for level in config.levels]
         self.levels = [level.build(level.feature) for level in config.levels]
 
@@ -101,7 +101,7 @@ class DualAFREncoder(Encoder):
         )
 
 
-def _check_alike(features: list[str], levels: list[Aligned]) -> None:
+def _check_alike(features: list[str], levels: list[AlignedLevel]) -> None:
     shapes = [tuple(level.cells.shape[2:]) for level in levels]  # (S, D)
     if len(set(shapes)) > 1:
         found = ", ".join(
@@ -114,12 +114,14 @@ def _check_alike(features: list[str], levels: list[Aligned]) -> None:
         )
 
 
-def _as_long_as_the_longest(levels: list[Aligned]) -> list[Aligned]:
+def _as_long_as_the_longest(levels: list[AlignedLevel]) -> list[AlignedLevel]:
     lengths = [level.mask.shape[1] or tf.shape(level.mask)[1] for level in levels]
     known = all(isinstance(length, int) for length in lengths)
     longest = max(lengths) if known else tf.reduce_max(tf.stack(lengths))
     result = []
     for (cells, mask), length in zip(levels, lengths, strict=True):
         lacking = [[0, 0], [0, longest - length], [0, 0]]
-        result.append(Aligned(tf.pad(cells, [*lacking, [0, 0]]), tf.pad(mask, lacking)))
+        result.append(
+            AlignedLevel(tf.pad(cells, [*lacking, [0, 0]]), tf.pad(mask, lacking))
+        )
     return result

@@ -10,7 +10,7 @@ from keras_models.layers.kbigru import GRUInputs, KBiGRU
 from keras_models.structs import EncodedVideo
 
 
-class FirstStepOutput(NamedTuple):
+class FirstPassOutput(NamedTuple):
     """What the second step goes on with."""
 
     inputs: GRUInputs
@@ -18,7 +18,7 @@ class FirstStepOutput(NamedTuple):
     summary: tf.Tensor  # o1: (B, U)
 
 
-class FirstStep(tf.keras.layers.Layer):
+class FirstPass(tf.keras.layers.Layer):
     """Reads a clip from its middle (Shi et al., 2019, Alg. 1, step 1).
 
         h1 = KBiGRU(V^f, K // 2) ;  o1 = tanh(W_a [h1, v^a] + b_a)
@@ -29,7 +29,7 @@ class FirstStep(tf.keras.layers.Layer):
         encoded: `EncodedVideo`: V^f are the `frames`, v^a the `clip_vectors`.
 
     Returns:
-        `FirstStepOutput`.
+        `FirstPassOutput`.
     """
 
     def __init__(self, units: int, **kwargs: Any):
@@ -37,10 +37,10 @@ class FirstStep(tf.keras.layers.Layer):
         self.kbigru = KBiGRU(units, name="kbigru")
         self.adapt = tf.keras.layers.Dense(units, activation="tanh", name="adapt")
 
-    def call(self, encoded: EncodedVideo) -> FirstStepOutput:
+    def call(self, encoded: EncodedVideo) -> FirstPassOutput:
         inputs = self.kbigru.project(encoded.frames)
         state = self.kbigru(inputs, middle(encoded.frame_mask), encoded.frame_mask)
-        return FirstStepOutput(inputs, state, self.summarise(state, encoded))
+        return FirstPassOutput(inputs, state, self.summarise(state, encoded))
 
     def summarise(self, state: tf.Tensor, encoded: EncodedVideo) -> tf.Tensor:
         """(B, U) → (B, U): tanh(W_a [state, v^a] + b_a), in both steps the same."""

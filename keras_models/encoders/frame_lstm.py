@@ -7,7 +7,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.modalities import FrameStream
+from keras_models.encoders.modalities import FrameModality
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
@@ -45,7 +45,7 @@ class FrameLSTMEncoder(Encoder):
 
     def __init__(self, config: FrameLSTMConfig, **kwargs: Any):
         super().__init__(**kwargs)
-        self.stream = FrameStream(feature=config.frames)
+        self.stream = FrameModality(feature=config.frames)
         self.inputs = tf.keras.layers.Dense(
             4 * config.units, kernel_initializer=SMALL_UNIFORM, name="inputs"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.first_pass import FirstStep
+from keras_models.encoders.first_pass import FirstPass
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config, Field
@@ -29,7 +29,7 @@ class KBiGRUConfig(Config):
 
 
 class KBiGRUEncoder(Encoder):
-    """Pooled features, and a clip read once, from its middle: see `FirstStep`.
+    """Pooled features, and a clip read once, from its middle: see `FirstPass`.
 
     Returns:
         What `PooledEncoder` does, with o1 (B, U) as `summary`.
@@ -38,7 +38,7 @@ class KBiGRUEncoder(Encoder):
     def __init__(self, config: KBiGRUConfig, spec: FeatureSpec, **kwargs: Any):
         super().__init__(**kwargs)
         self.pooled = config.inputs.build(spec)
-        self.first_step = FirstStep(config.units, name="first_step")
+        self.first_step = FirstPass(config.units, name="first_step")
 
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         encoded = self.pooled(video, training=training)

@@ -14,14 +14,14 @@ from keras_models.layers.mlp import Perceptron
 from transform.common.config import Config, Field, root_validator, validator
 
 
-class Aligned(NamedTuple):
+class AlignedLevel(NamedTuple):
     """A level's features on the common grid."""
 
     cells: tf.Tensor  # (B, T, S, D), 0 where masked
     mask: tf.Tensor  # (B, T, S) bool
 
 
-class Level(tf.keras.layers.Layer, abc.ABC):
+class LevelAlignment(tf.keras.layers.Layer, abc.ABC):
     """Brings the maps of one layer of a network onto a coarser grid: a_l → â_l.
 
     Call arguments:
@@ -29,45 +29,45 @@ class Level(tf.keras.layers.Layer, abc.ABC):
         mask: (B, T_l) bool.
 
     Returns:
-        `Aligned`. What stands at masked steps, and how many of them there are, changes
+        `AlignedLevel`. What stands at masked steps, and how many there are, changes
         nothing for the clip's own ones.
     """
 
     @abc.abstractmethod
-    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         raise NotImplementedError
 
 
-def masked(cells: tf.Tensor, mask: tf.Tensor) -> Aligned:
+def masked(cells: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
     """(B, T, S, D) cells of which only those count that (B, T, S) `mask` names."""
-    return Aligned(tf.where(mask[..., tf.newaxis], cells, 0), mask)
+    return AlignedLevel(tf.where(mask[..., tf.newaxis], cells, 0), mask)
 
 
-def masked_steps(cells: tf.Tensor, mask: tf.Tensor) -> Aligned:
+def masked_steps(cells: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
     """`masked`, where a (B, T) step is there with all its cells or with none."""
     there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
     return masked(cells, tf.ensure_shape(there, cells.shape[:3]))
 
 
-class UnchangedConfig(Config):
+class IdentityLevelConfig(Config):
     """A layer whose maps are the common grid: dualAFR's pool5."""
 
     kind: Literal["unchanged"] = "unchanged"
     feature: str = "c3d_pool5"
 
-    def build(self, name: str) -> Unchanged:
+    def build(self, name: str) -> IdentityLevel:
         """The layer."""
-        return Unchanged(name=name)
+        return IdentityLevel(name=name)
 
 
-class Unchanged(Level):
+class IdentityLevel(LevelAlignment):
     """â_L = a_L."""
 
-    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         return masked_steps(as_steps(maps), mask)
 
 
-class ConvolvedConfig(Config):
+class ConvLevelConfig(Config):
     """Maps that are convolved and max-pooled (dualAFR, appendix)."""
 
     kind: Literal["convolved"] = "convolved"
@@ -82,12 +82,12 @@ class ConvolvedConfig(Config):
             raise ValueError("a kernel needs a centre: its size must be odd")
         return kernel
 
-    def build(self, name: str) -> Convolved:
+    def build(self, name: str) -> ConvLevel:
         """The layer."""
-        return Convolved(self, name=name)
+        return ConvLevel(self, name=name)
 
 
-class Convolved(Level):
+class ConvLevel(LevelAlignment):
     """â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l)) (Pu et al., 2018, Eq. 3).
 
     The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side;
@@ -97,7 +97,7 @@ class Convolved(Level):
     copy of the convolved maps, hundreds of times as large, for its gradient.
     """
 
-    def __init__(self, config: ConvolvedConfig, **kwargs: Any):
+    def __init__(self, config: ConvLevelConfig, **kwargs: Any):
         super().__init__(**kwargs)
         self.ratio = config.ratio
         self.convolution = tf.keras.layers.Conv3D(
@@ -108,7 +108,7 @@ class Convolved(Level):
             name="convolution",
         )
 
-    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         steps = maps.shape[1] or tf.shape(maps)[1]
         late = [[0, 0], [0, -steps % self.ratio]]
         mask = tf.pad(mask, late)
@@ -140,7 +140,7 @@ class PooledLevelConfig(Config):
         return values
 
 
-class PooledLevel(Level, abc.ABC):
+class PooledLevel(LevelAlignment, abc.ABC):
     """ã_il = pool_{j ∈ N_il} a_jl ;  â_il = MLP_l(ã_il) (Pu et al., 2018, Eq. 17, 18).
 
     N_il are those cells of block i's window that the clip has.
@@ -166,7 +166,7 @@ class PooledLevel(Level, abc.ABC):
         """Each window's sum over its number of cells, absent ones counted as 0."""
         return tf.nn.avg_pool3d(self.windows(volume), self.window, self.ratio, "VALID")
 
-    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         there = tf.ones_like(maps[..., :1], tf.bool)
         there &= expand_mask(mask, maps)  # (B, T_l, H_l, W_l, 1)
         pooled = self.pool(maps, there)
@@ -175,17 +175,17 @@ class PooledLevel(Level, abc.ABC):
         return masked(self.perceptron(as_steps(pooled)), covered)
 
 
-class MaxPooledConfig(PooledLevelConfig):
+class MaxPooledLevelConfig(PooledLevelConfig):
     """A window's largest values (dualAFR Table 1, "Max-pooling")."""
 
     kind: Literal["max_pooled"] = "max_pooled"
 
-    def build(self, name: str) -> MaxPooled:
+    def build(self, name: str) -> MaxPooledLevel:
         """The layer."""
-        return MaxPooled(self, name=name)
+        return MaxPooledLevel(self, name=name)
 
 
-class MaxPooled(PooledLevel):
+class MaxPooledLevel(PooledLevel):
     """ã_il(k) = max_{j ∈ N_il} a_jl(k); 0 where a window has no cell."""
 
     def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
@@ -196,7 +196,7 @@ class MaxPooled(PooledLevel):
         return tf.where(pooled > least, pooled, 0)
 
 
-class MeanPooledConfig(PooledLevelConfig):
+class MeanPooledLevelConfig(PooledLevelConfig):
     """A window's mean (dualAFR Table 1, "Average-pooling" and "Hypercolumn").
 
     A hypercolumn (Hariharan et al., 2015) joins what the layers say of one point. The
@@ -206,12 +206,12 @@ class MeanPooledConfig(PooledLevelConfig):
 
     kind: Literal["mean_pooled"] = "mean_pooled"
 
-    def build(self, name: str) -> MeanPooled:
+    def build(self, name: str) -> MeanPooledLevel:
         """The layer."""
-        return MeanPooled(self, name=name)
+        return MeanPooledLevel(self, name=name)
 
 
-class MeanPooled(PooledLevel):
+class MeanPooledLevel(PooledLevel):
     """ã_il(k) = 1/|N_il| Σ_{j ∈ N_il} a_jl(k); 0 where a window has no cell."""
 
     def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
@@ -220,7 +220,7 @@ class MeanPooled(PooledLevel):
         return tf.math.divide_no_nan(total, self.mean(tf.cast(there, maps.dtype)))
 
 
-class FlattenedConfig(Config):
+class MLPLevelConfig(Config):
     """Maps whose blocks go through an MLP (dualAFR Table 1, "MLP")."""
 
     kind: Literal["flattened"] = "flattened"
@@ -229,12 +229,12 @@ class FlattenedConfig(Config):
     units: int = Field(512, ge=1)  # not given in the paper
     filters: int = Field(512, ge=1)  # as many as pool5 has
 
-    def build(self, name: str) -> Flattened:
+    def build(self, name: str) -> MLPLevel:
         """The layer."""
-        return Flattened(self, name=name)
+        return MLPLevel(self, name=name)
 
 
-class Flattened(Level):
+class MLPLevel(LevelAlignment):
     """â_il = MLP_l(all cells of block i of a_l, one after another).
 
     Notes:
@@ -243,12 +243,12 @@ class Flattened(Level):
         one is shared by the blocks, each of which becomes a cell of a_L's grid.
     """
 
-    def __init__(self, config: FlattenedConfig, **kwargs: Any):
+    def __init__(self, config: MLPLevelConfig, **kwargs: Any):
         super().__init__(**kwargs)
         self.ratio = config.ratio
         self.perceptron = Perceptron(config.units, config.filters, name="perceptron")
 
-    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> Aligned:
+    def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         blocks = pad_to_blocks(maps, self.ratio)
         for axis in (1, 2, 3):
             blocks = _fold(blocks, axis, self.ratio)

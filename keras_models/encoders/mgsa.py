@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.modalities import ClipMean, Fusion
+from keras_models.encoders.modalities import ClipModality, Modality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
@@ -24,7 +24,7 @@ class MGSAConfig(Config):
     kind: Literal["mgsa"] = "mgsa"
     grid: str = "inception_resnet_v2"  # Sec. 4.2: the record feature L
     spatial: SpatialGuide = FlowGuideConfig()
-    fused: tuple[Fusion, ...] = ()  # Table 1: C3D, audio, category
+    fused: tuple[Modality, ...] = ()  # Table 1: C3D, audio, category
 
     def features(self) -> tuple[str, ...]:
         """The record features that the encoder reads."""
@@ -92,12 +92,12 @@ class MGSAEncoder(Encoder):
             frame_streams=tuple(
                 modality(video, mask)
                 for modality in fused
-                if not isinstance(modality, ClipMean)
+                if not isinstance(modality, ClipModality)
             ),
             clip_vectors=tuple(
                 modality(video, mask)
                 for modality in fused
-                if isinstance(modality, ClipMean)
+                if isinstance(modality, ClipModality)
             ),
         )
 

@@ -13,7 +13,7 @@ from transform.common.config import BY_KIND, Config, ConfigError, Field
 from transform.schema import FeatureSpec
 
 
-class FrameStream(Config):
+class FrameModality(Config):
     """A modality with one vector per key frame, e.g. C3D around it.
 
     It is weighed by the weights of the main vectors and does not influence them.
@@ -70,7 +70,7 @@ class AffineMotion(Config):
         return tf.where(expand_mask(mask, motion), motion, 0)
 
 
-class ClipMean(Config):
+class ClipModality(Config):
     """A modality as one vector per clip: its mean over all axes but the last."""
 
     kind: Literal["clip_mean"] = "clip_mean"
@@ -87,4 +87,4 @@ class ClipMean(Config):
         return tf.reduce_mean(values, axis=inner) if inner else values
 
 
-Fusion = Annotated[Union[FrameStream, AffineMotion, ClipMean], BY_KIND]
+Modality = Annotated[Union[FrameModality, AffineMotion, ClipModality], BY_KIND]

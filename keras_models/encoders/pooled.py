@@ -7,7 +7,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.modalities import ClipMean
+from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config, ConfigError
@@ -50,7 +50,7 @@ class PooledEncoder(Encoder):
                 f"columns, width) is needed, this one is {shape}."
             )
         self.grid = config.grid
-        self.clip = [ClipMean(feature=name) for name in config.clip]
+        self.clip = [ClipModality(feature=name) for name in config.clip]
 
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         del training

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.encoders.first_pass import FirstStep, FirstStepOutput
+from keras_models.encoders.first_pass import FirstPass, FirstPassOutput
 from keras_models.layers.multiplicative_score import MultiplicativeEnergy
 from keras_models.structs import EncodedVideo
 
 
-class Refocused(NamedTuple):
+class RefocusOutput(NamedTuple):
     """How much each frame is the key frame, and what that was told from."""
 
-    first: FirstStepOutput
+    first: FirstPassOutput
     energies: tf.Tensor  # a: (B, T) float32; what stands at masked frames is no energy
 
 
@@ -24,18 +24,18 @@ class Refocus(tf.keras.layers.Layer):
         a_i = W_α tanh(W_o o1 ⊙ W_v V^f_i)
 
     Call arguments:
-        encoded: `EncodedVideo`, as in `FirstStep`.
+        encoded: `EncodedVideo`, as in `FirstPass`.
 
     Returns:
-        `Refocused`.
+        `RefocusOutput`.
     """
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.first_step = FirstStep(units, name="first_step")
+        self.first_step = FirstPass(units, name="first_step")
         self.energy = MultiplicativeEnergy(units, name="energy")
 
-    def call(self, encoded: EncodedVideo) -> Refocused:
+    def call(self, encoded: EncodedVideo) -> RefocusOutput:
         first = self.first_step(encoded)
         energies = self.energy(first.summary, self.energy.keys(encoded.frames))
-        return Refocused(first, tf.cast(energies, tf.float32))
+        return RefocusOutput(first, tf.cast(energies, tf.float32))

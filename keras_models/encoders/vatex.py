@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
-from keras_models.encoders.modalities import ClipMean
+from keras_models.encoders.modalities import ClipModality
 from keras_models.encoders.vatex_memory import (
     GlobalMemoryConfig,
     ObjectMemoryConfig,
@@ -57,7 +57,7 @@ class VatexEncoder(Encoder):
 
     def __init__(self, config: VatexConfig, spec: FeatureSpec, **kwargs: Any):
         super().__init__(**kwargs)
-        self.modalities = [ClipMean(feature=name) for name in config.modalities]
+        self.modalities = [ClipModality(feature=name) for name in config.modalities]
         self.embed = tf.keras.layers.Dense(config.units, name="embed")
         self.memory = config.memory.build(spec, config.units)
 

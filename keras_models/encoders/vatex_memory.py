@@ -12,7 +12,7 @@ from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
 
-class Memory(NamedTuple):
+class VatexMemory(NamedTuple):
     """The parts of `EncodedVideo` that attention reads."""
 
     frames: tf.Tensor  # (B, T, D)
@@ -44,13 +44,13 @@ class GlobalMemory(tf.keras.layers.Layer):
         summary: (B, D).
 
     Returns:
-        `Memory`.
+        `VatexMemory`.
     """
 
-    def call(self, video: VideoBatch, summary: tf.Tensor) -> Memory:
+    def call(self, video: VideoBatch, summary: tf.Tensor) -> VatexMemory:
         del video
         frames = summary[:, tf.newaxis]
-        return Memory(frames, tf.ones_like(frames[..., 0], tf.bool))
+        return VatexMemory(frames, tf.ones_like(frames[..., 0], tf.bool))
 
 
 class SegmentMemoryConfig(Config):
@@ -85,7 +85,7 @@ class SegmentMemory(tf.keras.layers.Layer):
         summary: (B, D), unused.
 
     Returns:
-        `Memory` with V^t as its frames.
+        `VatexMemory` with V^t as its frames.
     """
 
     def __init__(self, config: SegmentMemoryConfig, units: int, **kwargs: Any):
@@ -93,12 +93,12 @@ class SegmentMemory(tf.keras.layers.Layer):
         self.config = config
         self.embed = tf.keras.layers.Dense(units, name="embed")
 
-    def call(self, video: VideoBatch, summary: tf.Tensor) -> Memory:
+    def call(self, video: VideoBatch, summary: tf.Tensor) -> VatexMemory:
         del summary
         names = self.config.features()
         frames = self.embed(tf.concat([video.features[n] for n in names], axis=-1))
         mask = video.masks[names[0]] | video.masks[names[1]]
-        return Memory(tf.where(mask[..., tf.newaxis], frames, 0), mask)
+        return VatexMemory(tf.where(mask[..., tf.newaxis], frames, 0), mask)
 
 
 class ObjectMemoryConfig(Config):
@@ -134,7 +134,7 @@ class ObjectMemory(tf.keras.layers.Layer):
         summary: (B, D), unused.
 
     Returns:
-        `Memory` with V^o as its only grid, and the objects' means as its frames.
+        `VatexMemory` with V^o as its only grid, and the objects' means as its frames.
     """
 
     def __init__(self, config: ObjectMemoryConfig, units: int, **kwargs: Any):
@@ -142,13 +142,13 @@ class ObjectMemory(tf.keras.layers.Layer):
         self.config = config
         self.embed = tf.keras.layers.Dense(units, name="embed")
 
-    def call(self, video: VideoBatch, summary: tf.Tensor) -> Memory:
+    def call(self, video: VideoBatch, summary: tf.Tensor) -> VatexMemory:
         del summary
         names = self.config.features()
         objects = tf.concat([video.features[name] for name in names], axis=-1)
         mask = present_regions(objects, video.masks[names[0]] | video.masks[names[1]])
         cells = tf.where(mask[..., tf.newaxis], self.embed(objects), 0)
-        return Memory(
+        return VatexMemory(
             masked_mean(cells, mask, axis=2),
             tf.reduce_any(mask, axis=2),
             (cells,),

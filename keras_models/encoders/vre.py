@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder
 from keras_models.encoders.pooled import PooledConfig
-from keras_models.encoders.refocus import Refocus, Refocused
+from keras_models.encoders.refocus import Refocus, RefocusOutput
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Config, Field
@@ -43,7 +43,7 @@ class VREConfig(Config):
 class VREEncoder(Encoder):
     """Video refocusing encoder (Shi et al., 2019, Alg. 1).
 
-        h1 = KBiGRU(V^f, K // 2) ;  o1 = tanh(W_a [h1, v^a] + b_a)      `FirstStep`
+        h1 = KBiGRU(V^f, K // 2) ;  o1 = tanh(W_a [h1, v^a] + b_a)      `FirstPass`
         α  = softmax_i(a_i) ;  i_key = argmax α                         `Refocus`
         h2 = KBiGRU(V^f, i_key) ;  õ2 = tanh(W_m [h1, h2] + b_m)
         o2 = tanh(W_a [õ2, v^a] + b_a)
@@ -114,7 +114,7 @@ class VREEncoder(Encoder):
         )
 
     def _second_step(
-        self, looked: Refocused, key_frame: tf.Tensor, encoded: EncodedVideo
+        self, looked: RefocusOutput, key_frame: tf.Tensor, encoded: EncodedVideo
     ) -> tf.Tensor:
         """(B,) key frames → o2 (B, U)."""
         first_step = self.refocus.first_step

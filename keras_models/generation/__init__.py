@@ -6,7 +6,7 @@ from typing import Annotated, Any, Union
 
 import tensorflow as tf
 
-from keras_models.generation.beam_search import Beam
+from keras_models.generation.beam_search import BeamSearch
 from keras_models.generation.ensemble_step import ensemble
 from keras_models.generation.greedy import Greedy
 from keras_models.generation.length_penalty import PowerPenalty, WuPenalty
@@ -27,11 +27,11 @@ __all__ = [
     "run",
 ]
 
-SearchConfig = Annotated[Union[Greedy, Sampling, Beam], BY_KIND]
+SearchConfig = Annotated[Union[Greedy, Sampling, BeamSearch], BY_KIND]
 
 
 def run(
-    config: Greedy | Sampling | Beam,
+    config: Greedy | Sampling | BeamSearch,
     step: StepFn,
     state: State,
     memory: Any,

@@ -6,15 +6,15 @@ from typing import Any, Literal, NamedTuple, Optional
 
 import tensorflow as tf
 
-from keras_models.generation.fast_top_k import best
+from keras_models.generation.fast_top_k import fast_top_k
 from keras_models.generation.length_penalty import LengthPenalty, WuPenalty
 from keras_models.generation.step import (
     Arrays,
     StepFn,
-    allow,
+    mask_invalid_tokens,
+    mask_padding,
     named_weights,
     new_arrays,
-    per_word,
     rows_of,
     write,
 )
@@ -25,7 +25,7 @@ from transform.records.vocabulary import BOS, EOS, PAD
 IMPOSSIBLE = -float("inf")
 
 
-class Beam(Config):
+class BeamSearch(Config):
     """Keeps the `width` best beginnings at every word.
 
     A caption that has ended keeps its place for as long as no other beats it by log p
@@ -96,7 +96,7 @@ class Beam(Config):
         output = step(tf.reshape(beams.last, [-1]), beams.state, memory)
         log_probs = self._constrain(output.log_probs, beams, time, max_words)
         # Within a beam all continuations are equally long: log p alone decides.
-        gained, words = best(log_probs, width)  # (B · K, k)
+        gained, words = fast_top_k(log_probs, width)  # (B · K, k)
         per_beam = words.shape[-1]
         gained = tf.reshape(gained, [-1, width, per_beam])
         words = tf.reshape(words, [-1, width, per_beam])
@@ -145,7 +145,7 @@ class Beam(Config):
         """(B · K, V) with −∞ where a word must not come now."""
         log_probs = tf.cast(log_probs, tf.float32)
         end = tf.range(tf.shape(log_probs)[-1]) == EOS  # (V,)
-        allowed = allow(log_probs, time == max_words)
+        allowed = mask_invalid_tokens(log_probs, time == max_words)
         if self.min_words:
             allowed = tf.where(end & (time < self.min_words), IMPOSSIBLE, allowed)
         if self.no_repeat_ngram:
@@ -190,7 +190,7 @@ class Beam(Config):
             inner = list(range(3, leaf.shape.rank))
             leaf = tf.transpose(leaf, [1, 0, 2, *inner])  # (B, L, K, …)
             leaf = tf.gather(leaf, ancestors, axis=2, batch_dims=2)  # (B, L, n, …)
-            return per_word(tf.transpose(leaf, [0, 2, 1, *inner]), tokens)
+            return mask_padding(tf.transpose(leaf, [0, 2, 1, *inner]), tokens)
 
         weights = {name: by_word(array) for name, array in arrays.items()}
         return Captions(tokens, totals, weights)

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from keras_models.generation.step import (
     StepFn,
-    allow,
+    mask_invalid_tokens,
+    mask_padding,
     named_weights,
     new_arrays,
-    per_word,
     rows_of,
     write,
 )
@@ -22,7 +22,7 @@ from transform.records.vocabulary import BOS, EOS, PAD
 Pick = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def rollout(
+def decode_loop(
     step: StepFn, state: State, memory: Any, max_words: int, pick: Pick, times: int = 1
 ) -> Captions:
     """Writes `times` captions for each of B rows; stops when all have ended.
@@ -48,7 +48,7 @@ def rollout(
     ) -> tuple[tf.Tensor, tf.Tensor, State, dict[str, tf.Tensor]]:
         output = step(last, state, memory)
         ended = (last == EOS) | (last == PAD)  # (R,)
-        words = pick(allow(output.log_probs, time == max_words), time)
+        words = pick(mask_invalid_tokens(output.log_probs, time == max_words), time)
         gained = tf.gather(output.log_probs, words, axis=-1, batch_dims=1)
         words = tf.where(ended, PAD, words)
         total += tf.where(ended, 0.0, gained)
@@ -91,5 +91,5 @@ def rollout(
     return Captions(
         found,
         tf.reshape(total, [clips, times]),
-        {name: per_word(by_clip(array), found) for name, array in arrays.items()},
+        {name: mask_padding(by_clip(array), found) for name, array in arrays.items()},
     )

@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 
-def best(scores: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+def fast_top_k(scores: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     """`tf.math.top_k` of (R, V) scores: values and ids (R, min(count, V)), best first.
 
     For large V several times faster. The `count` best are in the `count` groups of

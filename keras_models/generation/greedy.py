@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.generation.decode_loop import rollout
+from keras_models.generation.decode_loop import decode_loop
 from keras_models.generation.step import StepFn
 from keras_models.structs import Captions, State
 from transform.common.config import Config
@@ -27,7 +27,7 @@ class Greedy(Config):
     ) -> Captions:
         """See `keras_models.generation.run`."""
         del seed
-        return rollout(
+        return decode_loop(
             step,
             state,
             memory,

@@ -6,7 +6,7 @@ from typing import Any, Literal, Optional
 
 import tensorflow as tf
 
-from keras_models.generation.decode_loop import rollout
+from keras_models.generation.decode_loop import decode_loop
 from keras_models.generation.step import StepFn
 from keras_models.structs import Captions, State
 from transform.common.config import Config, Field
@@ -41,7 +41,7 @@ class Sampling(Config):
             word_seed = tf.random.experimental.stateless_fold_in(seed, time)
             return self._draw(log_probs, word_seed)
 
-        return rollout(step, state, memory, max_words, pick, self.samples)
+        return decode_loop(step, state, memory, max_words, pick, self.samples)
 
     def _draw(self, log_probs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """(R, V) log-probabilities → (R,) int32 ids."""

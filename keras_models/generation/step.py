@@ -30,7 +30,7 @@ def rows_of(state: State) -> tf.Tensor:
     return tf.shape(leaves[0])[0]
 
 
-def allow(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
+def mask_invalid_tokens(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
     """(…, V) with −∞ for <pad>, <bos> and <unk>; for all but <eos> where `ending`."""
     ids = tf.range(tf.shape(log_probs)[-1])
     allowed = (ids == EOS) | ((ids > UNK) & ~ending)
@@ -42,7 +42,7 @@ def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:
     return named_apart(context.weights for context in contexts)
 
 
-def per_word(weights: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+def mask_padding(weights: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """(…, L, ·) weights, 0 where (…, L) tokens are <pad>."""
     mask = tokens != PAD
     for _ in range(weights.shape.rank - tokens.shape.rank):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keras_models.captioner import Captioner
 
 
-class FirstStep(Config):
+class FirstPassCrossEntropy(Config):
     """L^STEP1_xe: a model that reads clips once, from their middle.
 
     VRE's baseline (Shi et al., 2019, Sec. 4.2), which the second step is learnt from.
@@ -24,15 +24,15 @@ class FirstStep(Config):
     kind: Literal["first_step"] = "first_step"
     cross_entropy: CrossEntropy = CrossEntropy()
 
-    def build(self, context: ObjectiveContext) -> FirstStepObjective:
+    def build(self, context: ObjectiveContext) -> FirstPassObjective:
         """The objective."""
-        return FirstStepObjective(self, context)
+        return FirstPassObjective(self, context)
 
 
-class FirstStepObjective(Objective):
-    """See `FirstStep`."""
+class FirstPassObjective(Objective):
+    """See `FirstPassCrossEntropy`."""
 
-    def __init__(self, config: FirstStep, context: ObjectiveContext):
+    def __init__(self, config: FirstPassCrossEntropy, context: ObjectiveContext):
         super().__init__(name="first_step")
         self._cross_entropy = config.cross_entropy.build(context)
 

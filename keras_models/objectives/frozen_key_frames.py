@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from keras_models.encoders.vre import Phase
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.objectives.two_pass import begin_phase, both_steps
+from keras_models.objectives.two_pass import begin_phase, two_pass_loss
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keras_models.captioner import Captioner
 
 
-class KeptKeyFrames(Config):
+class FrozenKeyFrames(Config):
     """L^STEP2_xe + L^STEP1_xe on the key frames of the best model before the stage.
 
     With constant key frames the encoder need not suit ever new ones (Shi et al., 2019,
@@ -25,15 +25,15 @@ class KeptKeyFrames(Config):
     kind: Literal["kept_key_frames"] = "kept_key_frames"
     scheduled_sampling: SamplingRule = ConstantSampling()
 
-    def build(self, context: ObjectiveContext) -> KeptKeyFramesObjective:
+    def build(self, context: ObjectiveContext) -> FrozenKeyFramesObjective:
         """The objective."""
-        return KeptKeyFramesObjective(self, context.counters)
+        return FrozenKeyFramesObjective(self, context.counters)
 
 
-class KeptKeyFramesObjective(Objective):
-    """See `KeptKeyFrames`."""
+class FrozenKeyFramesObjective(Objective):
+    """See `FrozenKeyFrames`."""
 
-    def __init__(self, config: KeptKeyFrames, counters: StepCounters):
+    def __init__(self, config: FrozenKeyFrames, counters: StepCounters):
         super().__init__(name="kept_key_frames")
         self._config = config
         self._counters = counters
@@ -41,7 +41,7 @@ class KeptKeyFramesObjective(Objective):
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Teacher-forces the captions after each of the clips' two summaries."""
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
-        steps = both_steps(captioner, batch, rule, epoch)
+        steps = two_pass_loss(captioner, batch, rule, epoch)
         return LossOutput(steps.loss, steps.metrics)
 
     def on_stage_begin(self, captioner: Captioner) -> None:

@@ -10,7 +10,7 @@ from keras_models.encoders.vre import Phase
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.objectives.two_pass import begin_phase, both_steps
+from keras_models.objectives.two_pass import begin_phase, two_pass_loss
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 
@@ -31,7 +31,7 @@ class KeyFrame(Config):
 
 
 class KeyFrameObjective(Objective):
-    """See `KeyFrame`; L_R+ is `keyframe_loss`, R that of `both_steps`.
+    """See `KeyFrame`; L_R+ is `keyframe_loss`, R that of `two_pass_loss`.
 
     R_{e−1} is the clip's reward when it was seen last, an epoch before; a clip that is
     seen for the first time since `on_stage_begin` has no L_R+. The rewards enter
@@ -47,7 +47,7 @@ class KeyFrameObjective(Objective):
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Teacher-forces the captions after each of the clips' two summaries."""
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
-        steps = both_steps(captioner, batch, rule, epoch)
+        steps = two_pass_loss(captioner, batch, rule, epoch)
         before = self.memory.replace(batch.video.video_id, steps.reward)
         change = steps.reward - before
         change = tf.where(tf.math.is_finite(change), change, 0.0)

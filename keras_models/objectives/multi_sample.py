@@ -34,7 +34,7 @@ class MultiSample(Config):
 
 
 class MultiSampleObjective(Objective):
-    """See `MultiSample`; the gradient is that of `bound`.
+    """See `MultiSample`; the gradient is that of `multi_sample_bound`.
 
     The loss is −L_K, summed over the captions and divided by their words.
     """
@@ -60,7 +60,7 @@ class MultiSampleObjective(Objective):
 
         log_likelihood = of_captions(said)
         words = tf.reduce_sum(tf.cast(batch.tokens != PAD, tf.float32))
-        lower = tf.reduce_sum(bound(log_likelihood, of_captions(chosen)))
+        lower = tf.reduce_sum(multi_sample_bound(log_likelihood, of_captions(chosen)))
         loss = tf.math.divide_no_nan(-lower, words)
         mean = tf.reduce_sum(tf.reduce_mean(log_likelihood, axis=1))
         return LossOutput(
@@ -69,7 +69,7 @@ class MultiSampleObjective(Objective):
         )
 
 
-def bound(log_likelihood: tf.Tensor, log_prob: tf.Tensor) -> tf.Tensor:
+def multi_sample_bound(log_likelihood: tf.Tensor, log_prob: tf.Tensor) -> tf.Tensor:
     """L(m^{1:K}), with the gradient estimate of Pu et al. (2018), Eq. 14–16.
 
         ∇ = Σ_k [ L̂(m^k | m^{−k}) ∇ log p(m^k) + ω_k ∇ log p(Y | m^k) ]

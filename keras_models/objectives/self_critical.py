@@ -19,7 +19,7 @@ from transform.records.vocabulary import BOS, PAD, UNK
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
 
-NEVER_SAID = (PAD, BOS, UNK)  # no search produces them
+FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search produces them
 
 
 class GreedyBaseline(Config):
@@ -112,7 +112,7 @@ class SelfCriticalObjective(Objective):
         samples, rewards, baseline = self._sample(captioner, batch, encoded)
         forced = captioner.teacher_force_encoded(encoded, samples)
         tokens = flatten_captions(samples)  # (R, L)
-        likelihood = spoken_log_probs(forced.log_probs, tokens)  # (R,)
+        likelihood = sequence_log_probs(forced.log_probs, tokens)  # (R,)
         advantage = tf.reshape(rewards - baseline, [-1])  # (R,)
         policy_loss = -tf.reduce_mean(tf.stop_gradient(advantage) * likelihood)
         metrics = {
@@ -174,7 +174,7 @@ class SelfCriticalObjective(Objective):
         return tf.reshape(rewards, shape[:2])
 
 
-def spoken_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+def sequence_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """(R, L, V) and (R, L) ids → (R,) log-probabilities under a search's policy.
 
     A search never says <pad>, <bos> or <unk>: it draws from the distribution over the
@@ -182,7 +182,7 @@ def spoken_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """
     log_probs, tokens = log_probs[:, :-1], tokens[:, :-1]
     chosen = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L − 1)
-    unsaid = tf.gather(log_probs, NEVER_SAID, axis=-1)  # (R, L − 1, 3)
+    unsaid = tf.gather(log_probs, FORBIDDEN_TOKENS, axis=-1)  # (R, L − 1, 3)
     share = tf.reduce_sum(tf.exp(unsaid), axis=-1)
     chosen -= tf.math.log1p(-tf.minimum(share, 1 - 1e-6))
     return tf.reduce_sum(tf.where(tokens != PAD, chosen, 0.0), axis=-1)

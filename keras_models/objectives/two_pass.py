@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keras_models.captioner import Captioner
 
 
-class BothSteps(NamedTuple):
+class TwoPassLoss(NamedTuple):
     """What the two summaries of a clip are worth to the decoder."""
 
     encoded: EncodedVideo
@@ -26,9 +26,9 @@ class BothSteps(NamedTuple):
     metrics: dict[str, tf.Tensor]
 
 
-def both_steps(
+def two_pass_loss(
     captioner: Captioner, batch: TrainingBatch, rule: SamplingRule, epoch: tf.Tensor
-) -> BothSteps:
+) -> TwoPassLoss:
     """Reads all captions after o1 and after o2 (Shi et al., 2019, Eq. 17, 18, 20).
 
     R = −(L^STEP2_xe − L^STEP1_xe) is that of a clip: how much likelier o2 makes a word
@@ -53,7 +53,7 @@ def both_steps(
         "step1_cross_entropy": first_loss,
         "keyframe_reward": tf.reduce_mean(reward),
     }
-    return BothSteps(encoded, second_loss + first_loss, reward, metrics)
+    return TwoPassLoss(encoded, second_loss + first_loss, reward, metrics)
 
 
 def clip_means(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

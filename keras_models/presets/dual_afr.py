@@ -20,9 +20,9 @@ from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.encoders.dual_afr import DualAFRConfig, LevelConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig
 from keras_models.encoders.level_alignment import (
-    FlattenedConfig,
-    MaxPooledConfig,
-    MeanPooledConfig,
+    MaxPooledLevelConfig,
+    MeanPooledLevelConfig,
+    MLPLevelConfig,
 )
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.training.learning_rates import ConstantRate
@@ -87,31 +87,31 @@ ROWS: Mapping[str, Variant] = {
     "dual_afr_pool5": _one_level(_POOL5),
     "dual_afr_mlp": _baseline(
         "MLP + soft attention",
-        FlattenedConfig(feature="c3d_pool2", ratio=8),
-        FlattenedConfig(feature="c3d_pool3", ratio=4),
-        FlattenedConfig(feature="c3d_pool4", ratio=2),
-        FlattenedConfig(feature="c3d_pool5", ratio=1),
+        MLPLevelConfig(feature="c3d_pool2", ratio=8),
+        MLPLevelConfig(feature="c3d_pool3", ratio=4),
+        MLPLevelConfig(feature="c3d_pool4", ratio=2),
+        MLPLevelConfig(feature="c3d_pool5", ratio=1),
     ),
     # N_il of Table 5: what a cell of pool5 sees of every layer, 3 · ratio − 2 cells.
     "dual_afr_max": _baseline(
         "Max-pooling + soft attention",
-        MaxPooledConfig(feature="c3d_pool2", ratio=8, window=22),
-        MaxPooledConfig(feature="c3d_pool3", ratio=4, window=10),
-        MaxPooledConfig(feature="c3d_pool4", ratio=2, window=4),
-        MaxPooledConfig(feature="c3d_pool5", ratio=1, window=1),
+        MaxPooledLevelConfig(feature="c3d_pool2", ratio=8, window=22),
+        MaxPooledLevelConfig(feature="c3d_pool3", ratio=4, window=10),
+        MaxPooledLevelConfig(feature="c3d_pool4", ratio=2, window=4),
+        MaxPooledLevelConfig(feature="c3d_pool5", ratio=1, window=1),
     ),
     "dual_afr_mean": _baseline(
         "Average-pooling + soft attention",
-        MeanPooledConfig(feature="c3d_pool2", ratio=8, window=22),
-        MeanPooledConfig(feature="c3d_pool3", ratio=4, window=10),
-        MeanPooledConfig(feature="c3d_pool4", ratio=2, window=4),
-        MeanPooledConfig(feature="c3d_pool5", ratio=1, window=1),
+        MeanPooledLevelConfig(feature="c3d_pool2", ratio=8, window=22),
+        MeanPooledLevelConfig(feature="c3d_pool3", ratio=4, window=10),
+        MeanPooledLevelConfig(feature="c3d_pool4", ratio=2, window=4),
+        MeanPooledLevelConfig(feature="c3d_pool5", ratio=1, window=1),
     ),
     "dual_afr_hypercolumn": _baseline(
         "Hypercolumn + soft attention",
-        MeanPooledConfig(feature="c3d_pool2", ratio=8, window=2),
-        MeanPooledConfig(feature="c3d_pool3", ratio=4, window=2),
-        MeanPooledConfig(feature="c3d_pool4", ratio=2, window=2),
-        MeanPooledConfig(feature="c3d_pool5", ratio=1, window=1),
+        MeanPooledLevelConfig(feature="c3d_pool2", ratio=8, window=2),
+        MeanPooledLevelConfig(feature="c3d_pool3", ratio=4, window=2),
+        MeanPooledLevelConfig(feature="c3d_pool4", ratio=2, window=2),
+        MeanPooledLevelConfig(feature="c3d_pool5", ratio=1, window=1),
     ),
 }

@@ -8,7 +8,7 @@ from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.captioner_config import Variant
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
 from keras_models.encoders.mgsa import MGSAConfig
-from keras_models.encoders.modalities import ClipMean, FrameStream
+from keras_models.encoders.modalities import ClipModality, FrameModality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.identity_recurrence import DirectConfig
@@ -49,20 +49,20 @@ ROWS: Mapping[str, Variant] = {
     # C3D, audio words and categories are `Imported` features.
     "mgsa_ic": _MGSA.replace(
         row="Table 1, MGSA (I+C)",
-        encoder=MGSAConfig(fused=(FrameStream(feature="c3d"),)),
+        encoder=MGSAConfig(fused=(FrameModality(feature="c3d"),)),
     ),
     "mgsa_iac": _MGSA.replace(
         row="Table 1, MGSA (I+A+C)",
         encoder=MGSAConfig(
             fused=(
-                FrameStream(feature="c3d"),
-                ClipMean(feature="audio_words"),
-                ClipMean(feature="category"),
+                FrameModality(feature="c3d"),
+                ClipModality(feature="audio_words"),
+                ClipModality(feature="category"),
             )
         ),
     ),
     "mgsa_audio": _MGSA.replace(
         row="not in the paper: (I+A) with the mean log-mel spectrum",
-        encoder=MGSAConfig(fused=(ClipMean(feature="log_mel"),)),
+        encoder=MGSAConfig(fused=(ClipModality(feature="log_mel"),)),
     ),
 }

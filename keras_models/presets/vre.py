@@ -17,8 +17,8 @@ from keras_models.encoders.kbigru import KBiGRUConfig
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.vre import VREConfig
 from keras_models.objectives.cross_entropy import CrossEntropy
-from keras_models.objectives.first_pass import FirstStep
-from keras_models.objectives.frozen_key_frames import KeptKeyFrames
+from keras_models.objectives.first_pass import FirstPassCrossEntropy
+from keras_models.objectives.frozen_key_frames import FrozenKeyFrames
 from keras_models.objectives.key_frame import KeyFrame
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.scheduled_sampling import ConstantSampling
@@ -41,7 +41,7 @@ _TWO_STEPS = Plan(
     stages=(
         _STAGE.replace(
             name="first_step",
-            objective=FirstStep(cross_entropy=_CROSS_ENTROPY),
+            objective=FirstPassCrossEntropy(cross_entropy=_CROSS_ENTROPY),
             epochs=5,
         ),
         _STAGE.replace(
@@ -55,7 +55,7 @@ _TWO_STEPS = Plan(
         ),
         _STAGE.replace(
             name="kept_key_frames",
-            objective=KeptKeyFrames(scheduled_sampling=_SAMPLING),
+            objective=FrozenKeyFrames(scheduled_sampling=_SAMPLING),
             epochs=20,
         ),
     )

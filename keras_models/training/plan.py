@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Union
 
 from keras_models.objectives.cross_entropy import CrossEntropy
-from keras_models.objectives.first_pass import FirstStep
-from keras_models.objectives.frozen_key_frames import KeptKeyFrames
+from keras_models.objectives.first_pass import FirstPassCrossEntropy
+from keras_models.objectives.frozen_key_frames import FrozenKeyFrames
 from keras_models.objectives.key_frame import KeyFrame
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.objectives.self_critical import SelfCritical
@@ -15,7 +15,14 @@ from keras_models.training.weight_averaging import Averaging, LatestWeights
 from transform.common.config import BY_KIND, Config, validator
 
 ObjectiveConfig = Annotated[
-    Union[CrossEntropy, SelfCritical, FirstStep, KeyFrame, KeptKeyFrames, MultiSample],
+    Union[
+        CrossEntropy,
+        SelfCritical,
+        FirstPassCrossEntropy,
+        KeyFrame,
+        FrozenKeyFrames,
+        MultiSample,
+    ],
     BY_KIND,
 ]
 

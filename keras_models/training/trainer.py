@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import Variant
-from keras_models.data.records import Records, TrainingClips
+from keras_models.data.records import RecordDataset, TrainingBatches
 from keras_models.inference.precision import Precision, computing_in
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.presets import registry
@@ -109,7 +109,7 @@ def train(
     strategy = config.distribution.strategy()
     chief = distribution.is_chief(strategy)
     events = CallbackList([HistoryFiles(), *callbacks] if chief else [])
-    clips = Records(train_files, spec), Records(val_files, spec)
+    clips = RecordDataset(train_files, spec), RecordDataset(val_files, spec)
     identity = _identity(config, spec, vocabulary, *clips, init_checkpoint)
     folder = checkpoints.open_run(os.fspath(workdir), identity)
     with computing_in(config.precision), strategy.scope():
@@ -128,7 +128,7 @@ class _Run:
         self,
         config: TrainingConfig,
         spec: FeatureSpec,
-        clips: tuple[Records, Records],
+        clips: tuple[RecordDataset, RecordDataset],
         vocabulary: Vocabulary,
         folder: str,
         callbacks: Callback,
@@ -145,7 +145,7 @@ class _Run:
         self._captioner = Captioner(
             variant, spec, len(vocabulary), config.max_words
         ).build_from_spec()
-        self._batches = TrainingClips(
+        self._batches = TrainingBatches(
             training,
             vocabulary,
             variant.features(),
@@ -352,8 +352,8 @@ def _identity(
     config: TrainingConfig,
     spec: FeatureSpec,
     vocabulary: Vocabulary,
-    training: Records,
-    validation: Records,
+    training: RecordDataset,
+    validation: RecordDataset,
     init_checkpoint: str | pathlib.Path | None,
 ) -> dict[str, Any]:
     """Everything that a run's outcome depends on, as plain JSON."""

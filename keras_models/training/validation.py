@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from keras_models.captioner import Captioner
-from keras_models.data.records import MEMORY_BYTES, DataError, Records
+from keras_models.data.records import MEMORY_BYTES, DataError, RecordDataset
 from keras_models.evaluation.generate import CaptionWriter, WrittenBatch
 from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
@@ -52,7 +52,7 @@ class Validator:
         captioner: Captioner,
         vocabulary: Vocabulary,
         config: ValidationConfig,
-        clips: Records,
+        clips: RecordDataset,
     ):
         self.references = clips.references
         captioned = [clip.video_id for clip in clips.clips[: config.clips]]

@@ -49,7 +49,7 @@ def command(
     from components.report.build import read_spec
     from components.trainer.settings import TrainerSettings
     from components.trainer.train_and_export import beside, train_and_export
-    from keras_models.data.records import Records
+    from keras_models.data.records import RecordDataset
     from keras_models.training.callbacks.progress_bar import ProgressBar
     from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs
@@ -67,7 +67,7 @@ def command(
     if vocabulary:
         words = Vocabulary.from_file(vocabulary)
     else:
-        references = Records(train_files, spec).references.values()
+        references = RecordDataset(train_files, spec).references.values()
         words = Vocabulary.from_captions(
             (caption for captions in references for caption in captions),
             settings.vocabulary.min_count,

@@ -69,7 +69,7 @@ def test_planes_are_widened_to_minus_one_to_one_with_no_motion_at_zero():
     planes = np.full(video.features["flow"].shape, 128, np.uint8)
     planes[0, 0, 0, 0, :2] = (1, 255)
     video = video._replace(features={**video.features, "flow": tf.constant(planes)})
-    flow = feature_casting.widen(video, ["flow"], "float32").features["flow"]
+    flow = feature_casting.cast_features(video, ["flow"], "float32").features["flow"]
     np.testing.assert_allclose(flow[0, 0, 0, 0, :2], [-1, 1], rtol=1e-6)
     assert np.count_nonzero(flow) == 2
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
-from keras_models.generation import Beam
+from keras_models.generation import BeamSearch
 from keras_models.saving import captioner as saving
 from keras_models.structs import VideoBatch
 from serving.client.local_model import LocalModel
@@ -33,7 +33,7 @@ def test_trained_models_become_one_that_is_served(tmp_path):
     ensemble = Ensemble(EnsembleVariant.of(variants, weights={"two": 3}), captioners)
     parsed = example_codec.parse(tf.constant(examples), corpora.SPEC)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
-    found = ensemble.caption(video, Beam(width=2, n_best=2)).captions
+    found = ensemble.caption(video, BeamSearch(width=2, n_best=2)).captions
     for result, texts, log_probs in zip(
         served,
         corpus.vocabulary.decode(found.tokens).numpy(),

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.generation import Beam, Greedy
+from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
 from serving.export.export import export
 from transform.records import example_codec
@@ -126,7 +126,7 @@ def captioner(spec, vocabulary) -> Captioner:
 @pytest.fixture(scope="session")
 def exported(captioner, vocabulary, spec, tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("exported") / "model"
-    export(captioner, vocabulary, spec, folder, Beam(width=3, n_best=2))
+    export(captioner, vocabulary, spec, folder, BeamSearch(width=3, n_best=2))
     return folder
 
 

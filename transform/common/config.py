@@ -31,7 +31,7 @@ __all__ = [
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
-# Tells the configs of a union apart: `Annotated[Union[Greedy, Beam], BY_KIND]`.
+# Tells the configs of a union apart: `Annotated[Union[Greedy, BeamSearch], BY_KIND]`.
 BY_KIND = Field(discriminator="kind")
 
 

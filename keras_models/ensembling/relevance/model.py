@@ -72,7 +72,7 @@ class RelevanceModel(tf.keras.Model):
         max_words: int,
     ):
         super().__init__(name="relevance")
-        feature_casting.require(config.features(), spec)
+        feature_casting.check_features(config.features(), spec)
         self.config = config
         self.spec = spec
         self.vocabulary_size = vocabulary_size
@@ -94,7 +94,9 @@ class RelevanceModel(tf.keras.Model):
 
     def embed_videos(self, video: VideoBatch, training: bool = False) -> tf.Tensor:
         """B clips as stored → (B, E)."""
-        video = feature_casting.widen(video, self.config.features(), self.compute_dtype)
+        video = feature_casting.cast_features(
+            video, self.config.features(), self.compute_dtype
+        )
         return self.video_embedding(video, training=training)
 
     def embed_sentences(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
-from keras_models.data.records import Records, TrainingClips
+from keras_models.data.records import RecordDataset, TrainingBatches
 from keras_models.ensembling.relevance import retrieval
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.ensembling.relevance.ranking_loss import Ranking
@@ -95,7 +95,10 @@ def train_relevance(
         TrainingError: The loss is no number any more.
         DataError, SpecMismatchError, CheckpointError: As they say.
     """
-    training, validation = Records(train_files, spec), Records(val_files, spec)
+    training, validation = (
+        RecordDataset(train_files, spec),
+        RecordDataset(val_files, spec),
+    )
     identity = {
         "relevance_training": config.to_dict(),
         "specification": spec.content_hash,
@@ -119,7 +122,7 @@ class _Run:
         self,
         config: RelevanceTraining,
         vocabulary: Vocabulary,
-        clips: tuple[Records, Records],
+        clips: tuple[RecordDataset, RecordDataset],
         folder: str,
         callbacks: Callback,
     ):
@@ -132,7 +135,7 @@ class _Run:
         self._model = RelevanceModel(
             config.relevance, training.spec, len(vocabulary), config.max_words
         ).build_from_spec()
-        self._batches = TrainingClips(
+        self._batches = TrainingBatches(
             training,
             vocabulary,
             config.relevance.features(),
@@ -217,7 +220,7 @@ class Validator:
         self,
         model: RelevanceModel,
         vocabulary: Vocabulary,
-        clips: Records,
+        clips: RecordDataset,
         config: RelevanceTraining,
     ):
         self._references = clips.references

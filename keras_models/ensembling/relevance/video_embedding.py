@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.encoders.modalities import ClipMean
+from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.dropout import Dropout
 from keras_models.structs import VideoBatch
 
@@ -34,7 +34,7 @@ class VideoEmbedding(tf.keras.layers.Layer):
         self, modalities: Sequence[str], units: int, dropout: float, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        self.modalities = [ClipMean(feature=name) for name in modalities]
+        self.modalities = [ClipModality(feature=name) for name in modalities]
         self.dropout = Dropout(dropout, name="dropout")
         self.project = tf.keras.layers.Dense(units, name="project")
 

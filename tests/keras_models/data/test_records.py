@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.data.records import DataError, Records, TrainingClips, draw_captions
+from keras_models.data.records import (
+    DataError,
+    RecordDataset,
+    TrainingBatches,
+    draw_captions,
+)
 from tests.support import corpora
 from transform.records.vocabulary import EOS, Vocabulary
 from transform.schema import Sampling, SpecMismatchError
@@ -18,10 +23,10 @@ def corpus(tmp_path: pathlib.Path) -> corpora.Corpus:
     return corpora.write(tmp_path / "train")
 
 
-def training_clips(corpus: corpora.Corpus, **changes) -> TrainingClips:
+def training_clips(corpus: corpora.Corpus, **changes) -> TrainingBatches:
     settings = {"batch_size": 5, "captions_per_clip": 2, "max_words": 6, "seed": 7}
-    return TrainingClips(
-        Records(corpus.files, corpus.spec),
+    return TrainingBatches(
+        RecordDataset(corpus.files, corpus.spec),
         corpus.vocabulary,
         FEATURES,
         **(settings | changes),
@@ -36,33 +41,33 @@ def contents(dataset: tf.data.Dataset) -> list[tuple]:
 
 
 def test_references_are_those_of_the_records(corpus):
-    assert Records(corpus.files, corpus.spec).references == corpus.references
+    assert RecordDataset(corpus.files, corpus.spec).references == corpus.references
 
 
 def test_patterns_find_the_files(corpus, tmp_path):
-    found = Records([tmp_path / "train" / "records-*"], corpus.spec)
+    found = RecordDataset([tmp_path / "train" / "records-*"], corpus.spec)
     assert list(found.files) == corpus.files
 
 
 def test_records_of_another_specification_are_refused_with_the_files_name(corpus):
     other = corpus.spec.replace(sampling=Sampling(frames=4, window=2))
     with pytest.raises(SpecMismatchError, match=r"records-00000-of-00003"):
-        Records(corpus.files, other)
+        RecordDataset(corpus.files, other)
 
 
 def test_no_records_is_one_sentence(corpus, tmp_path):
     with pytest.raises(DataError, match=r"no records at .*nowhere"):
-        Records([tmp_path / "nowhere*"], corpus.spec)
+        RecordDataset([tmp_path / "nowhere*"], corpus.spec)
 
 
 def test_a_broken_file_is_named(corpus):
     path = pathlib.Path(corpus.files[1])
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match=r"records-00001.*after \d+ clips"):
-        _ = Records(corpus.files, corpus.spec).clips
+        _ = RecordDataset(corpus.files, corpus.spec).clips
     path.write_bytes(b"this is no TFRecord file")
     with pytest.raises(DataError, match="records-00001"):
-        Records(corpus.files, corpus.spec)
+        RecordDataset(corpus.files, corpus.spec)
 
 
 def rewritten(corpus: corpora.Corpus, captions: list[bytes]) -> corpora.Corpus:
@@ -133,7 +138,7 @@ def test_epochs_repeat_exactly_and_differ_from_each_other(corpus):
 
 
 def memory_sizes(corpus: corpora.Corpus) -> dict[str, int]:
-    source = Records(corpus.files, corpus.spec)
+    source = RecordDataset(corpus.files, corpus.spec)
     assert source.stored_bytes < source.decoded_bytes()
     return {
         "none": 0,
@@ -191,7 +196,7 @@ def test_clips_without_captions_are_left_out(tmp_path):
     corpus = corpora.write(tmp_path / "train", clips=6)
     silent = tmp_path / "train" / "silent"
     with tf.io.TFRecordWriter(str(silent)) as writer:
-        for record in Records(corpus.files[:1], corpus.spec).serialized():
+        for record in RecordDataset(corpus.files[:1], corpus.spec).serialized():
             example = tf.train.Example.FromString(record)
             example.features.feature["captions"].bytes_list.value[:] = []
             writer.write(example.SerializeToString())
@@ -205,7 +210,7 @@ def test_clips_without_captions_are_left_out(tmp_path):
 
 
 def test_videos_come_in_the_files_order_and_can_be_limited(corpus):
-    source = Records(corpus.files, corpus.spec)
+    source = RecordDataset(corpus.files, corpus.spec)
     names = [clip.video_id.encode() for clip in source.clips]
     batches = list(source.videos(10, ["tiny"]))
     assert [n for batch in batches for n in batch.video_id.numpy()] == names

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.encoders.dual_afr import DualAFRConfig
-from keras_models.encoders.level_alignment import ConvolvedConfig, UnchangedConfig
+from keras_models.encoders.level_alignment import ConvLevelConfig, IdentityLevelConfig
 from tests.support import tiny
 from tests.support.dual_afr_models import batch, captioner
 from transform.common.config import ConfigError
@@ -14,7 +14,7 @@ def test_paper_sizes_are_the_defaults():
     *convolved, last = DualAFRConfig().levels
     sizes = [(level.kernel, level.ratio, level.filters) for level in convolved]
     assert sizes == [(7, 8, 512), (5, 4, 512), (3, 2, 512)]
-    assert last == UnchangedConfig(feature="c3d_pool5")
+    assert last == IdentityLevelConfig(feature="c3d_pool5")
 
 
 def test_the_summary_is_the_mean_of_the_windows_that_are_there():
@@ -55,8 +55,8 @@ def _spec(*names):
 def test_levels_of_other_widths_are_refused():
     config = DualAFRConfig(
         levels=(
-            ConvolvedConfig(feature="c3d_pool4", kernel=1, ratio=2, filters=8),
-            UnchangedConfig(),
+            ConvLevelConfig(feature="c3d_pool4", kernel=1, ratio=2, filters=8),
+            IdentityLevelConfig(),
         )
     )
     spec = _spec("c3d_fc7", "c3d_pool4", "c3d_pool5")
@@ -72,6 +72,6 @@ def widened(spec):
 
 
 def test_a_level_without_a_grid_is_refused():
-    config = DualAFRConfig(levels=(UnchangedConfig(feature="c3d"),))
+    config = DualAFRConfig(levels=(IdentityLevelConfig(feature="c3d"),))
     with pytest.raises(ConfigError, match=r"'c3d', .* this one is \(9,\)"):
         config.build(_spec("c3d_fc7", "c3d"))

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 
 from keras_models.encoders.level_alignment import (
-    Aligned,
-    ConvolvedConfig,
-    FlattenedConfig,
-    MaxPooledConfig,
-    MeanPooledConfig,
-    UnchangedConfig,
+    AlignedLevel,
+    ConvLevelConfig,
+    IdentityLevelConfig,
+    MaxPooledLevelConfig,
+    MeanPooledLevelConfig,
+    MLPLevelConfig,
 )
 from tests.reference import dual_afr as reference
 from tests.support.cells import shake
@@ -23,18 +23,18 @@ LENGTHS = [7, 3, 0]
 MASK = np.arange(STEPS) < np.array(LENGTHS)[:, np.newaxis]
 
 SIZES = {"feature": "maps", "units": 4, "filters": 5}
-CONVOLVED = ConvolvedConfig(feature="maps", kernel=3, ratio=4, filters=5)
-FLATTENED = FlattenedConfig(**SIZES, ratio=2)
+CONVOLVED = ConvLevelConfig(feature="maps", kernel=3, ratio=4, filters=5)
+FLATTENED = MLPLevelConfig(**SIZES, ratio=2)
 LEVELS = [
     CONVOLVED,
     CONVOLVED.replace(kernel=5, ratio=2),
     FLATTENED,
     FLATTENED.replace(ratio=4),
-    MaxPooledConfig(**SIZES, ratio=4, window=10),
-    MaxPooledConfig(**SIZES, ratio=1, window=1),
-    MeanPooledConfig(**SIZES, ratio=2, window=4),
-    MeanPooledConfig(**SIZES, ratio=4, window=2),
-    UnchangedConfig(feature="maps"),
+    MaxPooledLevelConfig(**SIZES, ratio=4, window=10),
+    MaxPooledLevelConfig(**SIZES, ratio=1, window=1),
+    MeanPooledLevelConfig(**SIZES, ratio=2, window=4),
+    MeanPooledLevelConfig(**SIZES, ratio=4, window=2),
+    IdentityLevelConfig(feature="maps"),
 ]
 
 
@@ -67,16 +67,16 @@ def perceptron(layer):
 
 def expected(config, layer, clip):
     """What the equations make of one clip's (T, H, W, C) maps."""
-    if isinstance(config, ConvolvedConfig):
+    if isinstance(config, ConvLevelConfig):
         convolution = layer.convolution
         return reference.convolved(
             clip, convolution.kernel.numpy(), convolution.bias.numpy(), config.ratio
         )
-    if isinstance(config, UnchangedConfig):
+    if isinstance(config, IdentityLevelConfig):
         return clip.reshape(len(clip), -1, WIDTH)
-    if isinstance(config, FlattenedConfig):
+    if isinstance(config, MLPLevelConfig):
         return flattened(config, layer, clip)
-    pool = np.max if isinstance(config, MaxPooledConfig) else np.mean
+    pool = np.max if isinstance(config, MaxPooledLevelConfig) else np.mean
     weights = perceptron(layer)
     return reference.pooled(clip, config.ratio, config.window, pool, weights)
 
@@ -153,7 +153,7 @@ def test_a_window_of_two_is_the_trilinear_value_at_the_blocks_centre():
 def test_c3ds_layers_all_come_onto_pool5s_grid():
     for size, ratio in ((28, 8), (14, 4), (7, 2), (4, 1)):
         maps = tf.zeros([1, ratio * 2, size, size, 1])
-        level = ConvolvedConfig(feature="x", kernel=1, ratio=ratio, filters=2)
+        level = ConvLevelConfig(feature="x", kernel=1, ratio=ratio, filters=2)
         aligned = level.build("x")(maps, tf.ones([1, ratio * 2], tf.bool))
         assert aligned.cells.shape == (1, 2, 16, 2)
 
@@ -165,13 +165,13 @@ def test_contract(config):
     check_layer(
         layer,
         lambda: align(layer),
-        shapes=Aligned(tuple(aligned.cells.shape), tuple(aligned.mask.shape)),
+        shapes=AlignedLevel(tuple(aligned.cells.shape), tuple(aligned.mask.shape)),
         config=config,
     )
 
 
 def test_kernels_without_a_centre_and_windows_off_it_are_refused():
     with pytest.raises(ConfigError, match="must be odd"):
-        ConvolvedConfig.from_dict({"feature": "x", "kernel": 4, "ratio": 2})
+        ConvLevelConfig.from_dict({"feature": "x", "kernel": 4, "ratio": 2})
     with pytest.raises(ConfigError, match="must both be even, or both odd"):
-        MaxPooledConfig.from_dict({"feature": "x", "ratio": 2, "window": 3})
+        MaxPooledLevelConfig.from_dict({"feature": "x", "ratio": 2, "window": 3})

@@ -8,14 +8,14 @@ from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import weights_by_clip
 from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
 from keras_models.evaluation.generate import CaptionWriter
-from keras_models.generation import Beam, Greedy, Sampling
+from keras_models.generation import BeamSearch, Greedy, Sampling
 from serving import signature_names
 from tests.support import exported, tiny
 from tests.support.joint_parts import SPEC, VARIANTS, captioner
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
 
-BEAM = Beam(width=3, n_best=2)
+BEAM = BeamSearch(width=3, n_best=2)
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 

@@ -8,14 +8,14 @@ from keras_models.captioner import Captioner
 from keras_models.ensembling import late_fusion
 from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
 from keras_models.evaluation.generate import CaptionWriter
-from keras_models.generation import Beam, Greedy
+from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
 from serving import signature_names
 from tests.support import exported, joint_parts, relevance_parts, tiny
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
 
-BEAM = Beam(width=3, n_best=2)
+BEAM = BeamSearch(width=3, n_best=2)
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
@@ -111,7 +111,7 @@ def test_attention_of_words_and_clips_is_named_apart():
 
 
 def test_what_a_beam_could_not_fill_comes_last(fusion, video):
-    wide = Beam(width=30, n_best=30)
+    wide = BeamSearch(width=30, n_best=30)
     one_word = LateFusion(
         fusion.variant,
         {name: _with_max_words(member, 1) for name, member in fusion.members.items()},

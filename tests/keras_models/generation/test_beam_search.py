@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from keras_models import generation
-from keras_models.generation import Beam, Greedy, PowerPenalty, WuPenalty
+from keras_models.generation import BeamSearch, Greedy, PowerPenalty, WuPenalty
 from tests.reference import beam_search as reference
 from tests.support.step_fakes import FakeStep, caption
 from transform.common.config import ConfigError
@@ -31,7 +31,7 @@ def compare(found, expected):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_beam_equals_exhaustive_search_on_small_vocabulary(alpha, seed):
     step = FakeStep(words=7, seed=seed)
-    config = Beam(width=7**3, n_best=30, length_penalty=WuPenalty(alpha=alpha))
+    config = BeamSearch(width=7**3, n_best=30, length_penalty=WuPenalty(alpha=alpha))
     captions = run(config, step, max_words=2)
     for clip in range(CLIPS):
         expected = reference.exhaustive(step.log_prob(clip), step.words, 2, alpha)
@@ -43,7 +43,7 @@ def test_beam_equals_exhaustive_search_on_small_vocabulary(alpha, seed):
 
 def test_constrained_beam_equals_exhaustive_search():
     step = FakeStep(words=7)
-    config = Beam(width=7**4, n_best=20, min_words=2, no_repeat_ngram=2)
+    config = BeamSearch(width=7**4, n_best=20, min_words=2, no_repeat_ngram=2)
     captions = run(config, step, max_words=3)
     for clip in range(CLIPS):
         expected = reference.exhaustive(
@@ -57,7 +57,9 @@ def test_constrained_beam_equals_exhaustive_search():
 def test_every_beam_equals_the_reference(width, alpha):
     for seed in range(3):
         step = FakeStep(words=9, seed=seed)
-        config = Beam(width=width, n_best=width, length_penalty=WuPenalty(alpha=alpha))
+        config = BeamSearch(
+            width=width, n_best=width, length_penalty=WuPenalty(alpha=alpha)
+        )
         captions = run(config, step, max_words=4)
         for clip in range(CLIPS):
             expected = reference.beam_search(
@@ -71,15 +73,15 @@ def test_stopping_early_changes_nothing():
     for seed in range(5):
         step = FakeStep(words=9, seed=seed)
         for penalty in (WuPenalty(), PowerPenalty(alpha=1.0)):
-            one = run(Beam(width=4, length_penalty=penalty), step, 6)
-            all_ = run(Beam(width=4, n_best=4, length_penalty=penalty), step, 6)
+            one = run(BeamSearch(width=4, length_penalty=penalty), step, 6)
+            all_ = run(BeamSearch(width=4, n_best=4, length_penalty=penalty), step, 6)
             assert np.array_equal(one.tokens[:, 0], all_.tokens[:, 0])
 
 
 def test_greedy_equals_a_beam_of_one():
     for seed in range(3):
         step = FakeStep(words=20, seed=seed)
-        greedy, beam = (run(c, step, 6) for c in (Greedy(), Beam(width=1)))
+        greedy, beam = (run(c, step, 6) for c in (Greedy(), BeamSearch(width=1)))
         assert np.array_equal(greedy.tokens, beam.tokens)
         np.testing.assert_allclose(greedy.log_probs, beam.log_probs, rtol=1e-6)
         for name, weights in greedy.weights.items():
@@ -98,7 +100,9 @@ def test_greedy_equals_a_beam_of_one():
 def test_every_caption_keeps_the_rules(seed, width, words, max_words, min_words, ngram):
     min_words = min(min_words, max_words)
     step = FakeStep(words=words, seed=seed)
-    config = Beam(width=width, n_best=width, min_words=min_words, no_repeat_ngram=ngram)
+    config = BeamSearch(
+        width=width, n_best=width, min_words=min_words, no_repeat_ngram=ngram
+    )
     captions = run(config, step, max_words)
     assert captions.tokens.shape == (CLIPS, width, max_words + 1)
     scores = captions.log_probs.numpy()
@@ -121,7 +125,7 @@ def test_every_caption_keeps_the_rules(seed, width, words, max_words, min_words,
 
 def test_weights_belong_to_the_words_they_were_computed_for():
     step = FakeStep(words=9, seed=3)
-    captions = run(Beam(width=4, n_best=4), step, 5)
+    captions = run(BeamSearch(width=4, n_best=4), step, 5)
     trace, square = captions.weights["trace"], captions.weights["square"]
     assert trace.shape == (CLIPS, 4, 6, 1)
     assert square.shape == (CLIPS, 4, 6, 1, 1)
@@ -135,7 +139,7 @@ def test_weights_belong_to_the_words_they_were_computed_for():
 
 def test_in_graph_equals_eager():
     step = FakeStep(words=9)
-    config = Beam(width=3, n_best=2, min_words=1, no_repeat_ngram=2)
+    config = BeamSearch(width=3, n_best=2, min_words=1, no_repeat_ngram=2)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
     def captions(clips):
@@ -148,9 +152,9 @@ def test_in_graph_equals_eager():
 
 def test_more_captions_than_beams_are_refused():
     with pytest.raises(ConfigError, match="n_best = 3 is wrong: at most width"):
-        Beam.from_dict({"kind": "beam", "width": 2, "n_best": 3})
+        BeamSearch.from_dict({"kind": "beam", "width": 2, "n_best": 3})
 
 
 def test_more_words_than_fit_are_refused():
     with pytest.raises(ValueError, match="min_words = 5 exceeds max_words = 4"):
-        run(Beam(min_words=5), FakeStep(words=6), 4)
+        run(BeamSearch(min_words=5), FakeStep(words=6), 4)

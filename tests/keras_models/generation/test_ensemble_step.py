@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models import generation
-from keras_models.generation import Beam, ensemble_step
+from keras_models.generation import BeamSearch, ensemble_step
 from tests.support import models
 from tests.support.step_fakes import FakeStep
 
@@ -11,7 +11,7 @@ from tests.support.step_fakes import FakeStep
 def test_a_model_twice_is_that_model():
     step = FakeStep(words=9)
     state, memory = step.start(2)
-    config = Beam(width=3, n_best=3)
+    config = BeamSearch(width=3, n_best=3)
     alone = generation.run(config, step, state, memory, 4)
     both = generation.run(
         config, ensemble_step([step, step]), (state, state), (memory, memory), 4
@@ -43,7 +43,7 @@ def test_captioners_of_different_kinds_write_together():
     starts = [member.start(member.encode(video)) for member in members]
     state, memory = zip(*starts, strict=True)
     captions = generation.run(
-        Beam(n_best=2),
+        BeamSearch(n_best=2),
         ensemble_step([member.step for member in members]),
         state,
         memory,

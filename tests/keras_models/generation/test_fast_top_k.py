@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from keras_models.generation.fast_top_k import best
+from keras_models.generation.fast_top_k import fast_top_k
 
 
 @hypothesis.given(
@@ -19,7 +19,7 @@ def test_equals_top_k_with_ties_and_impossible_words(seed, rows, size, count, le
     random = np.random.default_rng(seed)
     scores = random.integers(0, levels, (rows, size)).astype(np.float32)
     scores[random.random(scores.shape) < 0.3] = -np.inf
-    values, ids = best(tf.constant(scores), count)
+    values, ids = fast_top_k(tf.constant(scores), count)
     expected = tf.math.top_k(scores, min(count, size))
     np.testing.assert_array_equal(values, expected.values)
     possible = np.isfinite(values)
@@ -30,7 +30,7 @@ def test_equals_top_k_with_ties_and_impossible_words(seed, rows, size, count, le
 
 def test_a_number_of_words_that_is_not_known_is_refused():
     function = tf.function(
-        lambda scores: best(scores, 2),
+        lambda scores: fast_top_k(scores, 2),
         input_signature=[tf.TensorSpec([None, None])],
         autograph=False,
     )

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models import generation
-from keras_models.generation import Beam, Greedy, Sampling
+from keras_models.generation import BeamSearch, Greedy, Sampling
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support import models
 from transform.common.config import Config
@@ -13,7 +13,7 @@ from transform.common.config import Config
 CONFIGS = [
     Greedy(),
     Sampling(samples=2, top_k=3, top_p=0.9, temperature=0.8),
-    Beam(width=3, n_best=2, min_words=1, no_repeat_ngram=2),
+    BeamSearch(width=3, n_best=2, min_words=1, no_repeat_ngram=2),
 ]
 ids = [config.kind for config in CONFIGS]
 

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_models.encoders.vre import Phase
-from keras_models.objectives.first_pass import FirstStep
-from keras_models.objectives.frozen_key_frames import KeptKeyFrames
+from keras_models.objectives.first_pass import FirstPassCrossEntropy
+from keras_models.objectives.frozen_key_frames import FrozenKeyFrames
 from keras_models.objectives.key_frame import KeyFrame, keyframe_loss
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.two_pass import clip_means
@@ -179,7 +179,7 @@ def test_rewards_are_forgotten_when_training_goes_back(model, batch):
 
 
 def test_the_first_stage_trains_what_reads_a_clip_once(model, batch):
-    objective = FirstStep().build(CONTEXT)
+    objective = FirstPassCrossEntropy().build(CONTEXT)
     objective.on_stage_begin(model)
     assert model.encoder.phase is Phase.FIRST_STEP
     with tf.GradientTape() as tape:
@@ -203,7 +203,7 @@ def test_the_first_stage_trains_what_reads_a_clip_once(model, batch):
 
 
 def test_the_last_stage_learns_captions_of_key_frames_that_stay(model, batch):
-    objective = KeptKeyFrames().build(CONTEXT)
+    objective = FrozenKeyFrames().build(CONTEXT)
     best = model.encode(batch.video)
     objective.on_stage_begin(model)
     with tf.GradientTape() as tape:
@@ -224,7 +224,9 @@ def test_the_last_stage_learns_captions_of_key_frames_that_stay(model, batch):
     assert not np.allclose(now.summary, best.summary)
 
 
-@pytest.mark.parametrize("config", [FirstStep(), KeyFrame(), KeptKeyFrames()])
+@pytest.mark.parametrize(
+    "config", [FirstPassCrossEntropy(), KeyFrame(), FrozenKeyFrames()]
+)
 def test_a_model_without_key_frames_is_refused(config):
     objective = config.build(CONTEXT)
     with pytest.raises(ConfigError, match="needs a model whose encoder is of kind vre"):

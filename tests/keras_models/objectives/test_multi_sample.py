@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.objectives.multi_sample import MultiSample, bound, leave_one_out
+from keras_models.objectives.multi_sample import (
+    MultiSample,
+    leave_one_out,
+    multi_sample_bound,
+)
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.structs import Context, TeacherForced, TrainingBatch, VideoBatch
 from tests.reference import dual_afr as reference
@@ -52,7 +56,7 @@ def exact(count):
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_expected_gradient_is_that_of_the_bound(count):
     _, gradient, outcomes, p = exact(count)
-    found = p @ estimates(outcomes, bound)
+    found = p @ estimates(outcomes, multi_sample_bound)
     np.testing.assert_allclose(found, gradient, rtol=1e-4, atol=1e-6)
 
 
@@ -61,7 +65,7 @@ def test_sampled_gradient_is_within_five_standard_errors_and_varies_less_than_pl
     draws = 20_000
     samples = tf.random.stateless_categorical([THETA], 3 * draws, [1, 2])
     samples = tf.reshape(samples, [draws, 3]).numpy()
-    found, rough = estimates(samples, bound), estimates(samples, plain)
+    found, rough = estimates(samples, multi_sample_bound), estimates(samples, plain)
     for each in (found, rough):
         error = each.std(axis=0) / np.sqrt(draws)
         assert np.all(np.abs(each.mean(axis=0) - gradient) <= 5 * error + 1e-6)
@@ -72,7 +76,9 @@ def test_sampled_gradient_is_within_five_standard_errors_and_varies_less_than_pl
     assert ours < theirs / 2
 
     likelihood = np.log(1 / (1 + np.exp(-PHI.numpy())))[samples].astype(np.float32)
-    values = bound(tf.constant(likelihood), tf.zeros(samples.shape)).numpy()
+    values = multi_sample_bound(
+        tf.constant(likelihood), tf.zeros(samples.shape)
+    ).numpy()
     assert abs(values.mean() - value) <= 5 * values.std() / np.sqrt(draws)
 
 
@@ -88,7 +94,7 @@ def test_value_and_gradient_equal_the_equations():
     log_prob = tf.random.stateless_normal([5, 4], [3, 4])
     with tf.GradientTape() as tape:
         tape.watch([likelihood, log_prob])
-        value = bound(likelihood, log_prob)
+        value = multi_sample_bound(likelihood, log_prob)
     omega, signal = tape.gradient(value, [likelihood, log_prob])
     for row in range(5):
         expected = reference.multi_sample(np.exp(likelihood[row].numpy(), dtype=float))
@@ -103,7 +109,7 @@ def test_likelihoods_below_what_floats_hold_are_told_apart():
     log_prob = tf.zeros_like(likelihood)
     with tf.GradientTape() as tape:
         tape.watch([likelihood, log_prob])
-        value = bound(likelihood, log_prob)
+        value = multi_sample_bound(likelihood, log_prob)
     omega, signal = tape.gradient(value, [likelihood, log_prob])
     expected = reference.multi_sample(np.exp([0.0, -3.0, -1.0]))
     np.testing.assert_allclose(value, [expected[0] - 800], rtol=1e-6)

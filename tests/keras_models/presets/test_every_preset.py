@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_models import generation
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import Variant
-from keras_models.generation import Beam, Greedy
+from keras_models.generation import BeamSearch, Greedy
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.presets import registry
@@ -26,7 +26,7 @@ from tests.support.parameter_counts import PARAMETERS, VOCABULARY
 from transform.schema import FeatureSpec
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-6}
-BEAM = Beam(width=2, n_best=2)
+BEAM = BeamSearch(width=2, n_best=2)
 
 
 # Weights without a part in a stage's first step, by the stage's name: VRE's key frames
@@ -71,7 +71,7 @@ def first_of_its_kind(name: str) -> bool:
     return same[0] == name
 
 
-def find(row: Row, config: Greedy | Beam):
+def find(row: Row, config: Greedy | BeamSearch):
     encoded = row.captioner.encode(row.batch.video)
     state, memory = row.captioner.start(encoded)
     step = row.captioner.step

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models import generation
 from keras_models.captioner import Captioner
-from keras_models.generation import Beam, Greedy, Sampling
+from keras_models.generation import BeamSearch, Greedy, Sampling
 from keras_models.inference.int8 import quantised
 from keras_models.inference.kernel_layouts import PANEL
 from keras_models.presets import registry
@@ -116,7 +116,11 @@ def test_captions_are_those_of_the_captioner(
     encoded = captioner.encode(video)
     state, memory = captioner.start(encoded)
     found = generation.run(
-        Beam(width=3, n_best=2), captioner.step, state, memory, captioner.max_words
+        BeamSearch(width=3, n_best=2),
+        captioner.step,
+        state,
+        memory,
+        captioner.max_words,
     )
     texts = vocabulary.decode(found.tokens).numpy()
     assert len(set(texts.ravel())) > 3
@@ -247,7 +251,7 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
     captioner, vocabulary, spec, tmp_path, served, make_example
 ):
     folder = tmp_path / "model"
-    beam = Beam(width=3, n_best=2)
+    beam = BeamSearch(width=3, n_best=2)
     export(captioner, vocabulary, spec, folder, beam, precision="mixed_bfloat16")
     assert not [op for op in all_ops(folder) if ">" in op]
     examples = tf.constant([make_example(seed) for seed in range(8)])
@@ -271,7 +275,7 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
     captioner, vocabulary, spec, tmp_path, served, make_example
 ):
     folder = tmp_path / "model"
-    beam = Beam(width=3, n_best=2)
+    beam = BeamSearch(width=3, n_best=2)
     export(captioner, vocabulary, spec, folder, beam, precision="int8")
     assert not [op for op in all_ops(folder) if ">" in op]
     stored = tf.train.list_variables(f"{folder}/variables/variables")
@@ -346,7 +350,7 @@ def test_models_of_every_system_can_be_served(name, tmp_path):
     spec = tiny.spec(variant)
     captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
-    config = Beam(width=2, n_best=2)
+    config = BeamSearch(width=2, n_best=2)
     folder = export(captioner, tiny.VOCABULARY, spec, tmp_path / "model", config)
     assert not [op for op in all_ops(tmp_path / "model") if ">" in op]
     function = tf.saved_model.load(folder).signatures["caption_examples"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.data.records import Records
+from keras_models.data.records import RecordDataset
 from keras_models.ensembling.relevance.training import (
     RelevanceTraining,
     train_relevance,
@@ -74,7 +74,7 @@ def test_a_trained_model_ranks_the_right_caption_first(tmp_path):
     texts = [f"the {c} ball {m} slowly" for c in words[0] for m in words[1]]
     tokens = corpus.vocabulary.encode(tf.constant(texts), CONFIG.max_words)
     right = 0
-    for video in Records(corpus.files, corpus.spec).videos(1, ["tiny"]):
+    for video in RecordDataset(corpus.files, corpus.spec).videos(1, ["tiny"]):
         scores = result.model.score(video, tokens[tf.newaxis])[0].numpy()
         references = corpus.references[video.video_id.numpy()[0].decode()]
         right += texts[int(np.argmax(scores))] in references
