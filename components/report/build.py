@@ -18,7 +18,7 @@ from serving.visualization import clip_views, filmstrip
 from transform.common.config import ConfigError
 from transform.records.manifest import Manifest
 from transform.schema import FeatureSpec
-from transform.video.reader import DecodeError
+from transform.video.video_info import DecodeError
 
 HISTORY = "history.jsonl"  # in the Trainer's `model_run`, one row an epoch
 SHOWN_CLIPS = 6  # best, and as many worst

@@ -81,7 +81,7 @@ def command(
 
     from rich.console import Console
 
-    from transform.video.reader import DecodeError
+    from transform.video.video_info import DecodeError
 
     console = Console(stderr=True)
     with console.status("Loading the model ..."):

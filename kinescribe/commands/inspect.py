@@ -29,6 +29,7 @@ def command(
     The exit code is 1 if nothing can be decoded, and 0 else.
     """
     from transform.video import reader
+    from transform.video.video_info import DecodeError
 
     info = reader.inspect(clip, start, end, wanted=frames)
     if json:
@@ -37,7 +38,7 @@ def command(
         print(codec.dumps({"clip": str(clip), **info._asdict()}, ensure_ascii=False))
         return int(info.status == "failed")
     if info.status == "failed":
-        raise reader.DecodeError(clip, info.reason)
+        raise DecodeError(clip, info.reason)
 
     import rich.console
     import rich.table

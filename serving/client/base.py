@@ -77,7 +77,7 @@ class ClipCaptioner(abc.ABC):
                 they go by the rest.
 
         Raises:
-            transform.video.reader.DecodeError: The clip cannot be read.
+            transform.video.video_info.DecodeError: The clip cannot be read.
             UnknownCategoryError: The model does not know the
                 category.
             serving.errors.ServingError: The model does not answer.

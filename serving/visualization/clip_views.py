@@ -49,12 +49,12 @@ def view(
 
 def _in_proportion(clip: ClipFrames) -> np.ndarray:
     """Key frames in the clip's own proportions, `PICTURE_SIZE` wide."""
-    frames, runs = clip.footage[_PICTURES]
+    frames, rows = clip.frame_sets[_PICTURES]
     height = max(1, round(PICTURE_SIZE * clip.info.height / clip.info.width))
     return np.stack(
         [
             cv2.resize(frame, (PICTURE_SIZE, height), interpolation=cv2.INTER_AREA)
-            for frame in frames[runs[:, 0]]
+            for frame in frames[rows[:, 0]]
         ]
     )
 

@@ -19,7 +19,7 @@ class AudioWordsExtractor:
         self._feature = feature
         self._codebook = backbones.load_codebook(feature)
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """No frames."""
         return ()
 

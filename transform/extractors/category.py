@@ -13,7 +13,7 @@ class CategoryExtractor:
     def __init__(self, feature: Category, sampling: Sampling):
         del feature, sampling
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """No frames."""
         return ()
 

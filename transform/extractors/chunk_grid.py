@@ -14,7 +14,7 @@ from transform.common.config import Config
 from transform.schema import ChunkGrid, Motion, Pixels
 from transform.video import optical_flow
 from transform.video.clip import Clip
-from transform.video.frame_requests import Footage, FrameRequest
+from transform.video.frame_requests import FrameRequest, FrameSet
 
 MOST_FRAMES = 64  # that a network is given at once, if the chunks are not longer
 
@@ -33,14 +33,14 @@ class ChunkPass:
         self._input: ChunkInput = _INPUTS[type(first.input)](first)
         self._network = backbones.load_chunks(*features)
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """The chunks."""
         return (self._input.frames,)
 
     def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
         """See `NetworkPass`."""
-        chunks = clip.footage(self._input.frames)
-        together = max(1, MOST_FRAMES // chunks.runs.shape[1])
+        chunks = clip.frame_set(self._input.frames)
+        together = max(1, MOST_FRAMES // chunks.rows.shape[1])
         for batch in self._input.batches(chunks, together):
             maps = batching.run(self._network, batch, together)
             yield tuple(map(in_steps, maps, self._features))
@@ -70,7 +70,7 @@ class ChunkInput(Protocol):
 
     frames: FrameRequest
 
-    def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
+    def batches(self, chunks: FrameSet, together: int) -> Iterator[np.ndarray]:
         """(`together` or fewer, frames, size, size, channels) at a time."""
         ...
 
@@ -80,12 +80,12 @@ class Colours:
 
     def __init__(self, feature: ChunkGrid):
         self.frames = FrameRequest(
-            feature.size, feature.at, feature.fit, span=feature.chunk
+            feature.size, feature.at, feature.fit, chunk_size=feature.chunk
         )
 
-    def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
-        for first in range(0, len(chunks.runs), together):
-            yield chunks.frames[chunks.runs[first : first + together]]
+    def batches(self, chunks: FrameSet, together: int) -> Iterator[np.ndarray]:
+        for first in range(0, len(chunks.rows), together):
+            yield chunks.frames[chunks.rows[first : first + together]]
 
 
 class Movement:
@@ -97,17 +97,17 @@ class Movement:
             feature.at,
             feature.fit,
             pixels="gray",
-            span=feature.chunk,
-            ahead=1,
+            chunk_size=feature.chunk,
+            lookahead=1,
         )
         assert isinstance(feature.input, Motion)
         self._motion = feature.input
 
-    def batches(self, chunks: Footage, together: int) -> Iterator[np.ndarray]:
+    def batches(self, chunks: FrameSet, together: int) -> Iterator[np.ndarray]:
         estimate = optical_flow.estimator(self._motion.algorithm)
         fields: dict[tuple[int, int], np.ndarray] = {}  # chunks may overlap
-        for first in range(0, len(chunks.runs), together):
-            batch = chunks.runs[first : first + together].tolist()
+        for first in range(0, len(chunks.rows), together):
+            batch = chunks.rows[first : first + together].tolist()
             pairs = [list(itertools.pairwise(run)) for run in batch]
             known = fields
             fields = {

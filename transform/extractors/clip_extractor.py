@@ -14,7 +14,7 @@ from transform.extractors.feature_extractor import halves
 from transform.schema import FeatureSpec
 from transform.video import reader
 from transform.video.clip import Clip
-from transform.video.reader import VideoInfo
+from transform.video.video_info import VideoInfo
 
 
 class Extraction(NamedTuple):
@@ -52,7 +52,7 @@ class Extractor:
             dict.fromkeys(
                 request
                 for extractor in self._extractors.values()
-                for request in extractor.wanted()
+                for request in extractor.frame_requests()
             )
         )
 
@@ -65,7 +65,7 @@ class Extractor:
         """The features of a local file, or of the seconds from `start` to `end` of it.
 
         Raises:
-            transform.video.reader.DecodeError: Nothing of the clip can be decoded.
+            transform.video.video_info.DecodeError: Nothing of the clip can be decoded.
         """
         with self._batcher.clip() if self._batcher else contextlib.nullcontext():
             frames = reader.read_frames(

@@ -15,13 +15,13 @@ class FeatureExtractor(Protocol):
     """Makes one feature of clips, one clip at a time.
 
         extractor = FrameGridExtractor(feature, spec.sampling)
-        frames = video_io.read_frames(path, spec.sampling, extractor.wanted())
+        frames = video_io.read_frames(path, spec.sampling, extractor.frame_requests())
         values = extractor.extract(Clip(path, frames))
 
     It may be used by several threads.
     """
 
-    def wanted(self) -> Sequence[FrameRequest]:
+    def frame_requests(self) -> Sequence[FrameRequest]:
         """The frames to decode; sound needs no request: `clip.samples` has it."""
         ...
 

@@ -15,13 +15,15 @@ class FlowExtractor:
 
     def __init__(self, feature: Flow, sampling: Sampling):
         self._feature = feature
-        self._frames = FrameRequest(feature.size, pixels="gray", span=sampling.window)
+        self._frames = FrameRequest(
+            feature.size, pixels="gray", chunk_size=sampling.window
+        )
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """The windows."""
         return (self._frames,)
 
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, size, size, 2M) uint8 planes."""
-        windows = clip.footage(self._frames)
-        return optical_flow.flow_stack(windows.frames, windows.runs, self._feature)
+        windows = clip.frame_set(self._frames)
+        return optical_flow.flow_stack(windows.frames, windows.rows, self._feature)

@@ -28,13 +28,13 @@ class FramePass:
         self._frames = FrameRequest(first.size, first.at, first.fit)
         self._network = backbones.load(*features)
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """A frame a step."""
         return (self._frames,)
 
     def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
         """See `NetworkPass`."""
-        frames, runs = clip.footage(self._frames)
-        for first in range(0, len(runs), MOST_FRAMES):
-            batch = frames[runs[first : first + MOST_FRAMES, 0]]
+        frames, rows = clip.frame_set(self._frames)
+        for first in range(0, len(rows), MOST_FRAMES):
+            batch = frames[rows[first : first + MOST_FRAMES, 0]]
             yield batching.run(self._network, batch, MOST_FRAMES)

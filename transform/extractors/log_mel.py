@@ -17,7 +17,7 @@ class LogMelExtractor:
         del sampling
         self._feature = feature
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """No frames."""
         return ()
 

@@ -34,7 +34,7 @@ class NetworkPass(Protocol):
         """The features."""
         ...
 
-    def wanted(self) -> Sequence[FrameRequest]:
+    def frame_requests(self) -> Sequence[FrameRequest]:
         """The frames to decode."""
         ...
 
@@ -54,9 +54,9 @@ class PassExtractor:
         self._network = network
         self._place = network.names.index(name)
 
-    def wanted(self) -> Sequence[FrameRequest]:
+    def frame_requests(self) -> Sequence[FrameRequest]:
         """The frames of the pass."""
-        return self._network.wanted()
+        return self._network.frame_requests()
 
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, [rows, columns,] width) float16."""

@@ -35,9 +35,9 @@ class RegionsExtractor:
         self._detector = backbones.load_detector(feature)
         self._vectors = _VECTORS[type(feature.source)](feature)
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """A frame a step, and what the map is made of."""
-        return (self._frames, *self._vectors.wanted())
+        return (self._frames, *self._vectors.frame_requests())
 
     def extract(self, clip: Clip) -> np.ndarray:
         """(N, count, width) float32; zeros for regions that are not there."""
@@ -45,16 +45,16 @@ class RegionsExtractor:
         return self._vectors.of(found, clip)
 
     def _detect(self, clip: Clip) -> Detections:
-        frames, runs = clip.footage(self._frames)
+        frames, rows = clip.frame_set(self._frames)
         size = self._feature.size
         window = self._feature.fit.window(clip.info.height, clip.info.width, size)
-        return self._detector(frames[runs[:, 0]], window)
+        return self._detector(frames[rows[:, 0]], window)
 
 
 class _Vectors(Protocol):
     """What becomes of a region."""
 
-    def wanted(self) -> Sequence[FrameRequest]: ...
+    def frame_requests(self) -> Sequence[FrameRequest]: ...
 
     def of(self, found: Detections, clip: Clip) -> np.ndarray: ...
 
@@ -63,7 +63,7 @@ class _Own:
     def __init__(self, feature: Regions):
         del feature
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         return ()
 
     def of(self, found: Detections, clip: Clip) -> np.ndarray:
@@ -104,8 +104,8 @@ class _Pooled:
         maps = feature.source.feature(feature.name, feature.at)
         return cls(ChunkPass(maps), feature.source, feature.count)
 
-    def wanted(self) -> Sequence[FrameRequest]:
-        return self._maps.wanted()
+    def frame_requests(self) -> Sequence[FrameRequest]:
+        return self._maps.frame_requests()
 
     def of(self, found: Detections, clip: Clip) -> np.ndarray:
         parts = []

@@ -19,7 +19,7 @@ class VGGishExtractor:
         self._patches = LogMel(max_patches=feature.max_patches)
         self._embed = backbones.load_embedder(feature)
 
-    def wanted(self) -> tuple[FrameRequest, ...]:
+    def frame_requests(self) -> tuple[FrameRequest, ...]:
         """No frames."""
         return ()
 

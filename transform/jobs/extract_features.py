@@ -29,8 +29,7 @@ from transform.records import example_codec, feature_store
 from transform.records.feature_store import FeatureStore
 from transform.records.manifest import ManifestRow
 from transform.schema import FeatureSpec
-from transform.video import reader
-from transform.video.reader import VideoInfo
+from transform.video.video_info import DecodeError, VideoInfo
 
 USABLE = "usable"
 FAILED = "failed"
@@ -156,9 +155,9 @@ def extract_clip(
                 extractor = _extractor(spec_json, clips_together)
                 info = _extract_into(store, name, clip, path, extractor)
     except FileNotFoundError:
-        info = reader.failed("there is no such file")
+        info = VideoInfo.failed("there is no such file")
     except OSError as error:
-        info = reader.failed(f"the file cannot be read: {error.strerror}")
+        info = VideoInfo.failed(f"the file cannot be read: {error.strerror}")
     return ManifestRow.of(clip, info, name)
 
 
@@ -170,7 +169,7 @@ def _extract_into(
     extractor: Extractor | KinescribeError,
 ) -> VideoInfo:
     if isinstance(extractor, KinescribeError):
-        return reader.failed(str(extractor).removesuffix("."))
+        return VideoInfo.failed(str(extractor).removesuffix("."))
     tensor = extractor.spec.tensor
     try:
         info, features, _ = extractor.extract(path, clip.start, clip.end)
@@ -178,11 +177,11 @@ def _extract_into(
             key: example_codec.encode_tensor(value, tensor(key))
             for key, value in features.items()
         }
-    except reader.DecodeError as error:
-        info, encoded = reader.failed(error.reason), {}
+    except DecodeError as error:
+        info, encoded = VideoInfo.failed(error.reason), {}
     except Exception as error:  # one clip never stops a run
         _log.exception("clip %s", clip.video_id)
-        return reader.failed(f"{type(error).__name__}: {error}")
+        return VideoInfo.failed(f"{type(error).__name__}: {error}")
     store.put(name, info, encoded)
     return info
 

@@ -49,7 +49,7 @@ from transform.records import feature_store
 from transform.records.feature_store import FeatureStore
 from transform.records.manifest import Manifest, ManifestRow
 from transform.schema import FeatureSpec
-from transform.video import reader
+from transform.video.video_info import VideoInfo
 
 SPEC_FILE = "feature_spec.json"
 JOB_FOLDER = ".job"  # of what workers say of clips, while the first job runs
@@ -297,5 +297,5 @@ def _settle(
         reason = f"decoding it ends the process (exit code {process.exitcode})"
         with storage.local_copy(clip.uri) as path:
             name = feature_store.clip_hash(path, clip.start, clip.end)
-        store.put(name, reader.failed(reason), {})
+        store.put(name, VideoInfo.failed(reason), {})
     return True

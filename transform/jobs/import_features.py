@@ -25,7 +25,7 @@ from transform.records import example_codec
 from transform.records.manifest import ManifestRow
 from transform.schema import Category, FeatureSpec, Imported, Sampling
 from transform.schema.features.feature_files import MaskFeature
-from transform.video.reader import VideoInfo
+from transform.video.video_info import VideoInfo
 
 _log = logging.getLogger(__name__)
 

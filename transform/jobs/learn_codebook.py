@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from transform.audio import bag_of_words, log_mel
 from transform.common import progress_bar, storage
-from transform.common.errors import DecodeError, KinescribeError
+from transform.common.errors import KinescribeError
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
 from transform.jobs.beam_runner import Runner
@@ -30,6 +30,7 @@ from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.journal import Journal
 from transform.schema import AudioWords
 from transform.video import reader
+from transform.video.video_info import DecodeError
 
 WINDOWS = 250_000  # of 25 ms, from all clips together
 NO_SOUND = "it has no sound"

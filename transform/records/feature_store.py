@@ -19,7 +19,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from transform.common import storage
-from transform.video.reader import VideoInfo
+from transform.video.video_info import VideoInfo
 
 _INFO = "info.json"
 _DAMAGED = (

@@ -16,7 +16,7 @@ import tensorflow as tf
 from transform.common import storage
 from transform.common.errors import KinescribeError
 from transform.datasets import VideoRecord
-from transform.video.reader import VideoInfo
+from transform.video.video_info import VideoInfo
 
 STATUSES = ("ok", "short", "repaired", "failed")
 SPLITS = ("train", "val", "test")

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from transform.audio import log_mel
-from transform.common.errors import DecodeError
 from transform.video import reader
-from transform.video.frame_requests import Footage, FrameRequest
-from transform.video.reader import ClipFrames, VideoInfo
+from transform.video.frame_requests import FrameRequest, FrameSet
+from transform.video.reader import ClipFrames
+from transform.video.video_info import DecodeError, VideoInfo
 
 T = TypeVar("T")
 
@@ -42,9 +42,9 @@ class Clip:
         reason = "; ".join(filter(None, self._remarks))
         return self._frames.info._replace(reason=reason)
 
-    def footage(self, request: FrameRequest) -> Footage:
+    def frame_set(self, request: FrameRequest) -> FrameSet:
         """The frames of one of the requests that the clip was decoded for."""
-        return self._frames.footage[request]
+        return self._frames.frame_sets[request]
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, called but for the first extractor that asks by `key`.

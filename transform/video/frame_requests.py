@@ -1,7 +1,7 @@
-"""The frames that features ask for, and where one pass through a clip puts them.
+"""Requests of features for frames, and the collection of those frames in one pass.
 
-Features ask for runs of frames at places in the clip, each fitted in its own way. What
-several ask for is converted and kept once.
+Features ask for runs of frames at places in the clip, each resized in its own way. A
+frame that several requests need is converted and kept once.
 """
 
 from __future__ import annotations
@@ -15,71 +15,73 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from transform.common.errors import DecodeError
 from transform.schema.frame_placement import Fit, KeyFrames, Placement, Sampling, Squash
+from transform.video.video_info import DecodeError
 
 
 class FrameRequest(NamedTuple):
-    """Runs of `span` frames at a placement, and `ahead` more behind each."""
+    """A feature's request: chunks of frames at a placement, resized to squares."""
 
     size: int  # of the square
-    at: Placement = KeyFrames()
-    fit: Fit = Squash()
+    placement: Placement = KeyFrames()
+    resize: Fit = Squash()
     pixels: Literal["rgb24", "gray"] = "rgb24"
-    span: int = 1
-    ahead: int = 0
+    chunk_size: int = 1  # consecutive frames
+    lookahead: int = 0  # further frames behind each chunk
 
 
-class Footage(NamedTuple):
-    """What a request gets; the frames may serve other requests too."""
+class FrameSet(NamedTuple):
+    """The frames that answer a request; they may serve other requests too."""
 
     frames: np.ndarray  # (F, size, size, 3) uint8 RGB or (F, size, size) uint8 grey
-    runs: np.ndarray  # (N, span + ahead) int64 rows of `frames`
+    rows: np.ndarray  # (N, chunk_size + lookahead) int64 rows of `frames`
 
 
 class FramePlan(NamedTuple):
-    """Which frames of a clip each request means, by index."""
+    """Indices among a clip's frames of all that is requested of it."""
 
     keys: np.ndarray  # (N,) int64, distinct, ascending
-    runs: Mapping[FrameRequest, np.ndarray]  # (N, span + ahead) int64
+    indices: Mapping[FrameRequest, np.ndarray]  # (N, chunk_size + lookahead) int64
 
     @classmethod
     def of(
         cls,
-        seconds: np.ndarray,
+        timestamps: np.ndarray,
         sampling: Sampling,
         requests: Collection[FrameRequest],
     ) -> FramePlan:
-        """The plan for a clip whose frames are shown at (F,) `seconds`."""
-        runs = {
-            request: request.at.runs(seconds, sampling, request.span, request.ahead)
+        """Returns the plan for a clip whose frames are shown at (F,) `timestamps`."""
+        indices = {
+            request: request.placement.runs(
+                timestamps, sampling, request.chunk_size, request.lookahead
+            )
             for request in requests
         }
-        return cls(sampling.key_frames(len(seconds)), runs)
+        return cls(sampling.key_frames(len(timestamps)), indices)
 
     @property
     def wanted(self) -> np.ndarray:
-        """(W,) int64 indices of all frames that are looked at, ascending."""
-        parts = [self.keys, *(index.ravel() for index in self.runs.values())]
+        """(W,) int64 indices of all frames that are needed, ascending."""
+        parts = [self.keys, *(index.ravel() for index in self.indices.values())]
         return np.unique(np.concatenate(parts))
 
 
-class _Canvas(NamedTuple):
-    """What is converted once: requests that differ in time alone share it."""
+class _FrameFormat(NamedTuple):
+    """Size, resize mode and pixels; requests that share them share converted frames."""
 
     size: int
-    fit: Fit
+    resize: Fit
     pixels: str
 
     @classmethod
-    def of(cls, request: FrameRequest) -> _Canvas:
-        return cls(request.size, request.fit, request.pixels)
+    def of(cls, request: FrameRequest) -> _FrameFormat:
+        return cls(request.size, request.resize, request.pixels)
 
 
-class Album:
-    """Collects a plan's frames from one pass: upright, fitted, each but once.
+class FrameCollector:
+    """Collects a plan's frames from one pass: upright, resized, each but once.
 
-    A frame is turned upright, resized as its fit says, and its `middle` is kept.
+    A frame is turned upright, resized in the request's mode, and cropped to its centre.
     """
 
     def __init__(
@@ -91,26 +93,26 @@ class Album:
         self._keys = {int(index): row for row, index in enumerate(plan.keys)}
         self._seconds = np.zeros(len(plan.keys))
         self._missing = set(plan.wanted.tolist())
-        wanted: dict[_Canvas, list[np.ndarray]] = collections.defaultdict(list)
-        for request, runs in plan.runs.items():
-            wanted[_Canvas.of(request)].append(runs.ravel())
-        # Canvas → (F,) distinct indices, ascending: the rows of its frames.
+        wanted: dict[_FrameFormat, list[np.ndarray]] = collections.defaultdict(list)
+        for request, indices in plan.indices.items():
+            wanted[_FrameFormat.of(request)].append(indices.ravel())
+        # Format → (F,) distinct indices, ascending: the rows of its frames.
         self._indices = {
-            canvas: np.unique(np.concatenate(parts)) for canvas, parts in wanted.items()
+            form: np.unique(np.concatenate(parts)) for form, parts in wanted.items()
         }
         self._rows = {
-            canvas: {int(index): row for row, index in enumerate(indices)}
-            for canvas, indices in self._indices.items()
+            form: {int(index): row for row, index in enumerate(indices)}
+            for form, indices in self._indices.items()
         }
         self._frames = {
-            canvas: np.zeros(
-                (len(indices), canvas.size, canvas.size)
-                + ((3,) if canvas.pixels == "rgb24" else ()),
+            form: np.zeros(
+                (len(indices), form.size, form.size)
+                + ((3,) if form.pixels == "rgb24" else ()),
                 np.uint8,
             )
-            for canvas, indices in self._indices.items()
+            for form, indices in self._indices.items()
         }
-        self._scalers = {canvas: VideoReformatter() for canvas in wanted}
+        self._scalers = {form: VideoReformatter() for form in wanted}
 
     @property
     def complete(self) -> bool:
@@ -124,50 +126,50 @@ class Album:
         self._missing.remove(index)
         if index in self._keys:
             self._seconds[self._keys[index]] = seconds
-        for canvas, rows in self._rows.items():
+        for form, rows in self._rows.items():
             if index in rows:
-                self._frames[canvas][rows[index]] = self._fitted(frame, canvas)
+                self._frames[form][rows[index]] = self._converted(frame, form)
 
-    def _fitted(self, frame: Any, canvas: _Canvas) -> np.ndarray:
+    def _converted(self, frame: Any, form: _FrameFormat) -> np.ndarray:
         turns = round(frame.rotation / 90)  # counter-clockwise
         height, width = frame.height, frame.width
         if turns % 2:
             height, width = width, height
-        rows, columns = canvas.fit.resized(height, width, canvas.size)
+        rows, columns = form.resize.resized(height, width, form.size)
         if turns % 2:  # the decoder's frame still lies on its side
             rows, columns = columns, rows
         try:
-            picture = self._scalers[canvas].reformat(
+            picture = self._scalers[form].reformat(
                 frame,
                 columns,
                 rows,
-                canvas.pixels,
+                form.pixels,
                 interpolation=self._filter,
                 threads=1,
             )
         except (av.error.FFmpegError, ValueError) as error:
             reason = f"its {frame.format.name} frames cannot be converted"
             raise DecodeError(self._path, reason) from error
-        return middle(np.rot90(picture.to_ndarray(), turns), canvas.size)
+        return centre_crop(np.rot90(picture.to_ndarray(), turns), form.size)
 
     @property
-    def footage(self) -> dict[FrameRequest, Footage]:
-        """The finished pass, by request."""
-        found = {}
-        for request, runs in self._plan.runs.items():
-            canvas = _Canvas.of(request)
-            rows = np.searchsorted(self._indices[canvas], runs)
-            found[request] = Footage(self._frames[canvas], rows)
-        return found
+    def frame_sets(self) -> dict[FrameRequest, FrameSet]:
+        """The collected frames, by request."""
+        sets = {}
+        for request, indices in self._plan.indices.items():
+            form = _FrameFormat.of(request)
+            rows = np.searchsorted(self._indices[form], indices)
+            sets[request] = FrameSet(self._frames[form], rows)
+        return sets
 
     @property
     def key_seconds(self) -> np.ndarray:
-        """(N,) float64: when each key frame is shown."""
+        """(N,) float64 seconds at which the key frames are shown."""
         return self._seconds
 
 
-def middle(image: np.ndarray, size: int) -> np.ndarray:
-    """The middle size × size of (rows, columns, …); black where the image ends.
+def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
+    """Crops (rows, columns, …) to the centre size × size; black where it is smaller.
 
     Where as many pixels cannot be cut, or added, on both sides, it is one fewer on the
     left or above.
@@ -175,8 +177,8 @@ def middle(image: np.ndarray, size: int) -> np.ndarray:
     rows, columns = image.shape[:2]
     top, left = max(0, rows - size) // 2, max(0, columns - size) // 2
     image = image[top : top + size, left : left + size]
-    lacking = [size - length for length in image.shape[:2]]
-    if not any(lacking):
+    missing = [size - length for length in image.shape[:2]]
+    if not any(missing):
         return image
-    padding = [(pixels // 2, pixels - pixels // 2) for pixels in lacking]
+    padding = [(pixels // 2, pixels - pixels // 2) for pixels in missing]
     return np.pad(image, [*padding, *[(0, 0)] * (image.ndim - 2)])

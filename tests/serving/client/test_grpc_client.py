@@ -12,7 +12,7 @@ from serving.errors import RefusedError, ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from transform.schema import SpecMismatchError
-from transform.video.reader import DecodeError
+from transform.video.video_info import DecodeError
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from serving.errors import RefusedError, ServingError
 from transform.extractors.clip_extractor import Extractor
 from transform.records import example_codec
 from transform.schema import SpecMismatchError
-from transform.video.reader import DecodeError
+from transform.video.video_info import DecodeError
 
 
 @pytest.fixture(scope="module")

@@ -72,11 +72,11 @@ def networks(monkeypatch):
 def _extract(path, feature: ChunkGrid) -> tuple[np.ndarray, list[np.ndarray]]:
     """The feature, and the frames of each run as float64."""
     network = ChunkPass(feature)
-    frames = reader.read_frames(path, SAMPLING, network.wanted())
+    frames = reader.read_frames(path, SAMPLING, network.frame_requests())
     clip = Clip(path, frames)
-    footage = clip.footage(network.wanted()[0])
+    frame_set = clip.frame_set(network.frame_requests()[0])
     (values,) = batching.joined(network.steps(clip))
-    return values, footage.frames[footage.runs].astype(float)
+    return values, frame_set.frames[frame_set.rows].astype(float)
 
 
 def _map(chunk: np.ndarray) -> np.ndarray:
@@ -197,9 +197,9 @@ def test_motion_is_not_quantised_and_agrees_with_the_stored_planes(path) -> None
         at=KeyFrames(), input=Motion(algorithm=algorithm, clip=4.0), width=4
     )
     network = ChunkPass(feature)
-    clip = Clip(path, reader.read_frames(path, SAMPLING, network.wanted()))
-    footage = clip.footage(network.wanted()[0])
-    [scaled] = chunk_grid.Movement(feature).batches(footage, 3)  # (3, 8, 48, 48, 2)
+    clip = Clip(path, reader.read_frames(path, SAMPLING, network.frame_requests()))
+    frame_set = clip.frame_set(network.frame_requests()[0])
+    [scaled] = chunk_grid.Movement(feature).batches(frame_set, 3)  # (3, 8, 48, 48, 2)
     spec = FeatureSpec(
         sampling=Sampling(frames=3, window=8),
         features=(Flow(size=48, clip=4.0, algorithm=algorithm, encoding=Png()),),

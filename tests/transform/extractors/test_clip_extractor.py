@@ -9,7 +9,7 @@ from transform.records import example_codec
 from transform.schema import FeatureSpec, Flow, Imported, LogMel, Sampling
 from transform.video import optical_flow, reader
 from transform.video.frame_requests import FrameRequest
-from transform.video.reader import DecodeError
+from transform.video.video_info import DecodeError
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,9 @@ def test_flows_of_two_sizes_are_each_measured_on_their_own_frames(clip):
     flows = (Flow(name="small", size=32), Flow(name="large", size=64))
     found = Extractor(FeatureSpec(sampling=sampling, features=flows)).extract(clip)
     for flow in flows:
-        request = FrameRequest(flow.size, pixels="gray", span=3)
-        windows = reader.read_frames(clip, sampling, [request]).footage[request]
-        expected = optical_flow.flow_stack(windows.frames, windows.runs, flow)
+        request = FrameRequest(flow.size, pixels="gray", chunk_size=3)
+        windows = reader.read_frames(clip, sampling, [request]).frame_sets[request]
+        expected = optical_flow.flow_stack(windows.frames, windows.rows, flow)
         np.testing.assert_array_equal(found.features[flow.name], expected)
 
 

@@ -102,7 +102,7 @@ def feature(**settings) -> Regions:
 
 def extract(path, wanted: Regions) -> np.ndarray:
     extractor = RegionsExtractor(wanted, SAMPLING)
-    frames = reader.read_frames(path, SAMPLING, extractor.wanted())
+    frames = reader.read_frames(path, SAMPLING, extractor.frame_requests())
     return extractor.extract(Clip(path, frames))
 
 
@@ -116,9 +116,9 @@ def test_own_features_are_the_detectors(clip):
 
 def test_frame_lies_in_the_middle_of_black(clip):
     extractor = RegionsExtractor(feature(), SAMPLING)
-    frames = reader.read_frames(clip, SAMPLING, extractor.wanted())
-    footage = frames.footage[extractor.wanted()[0]]
-    pictures = footage.frames[footage.runs[:, 0]]
+    frames = reader.read_frames(clip, SAMPLING, extractor.frame_requests())
+    frame_set = frames.frame_sets[extractor.frame_requests()[0]]
+    pictures = frame_set.frames[frame_set.rows[:, 0]]
     assert not np.any(pictures[:, :8]) and not np.any(pictures[:, 56:])
     assert pictures[:, 8:56].min() > 10
     numbers = [clips.number_of(picture[8:56]) for picture in pictures]
@@ -143,8 +143,8 @@ def test_region_of_a_map_is_what_lies_in_the_box(clip, source, at):
 
 def test_maps_come_from_the_frames_that_the_detector_sees(clip):
     every = Every(frames=8, max_steps=5)
-    wanted = RegionsExtractor(feature(source=MAP, at=every), SAMPLING).wanted()
-    plans = [reader.read_frames(clip, SAMPLING, wanted).footage[w] for w in wanted]
+    wanted = RegionsExtractor(feature(source=MAP, at=every), SAMPLING).frame_requests()
+    plans = [reader.read_frames(clip, SAMPLING, wanted).frame_sets[w] for w in wanted]
     numbers = [
         [clips.number_of(picture[top : top + height]) for picture in plan.frames]
         for plan, (top, height) in zip(plans, ((8, 48), (0, 64)), strict=True)

@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from transform.records.feature_store import FeatureStore, clip_hash
-from transform.video.reader import VideoInfo, failed
+from transform.video.video_info import VideoInfo
 
 INFO = VideoInfo("ok", "", 60, 0, 30.0, 2.0, 160, 120, 0, "h264", "yuv420p", "aac")
 NAME = "0123456789abcdef" * 2
@@ -21,7 +21,7 @@ def test_entry_comes_back_as_it_was_put(store):
 
 
 def test_failure_is_an_entry_without_features(store):
-    store.put(NAME, failed("the file is empty"), {})
+    store.put(NAME, VideoInfo.failed("the file is empty"), {})
     assert store.info(NAME).reason == "the file is empty"
     assert store.get(NAME).features == {}
 

@@ -4,7 +4,7 @@ import pytest
 
 from transform.datasets import VideoRecord
 from transform.records.manifest import Manifest, ManifestError, ManifestRow
-from transform.video.reader import VideoInfo, failed
+from transform.video.video_info import VideoInfo
 
 OK = VideoInfo("ok", "", 60, 0, 30.0, 2.0, 160, 120, 0, "h264", "yuv420p", "aac")
 
@@ -15,7 +15,7 @@ def row(video_id, info=OK, split="train"):
 
 
 def rows(usable, reasons=()):
-    bad = [row(f"bad{i}", failed(reason)) for i, reason in enumerate(reasons)]
+    bad = [row(f"bad{i}", VideoInfo.failed(reason)) for i, reason in enumerate(reasons)]
     return [row(f"good{i}") for i in range(usable)] + bad
 
 
@@ -27,7 +27,11 @@ def test_rows_stand_by_id_whatever_order_they_came_in():
 
 def test_counts_name_every_status():
     manifest = Manifest(
-        [row("a"), row("b", OK._replace(status="short")), row("c", failed("gone"))]
+        [
+            row("a"),
+            row("b", OK._replace(status="short")),
+            row("c", VideoInfo.failed("gone")),
+        ]
     )
     assert manifest.counts() == {"ok": 1, "short": 1, "repaired": 0, "failed": 1}
     assert manifest.coverage() == "2 of 3 clips"
@@ -39,7 +43,7 @@ def test_coverage_has_thousands_apart():
 
 def test_split_without_a_usable_clip_is_none():
     manifest = Manifest(
-        [row("a", split="test"), row("b"), row("c", failed("x"), split="val")]
+        [row("a", split="test"), row("b"), row("c", VideoInfo.failed("x"), split="val")]
     )
     assert manifest.splits() == ["train", "test"]
 

@@ -29,7 +29,7 @@ def _ramp(height: int, width: int) -> np.ndarray:
 
 def _read(path, *requests: FrameRequest, sampling: Sampling = ONE, **bounds):
     found = reader.read_frames(path, sampling, requests, **bounds)
-    return [found.footage[request] for request in requests]
+    return [found.frame_sets[request] for request in requests]
 
 
 # -------------------------------------------------------------------------- fits
@@ -55,8 +55,8 @@ def _cut(image: np.ndarray, size: int) -> np.ndarray:
 def test_a_frame_of_the_right_size_is_only_cut(tmp_path, fit, height, width) -> None:
     image = _ramp(height, width)
     path = clips.write(tmp_path / "a.mov", 1, turn=lambda _: image, **LOSSLESS)
-    [footage] = _read(path, FrameRequest(48, fit=fit))
-    np.testing.assert_array_equal(footage.frames[0], _cut(image, 48))
+    [frame_set] = _read(path, FrameRequest(48, resize=fit))
+    np.testing.assert_array_equal(frame_set.frames[0], _cut(image, 48))
 
 
 @pytest.mark.parametrize("resize", ["area", "bilinear", "bicubic"])
@@ -75,7 +75,7 @@ def test_the_middle_of_the_resized_frame_is_cut(
     image = _ramp(height, width)
     path = clips.write(tmp_path / "a.mov", 1, turn=lambda _: image, **LOSSLESS)
     sampling = Sampling(frames=1, resize=resize)
-    [footage] = _read(path, FrameRequest(48, fit=fit), sampling=sampling)
+    [frame_set] = _read(path, FrameRequest(48, resize=fit), sampling=sampling)
     # Any filter keeps a ramp a ramp, away from the frame's border. The centre of a
     # pixel of the small frame lies at the same share of the width as in the large one.
     rows, columns = resized
@@ -86,7 +86,7 @@ def test_the_middle_of_the_resized_frame_is_cut(
     expected = _cut(np.stack([red, green, 255 - red], -1), 48)
     inside = (slice(2, -2), slice(2, -2))
     step = 255 / max(resized)  # from one pixel to the next
-    difference = np.abs(footage.frames[0] - expected)[inside]
+    difference = np.abs(frame_set.frames[0] - expected)[inside]
     assert difference.max() < min(1.6, step / 2)
     assert difference.mean() < 0.5
 
@@ -97,11 +97,11 @@ def test_a_letterboxed_frame_lies_in_the_middle_of_black(
 ) -> None:
     image = _ramp(height, width) // 2 + 100
     path = clips.write(tmp_path / "a.mov", 1, turn=lambda _: image, **LOSSLESS)
-    [footage] = _read(path, FrameRequest(48, fit=Letterbox()))
+    [frame_set] = _read(path, FrameRequest(48, resize=Letterbox()))
     top, left, bottom, right = Letterbox().window(height, width, 48)
     expected = np.zeros((48, 48, 3), np.uint8)
     expected[top:bottom, left:right] = image
-    np.testing.assert_array_equal(footage.frames[0], expected)
+    np.testing.assert_array_equal(frame_set.frames[0], expected)
 
 
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
@@ -109,7 +109,7 @@ def test_a_letterboxed_frame_lies_in_the_middle_of_black(
     "fit", [CentreCrop(rows=60, columns=90), ShortSide(side=70), Letterbox()]
 )
 def test_rotated_clips_are_turned_before_they_are_cut(tmp_path, fit, clockwise) -> None:
-    request = FrameRequest(56, fit=fit)
+    request = FrameRequest(56, resize=fit)
     [plain] = _read(clips.write(tmp_path / "plain.mov", 1), request)
     turned = clips.write(
         tmp_path / "turned.mov", 1, turn=lambda image: np.rot90(image, clockwise // 90)
@@ -122,7 +122,7 @@ def test_rotated_clips_are_turned_before_they_are_cut(tmp_path, fit, clockwise) 
 def test_grey_frames_are_fitted_alike(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 1)
     colour, grey = (
-        FrameRequest(48, fit=ShortSide(side=60), pixels=pixels)
+        FrameRequest(48, resize=ShortSide(side=60), pixels=pixels)
         for pixels in ("rgb24", "gray")
     )
     [colour, grey] = _read(path, colour, grey)
@@ -134,9 +134,9 @@ def test_grey_frames_are_fitted_alike(tmp_path) -> None:
 # -------------------------------------------------------------------------- runs
 
 
-def _numbers(footage) -> list[list[int]]:
-    shown = np.array([clips.number_of(frame) for frame in footage.frames])
-    return shown[footage.runs].tolist()
+def _numbers(frame_set) -> list[list[int]]:
+    shown = np.array([clips.number_of(frame) for frame in frame_set.frames])
+    return shown[frame_set.rows].tolist()
 
 
 def test_chunks_follow_each_other_and_the_flow_needs_one_frame_more(tmp_path) -> None:
@@ -144,8 +144,8 @@ def test_chunks_follow_each_other_and_the_flow_needs_one_frame_more(tmp_path) ->
     at = Every(frames=16, max_steps=9)
     [chunks, motion] = _read(
         path,
-        FrameRequest(48, at, span=16),
-        FrameRequest(64, at, pixels="gray", span=16, ahead=1),
+        FrameRequest(48, at, chunk_size=16),
+        FrameRequest(64, at, pixels="gray", chunk_size=16, lookahead=1),
     )
     assert _numbers(chunks) == [list(range(f, f + 16)) for f in (0, 16, 32)]
     assert _numbers(motion) == [list(range(f, f + 17)) for f in (0, 16, 32)]
@@ -155,14 +155,16 @@ def test_chunks_follow_each_other_and_the_flow_needs_one_frame_more(tmp_path) ->
 def test_the_last_flow_of_a_clip_is_from_its_last_frame_to_itself(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 16)
     at = Every(frames=16, max_steps=9)
-    [motion] = _read(path, FrameRequest(64, at, pixels="gray", span=16, ahead=1))
+    [motion] = _read(
+        path, FrameRequest(64, at, pixels="gray", chunk_size=16, lookahead=1)
+    )
     assert _numbers(motion) == [[*range(16), 15]]
 
 
 def test_a_clip_of_less_than_a_chunk_repeats_its_last_frame(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 5)
     for at in (Every(frames=16, max_steps=9), Whole(max_frames=64)):
-        [chunks] = _read(path, FrameRequest(48, at, span=16))
+        [chunks] = _read(path, FrameRequest(48, at, chunk_size=16))
         assert _numbers(chunks) == [[0, 1, 2, 3] + [4] * 12]
         assert len(chunks.frames) == 5
 
@@ -185,18 +187,18 @@ def test_placements_are_within_the_part_of_the_video(tmp_path) -> None:
 def test_runs_are_placed_anew_among_the_frames_that_decode(tmp_path) -> None:
     options = {"g": "10", "bf": "0"}
     path = clips.write(tmp_path / "a.mp4", 60, options=options, size=(320, 240))
-    request = FrameRequest(48, Every(frames=8, max_steps=99), span=8)
+    request = FrameRequest(48, Every(frames=8, max_steps=99), chunk_size=8)
     found = reader.read_frames(clips.scramble(path, 0.4, 1500), ONE, [request])
     assert found.info.status == "repaired"
     there = found.info.frames
     assert there < 60
-    runs = found.footage[request].runs
+    runs = found.frame_sets[request].rows
     np.testing.assert_array_equal(
         runs, np.arange(there // 8 * 8).reshape(there // 8, 8)
     )
     clock = FrameRequest(48, Whole(max_frames=99, fps=30))
-    filled = reader.read_frames(path, ONE, [clock]).footage[clock]
-    assert len(filled.runs) == 60  # the gap is filled with its neighbours
+    filled = reader.read_frames(path, ONE, [clock]).frame_sets[clock]
+    assert len(filled.rows) == 60  # the gap is filled with its neighbours
     assert len(filled.frames) == there
 
 
@@ -206,8 +208,10 @@ def test_a_clip_of_4k_is_read_at_any_fit(tmp_path) -> None:
     )
     requests = (
         FrameRequest(112, KeyFrames(), CentreCrop(rows=128, columns=171)),
-        FrameRequest(224, Every(frames=2, max_steps=4), ShortSide(side=256), span=2),
-        FrameRequest(64, pixels="gray", span=3),
+        FrameRequest(
+            224, Every(frames=2, max_steps=4), ShortSide(side=256), chunk_size=2
+        ),
+        FrameRequest(64, pixels="gray", chunk_size=3),
     )
     found = reader.read_frames(path, Sampling(frames=3), requests)
     assert (found.info.status, found.info.width, found.info.height) == (
@@ -215,5 +219,5 @@ def test_a_clip_of_4k_is_read_at_any_fit(tmp_path) -> None:
         3840,
         2160,
     )
-    assert _numbers(found.footage[requests[2]]) == [[0, 0, 1], [0, 1, 2], [1, 2, 2]]
-    assert [f.frames.shape[1] for f in found.footage.values()] == [112, 224, 64]
+    assert _numbers(found.frame_sets[requests[2]]) == [[0, 0, 1], [0, 1, 2], [1, 2, 2]]
+    assert [f.frames.shape[1] for f in found.frame_sets.values()] == [112, 224, 64]

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from tests.support import clips
 from tests.support.paths import SHARED
 from transform import schema
-from transform.video import reader
+from transform.video import decoder, reader, timeline
+from transform.video.decoder import StreamDecoder
 from transform.video.frame_requests import FrameRequest
+from transform.video.video_info import DecodeError, VideoInfo
 
 REAL = SHARED / "clips"
 SAMPLING = schema.Sampling(frames=6, window=3)
 KEYS = FrameRequest(48)
-WINDOWS = FrameRequest(64, pixels="gray", span=3)
+WINDOWS = FrameRequest(64, pixels="gray", chunk_size=3)
 CLOCK = FrameRequest(48, schema.Whole(max_frames=99, fps=2))
 
 
@@ -28,8 +30,8 @@ def _read(path: pathlib.Path, **bounds: float) -> reader.ClipFrames:
 
 def _numbers(read: reader.ClipFrames, request: FrameRequest) -> list[list[int]]:
     """The numbers that the frames of each run show."""
-    frames, runs = read.footage[request]
-    return np.array([clips.number_of(image) for image in frames])[runs].tolist()
+    frames, rows = read.frame_sets[request]
+    return np.array([clips.number_of(image) for image in frames])[rows].tolist()
 
 
 def _keys(read: reader.ClipFrames) -> list[int]:
@@ -42,8 +44,8 @@ def _windows(read: reader.ClipFrames) -> list[list[int]]:
 
 def _steps(read: reader.ClipFrames, request: FrameRequest) -> np.ndarray:
     """(N, size, size, 3): the first frame of each run."""
-    frames, runs = read.footage[request]
-    return frames[runs[:, 0]]
+    frames, rows = read.frame_sets[request]
+    return frames[rows[:, 0]]
 
 
 # ------------------------------------------------------------- which frames
@@ -60,26 +62,26 @@ def test_key_frames_stand_at_the_centres_of_equal_segments(tmp_path) -> None:
 def test_every_size_is_read_in_one_pass(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 20)
     small, large = FrameRequest(16), FrameRequest(40)
-    grey = FrameRequest(24, pixels="gray", span=3)
+    grey = FrameRequest(24, pixels="gray", chunk_size=3)
     read = reader.read_frames(path, SAMPLING, [small, large, grey])
-    assert read.footage[small].frames.shape == (6, 16, 16, 3)
-    assert read.footage[large].frames.shape == (6, 40, 40, 3)
-    assert read.footage[grey].frames.shape[1:] == (24, 24)
-    assert read.footage[grey].runs.shape == (6, 3)
+    assert read.frame_sets[small].frames.shape == (6, 16, 16, 3)
+    assert read.frame_sets[large].frames.shape == (6, 40, 40, 3)
+    assert read.frame_sets[grey].frames.shape[1:] == (24, 24)
+    assert read.frame_sets[grey].rows.shape == (6, 3)
 
 
 def test_key_frames_are_timed_though_no_feature_asks_for_them(tmp_path) -> None:
     read = reader.read_frames(clips.write(tmp_path / "a.mp4", 20), SAMPLING)
-    assert not read.footage
+    assert not read.frame_sets
     np.testing.assert_allclose(read.key_seconds * 30, [1, 5, 8, 11, 15, 18])
 
 
 def test_what_several_features_ask_for_is_kept_once(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 40)
-    chunks = FrameRequest(48, schema.Every(frames=8, max_steps=9), span=16)
+    chunks = FrameRequest(48, schema.Every(frames=8, max_steps=9), chunk_size=16)
     read = reader.read_frames(path, SAMPLING, [KEYS, chunks])
-    assert read.footage[KEYS].frames is read.footage[chunks].frames
-    assert len(read.footage[KEYS].frames) == 40
+    assert read.frame_sets[KEYS].frames is read.frame_sets[chunks].frames
+    assert len(read.frame_sets[KEYS].frames) == 40
     assert _keys(read) == [3, 10, 16, 23, 30, 36]
     assert _numbers(read, chunks) == [
         list(range(first, first + 16)) for first in (0, 8, 16, 24)
@@ -98,8 +100,8 @@ def test_resize_filter_is_honoured(tmp_path, resize) -> None:
     one = schema.Sampling(frames=1, resize=resize)
     other = schema.Sampling(frames=1, resize="area" if resize != "area" else "bilinear")
     request = FrameRequest(24)
-    ours = reader.read_frames(path, one, [request]).footage[request].frames
-    theirs = reader.read_frames(path, other, [request]).footage[request].frames
+    ours = reader.read_frames(path, one, [request]).frame_sets[request].frames
+    theirs = reader.read_frames(path, other, [request]).frame_sets[request].frames
     assert clips.number_of(ours[0]) == 0
     assert (ours != theirs).any()
 
@@ -157,7 +159,7 @@ def test_fewer_frames_than_wanted_is_short(tmp_path, frames) -> None:
     assert read.info.status == "short"
     assert read.info.reason.endswith("fewer than the 6 wanted")
     assert _keys(read) == list(range(frames))
-    assert read.footage[WINDOWS].runs.shape == (frames, 3)
+    assert read.frame_sets[WINDOWS].rows.shape == (frames, 3)
 
 
 def test_variable_rate_is_sampled_by_frames_and_timed_by_stamps(tmp_path) -> None:
@@ -210,11 +212,11 @@ def test_hidden_reference_frames_of_vp8_are_not_lost_frames(tmp_path) -> None:
 
 
 def _failure(path: pathlib.Path, **bounds: float) -> str:
-    with pytest.raises(reader.DecodeError) as caught:
+    with pytest.raises(DecodeError) as caught:
         _read(path, **bounds)
     assert str(path) in str(caught.value)
     info = reader.inspect(path, **bounds)
-    assert info == reader.failed(caught.value.reason)
+    assert info == VideoInfo.failed(caught.value.reason)
     return caught.value.reason
 
 
@@ -231,7 +233,7 @@ def test_files_that_are_no_videos_say_so(tmp_path) -> None:
     noise.write_bytes(np.random.default_rng(0).bytes(50_000))
     assert _failure(noise) == "it is not a video of a known format"
     assert "out of reach" in _failure(tmp_path / ("x" * 300))
-    with pytest.raises(reader.DecodeError, match="out of reach"):
+    with pytest.raises(DecodeError, match="out of reach"):
         _read(tmp_path / "nul\0.mp4")
 
 
@@ -264,13 +266,13 @@ def test_odd_names_are_names_not_addresses(tmp_path) -> None:
 
 
 def test_decode_errors_cross_processes() -> None:
-    error = pickle.loads(pickle.dumps(reader.DecodeError("a.mp4", "the file is x")))
+    error = pickle.loads(pickle.dumps(DecodeError("a.mp4", "the file is x")))
     assert (error.path, error.reason) == ("a.mp4", "the file is x")
     assert str(error) == "cannot decode a.mp4: the file is x."
 
 
 def test_frames_too_large_to_decode_are_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(reader, "_MAX_PIXELS", 1000)
+    monkeypatch.setattr(decoder, "_MAX_PIXELS", 1000)
     path = clips.write(tmp_path / "a.mp4", 3)
     assert _failure(path) == "frames of 160 × 120 pixels are too large to decode"
 
@@ -331,7 +333,7 @@ def test_damage_outside_the_clip_is_not_reported(tmp_path) -> None:
 
 def test_an_index_that_repeats_itself_ends() -> None:
     packet = types.SimpleNamespace(size=1000, stream_index=0, dts=None)
-    source = object.__new__(reader._Source)
+    source = object.__new__(StreamDecoder)
     source._bytes = 100_000
     source.damaged = 0
 
@@ -346,7 +348,7 @@ def test_an_index_that_repeats_itself_ends() -> None:
 def test_a_container_that_never_reads_ends() -> None:
     import av
 
-    source = object.__new__(reader._Source)
+    source = object.__new__(StreamDecoder)
     source._bytes = 100_000
     source.damaged = 0
 
@@ -356,7 +358,7 @@ def test_a_container_that_never_reads_ends() -> None:
 
     source.container = types.SimpleNamespace(demux=unreadable)
     assert list(source.packets()) == []
-    assert source.damaged == reader._MAX_UNREADABLE
+    assert source.damaged == decoder._MAX_UNREADABLE
 
 
 # ------------------------------------------------------ parts of long videos
@@ -385,34 +387,34 @@ def test_bounds_beyond_the_video_are_named(tmp_path) -> None:
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 @pytest.mark.parametrize("bounds", [{}, {"start": 12.0}, {"start": 5.0, "end": 30.0}])
-def test_leaping_through_long_videos_finds_the_same_frames(
+def test_seeking_through_long_videos_finds_the_same_frames(
     tmp_path, monkeypatch, name, bounds
 ) -> None:
     path = clips.write(
         tmp_path / name, 1000, options={"g": "40", "preset": "ultrafast", "bf": "2"}
     )
     decoded = []
-    noted = reader._Source._noted
+    counted = StreamDecoder._counted
     monkeypatch.setattr(
-        reader._Source,
-        "_noted",
+        StreamDecoder,
+        "_counted",
         lambda source, frames, *bounds: (
-            decoded.extend(frames) or noted(source, frames, *bounds)
+            decoded.extend(frames) or counted(source, frames, *bounds)
         ),
     )
-    leaping = _read(path, **bounds)
+    seeking = _read(path, **bounds)
     assert len(decoded) < 400
-    monkeypatch.setattr(reader, "_FAR", 10**9)
+    monkeypatch.setattr(timeline, "_SEEK_THRESHOLD", 10**9)
     straight = _read(path, **bounds)
-    assert leaping.info == straight.info
-    assert _keys(leaping) == _keys(straight)
-    for request, footage in leaping.footage.items():
-        for ours, theirs in zip(footage, straight.footage[request], strict=True):
+    assert seeking.info == straight.info
+    assert _keys(seeking) == _keys(straight)
+    for request, frame_set in seeking.frame_sets.items():
+        for ours, theirs in zip(frame_set, straight.frame_sets[request], strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_array_equal(leaping.key_seconds, straight.key_seconds)
+    np.testing.assert_array_equal(seeking.key_seconds, straight.key_seconds)
 
 
-def test_damage_met_on_a_leap_falls_back_to_the_whole_way(tmp_path) -> None:
+def test_damage_met_on_a_seek_falls_back_to_the_whole_way(tmp_path) -> None:
     path = clips.write(
         tmp_path / "a.mp4",
         1000,
@@ -426,17 +428,17 @@ def test_damage_met_on_a_leap_falls_back_to_the_whole_way(tmp_path) -> None:
     assert len(read.key_seconds) == 6
 
 
-def test_a_leap_that_misses_the_last_window_frame_falls_back(
+def test_a_seek_that_misses_the_last_window_frame_falls_back(
     tmp_path, monkeypatch
 ) -> None:
     path = clips.write(tmp_path / "a.mp4", 1000, options={"g": "40", "bf": "0"})
-    leap = reader._Source.leap
+    seek_frames = reader.seek_frames
 
     def without_the_last(*arguments):
-        frames = list(leap(*arguments))
+        frames = list(seek_frames(*arguments))
         yield from frames[:-1]
 
-    monkeypatch.setattr(reader._Source, "leap", without_the_last)
+    monkeypatch.setattr(reader, "seek_frames", without_the_last)
     assert _windows(_read(path))[-1] == [915, 916, 917]
 
 
@@ -470,7 +472,7 @@ def test_a_silent_clip_has_no_samples(tmp_path) -> None:
 
 
 def test_sound_of_a_missing_file_is_a_decode_error(tmp_path) -> None:
-    with pytest.raises(reader.DecodeError, match="there is no such file"):
+    with pytest.raises(DecodeError, match="there is no such file"):
         reader.read_audio(tmp_path / "missing.mp4")
 
 
@@ -501,16 +503,16 @@ def _ends_with_a_status(path: pathlib.Path) -> None:
     assert (info.frames > 0) == (info.status != "failed")
     try:
         read = _read(path)
-    except reader.DecodeError as error:
+    except DecodeError as error:
         assert error.reason
     else:
-        assert len(read.footage[KEYS].runs) == min(6, read.info.frames)
-        windows = read.footage[WINDOWS]
-        assert windows.runs.max() < len(windows.frames)
+        assert len(read.frame_sets[KEYS].rows) == min(6, read.info.frames)
+        windows = read.frame_sets[WINDOWS]
+        assert windows.rows.max() < len(windows.frames)
         json.dumps(read.info)
     try:
         assert np.isfinite(reader.read_audio(path)).all()
-    except reader.DecodeError as error:
+    except DecodeError as error:
         assert error.reason
 
 
