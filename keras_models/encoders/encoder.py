@@ -1,25 +1,50 @@
-"""What every video encoder is."""
+"""`Encoder`: the interface of all video encoders."""
 
 from __future__ import annotations
 
 import abc
+from typing import ClassVar
 
 import tensorflow as tf
 
 from keras_models.structs import EncodedVideo, VideoBatch
+from transform.common.config import ConfigError
 
 
 class Encoder(tf.keras.layers.Layer, abc.ABC):
-    """Looks at a video once, before any word is known.
+    """Turns a video into vectors, once and before any word is known.
 
     Call arguments:
-        video: `VideoBatch` with widened features: floats, 0 where masked.
+        video: `VideoBatch` as `cast_features` returns it: floats, 0 where masked.
         training: Whether dropout is on.
 
     Returns:
-        `EncodedVideo`. What stands at masked steps of the input changes nothing.
+        `EncodedVideo`. Values at masked steps of the input change nothing.
     """
+
+    # The names that `set_training_phase` accepts, in the order of training.
+    training_phases: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         raise NotImplementedError
+
+    def set_training_phase(self, phase: str) -> None:
+        """Switches the encoder to what it computes in a phase of its training.
+
+        Objectives that train an encoder in several phases call this when a stage
+        begins. An encoder that has phases lists them in `training_phases`, extends this
+        method and keeps the phase in a variable, so that it is saved with the weights.
+
+        Args:
+            phase: One of `training_phases`.
+
+        Raises:
+            ConfigError: The encoder has no such phase.
+        """
+        if phase not in self.training_phases:
+            raise ConfigError(
+                f"the stage's objective needs an encoder with the training phase "
+                f"{phase!r}, such as that of kind vre; {type(self).__name__} has "
+                f"{', '.join(self.training_phases) or 'no training phases'}."
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 
@@ -17,11 +17,11 @@ from transform.schema import FeatureSpec
 
 
 class Phase(enum.IntEnum):
-    """What a `VREEncoder` does; its training goes through them one by one."""
+    """The phases of a `VREEncoder`'s training, in their order."""
 
-    FIRST_STEP = 0  # reads clips once: o1 is the summary
-    LEARNT = 1  # reads them again, from the key frames that are being learnt
-    KEPT = 2  # from the key frames that were chosen when this phase began
+    FIRST_PASS = 0  # clips are read once: o1 is the summary
+    LEARNED = 1  # they are read again, from the key frames that are being learned
+    FROZEN = 2  # from the key frames that were chosen when this phase began
 
 
 class VREConfig(Config):
@@ -60,10 +60,14 @@ class VREEncoder(Encoder):
         The paper trains its last model "without the refocusing module but using the
         saved key frames". A list of key frames would say nothing of other clips, and
         even the paper's test clips need some. So the network that chose them is kept:
-        with `Phase.KEPT`, `kept` is a copy of the best model's `refocus` which is not
+        with `Phase.FROZEN`, `kept` is a copy of the best model's `refocus` which is not
         trained any further. What it says of a clip is a constant, the best model's key
         frame, for the clips that were trained on and for every clip served later.
     """
+
+    training_phases: ClassVar[tuple[str, ...]] = tuple(
+        phase.name.lower() for phase in Phase
+    )
 
     def __init__(self, config: VREConfig, spec: FeatureSpec, **kwargs: Any):
         super().__init__(**kwargs)
@@ -79,7 +83,7 @@ class VREEncoder(Encoder):
             "phase",
             (),
             tf.int64,
-            initializer=tf.keras.initializers.Constant(int(Phase.LEARNT)),
+            initializer=tf.keras.initializers.Constant(int(Phase.LEARNED)),
             trainable=False,
         )
         super().build(input_shape)
@@ -91,14 +95,14 @@ class VREEncoder(Encoder):
             self.kept(encoded)  # creates its weights, which one branch below needs
         looked = self.refocus(encoded)
         energies = tf.cond(
-            tf.equal(self._phase, Phase.KEPT),
+            tf.equal(self._phase, Phase.FROZEN),
             lambda: tf.stop_gradient(self.kept(encoded).energies),
             lambda: looked.energies,
         )  # Eq. 8
         energies = tf.where(mask, energies, energies.dtype.min)
         key_frame = tf.argmax(energies, axis=1, output_type=tf.int32)  # Eq. 11
         summary = tf.cond(
-            tf.equal(self._phase, Phase.FIRST_STEP),
+            tf.equal(self._phase, Phase.FIRST_PASS),
             lambda: looked.first.summary,
             lambda: self._second_step(looked, key_frame, encoded),
         )
@@ -125,14 +129,20 @@ class VREEncoder(Encoder):
 
     @property
     def phase(self) -> Phase:
-        """What the encoder does."""
+        """The phase of training that the encoder is in, as saved with its weights."""
         return Phase(int(self._phase.numpy()))
 
-    def begin(self, phase: Phase) -> None:
-        """Sets the phase; `KEPT` keeps the present key frames, unless it holds some."""
-        if phase is Phase.KEPT and self.phase is not phase:
+    def set_training_phase(self, phase: str) -> None:
+        """Switches to a `Phase` by its name in lower case.
+
+        "frozen" copies the network that chooses the key frames, unless the encoder is
+        in that phase already.
+        """
+        super().set_training_phase(phase)
+        new = Phase[phase.upper()]
+        if new is Phase.FROZEN and self.phase is not new:
             for kept, weight in zip(
                 self.kept.weights, self.refocus.weights, strict=True
             ):
                 kept.assign(weight.numpy())
-        self._phase.assign(phase)
+        self._phase.assign(new)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from keras_models.encoders.vre import Phase
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.objective import Objective, ObjectiveContext
-from keras_models.objectives.two_pass import begin_phase
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
 
@@ -42,4 +40,4 @@ class FirstPassObjective(Objective):
 
     def on_stage_begin(self, captioner: Captioner) -> None:
         """From here on clips are read once."""
-        begin_phase(captioner, Phase.FIRST_STEP, "first_step")
+        captioner.encoder.set_training_phase("first_pass")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from keras_models.encoders.vre import Phase
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.objectives.two_pass import begin_phase, two_pass_loss
+from keras_models.objectives.two_pass import two_pass_loss
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
 
@@ -46,4 +45,4 @@ class FrozenKeyFramesObjective(Objective):
 
     def on_stage_begin(self, captioner: Captioner) -> None:
         """Keeps the key frames that the captioner chooses now."""
-        begin_phase(captioner, Phase.KEPT, "kept_key_frames")
+        captioner.encoder.set_training_phase("frozen")

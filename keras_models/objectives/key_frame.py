@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from keras_models.encoders.vre import Phase
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.objectives.two_pass import begin_phase, two_pass_loss
+from keras_models.objectives.two_pass import two_pass_loss
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 
@@ -67,7 +66,7 @@ class KeyFrameObjective(Objective):
 
     def on_stage_begin(self, captioner: Captioner) -> None:
         """From here on key frames are learnt, from nothing but their own rewards."""
-        begin_phase(captioner, Phase.LEARNT, "key_frame")
+        captioner.encoder.set_training_phase("learned")
         self.memory.reset_state()
 
 

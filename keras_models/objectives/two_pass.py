@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.encoders.vre import Phase, VREEncoder
 from keras_models.objectives.cross_entropy import flatten_captions, word_loss
 from keras_models.objectives.scheduled_sampling import SamplingRule
 from keras_models.structs import EncodedVideo, TrainingBatch
-from transform.common.config import ConfigError
 from transform.records.vocabulary import PAD
 
 if TYPE_CHECKING:
@@ -65,17 +63,3 @@ def clip_means(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(
         tf.reduce_sum(total, axis=[1, 2]), tf.reduce_sum(words, axis=[1, 2])
     )
-
-
-def begin_phase(captioner: Captioner, phase: Phase, objective: str) -> None:
-    """Has the captioner's encoder begin a phase.
-
-    Raises:
-        ConfigError: It has none.
-    """
-    if not isinstance(captioner.encoder, VREEncoder):
-        raise ConfigError(
-            f"objective {objective} needs a model whose encoder is of kind vre; this "
-            f"one's is of kind {captioner.variant.encoder.kind}."
-        )
-    captioner.encoder.begin(phase)

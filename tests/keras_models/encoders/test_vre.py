@@ -150,10 +150,10 @@ def test_the_first_phase_reads_clips_once():
     model, video = vre_models.captioner(), vre_models.video()
     encode = tf.function(model.encode, autograph=False)
     encode(video)  # the phase is read in the graph, not when it is traced
-    model.encoder.begin(Phase.FIRST_STEP)
+    model.encoder.set_training_phase("first_pass")
     encoded = encode(video)
     np.testing.assert_array_equal(encoded.summary, encoded.aux["step1_summary"])
-    model.encoder.begin(Phase.LEARNT)
+    model.encoder.set_training_phase("learned")
     assert not np.allclose(encode(video).summary, encoded.summary)
 
 
@@ -167,16 +167,16 @@ def test_kept_key_frames_stay_while_the_encoder_learns():
     model, video = vre_models.captioner(), vre_models.video()
     encode = tf.function(model.encode, autograph=False)
     best = encode(video)
-    model.encoder.begin(Phase.KEPT)
+    model.encoder.set_training_phase("frozen")
     np.testing.assert_array_equal(encode(video).summary, best.summary)
     disturb(model)
     kept = encode(video)
     assert not np.allclose(kept.summary, best.summary)
     for name in ("keyframe", "keyframe_log_prob"):
         np.testing.assert_array_equal(kept.aux[name], best.aux[name])
-    model.encoder.begin(Phase.KEPT)  # as after a restart of the stage
+    model.encoder.set_training_phase("frozen")  # as after a restart of the stage
     np.testing.assert_array_equal(encode(video).aux["keyframe"], best.aux["keyframe"])
-    model.encoder.begin(Phase.LEARNT)
+    model.encoder.set_training_phase("learned")
     assert not np.array_equal(
         encode(video).weights["keyframe"], best.weights["keyframe"]
     )
@@ -184,12 +184,12 @@ def test_kept_key_frames_stay_while_the_encoder_learns():
 
 def test_the_phase_and_the_kept_network_are_saved_and_not_trained():
     model = vre_models.captioner()
-    model.encoder.begin(Phase.KEPT)
+    model.encoder.set_training_phase("frozen")
     names = {weight.name for weight in model.encoder.non_trainable_weights}
     kept = {weight.name for weight in model.encoder.kept.weights}
     assert names == {*kept, "captioner/encoder/phase:0"}
     assert not model.encoder.kept.trainable_weights
-    assert model.encoder.phase is Phase.KEPT
+    assert model.encoder.phase is Phase.FROZEN
 
 
 def test_contract():

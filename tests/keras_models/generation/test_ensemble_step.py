@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models import generation
-from keras_models.generation import BeamSearch, ensemble_step
+from keras_models.generation import BeamSearch, ensemble
 from tests.support import models
 from tests.support.step_fakes import FakeStep
 
@@ -14,7 +14,7 @@ def test_a_model_twice_is_that_model():
     config = BeamSearch(width=3, n_best=3)
     alone = generation.run(config, step, state, memory, 4)
     both = generation.run(
-        config, ensemble_step([step, step]), (state, state), (memory, memory), 4
+        config, ensemble([step, step]), (state, state), (memory, memory), 4
     )
     assert np.array_equal(alone.tokens, both.tokens)
     np.testing.assert_allclose(alone.log_probs, both.log_probs, rtol=1e-5)
@@ -27,7 +27,7 @@ def test_word_distribution_is_the_weighted_mean():
     starts = [member.start(2) for member in members]
     state, memory = zip(*starts, strict=True)
     tokens = tf.constant([1, 5])
-    output = ensemble_step(members, [1, 2, 5])(tokens, state, memory)
+    output = ensemble(members, [1, 2, 5])(tokens, state, memory)
     expected = sum(
         share * np.exp(member(tokens, *start).log_probs)
         for share, member, start in zip(
@@ -44,7 +44,7 @@ def test_captioners_of_different_kinds_write_together():
     state, memory = zip(*starts, strict=True)
     captions = generation.run(
         BeamSearch(n_best=2),
-        ensemble_step([member.step for member in members]),
+        ensemble([member.step for member in members]),
         state,
         memory,
         models.MAX_WORDS,
@@ -57,4 +57,4 @@ def test_captioners_of_different_kinds_write_together():
 def test_weights_that_do_not_fit_are_refused(weights):
     step = FakeStep(words=6)
     with pytest.raises(ValueError, match="2 members"):
-        ensemble_step([step, step], weights)
+        ensemble([step, step], weights)
