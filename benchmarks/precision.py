@@ -29,7 +29,6 @@ from kinescribe.cli import quiet_frameworks
 
 quiet_frameworks()
 
-from components.report.build import read_spec  # noqa: E402
 from keras_models.captioner import Captioner  # noqa: E402
 from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
@@ -38,6 +37,7 @@ from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
 from keras_models.training.trainer import TrainingConfig, train  # noqa: E402
 from pipeline import configs  # noqa: E402
+from serving.evaluation import read_spec  # noqa: E402
 from transform import backbones  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402

@@ -24,7 +24,6 @@ from kinescribe.cli import quiet_frameworks
 
 quiet_frameworks()
 
-from components.report.build import read_spec  # noqa: E402
 from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.generation import Greedy  # noqa: E402
@@ -33,6 +32,7 @@ from keras_models.metrics.scorer import Scorer  # noqa: E402
 from keras_models.saving import captioner  # noqa: E402
 from keras_models.training.trainer import TrainingConfig, TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
+from serving.evaluation import read_spec  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402
 from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402

@@ -19,13 +19,13 @@ from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.baseline_model import component
-from components.report.component import PAGE
+from components.baseline_model.executor import REASON
+from components.report.executor import PAGE
 from pipeline import stages
 from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
-from serving import push_destination
+from serving.pushing.baseline import baseline_version
 from transform import backbones
 from transform.common.errors import KinescribeError
 from transform.jobs.data_digest import data_digest
@@ -83,7 +83,7 @@ def run(
             pipeline_root=str(artifacts),
             metadata=connection,
             data_digest=digest,
-            compared_with=push_destination.compared_with(
+            baseline_version=baseline_version(
                 config.push_destination, config.digest(), digest
             ),
             enable_cache=True,
@@ -114,7 +114,7 @@ def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
         training=pathlib.Path(artifact("Trainer", "model_run").uri),
         evaluation=pathlib.Path(artifact("Evaluator", "evaluation").uri),
         report=pathlib.Path(artifact("Report", "report").uri, PAGE),
-        baseline=baseline.get_string_custom_property(component.REASON),
+        baseline=baseline.get_string_custom_property(REASON),
         blessed=model_utils.is_model_blessed(artifact("Evaluator", "blessing")),
         pushed=pathlib.Path(destination) if destination else None,
         stages=tuple(done.values()),

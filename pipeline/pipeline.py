@@ -17,13 +17,14 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from components.baseline_model.component import BaselineModel
 from components.caption_references.component import CaptionReferences
-from components.curated_schema.component import DESCRIPTIVE, CuratedSchema
+from components.curated_schema.component import CuratedSchema
 from components.evaluator.gates import eval_config
 from components.pusher.component import Pusher
 from components.report.component import Report
-from components.trainer.settings import TrainerSettings
 from components.video_example_gen.component import VideoExampleGen
 from pipeline.configs import PipelineConfig
+from serving.export.train_and_export import TrainerSettings
+from transform.records.metadata_schema import DESCRIPTIVE
 
 _EVALUATED = "test"
 
@@ -34,7 +35,7 @@ def create_pipeline(
     pipeline_root: str,
     metadata: Any = None,
     data_digest: str = "",
-    compared_with: str = "",
+    baseline_version: str = "",
     enable_cache: bool = False,
 ) -> Pipeline:
     """Clips → records → vocabulary → model → verdict → pushed model.
@@ -48,8 +49,8 @@ def create_pipeline(
         metadata: TFX's connection to ML Metadata; Kubeflow brings its own.
         data_digest: `transform.jobs.data_digest` of the corpus; recorded, and a change
             makes the clips be looked at again where nodes are cached.
-        compared_with: `serving.push_destination.compared_with`; a change makes the
-            baseline be chosen again where nodes are cached.
+        baseline_version: `serving.pushing.baseline.baseline_version`; a change makes
+            the baseline be chosen again where nodes are cached.
         enable_cache: Whether a node with unchanged inputs is spared.
     """
     example_gen = VideoExampleGen(
@@ -97,7 +98,7 @@ def create_pipeline(
     baseline_model = BaselineModel(
         candidate=model,
         destination=config.push_destination,
-        compared_with=compared_with,
+        baseline_version=baseline_version,
     )
     references = config.references_file(data_digest)
     caption_references = CaptionReferences(

@@ -1,1 +1,1 @@
-"""The component that names the model to compare with."""
+"""The component that provides the model to compare with."""

@@ -1,17 +1,12 @@
-"""All references of a split in one file, for CIDEr's document frequencies."""
+"""`CaptionReferences`: the TFX component that writes a split's captions to a file."""
 
-import os
 import typing
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 
-from components.evaluator import caption_metrics
-from keras_models.data.records import RecordDataset
-from transform.common import storage
-from transform.schema import FeatureSpec
+from components.caption_references import executor
 
 
 @component
@@ -21,14 +16,14 @@ def CaptionReferences(  # noqa: N802
     split: Parameter[str],
     path: Parameter[str],
 ) -> None:
-    """Writes the captions of a split's clips to `path`, which the metrics are told.
+    """Writes the captions of a split's clips to `path`, where the metrics read them.
 
-    A metric sees one slice of the clips and is configured before there are any, so
-    that it can learn of the others from a place known in advance only.
+    A metric sees only one slice of the clips, and it is configured before the clips
+    exist: it can learn of the others only from a place that is known in advance.
+
+    Args:
+        examples: The records.
+        split: The split that is evaluated.
+        path: The file, which is replaced if it exists.
     """
-    with fileio.open(os.path.join(examples.uri, "feature_spec.json")) as file:
-        spec = FeatureSpec.from_json(file.read())
-    folder = artifact_utils.get_split_uri([examples], split)
-    clips = RecordDataset([os.path.join(folder, "*")], spec)
-    with storage.replacing(path) as temporary:
-        caption_metrics.write_references(temporary, clips.references)
+    executor.write_references(examples, split, path)

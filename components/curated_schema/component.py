@@ -1,66 +1,12 @@
-"""The records' schema, written from the feature specification instead of inferred."""
+"""`CuratedSchema`: the TFX component that writes the schema of the records."""
 
-import os
 import typing
 
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact
 from tfx.dsl.component.experimental.decorators import component
-from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
-from tfx.utils import io_utils
 
-from transform import schema
-from transform.schema import FeatureSpec
-
-# Everything in a record besides its features: small, and worth statistics.
-DESCRIPTIVE = (
-    schema.VIDEO_ID,
-    schema.CAPTIONS,
-    schema.CATEGORY,
-    schema.CLIP_LENGTH,
-    schema.CLIP_HASH,
-    schema.MISSING,
-    schema.SPEC_HASH,
-)
-
-
-def schema_for(spec: FeatureSpec) -> schema_pb2.Schema:
-    """What a record made by `spec` looks like.
-
-    Inference from data would take the captions of a small corpus for an enumeration
-    and the encoded features for text. Here captions are one or more free strings, a
-    clip may lack any feature, and the specification's hash has one legal value, so
-    that records of another specification show up as anomalies.
-    """
-    return schema_pb2.Schema(
-        feature=[
-            *(_descriptive(name, spec) for name in DESCRIPTIVE),
-            *(
-                schema_pb2.Feature(
-                    name=tensor.name,
-                    type=schema_pb2.BYTES,
-                    value_count=schema_pb2.ValueCount(min=0, max=1),
-                )
-                for tensor in spec.tensors()
-                if tensor.name not in DESCRIPTIVE
-            ),
-        ]
-    )
-
-
-def _descriptive(name: str, spec: FeatureSpec) -> schema_pb2.Feature:
-    feature = schema_pb2.Feature(
-        name=name,
-        type=schema_pb2.BYTES,
-        presence=schema_pb2.FeaturePresence(min_fraction=1.0),
-        value_count=schema_pb2.ValueCount(min=1),
-    )
-    if name != schema.CAPTIONS:
-        feature.value_count.max = 1
-    if name == schema.SPEC_HASH:
-        feature.string_domain.value.append(spec.content_hash)
-    return feature
+from components.curated_schema import executor
 
 
 @component
@@ -69,9 +15,10 @@ def CuratedSchema(  # noqa: N802
     examples: InputArtifact[standard_artifacts.Examples],
     schema: OutputArtifact[standard_artifacts.Schema],
 ) -> None:
-    """Writes the schema that belongs to the specification beside the records."""
-    with fileio.open(os.path.join(examples.uri, "feature_spec.json")) as file:
-        spec = FeatureSpec.from_json(file.read())
-    io_utils.write_pbtxt_file(
-        os.path.join(schema.uri, "schema.pbtxt"), schema_for(spec)
-    )
+    """Writes the schema that follows from the records' feature specification.
+
+    Args:
+        examples: The records, with their specification.
+        schema: Takes `schema.pbtxt`.
+    """
+    executor.write_schema(examples, schema)

@@ -1,109 +1,60 @@
-"""A trained model's artifacts → `Report`."""
+"""Collects the content of the report page from a trained model's artifacts."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.report.page import Curve, Report, Row, ScoredClip
-from keras_models.data.records import DataError, RecordDataset
-from keras_models.evaluation.evaluate import Evaluation, ScoredCaption, evaluate
+from keras_models.evaluation.evaluate import Evaluation, ScoredCaption
 from serving.client.local_model import LocalModel
 from serving.visualization import clip_views, filmstrip
 from transform.common.config import ConfigError
 from transform.records.manifest import Manifest
-from transform.schema import FeatureSpec
 from transform.video.video_info import DecodeError
 
-HISTORY = "history.jsonl"  # in the Trainer's `model_run`, one row an epoch
 SHOWN_CLIPS = 6  # best, and as many worst
 
 
-class Verdict(NamedTuple):
-    """What the gates said."""
+class GateResult(NamedTuple):
+    """The outcome of the gates: whether the model is blessed, and why."""
 
     blessed: bool
     sentence: str
 
 
-def evaluate_split(
-    model: LocalModel, records: str, split: str = "test"
-) -> tuple[Evaluation, str]:
-    """Scores a model on a split of extracted records, and says how many clips that is.
-
-    Args:
-        model: The model.
-        records: What VideoExampleGen wrote: splits, specification and manifest.
-        split: Which clips to caption.
-
-    Raises:
-        SpecMismatchError: The records are of another specification than the model's.
-        DataError: There is no such split.
-    """
-    spec, manifest = read_spec(records), Manifest.read(records)
-    model.spec.check_same(spec, ours="the model", theirs=f"the records in {records}")
-    clips, training = (
-        RecordDataset([os.path.join(records, f"Split-{name}", "*")], spec)
-        for name in (split, "train")
-    )
-    results = model.caption_examples(list(clips.serialized()))
-    captions = {
-        clip.video_id: result.caption
-        for clip, result in zip(clips.clips, results, strict=True)
-    }
-    evaluation = evaluate(captions, clips.references, training.references)
-    rows = [row for row in manifest.rows if row.split == split]
-    return evaluation, Manifest(rows).coverage()
-
-
-def read_spec(records: str) -> FeatureSpec:
-    """The specification beside the records; `DataError` where there are none."""
-    path = os.path.join(records, "feature_spec.json")
-    try:
-        with tf.io.gfile.GFile(path) as file:
-            return FeatureSpec.from_json(file.read())
-    except tf.errors.NotFoundError as error:
-        raise DataError(
-            f"there are no records in {records}: {path} is missing; write them with "
-            "`kinescribe extract`."
-        ) from error
-
-
-def report(
+def build_report(
     title: str,
     model: LocalModel,
     records: str,
     evaluated: tuple[Evaluation, str],
     slices: Sequence[Row],
-    verdict: Verdict,
-    history: str,
+    gate_result: GateResult,
+    history: Sequence[Mapping[str, Any]],
 ) -> Report:
-    """Everything that the page shows.
+    """Collects everything that the page shows.
 
     Args:
-        title: The page's.
+        title: Title of the page.
         model: The evaluated model.
-        records: What VideoExampleGen wrote.
+        records: Folder that VideoExampleGen wrote.
         evaluated: The result of `evaluate_split`.
         slices: The Evaluator's scores by slice.
-        verdict: The gates' word.
-        history: File with one JSON row an epoch, or one that does not exist.
+        gate_result: The outcome of the gates.
+        history: The training history, one row for each epoch.
     """
     evaluation, coverage = evaluated
-    scores = {name: found.value for name, found in evaluation.scores.items()}
+    scores = {name: score.value for name, score in evaluation.scores.items()}
     cider = evaluation.scores["CIDEr"]
     controls = [Row(name, "", row) for name, row in evaluation.controls.items() if row]
     half = min(SHOWN_CLIPS, len(evaluation.clips) // 2)
     shown = ScoredClips(model, records)
     return Report(
         title=title,
-        verdict=verdict.sentence,
-        blessed=verdict.blessed,
+        verdict=gate_result.sentence,
+        blessed=gate_result.blessed,
         facts=(
             ("coverage", coverage),
             (
@@ -126,8 +77,8 @@ def report(
 
 
 def slice_rows(evaluation: str) -> list[Row]:
-    """The Evaluator's scores of every slice, the largest first."""
-    found = []
+    """Reads the Evaluator's scores of every slice, the largest slice first."""
+    rows = []
     for metrics in tfma.load_metrics(evaluation):
         keys = metrics.slice_key.single_slice_keys
         if not keys:
@@ -139,28 +90,28 @@ def slice_rows(evaluation: str) -> list[Row]:
         }
         name = ", ".join(f"{key.column}={_slice_value(key)}" for key in keys)
         clips = int(values.pop("example_count", 0))
-        found.append((clips, Row(name, f"{clips} clips" if clips else "", values)))
-    return [row for _, row in sorted(found, key=lambda item: (-item[0], item[1].name))]
+        rows.append((clips, Row(name, f"{clips} clips" if clips else "", values)))
+    return [row for _, row in sorted(rows, key=lambda item: (-item[0], item[1].name))]
 
 
-def verdict(blessed: bool, evaluation: str, baseline: str) -> Verdict:
-    """The gates' findings in a sentence.
+def gate_result(blessed: bool, evaluation: str, baseline: str) -> GateResult:
+    """Reads from the Evaluator's output which gates failed, and puts it in a sentence.
 
     Args:
         blessed: Whether the model passed.
         evaluation: The Evaluator's output.
-        baseline: What the model was compared with, and why.
+        baseline: The model that it was compared with, and why.
     """
     compared = f"Compared with the baseline: {baseline}."
     if blessed:
-        return Verdict(True, f"Blessed: every gate is passed. {compared}")
+        return GateResult(True, f"Blessed: every gate is passed. {compared}")
     result = tfma.load_validation_result(evaluation)
     failures = [
         f"{failure.metric_key.name} is {failure.metric_value.double_value.value:.3f}"
-        for found in result.metric_validations_per_slice
-        for failure in found.failures
+        for validation in result.metric_validations_per_slice
+        for failure in validation.failures
     ]
-    return Verdict(
+    return GateResult(
         False, f"Refused: {'; '.join(failures) or 'see the log'}. {compared}"
     )
 
@@ -173,10 +124,10 @@ class ScoredClips:
         self._rows = {row.video_id: row for row in Manifest.read(records).rows}
 
     def drawn(self, clips: Sequence[ScoredCaption]) -> Iterator[ScoredClip]:
-        """The clips with their pictures.
+        """Yields the clips with their pictures.
 
-        One whose file is gone since is left out, and so is every clip where features
-        are imported, since the model cannot caption a file then.
+        A clip whose file no longer exists is left out, and so is every clip when
+        features are imported, since the model cannot caption a file then.
         """
         for clip in clips:
             row = self._rows[clip.video_id]
@@ -203,12 +154,8 @@ def _slice_value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _curves(history: str) -> Iterator[Curve]:
-    """The quantities that a person looks at first."""
-    if not tf.io.gfile.exists(history):
-        return
-    with tf.io.gfile.GFile(history) as file:
-        rows = [json.loads(line) for line in file]
+def _curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[Curve]:
+    """Yields the training curves that a person looks at first."""
     epochs = range(1, len(rows) + 1)
     for key, label in (
         ("CIDEr-D", "validation CIDEr-D"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import tensorflow as tf
@@ -10,14 +9,16 @@ import tensorflow_transform as tft
 from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.report.build import HISTORY
-from components.trainer.settings import TrainerSettings
-from components.trainer.train_and_export import beside, train_and_export
+from components.trainer.history_file import write_history
 from components.transform.preprocessing import VOCABULARY
 from keras_models.training import warm_start
 from keras_models.training.callbacks.progress_bar import ProgressBar
 from keras_models.training.callbacks.tensorboard import TensorBoard
-from transform.common import storage
+from serving.export.train_and_export import (
+    TrainerSettings,
+    captioner_folder,
+    train_and_export,
+)
 from transform.common.errors import KinescribeError
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
@@ -46,8 +47,7 @@ def run_fn(fn_args: FnArgs) -> None:
         callbacks=[ProgressBar(), TensorBoard(fn_args.model_run_dir)],
         init_checkpoint=_first_weights(fn_args.base_model, settings, spec),
     )
-    history = "".join(json.dumps(row) + "\n" for row in result.history)
-    storage.write(os.path.join(fn_args.model_run_dir, HISTORY), history)
+    write_history(fn_args.model_run_dir, result.history)
 
 
 def _first_weights(
@@ -56,7 +56,7 @@ def _first_weights(
     """The folder of the base model's weights where they fit, else ''."""
     if not base_model:
         return ""
-    folder = beside(base_model)
+    folder = captioner_folder(base_model)
     try:
         warm_start.check(folder, settings.training.variant_config(), spec)
     except KinescribeError as error:

@@ -129,7 +129,7 @@ def _connect(
     tls_files: dict[str, str] | None,
 ) -> ClipCaptioner:
     from serving.client.grpc_client import Client, ClientTLS
-    from serving.server.auth import read_token
+    from serving.credentials import read_token
 
     return Client(
         address,

@@ -41,13 +41,13 @@ def command(
     corpus = _render(console, root, train, held_out, seed)
 
     from pipeline import configs, local_runner
-    from pipeline.stage_lines import StageLines
+    from pipeline.console_progress import ConsoleProgress
 
     settings = configs.find(config).override(
         {"root": str(root), "corpus": {"files": [str(corpus)]}}
     )
     console.print("[bold]2. The pipeline")
-    result = local_runner.run(settings, StageLines(), verbose=bool(context.obj))
+    result = local_runner.run(settings, ConsoleProgress(), verbose=bool(context.obj))
     if result.pushed is None:
         console.print(
             f"The gates refused the model; the report says why: {result.report}"

@@ -33,8 +33,8 @@ def command(
     """
     from rich.console import Console
 
-    from components.report.build import evaluate_split
     from serving.client.local_model import LocalModel
+    from serving.evaluation import evaluate_split
     from transform.common import storage
 
     with Console(stderr=True).status("Captioning and scoring ..."):

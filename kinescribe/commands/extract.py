@@ -32,7 +32,7 @@ def command(
     Clips that the store has already are not decoded again, so that an extraction that
     was stopped goes on where it was.
     """
-    from kinescribe import outcome
+    from kinescribe.manifest_summary import print_summary
     from pipeline import configs
     from transform.jobs import extraction_job
 
@@ -49,4 +49,4 @@ def command(
         out=out,
         settings=extraction,
     )
-    outcome.show(manifest, out, as_json)
+    print_summary(manifest, out, as_json)

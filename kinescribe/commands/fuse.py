@@ -41,7 +41,6 @@ def command(
 
     folders = joining.folders(members)
 
-    from components.report.build import read_spec
     from keras_models.ensembling.composite import require_alike
     from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
     from keras_models.ensembling.relevance import saving as relevance_saving
@@ -50,6 +49,7 @@ def command(
         train_relevance,
     )
     from keras_models.training.callbacks.progress_bar import ProgressBar
+    from serving.evaluation import read_spec
 
     captioners, vocabulary = joining.load(folders)
     spec = read_spec(records)

@@ -24,7 +24,7 @@ def command(
     clip, or an HDF5 file for all. Features of the clips themselves are joined to
     imported ones by `kinescribe extract` and `kinescribe run`.
     """
-    from kinescribe import outcome
+    from kinescribe.manifest_summary import print_summary
     from pipeline import configs
     from transform.common.config import ConfigError
     from transform.jobs import extraction_job
@@ -46,4 +46,4 @@ def command(
         out=out,
         settings=extraction,
     )
-    outcome.show(manifest, out, as_json)
+    print_summary(manifest, out, as_json)

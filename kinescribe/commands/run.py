@@ -29,12 +29,12 @@ def command(
     where it was.
     """
     from pipeline import configs, local_runner
-    from pipeline.stage_lines import StageLines
+    from pipeline.console_progress import ConsoleProgress
 
     settings = configs.find(config)
     if root:
         settings = settings.replace(root=root)
-    result = local_runner.run(settings, StageLines(), verbose=bool(context.obj))
+    result = local_runner.run(settings, ConsoleProgress(), verbose=bool(context.obj))
     if as_json:
         places = {
             name: value

@@ -46,14 +46,17 @@ def command(
     """
     import os
 
-    from components.report.build import read_spec
-    from components.trainer.settings import TrainerSettings
-    from components.trainer.train_and_export import beside, train_and_export
     from keras_models.data.records import RecordDataset
     from keras_models.training.callbacks.progress_bar import ProgressBar
     from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs
     from serving import model_versions
+    from serving.evaluation import read_spec
+    from serving.export.train_and_export import (
+        TrainerSettings,
+        captioner_folder,
+        train_and_export,
+    )
     from transform.records.vocabulary import Vocabulary
 
     settings = configs.find(config)
@@ -91,7 +94,7 @@ def command(
     if as_json:
         outcome = {
             "model": model,
-            "weights": beside(model),
+            "weights": captioner_folder(model),
             "run": result.folder,
             "validation_cider_d": result.score,
             "epochs": len(result.history),
@@ -106,6 +109,6 @@ def command(
     table = rich.table.Table.grid(padding=(0, 2))
     table.add_row("Validation", f"CIDEr-D {result.score:.3f}")
     table.add_row("Model", model)
-    table.add_row("Weights", beside(model))
+    table.add_row("Weights", captioner_folder(model))
     table.add_row("History", os.path.join(result.folder, "history.csv"))
     rich.console.Console().print(table, soft_wrap=True)

@@ -16,9 +16,9 @@ from tensorflow_serving.apis import (
 
 from serving import signature_names
 from serving.client.base import ClipCaptioner
+from serving.credentials import read_secret
 from serving.errors import RefusedError, ServingError
 from serving.export import warmup
-from serving.files import read_secret
 from transform.common.config import Config
 from transform.schema import SPEC_HASH, FeatureSpec
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from serving import model_versions, signature_names, tf_errors
+from serving import errors, model_versions, signature_names
 from serving.client.base import ClipCaptioner
 from serving.errors import RefusedError, ServingError
 from transform.schema import FeatureSpec
@@ -42,7 +42,7 @@ class LocalModel(ClipCaptioner):
             self._model = tf.saved_model.load(folder)
         except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
             raise ServingError(
-                f"the model in {folder} cannot be loaded: {tf_errors.sentence(error)}"
+                f"the model in {folder} cannot be loaded: {errors.one_sentence(error)}"
             ) from error
         self._spec, self._folder = spec, folder
 
@@ -54,6 +54,6 @@ class LocalModel(ClipCaptioner):
             )
         except tf.errors.InvalidArgumentError as error:
             raise RefusedError(
-                f"the model in {self._folder} refuses: {tf_errors.sentence(error)}"
+                f"the model in {self._folder} refuses: {errors.one_sentence(error)}"
             ) from error
         return {name: tensor.numpy() for name, tensor in outputs.items()}

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import grpc
 
-from serving.errors import ServingError
-from serving.files import read_secret
+from serving.credentials import read_secret
 from serving.server.config import ServerTLS
 
 HEADER = "authorization"
@@ -35,17 +34,6 @@ class TokenInterceptor(grpc.ServerInterceptor):
             if name == HEADER and hmac.compare_digest(shown, self._expected):
                 return continuation(handler_call_details)
         return self._refuse
-
-
-def read_token(path: str) -> str:
-    """The token in a file; blank space around it does not count."""
-    token = read_secret(path).decode(errors="replace").strip()
-    if not token or not token.isascii() or not token.isprintable():
-        raise ServingError(
-            f"{path} must hold one token of printable ASCII characters; make one with "
-            "`openssl rand -hex 32`."
-        )
-    return token
 
 
 def server_credentials(tls: ServerTLS) -> grpc.ServerCredentials:

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from serving import model_versions, tf_errors
+from serving import errors, model_versions
 from serving.errors import ServingError
 from serving.export import warmup
 from serving.server.batching import Batcher
@@ -254,10 +254,10 @@ class ServableManager:
             servable = self._load(version, folder)
         except Exception as error:
             LOG.error(
-                "version %d does not load: %s", version, tf_errors.sentence(error)
+                "version %d does not load: %s", version, errors.one_sentence(error)
             )
             self._failed[version] = seen
-            self._set(version, State.END, tf_errors.sentence(error))
+            self._set(version, State.END, errors.one_sentence(error))
             self._on_failure(version)
             return False
         self._failed.pop(version, None)
@@ -311,7 +311,7 @@ def load_version(
         except Exception as error:
             servable.close()
             raise ServingError(
-                f"its warm-up requests fail: {tf_errors.sentence(error)}"
+                f"its warm-up requests fail: {errors.one_sentence(error)}"
             ) from error
         LOG.info("version %d is loaded; %d warm-up requests", version, warmed)
         return servable

@@ -15,6 +15,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.credentials import read_token
 from serving.errors import ServingError
 from serving.server import auth
 from serving.server.config import ServerConfig
@@ -140,7 +141,7 @@ class Server:
 def _interceptors(config: ServerConfig) -> list[grpc.ServerInterceptor]:
     if not config.token_file:
         return []
-    return [auth.TokenInterceptor(auth.read_token(config.token_file))]
+    return [auth.TokenInterceptor(read_token(config.token_file))]
 
 
 def _check_base(base: str) -> None:

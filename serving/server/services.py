@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving import tf_errors
+from serving import errors
 from serving.server import tensor_protos
 from serving.server.config import ServerConfig
 from serving.server.prometheus import Call, Metrics
@@ -72,14 +72,14 @@ class _Answering:
             except tensor_protos.BadInputError as error:
                 call.code, details = Code.INVALID_ARGUMENT, str(error)
             except tf.errors.InvalidArgumentError as error:
-                call.code, details = Code.INVALID_ARGUMENT, tf_errors.sentence(error)
+                call.code, details = Code.INVALID_ARGUMENT, errors.one_sentence(error)
             except tf.errors.ResourceExhaustedError as error:
-                call.code, details = Code.RESOURCE_EXHAUSTED, tf_errors.sentence(error)
+                call.code, details = Code.RESOURCE_EXHAUSTED, errors.one_sentence(error)
             except (FutureTimeoutError, CancelledError):
                 call.code, details = Code.DEADLINE_EXCEEDED, "nobody waits any more"
             except Exception as error:
                 LOG.exception("%s failed", method)
-                call.code, details = Code.INTERNAL, tf_errors.sentence(error)
+                call.code, details = Code.INTERNAL, errors.one_sentence(error)
         return context.abort(call.code, details)  # which raises
 
     def _check_name(self, spec: model_pb2.ModelSpec) -> None:

@@ -3,7 +3,7 @@ import pathlib
 import pytest
 
 from kubeflow import runner
-from serving import push_destination
+from serving.pushing import destination
 from tests.support import kubeflow_backend
 from tests.support.small_pipeline import small_pipeline
 
@@ -15,7 +15,7 @@ def test_compiled_pipeline_runs_task_by_task_to_a_pushed_model(tmp_path, monkeyp
     compiled = tmp_path / "pipeline.yaml"
     runner.compile_pipeline(config, compiled)
     done = kubeflow_backend.run(compiled, tmp_path / "tasks")
-    pushed = push_destination.latest(config.push_destination)
+    pushed = destination.latest(config.push_destination)
     properties = done["Pusher"]["pushed_model"]["metadata"]
     assert properties["pushed"] == 1
     assert properties["pushed_destination"] == pushed.folder

@@ -8,8 +8,8 @@ import pytest
 
 from keras_models.evaluation.evaluate import CONSTANT, PERSON, SHUFFLED
 from pipeline import local_runner
-from serving import push_destination
 from serving.client.local_model import LocalModel
+from serving.pushing import destination
 from tests.support.small_pipeline import small_pipeline
 from transform.common.errors import KinescribeError
 
@@ -53,7 +53,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert first.blessed
     assert "nothing has been pushed" in first.baseline
     assert first.pushed.parent == pathlib.Path(small.push_destination)
-    record = json.loads((first.pushed / push_destination.RECORD).read_text())
+    record = json.loads((first.pushed / destination.RECORD).read_text())
     assert record["baseline_version"] == ""
     assert record["version"] == first.pushed.name
 
@@ -85,7 +85,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert ran == ["CaptionReferences", *MODEL_STAGES]
     assert f"version {first.pushed.name} is the latest" in second.baseline
     assert int(second.pushed.name) > int(first.pushed.name)
-    latest = push_destination.latest(small.push_destination)
+    latest = destination.latest(small.push_destination)
     assert latest.folder == str(second.pushed)
     assert latest.record().baseline_version == first.pushed.name
     assert run(changed)[1] == ["Pusher"]
@@ -95,7 +95,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert "Trainer" not in ran
     assert not refused.blessed
     assert refused.pushed is None
-    assert push_destination.latest(small.push_destination) == latest
+    assert destination.latest(small.push_destination) == latest
 
 
 def test_second_run_at_the_same_time_is_refused(small):

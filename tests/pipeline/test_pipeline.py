@@ -1,8 +1,8 @@
 import json
 
-from components.trainer.settings import TrainerSettings
 from pipeline import configs
 from pipeline.pipeline import create_pipeline
+from serving.export.train_and_export import TrainerSettings
 
 
 def test_the_trainer_is_told_how_the_model_is_served(tmp_path):

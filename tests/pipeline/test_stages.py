@@ -9,7 +9,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline import stages
-from pipeline.stage_lines import StageLines
+from pipeline.console_progress import ConsoleProgress
 from tests.support import stage_fakes
 from transform.common.errors import KinescribeError
 
@@ -153,7 +153,7 @@ def lines(terminal):
     console = rich.console.Console(
         file=io.StringIO(), force_terminal=terminal, width=80, color_system=None
     )
-    shown = StageLines(console)
+    shown = ConsoleProgress(console)
     for index, (name, cached) in enumerate([("Transform", False), ("Trainer", True)]):
         shown.started(index + 1, 10, name)
         shown.finished(index + 1, 10, stages.Stage(name, 7.94, cached, {}))

@@ -2,10 +2,19 @@
 
 import pathlib
 
+from serving.pushing.destination import PushRecord
 from transform.schema import FeatureSpec, Flow
 
 SPEC = FeatureSpec(features=(Flow(),))
 OTHER_SPEC = FeatureSpec(features=(Flow(clip=10),))
+RECORD = PushRecord(
+    version="",
+    model_digest="m" * 16,
+    config_digest="c" * 16,
+    data_digest="d" * 16,
+    spec_hash=SPEC.content_hash,
+    baseline_version="",
+)
 
 
 def write_model(
@@ -21,3 +30,12 @@ def write_model(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
+
+
+def files_of(folder: pathlib.Path | str) -> dict[str, str]:
+    """The texts of a model's files by their relative paths, but for its push record."""
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in pathlib.Path(folder).rglob("*")
+        if path.is_file() and path.name != "push.json"
+    }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import posixpath
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import tensorflow as tf
 
@@ -47,6 +48,44 @@ def names_in(folder: str) -> list[str]:
     if not tf.io.gfile.isdir(folder):
         return []
     return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+
+
+def copy_folder(source: str, target: str, exclude: Collection[str] = ()) -> None:
+    """Copies a folder with all that it holds to a new one.
+
+    Args:
+        source: The folder.
+        target: The copy; a folder that exists there is replaced.
+        exclude: Paths of files, relative to `source`, that are not copied.
+    """
+    remove(target)
+    for folder, _, names in tf.io.gfile.walk(source):
+        relative = os.path.relpath(folder, source)
+        copy = target if relative == "." else os.path.join(target, relative)
+        tf.io.gfile.makedirs(copy)
+        for name in names:
+            if os.path.normpath(os.path.join(relative, name)) not in exclude:
+                tf.io.gfile.copy(os.path.join(folder, name), os.path.join(copy, name))
+
+
+def folder_digest(folder: str, exclude: Collection[str] = ()) -> str:
+    """Returns sixteen hex digits that change whenever a file of the folder does.
+
+    Args:
+        folder: The folder; where it lies does not matter.
+        exclude: Paths of files, relative to `folder`, that do not count.
+    """
+    digest = hashlib.sha256()
+    for parent, _, names in sorted(tf.io.gfile.walk(folder)):
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            relative = os.path.relpath(path, folder)
+            if relative in exclude:
+                continue
+            with tf.io.gfile.GFile(path, "rb") as file:
+                content = hashlib.sha256(file.read()).hexdigest()
+            digest.update(f"{relative} {content}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 @contextlib.contextmanager

@@ -3,15 +3,16 @@ from tfx.types import standard_artifacts
 
 from components.curated_schema import component
 from tests.support.component_records import SPEC, write_records
+from transform.records.metadata_schema import DESCRIPTIVE, schema_for
 from transform.schema import Category
 
 
 def anomalies_of(path):
-    options = tfdv.StatsOptions(feature_allowlist=list(component.DESCRIPTIVE))
+    options = tfdv.StatsOptions(feature_allowlist=list(DESCRIPTIVE))
     statistics = tfdv.generate_statistics_from_tfrecord(
         str(path), stats_options=options
     )
-    schema = component.schema_for(SPEC)
+    schema = schema_for(SPEC)
     return tfdv.validate_statistics(statistics, schema).anomaly_info
 
 
@@ -21,9 +22,9 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
     (tmp_path / "feature_spec.json").write_text(SPEC.to_json())
     component.CuratedSchema.test_call(examples=examples, schema=schema)
     read = tfdv.load_schema_text(str(tmp_path / "schema.pbtxt"))
-    assert read == component.schema_for(SPEC)
+    assert read == schema_for(SPEC)
     assert {feature.name for feature in read.feature} == {
-        *component.DESCRIPTIVE,
+        *DESCRIPTIVE,
         "flow",
         "grid",
     }
@@ -31,8 +32,8 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
 
 def test_category_stands_in_the_schema_once():
     spec = SPEC.replace(features=(*SPEC.features, Category(names=("a", "b"))))
-    found = [feature.name for feature in component.schema_for(spec).feature]
-    assert found == [*component.DESCRIPTIVE, "flow", "grid"]
+    found = [feature.name for feature in schema_for(spec).feature]
+    assert found == [*DESCRIPTIVE, "flow", "grid"]
 
 
 def test_records_of_the_specification_have_no_anomalies(tmp_path):

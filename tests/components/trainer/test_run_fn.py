@@ -1,18 +1,16 @@
-import json
 import pathlib
 from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
 
-from components.report.build import HISTORY
+from components.trainer.history_file import read_history
 from components.trainer.run_fn import _first_weights, run_fn
-from components.trainer.settings import TrainerSettings
-from components.trainer.train_and_export import beside
 from keras_models.captioner import Captioner
 from keras_models.generation import Greedy
 from keras_models.saving import captioner as saving
 from serving.client.local_model import LocalModel
+from serving.export.train_and_export import TrainerSettings, captioner_folder
 from tests.support import corpora, exported, small_runs
 from transform.records.vocabulary import Vocabulary
 
@@ -33,7 +31,9 @@ def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
     vocabulary = Vocabulary(["ball"])
     captioner = Captioner(config.variant_config(), corpora.SPEC, len(vocabulary), 4)
     serving_model = folder / "Format-Serving"
-    saving.save(captioner.build_from_spec(), vocabulary, beside(str(serving_model)))
+    saving.save(
+        captioner.build_from_spec(), vocabulary, captioner_folder(str(serving_model))
+    )
     return serving_model
 
 
@@ -65,8 +65,8 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     captioner, vocabulary = saving.load(tmp_path / "model" / "captioner")
     assert vocabulary.words == training.vocabulary.words
     assert captioner.spec == training.spec
-    lines = (tmp_path / "model_run" / HISTORY).read_text().splitlines()
-    assert [json.loads(line)["stage"] for line in lines] == ["cross_entropy"]
+    rows = read_history(str(tmp_path / "model_run"))
+    assert [row["stage"] for row in rows] == ["cross_entropy"]
     assert list((tmp_path / "model_run").glob("events*"))
 
 

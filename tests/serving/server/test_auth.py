@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from serving.client.grpc_client import Client, ClientTLS
+from serving.credentials import read_token
 from serving.errors import ServingError
-from serving.server.auth import read_token
 from serving.server.config import ServerConfig, ServerTLS
 from serving.server.server import Server
 

@@ -12,7 +12,7 @@ import typer
 from transform.records.manifest import STATUSES, Manifest
 
 
-def show(manifest: Manifest, out: str, as_json: bool) -> None:
+def print_summary(manifest: Manifest, out: str, as_json: bool) -> None:
     """Prints how many clips came through, and why others did not."""
     if as_json:
         counts = {

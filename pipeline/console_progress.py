@@ -11,7 +11,7 @@ from pipeline.stages import Stage
 _TALKATIVE = frozenset({"VideoExampleGen", "Trainer"})  # with progress of their own
 
 
-class StageLines:
+class ConsoleProgress:
     """Prints each stage's place, name and time.
 
     On a terminal the line that says that a stage runs is replaced by the one that says

@@ -1,0 +1,57 @@
+"""The work of `Pusher`: pushes the model if it is blessed, and records where."""
+
+from __future__ import annotations
+
+from absl import logging
+from tfx.components.util import model_utils
+from tfx.types import Artifact
+from tfx.utils import io_utils, path_utils
+
+from components.baseline_model.executor import VERSION
+from serving import model_versions
+from serving.pushing.destination import PushRecord, model_digest
+from serving.pushing.push import push
+
+
+def push_if_blessed(
+    model: Artifact,
+    baseline: Artifact,
+    blessing: Artifact,
+    pushed_model: Artifact,
+    destination: str,
+    config_digest: str,
+    data_digest: str,
+) -> None:
+    """Pushes `model` to `destination` if `blessing` says so.
+
+    Args:
+        model: The model just trained.
+        baseline: The model that it was compared with.
+        blessing: The Evaluator's blessing, or its refusal.
+        pushed_model: Takes a copy of the pushed model, and the properties.
+        destination: The folder that a model server watches.
+        config_digest: Digest of the configuration that made the model.
+        data_digest: Digest of the clips and captions that it was trained on.
+    """
+    if not model_utils.is_model_blessed(blessing):
+        logging.info("The model is not blessed, so it is not pushed.")
+        pushed_model.set_int_custom_property("pushed", 0)
+        return
+    folder = path_utils.serving_model_path(model.uri)
+    record = PushRecord(
+        version="",
+        model_digest=model_digest(folder),
+        config_digest=config_digest,
+        data_digest=data_digest,
+        spec_hash=model_versions.read_spec(folder).content_hash,
+        baseline_version=baseline.get_string_custom_property(VERSION),
+    )
+    pushed = push(folder, destination, record)
+    logging.info("The model is version %s in %s.", pushed.version, destination)
+    io_utils.copy_dir(pushed.folder, pushed_model.uri)
+    pushed_model.set_int_custom_property("pushed", 1)
+    pushed_model.set_string_custom_property("pushed_destination", pushed.folder)
+    pushed_model.set_string_custom_property("pushed_version", pushed.version)
+    for name, value in record.to_dict().items():
+        if name != "version":
+            pushed_model.set_string_custom_property(name, value)

@@ -1,0 +1,1 @@
+"""Pushing models to the folder that a model server watches."""

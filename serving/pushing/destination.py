@@ -1,0 +1,57 @@
+"""The folder that models are pushed to: one numbered subfolder for each version."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import tensorflow as tf
+
+from serving import model_versions
+from transform.common import storage
+from transform.common.config import Config
+
+RECORD = os.path.join("assets.extra", "push.json")
+
+
+class PushRecord(Config):
+    """The origin of a pushed model; stored inside its version's folder."""
+
+    version: str
+    model_digest: str
+    config_digest: str
+    data_digest: str
+    spec_hash: str
+    baseline_version: str  # that it was compared with; "" if there was none
+
+
+@dataclasses.dataclass(frozen=True)
+class PushedVersion:
+    """One numbered model in a push destination."""
+
+    version: str
+    folder: str
+
+    def record(self) -> PushRecord | None:
+        """Reads the version's record; None if it was not pushed by Kinescribe."""
+        path = os.path.join(self.folder, RECORD)
+        if not tf.io.gfile.exists(path):
+            return None
+        with tf.io.gfile.GFile(path) as file:
+            return PushRecord.from_json(file.read())
+
+
+def versions(destination: str) -> list[PushedVersion]:
+    """Lists the complete versions in `destination`, oldest first."""
+    folders = model_versions.complete_versions(destination)
+    return [PushedVersion(str(number), folder) for number, folder in folders.items()]
+
+
+def latest(destination: str) -> PushedVersion | None:
+    """Returns the version that a model server serves, if there is one."""
+    return next(reversed(versions(destination)), None)
+
+
+def model_digest(model_folder: str) -> str:
+    """Returns the digest of a SavedModel's files, which pushing does not change."""
+    return storage.folder_digest(model_folder, exclude=(RECORD,))

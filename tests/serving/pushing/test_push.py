@@ -1,0 +1,121 @@
+import os
+import pathlib
+import shutil
+import signal
+import threading
+
+from serving.pushing import destination as destinations
+from serving.pushing import push as pushing
+from tests.support.pushing import RECORD, SPEC, files_of, write_model
+from transform.common import storage
+
+
+def push(model, destination, digest=None):
+    digest = digest or destinations.model_digest(str(model))
+    record = RECORD.replace(model_digest=digest)
+    return pushing.push(str(model), str(destination), record)
+
+
+def test_push_gives_each_model_a_higher_number(tmp_path):
+    first = push(write_model(tmp_path / "a", "a"), tmp_path / "pushed")
+    second = push(write_model(tmp_path / "b", "b"), tmp_path / "pushed")
+    assert int(second.version) > int(first.version)
+    assert destinations.versions(str(tmp_path / "pushed")) == [first, second]
+    assert files_of(first.folder) == files_of(tmp_path / "a")
+    assert files_of(second.folder) == files_of(tmp_path / "b")
+
+
+def test_pushing_the_latest_model_again_copies_nothing(tmp_path):
+    model = write_model(tmp_path / "a")
+    first = push(model, tmp_path / "pushed")
+    assert push(model, tmp_path / "pushed") == first
+    assert destinations.versions(str(tmp_path / "pushed")) == [first]
+
+
+def test_going_back_to_an_earlier_model_makes_it_the_latest(tmp_path):
+    model = write_model(tmp_path / "a", "a")
+    first = push(model, tmp_path / "pushed")
+    second = push(write_model(tmp_path / "b", "b"), tmp_path / "pushed")
+    third = push(model, tmp_path / "pushed")
+    assert int(first.version) < int(second.version) < int(third.version)
+    assert files_of(third.folder) == files_of(model)
+
+
+def test_record_travels_inside_the_version(tmp_path):
+    pushed = push(write_model(tmp_path / "a"), tmp_path / "pushed")
+    record = pushed.record()
+    assert record.version == pushed.version
+    assert record.spec_hash == SPEC.content_hash
+    assert record.model_digest == destinations.model_digest(pushed.folder)
+
+
+def slow_copy(copied: threading.Event, go_on: threading.Event):
+    """`storage.copy_folder`, which stops after its first file."""
+
+    def copy(source, target):
+        names = sorted(p for p in pathlib.Path(source).rglob("*") if p.is_file())
+        for index, path in enumerate(names):
+            to = pathlib.Path(target, path.relative_to(source))
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, to)
+            if index == 0:
+                copied.set()
+                go_on.wait()
+
+    return copy
+
+
+def test_reader_sees_nothing_before_the_whole_version(tmp_path, monkeypatch):
+    copied, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(storage, "copy_folder", slow_copy(copied, go_on))
+    model, destination = write_model(tmp_path / "a"), tmp_path / "pushed"
+    pushing = threading.Thread(target=push, args=(model, destination))
+    pushing.start()
+    try:
+        assert copied.wait(60)
+        assert not [p for p in destination.iterdir() if p.name.isdecimal()]
+        assert destinations.latest(str(destination)) is None
+    finally:
+        go_on.set()
+        pushing.join()
+    assert files_of(destinations.latest(str(destination)).folder) == files_of(model)
+
+
+def test_push_killed_while_copying_leaves_no_version_and_the_next_one_works(
+    tmp_path, monkeypatch
+):
+    model, destination = write_model(tmp_path / "a"), tmp_path / "pushed"
+    started, told = os.pipe()
+    child = os.fork()
+    if child == 0:  # copies one file, says so and is killed
+        copied, never = threading.Event(), threading.Event()
+        copied.set = lambda: os.write(told, b"1")
+        storage.copy_folder = slow_copy(copied, never)
+        push(model, destination)
+        os._exit(1)
+    try:
+        assert os.read(started, 1) == b"1"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(started)
+        os.close(told)
+    assert [path.name[:9] for path in destination.iterdir()] == [".incoming"]
+    pushed = push(model, destination)
+    assert [path.name for path in destination.iterdir()] == [pushed.version]
+    assert files_of(pushed.folder) == files_of(model)
+
+
+def test_two_pushes_at_once_get_two_numbers(tmp_path):
+    models = [write_model(tmp_path / name, name) for name in "abcd"]
+    threads = [
+        threading.Thread(target=push, args=(model, tmp_path / "pushed"))
+        for model in models
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = destinations.versions(str(tmp_path / "pushed"))
+    contents = [files_of(pushed.folder) for pushed in found]
+    assert sorted(map(str, contents)) == sorted(str(files_of(m)) for m in models)
