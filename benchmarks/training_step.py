@@ -75,9 +75,7 @@ def main() -> None:
 
     def beam() -> tf.Tensor:
         start = model.start(model.encode(batch.video))
-        return generation.run(
-            generation.BeamSearch(), model.step, *start, LENGTH - 1
-        ).tokens
+        return generation.BeamSearch().search(model.step, *start, LENGTH - 1).tokens
 
     for run in (encode, encode_and_differentiate, update, beam):
         _report(run, options.rounds)

@@ -7,7 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models import generation
 from keras_models.captioner_config import Variant
 from keras_models.data import feature_casting
 from keras_models.generation import SearchConfig
@@ -95,7 +94,7 @@ class Captioner(tf.keras.Model):
         """
         encoded = self.encode(video)
         state, memory = self.start(encoded)
-        found = generation.run(config, self.step, state, memory, self.max_words, seed)
+        found = config.search(self.step, state, memory, self.max_words, seed)
         return Written(found, encoded.weights, {})
 
     def teacher_force(

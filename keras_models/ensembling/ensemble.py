@@ -90,7 +90,7 @@ class Ensemble(JointModel):
             [member.step for member in members],
             [self.variant.weights[name] for name in self.members],
         )
-        found = generation.run(config, step, state, memory, self.max_words, seed)
+        found = config.search(step, state, memory, self.max_words, seed)
         weights = weights_by_clip((seen.weights for seen in encoded), found.weights)
         return Written(found, weights, {})
 

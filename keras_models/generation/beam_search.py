@@ -1,4 +1,4 @@
-"""Beam search."""
+"""Beam search over captions, with constraints and n-best lists."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ import tensorflow as tf
 
 from keras_models.generation.fast_top_k import fast_top_k
 from keras_models.generation.length_penalty import LengthPenalty, WuPenalty
+from keras_models.generation.search import Search
 from keras_models.generation.step import (
     Arrays,
     StepFn,
+    batch_size,
     mask_invalid_tokens,
     mask_padding,
     named_weights,
     new_arrays,
-    rows_of,
     write,
 )
 from keras_models.structs import Captions, State, repeat_batch
-from transform.common.config import Config, Field, validator
+from transform.common.config import Field, validator
 from transform.records.vocabulary import BOS, EOS, PAD
 
 IMPOSSIBLE = -float("inf")
 
 
-class BeamSearch(Config):
-    """Keeps the `width` best beginnings at every word.
+class BeamSearch(Search):
+    """Keeps the `width` best unfinished and finished captions at every step.
 
-    A caption that has ended keeps its place for as long as no other beats it by log p
-    over length penalty. Words of `Captions.log_probs` that constraints rule out keep
-    their probability: nothing is renormalised.
+    A finished caption keeps its beam for as long as no other has a higher log p over
+    length penalty. The probability of tokens that the constraints forbid is not given
+    to the others: nothing is renormalised.
     """
 
     kind: Literal["beam"] = "beam"
@@ -54,13 +55,13 @@ class BeamSearch(Config):
         max_words: int,
         seed: tf.Tensor | None = None,
     ) -> Captions:
-        """See `keras_models.generation.run`."""
+        """Writes the `n_best` captions of each clip; see `Search.search`."""
         del seed
         if self.min_words > max_words:
             raise ValueError(
                 f"min_words = {self.min_words} exceeds max_words = {max_words}"
             )
-        clips = rows_of(state)
+        clips = batch_size(state)
         state, memory = repeat_batch((state, memory), self.width)
         beams = _Beams.start(clips, self.width, max_words + 1, state)
 
@@ -68,15 +69,15 @@ class BeamSearch(Config):
             beams, weights = self._advance(step, memory, max_words, time, beams)
             return time + 1, beams, write(arrays, time, weights)
 
-        def unsettled(time: tf.Tensor, beams: _Beams, arrays: Arrays) -> tf.Tensor:
+        def not_settled(time: tf.Tensor, beams: _Beams, arrays: Arrays) -> tf.Tensor:
             del time, arrays
             return tf.reduce_any(~self._settled(beams, max_words + 1))
 
-        # The first word is written before the loop: it shows which weights there are.
+        # The first token is written before the loop: it shows which weights there are.
         beams, weights = self._advance(step, memory, max_words, tf.constant(0), beams)
         arrays = write(new_arrays(weights, max_words + 1), 0, weights)
         _, beams, arrays = tf.while_loop(
-            unsettled,
+            not_settled,
             body,
             (tf.constant(1), beams, arrays),
             maximum_iterations=max_words,
@@ -91,48 +92,50 @@ class BeamSearch(Config):
         time: tf.Tensor,
         beams: _Beams,
     ) -> tuple[_Beams, dict[str, tf.Tensor]]:
-        """Every beam's best continuations, then the best of all of them."""
+        """Extends every beam by one token and keeps the best of all continuations."""
         width = self.width
         output = step(tf.reshape(beams.last, [-1]), beams.state, memory)
         log_probs = self._constrain(output.log_probs, beams, time, max_words)
         # Within a beam all continuations are equally long: log p alone decides.
-        gained, words = fast_top_k(log_probs, width)  # (B · K, k)
-        per_beam = words.shape[-1]
-        gained = tf.reshape(gained, [-1, width, per_beam])
-        words = tf.reshape(words, [-1, width, per_beam])
-        ended = beams.ended[..., tf.newaxis]
-        frozen = tf.where(tf.range(per_beam) == 0, 0.0, IMPOSSIBLE)  # (k,)
-        gained, words = tf.where(ended, frozen, gained), tf.where(ended, PAD, words)
-        totals = beams.totals[..., tf.newaxis] + gained
-        lengths = tf.where(beams.ended, beams.lengths, time + 1)  # (B, K)
-        scores = totals / self.length_penalty(lengths)[..., tf.newaxis]
+        step_log_probs, tokens = fast_top_k(log_probs, width)  # (B · K, k)
+        per_beam = tokens.shape[-1]
+        step_log_probs = tf.reshape(step_log_probs, [-1, width, per_beam])
+        tokens = tf.reshape(tokens, [-1, width, per_beam])
+        finished = beams.finished[..., tf.newaxis]
+        # A finished caption has one continuation, which is itself.
+        finished_row = tf.where(tf.range(per_beam) == 0, 0.0, IMPOSSIBLE)  # (k,)
+        step_log_probs = tf.where(finished, finished_row, step_log_probs)
+        tokens = tf.where(finished, PAD, tokens)
+        log_probs = beams.log_probs[..., tf.newaxis] + step_log_probs
+        lengths = tf.where(beams.finished, beams.lengths, time + 1)  # (B, K)
+        scores = log_probs / self.length_penalty(lengths)[..., tf.newaxis]
 
-        def flat(leaf: tf.Tensor) -> tf.Tensor:
+        def flatten(leaf: tf.Tensor) -> tf.Tensor:
             return tf.reshape(leaf, [-1, width * per_beam])
 
-        scores, chosen = tf.math.top_k(flat(scores), width)  # (B, K)
+        scores, chosen = tf.math.top_k(flatten(scores), width)  # (B, K)
         parents = chosen // per_beam
 
-        def choose(leaf: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        def select(leaf: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
             return tf.gather(leaf, index, axis=1, batch_dims=1)
 
-        words = choose(flat(words), chosen)
+        tokens = select(flatten(tokens), chosen)
         rows = tf.range(tf.shape(parents)[0])[:, tf.newaxis] * width + parents
         rows = tf.reshape(rows, [-1])  # (B · K,)
-        here = tf.range(max_words + 1) == time  # (L,)
+        position = tf.range(max_words + 1) == time  # (L,)
 
-        def put(history: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-            return tf.where(here, value[..., tf.newaxis], choose(history, parents))
+        def append(history: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+            return tf.where(position, value[..., tf.newaxis], select(history, parents))
 
-        totals = choose(flat(totals), chosen)
+        log_probs = select(flatten(log_probs), chosen)
         beams = _Beams(
-            tokens=put(beams.tokens, words),
-            ancestors=put(beams.ancestors, parents),
-            last=words,
-            totals=totals,
+            tokens=append(beams.tokens, tokens),
+            parents=append(beams.parents, parents),
+            last=tokens,
+            log_probs=log_probs,
             scores=scores,
-            lengths=choose(lengths, parents),
-            ended=(words == EOS) | (words == PAD) | (totals == IMPOSSIBLE),
+            lengths=select(lengths, parents),
+            finished=(tokens == EOS) | (tokens == PAD) | (log_probs == IMPOSSIBLE),
             state=tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, rows), output.state
             ),
@@ -142,7 +145,7 @@ class BeamSearch(Config):
     def _constrain(
         self, log_probs: tf.Tensor, beams: _Beams, time: tf.Tensor, max_words: int
     ) -> tf.Tensor:
-        """(B · K, V) with −∞ where a word must not come now."""
+        """Sets (B · K, V) log-probabilities to −∞ where a token must not follow."""
         log_probs = tf.cast(log_probs, tf.float32)
         end = tf.range(tf.shape(log_probs)[-1]) == EOS  # (V,)
         allowed = mask_invalid_tokens(log_probs, time == max_words)
@@ -166,69 +169,79 @@ class BeamSearch(Config):
         return tf.where(stuck & end, log_probs, allowed)
 
     def _settled(self, beams: _Beams, longest: int) -> tf.Tensor:
-        """(B,): whether the `n_best` first captions can no longer change.
+        """Tells, (B,), whether the `n_best` first captions can no longer change.
 
-        log p only falls and the penalty only grows with length, so that a beginning
-        ends at most with its log p over the longest caption's penalty.
+        log p only falls and the penalty only grows with length, so that the final score
+        of an unfinished beam is at most its log p over the longest caption's penalty.
         """
-        best = beams.ended[:, : self.n_best]
-        bounds = beams.totals / self.length_penalty(tf.constant(longest))
-        hope = tf.reduce_max(tf.where(beams.ended, IMPOSSIBLE, bounds), axis=1)
-        return tf.reduce_all(best, axis=1) & (beams.scores[:, self.n_best - 1] >= hope)
+        finished = beams.finished[:, : self.n_best]
+        bounds = beams.log_probs / self.length_penalty(tf.constant(longest))
+        best_unfinished = tf.reduce_max(
+            tf.where(beams.finished, IMPOSSIBLE, bounds), axis=1
+        )
+        worst_kept = beams.scores[:, self.n_best - 1]
+        return tf.reduce_all(finished, axis=1) & (worst_kept >= best_unfinished)
 
     def _captions(self, beams: _Beams, arrays: Arrays) -> Captions:
+        """Returns the `n_best` captions with the attention weights of their tokens."""
         tokens = beams.tokens[:, : self.n_best]  # (B, n, L)
-        totals = beams.totals[:, : self.n_best]
-        tokens = tf.where(totals[..., tf.newaxis] == IMPOSSIBLE, PAD, tokens)
-        ancestors = tf.transpose(beams.ancestors[:, : self.n_best], [0, 2, 1])
+        log_probs = beams.log_probs[:, : self.n_best]
+        tokens = tf.where(log_probs[..., tf.newaxis] == IMPOSSIBLE, PAD, tokens)
+        parents = tf.transpose(beams.parents[:, : self.n_best], [0, 2, 1])
 
-        def by_word(array: tf.TensorArray) -> tf.Tensor:
+        def stack_by_caption(array: tf.TensorArray) -> tf.Tensor:
             stacked = array.stack()  # (L, B · K, …)
             tail = tf.shape(stacked)[2:]
             shape = tf.concat([[tf.shape(stacked)[0], -1, self.width], tail], axis=0)
             leaf = tf.reshape(stacked, shape)  # (L, B, K, …)
             inner = list(range(3, leaf.shape.rank))
             leaf = tf.transpose(leaf, [1, 0, 2, *inner])  # (B, L, K, …)
-            leaf = tf.gather(leaf, ancestors, axis=2, batch_dims=2)  # (B, L, n, …)
+            leaf = tf.gather(leaf, parents, axis=2, batch_dims=2)  # (B, L, n, …)
             return mask_padding(tf.transpose(leaf, [0, 2, 1, *inner]), tokens)
 
-        weights = {name: by_word(array) for name, array in arrays.items()}
-        return Captions(tokens, totals, weights)
+        weights = {name: stack_by_caption(array) for name, array in arrays.items()}
+        return Captions(tokens, log_probs, weights)
 
 
 class _Beams(NamedTuple):
-    """K beginnings of captions for each of B clips, best first."""
+    """The K beams of each of B clips, best first."""
 
     tokens: tf.Tensor  # (B, K, L) int32
-    ancestors: tf.Tensor  # (B, K, L) int32: in which place each word was written
+    parents: tf.Tensor  # (B, K, L) int32: the beam that each token was written in
     last: tf.Tensor  # (B, K) int32
-    totals: tf.Tensor  # (B, K) log p
+    log_probs: tf.Tensor  # (B, K) log p
     scores: tf.Tensor  # (B, K) log p over length penalty
     lengths: tf.Tensor  # (B, K) int32, <eos> included
-    ended: tf.Tensor  # (B, K) bool
+    finished: tf.Tensor  # (B, K) bool
     state: State  # B · K rows
 
     @classmethod
     def start(cls, clips: tf.Tensor, width: int, length: int, state: State) -> _Beams:
-        """One empty caption per clip; the other places are impossible."""
+        """Begins with one empty caption per clip; the other beams are impossible."""
         shape = [clips, width]
-        totals = tf.where(tf.range(width) == 0, tf.zeros(shape), IMPOSSIBLE)
+        log_probs = tf.where(tf.range(width) == 0, tf.zeros(shape), IMPOSSIBLE)
         return cls(
             tokens=tf.fill([clips, width, length], PAD),
-            ancestors=tf.zeros([clips, width, length], tf.int32),
+            parents=tf.zeros([clips, width, length], tf.int32),
             last=tf.fill(shape, BOS),
-            totals=totals,
-            scores=totals,
+            log_probs=log_probs,
+            scores=log_probs,
             lengths=tf.zeros(shape, tf.int32),
-            ended=tf.zeros(shape, tf.bool),
+            finished=tf.zeros(shape, tf.bool),
             state=state,
         )
 
 
 def _completions(tokens: tf.Tensor, time: tf.Tensor, size: int) -> tf.Tensor:
-    """(R, L) tokens, `time` of them written → (R, W) ids that would repeat an n-gram.
+    """Finds the tokens that would repeat an n-gram of a caption.
 
-    Places where nothing would be repeated hold <pad>.
+    Args:
+        tokens: (R, L), of which the first `time` are written.
+        time: () int32.
+        size: n of the n-grams.
+
+    Returns:
+        (R, W) ids; <pad> for a window that would not be repeated.
     """
     length = tokens.shape[1]
     windows = max(length - size + 1, 0)

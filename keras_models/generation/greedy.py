@@ -1,4 +1,4 @@
-"""Greedy decoding."""
+"""Greedy decoding: one caption a clip, the likeliest token at each step."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.generation.decode_loop import decode_loop
+from keras_models.generation.search import Search
 from keras_models.generation.step import StepFn
 from keras_models.structs import Captions, State
-from transform.common.config import Config
 
 
-class Greedy(Config):
-    """Always the most likely word: one caption per clip."""
+class Greedy(Search):
+    """Writes the most likely token at every step: one caption a clip."""
 
     kind: Literal["greedy"] = "greedy"
 
@@ -25,7 +25,7 @@ class Greedy(Config):
         max_words: int,
         seed: tf.Tensor | None = None,
     ) -> Captions:
-        """See `keras_models.generation.run`."""
+        """Writes one caption for each clip; see `Search.search`."""
         del seed
         return decode_loop(
             step,

@@ -1,4 +1,4 @@
-"""How captions of different length are compared."""
+"""Length penalties, by which beam search compares captions of different lengths."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from transform.common.config import BY_KIND, Config, Field
 
 
 class WuPenalty(Config):
-    """log p / ((5 + l) / 6)^α (Wu et al., 2016, Eq. 14); α = 0 leaves log p alone."""
+    """Scores captions by log p / ((5 + l) / 6)^α (Wu et al., 2016, Eq. 14).
+
+    α = 0 leaves log p alone.
+    """
 
     kind: Literal["wu"] = "wu"
     alpha: float = Field(0.0, ge=0)
 
     def __call__(self, length: tf.Tensor) -> tf.Tensor:
-        """What log p of a caption of l words, <eos> included, is divided by."""
+        """Returns the divisor of log p of a caption of l tokens, <eos> included."""
         return ((5 + tf.cast(length, tf.float32)) / 6) ** self.alpha
 
 
 class PowerPenalty(Config):
-    """log p / l^α; α = 1 is the mean per word."""
+    """Scores captions by log p / l^α; α = 1 is the mean per token."""
 
     kind: Literal["power"] = "power"
     alpha: float = Field(1.0, ge=0)
 
     def __call__(self, length: tf.Tensor) -> tf.Tensor:
-        """What log p of a caption of l words, <eos> included, is divided by."""
+        """Returns the divisor of log p of a caption of l tokens, <eos> included."""
         return tf.cast(length, tf.float32) ** self.alpha
 
 

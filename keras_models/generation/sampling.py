@@ -1,4 +1,4 @@
-"""Captions drawn from the model's distribution."""
+"""Sampling: captions that are drawn from the model's distribution."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any, Literal, Optional
 import tensorflow as tf
 
 from keras_models.generation.decode_loop import decode_loop
+from keras_models.generation.search import Search
 from keras_models.generation.step import StepFn
 from keras_models.structs import Captions, State
-from transform.common.config import Config, Field
+from transform.common.config import Field
 
 
-class Sampling(Config):
-    """Draws captions word by word.
+class Sampling(Search):
+    """Draws captions from the model's distribution, token by token.
 
     The distribution is sharpened by `temperature` first; then the `top_k` most likely
-    words stay; of these, the fewest that together reach `top_p`.
+    tokens stay; of these, the fewest that together reach `top_p`.
     """
 
     kind: Literal["sampling"] = "sampling"
@@ -33,18 +34,18 @@ class Sampling(Config):
         max_words: int,
         seed: tf.Tensor | None = None,
     ) -> Captions:
-        """See `keras_models.generation.run`; `log_probs` are the untouched model's."""
+        """Writes `samples` captions for each clip; see `Search.search`."""
         if seed is None:
             raise ValueError("sampling needs a seed, (2,) integers; received None")
 
         def pick(log_probs: tf.Tensor, time: tf.Tensor) -> tf.Tensor:
-            word_seed = tf.random.experimental.stateless_fold_in(seed, time)
-            return self._draw(log_probs, word_seed)
+            step_seed = tf.random.experimental.stateless_fold_in(seed, time)
+            return self._draw(log_probs, step_seed)
 
         return decode_loop(step, state, memory, max_words, pick, self.samples)
 
     def _draw(self, log_probs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """(R, V) log-probabilities → (R,) int32 ids."""
+        """Draws (R,) int32 ids from (R, V) log-probabilities."""
         logits = log_probs / self.temperature
         if self.top_k is None and self.top_p is None:
             drawn = tf.random.stateless_categorical(logits, 1, seed, dtype=tf.int32)

@@ -1,4 +1,4 @@
-"""What a search knows of a model, and what may come next."""
+"""`StepFn`, which is all that a search knows of a model, and helpers of searches."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from transform.records.vocabulary import EOS, PAD, UNK
 
 
 class StepFn(Protocol):
-    """One word read, the next one's distribution out.
+    """A model's step: it reads a token and returns the next one's distribution.
 
     `Captioner.step` is one. R rows are independent; memory is never reordered.
     """
 
     def __call__(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
-        """(R,) int32 ids, state, memory → `StepOutput`."""
+        """Reads (R,) int32 ids and returns a `StepOutput`."""
 
 
-def rows_of(state: State) -> tf.Tensor:
-    """The batch size of a state, ()."""
+def batch_size(state: State) -> tf.Tensor:
+    """Returns the batch size of a decoder's state, ()."""
     leaves = tf.nest.flatten(state)
     if not leaves:
         raise ValueError("a search needs a state with at least one tensor")
@@ -31,19 +31,27 @@ def rows_of(state: State) -> tf.Tensor:
 
 
 def mask_invalid_tokens(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
-    """(…, V) with −∞ for <pad>, <bos> and <unk>; for all but <eos> where `ending`."""
+    """Sets the log-probability of tokens that must not be written to −∞.
+
+    Args:
+        log_probs: (…, V).
+        ending: () bool; whether <eos> is the only token that may follow.
+
+    Returns:
+        (…, V), −∞ for <pad>, <bos> and <unk>, and for all but <eos> where `ending`.
+    """
     ids = tf.range(tf.shape(log_probs)[-1])
     allowed = (ids == EOS) | ((ids > UNK) & ~ending)
     return log_probs + tf.where(allowed, tf.constant(0, log_probs.dtype), -float("inf"))
 
 
 def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:
-    """The attention weights of a step; a name's second bearer becomes `<name>_2`."""
+    """Returns a step's attention weights; a repeated name becomes `<name>_2`."""
     return named_apart(context.weights for context in contexts)
 
 
 def mask_padding(weights: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """(…, L, ·) weights, 0 where (…, L) tokens are <pad>."""
+    """Sets (…, L, ·) weights to 0 where (…, L) tokens are <pad>."""
     mask = tokens != PAD
     for _ in range(weights.shape.rank - tokens.shape.rank):
         mask = mask[..., tf.newaxis]
@@ -54,7 +62,7 @@ Arrays = dict[str, tf.TensorArray]
 
 
 def new_arrays(weights: dict[str, tf.Tensor], length: int) -> Arrays:
-    """`length` empty places for each step's (R, ·) weights."""
+    """Returns empty arrays for the (R, ·) weights of `length` steps."""
     return {
         name: tf.TensorArray(leaf.dtype, length, element_shape=leaf.shape)
         for name, leaf in weights.items()
@@ -64,5 +72,5 @@ def new_arrays(weights: dict[str, tf.Tensor], length: int) -> Arrays:
 def write(
     arrays: Arrays, time: tf.Tensor | int, weights: dict[str, tf.Tensor]
 ) -> Arrays:
-    """The arrays with one step's weights written."""
+    """Writes one step's weights and returns the arrays."""
     return {name: arrays[name].write(time, leaf) for name, leaf in weights.items()}

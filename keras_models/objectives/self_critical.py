@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 import numpy as np
 import tensorflow as tf
 
-from keras_models import generation
 from keras_models.generation import Greedy, Sampling
 from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
@@ -136,8 +135,7 @@ class SelfCriticalObjective(Objective):
         """Samples (B, k, L), their rewards (B, k) and the baseline (B, 1 or k)."""
         config = self._config
         state, memory = captioner.start(encoded)
-        sampled = generation.run(
-            Sampling(samples=config.samples),
+        sampled = Sampling(samples=config.samples).search(
             captioner.step,
             state,
             memory,
@@ -146,9 +144,7 @@ class SelfCriticalObjective(Objective):
         )
         tokens = sampled.tokens  # (B, k, L)
         if isinstance(config.baseline, GreedyBaseline):
-            greedy = generation.run(
-                Greedy(), captioner.step, state, memory, captioner.max_words
-            )
+            greedy = Greedy().search(captioner.step, state, memory, captioner.max_words)
             tokens = tf.concat([tokens, greedy.tokens], axis=1)  # (B, k + 1, L)
         scores = self._score(batch.video.video_id, tokens)
         rewards, greedy_reward = scores[:, : config.samples], scores[:, -1]

@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from keras_models import generation
 from keras_models.generation import BeamSearch, Greedy, PowerPenalty, WuPenalty
 from tests.reference import beam_search as reference
 from tests.support.step_fakes import FakeStep, caption
@@ -14,7 +13,7 @@ CLIPS = 2
 
 
 def run(config, step, max_words):
-    return generation.run(config, step, *step.start(CLIPS), max_words)
+    return config.search(step, *step.start(CLIPS), max_words)
 
 
 def compare(found, expected):
@@ -143,7 +142,7 @@ def test_in_graph_equals_eager():
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
     def captions(clips):
-        return generation.run(config, step, *step.start(clips), 4)
+        return config.search(step, *step.start(clips), 4)
 
     eager, graph = run(config, step, 4), captions(tf.constant(CLIPS))
     assert np.array_equal(eager.tokens, graph.tokens)

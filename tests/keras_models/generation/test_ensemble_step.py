@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import generation
 from keras_models.generation import BeamSearch, ensemble
 from tests.support import models
 from tests.support.step_fakes import FakeStep
@@ -12,10 +11,8 @@ def test_a_model_twice_is_that_model():
     step = FakeStep(words=9)
     state, memory = step.start(2)
     config = BeamSearch(width=3, n_best=3)
-    alone = generation.run(config, step, state, memory, 4)
-    both = generation.run(
-        config, ensemble([step, step]), (state, state), (memory, memory), 4
-    )
+    alone = config.search(step, state, memory, 4)
+    both = config.search(ensemble([step, step]), (state, state), (memory, memory), 4)
     assert np.array_equal(alone.tokens, both.tokens)
     np.testing.assert_allclose(alone.log_probs, both.log_probs, rtol=1e-5)
     assert np.array_equal(both.weights["trace"], both.weights["trace_2"])
@@ -42,8 +39,7 @@ def test_captioners_of_different_kinds_write_together():
     video = models.video()
     starts = [member.start(member.encode(video)) for member in members]
     state, memory = zip(*starts, strict=True)
-    captions = generation.run(
-        BeamSearch(n_best=2),
+    captions = BeamSearch(n_best=2).search(
         ensemble([member.step for member in members]),
         state,
         memory,

@@ -24,7 +24,7 @@ class Settings(Config):
 
 def run(model, video, config):
     start = model.start(model.encode(video))
-    return generation.run(config, model.step, *start, models.MAX_WORDS, seed=[1, 2])
+    return config.search(model.step, *start, models.MAX_WORDS, seed=[1, 2])
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=ids)
@@ -96,4 +96,4 @@ def test_a_graph_of_any_batch_size_has_core_ops_only(config):
 
 def test_a_state_without_tensors_is_refused():
     with pytest.raises(ValueError, match="at least one tensor"):
-        generation.run(Greedy(), lambda *_: None, (), (), 3)
+        Greedy().search(lambda *_: None, (), (), 3)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import generation
 from keras_models.generation import Sampling
 from tests.reference.beam_search import exhaustive
 from tests.support.step_fakes import FakeStep, caption
@@ -13,7 +12,7 @@ SEED = tf.constant([1, 2])
 
 
 def run(config, step, max_words=3, seed=SEED, clips=2):
-    return generation.run(config, step, *step.start(clips), max_words, seed)
+    return config.search(step, *step.start(clips), max_words, seed)
 
 
 def shares(config, step, samples=20_000):

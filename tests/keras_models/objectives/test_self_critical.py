@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import generation
+from keras_models.generation import Greedy, Sampling
 from keras_models.objectives import self_critical
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
@@ -102,13 +102,11 @@ def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
     exact, probabilities = exact_expectation(captioner)
     chosen = {}
 
-    def run(config, step, state, memory, max_words, seed=None):
-        if isinstance(config, generation.Greedy):
-            return config.search(step, state, memory, max_words)
+    def search(config, step, state, memory, max_words, seed=None):
         tokens = tf.constant([[chosen["caption"]]], tf.int32)
         return Captions(tokens, tf.zeros([1, 1]), {})
 
-    monkeypatch.setattr(self_critical.generation, "run", run)
+    monkeypatch.setattr(Sampling, "search", search)
     loss = objective(samples=1, baseline=GreedyBaseline())
     total = np.zeros_like(exact)
     for clip in range(CLIPS):
@@ -199,8 +197,7 @@ def test_training_on_cider_d_raises_the_reward():
     optimizer.build([captioner.table])
     rewards = [float(step()) for _ in range(60)]
     assert np.mean(rewards[-5:]) > 2 * np.mean(rewards[:5])
-    greedy = generation.run(
-        generation.Greedy(),
+    greedy = Greedy().search(
         captioner.step,
         *captioner.start(captioner.encode(batch([0, 1]).video)),
         MAX_WORDS,

@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_models import generation
 from keras_models.generation import BeamSearch
 from keras_models.generation.ensemble_step import ensemble
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
@@ -16,7 +15,7 @@ def test_an_ensemble_of_a_rows_models_writes_captions():
     video = batch(members[0]).video
     step = ensemble([member.step for member in members])
     state, memory = zip(*[m.start(m.encode(video)) for m in members], strict=True)
-    found = generation.run(BeamSearch(), step, state, memory, members[0].max_words)
+    found = BeamSearch().search(step, state, memory, members[0].max_words)
     assert found.tokens.shape[0] == 2
     assert {"level", "level_2"} <= set(found.weights)
     tokens = tf.fill([2], 1)

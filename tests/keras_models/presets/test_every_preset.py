@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models import generation
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import Variant
 from keras_models.generation import BeamSearch, Greedy
@@ -75,7 +74,7 @@ def find(row: Row, config: Greedy | BeamSearch):
     encoded = row.captioner.encode(row.batch.video)
     state, memory = row.captioner.start(encoded)
     step = row.captioner.step
-    return encoded, generation.run(config, step, state, memory, tiny.MAX_WORDS)
+    return encoded, config.search(step, state, memory, tiny.MAX_WORDS)
 
 
 def test_a_gradient_reaches_every_weight_in_every_stage(row):

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from keras_models import generation
 from keras_models.captioner import Captioner
 from keras_models.generation import BeamSearch, Greedy, Sampling
 from keras_models.inference.int8 import quantised
@@ -115,8 +114,7 @@ def test_captions_are_those_of_the_captioner(
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     encoded = captioner.encode(video)
     state, memory = captioner.start(encoded)
-    found = generation.run(
-        BeamSearch(width=3, n_best=2),
+    found = BeamSearch(width=3, n_best=2).search(
         captioner.step,
         state,
         memory,
