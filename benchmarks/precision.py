@@ -35,7 +35,8 @@ from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.inference.int8 import quantised  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
-from keras_models.training.trainer import TrainingConfig, train  # noqa: E402
+from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
+from keras_models.training.trainer import train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from serving.evaluation import read_spec  # noqa: E402
 from transform import backbones  # noqa: E402
@@ -155,8 +156,8 @@ def trained(
 ) -> tuple[Captioner, Vocabulary]:
     """The demo's model after cross-entropy."""
     settings = configs.find("demo")
-    stage = settings.training.variant_config().plan.stages[0]
-    config = TrainingConfig.from_dict(
+    stage = settings.training.preset().plan.stages[0]
+    config = PresetTrainingConfig.from_dict(
         {
             **settings.training.to_dict(),
             "seed": seed,
@@ -169,7 +170,10 @@ def trained(
     vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
     held_out = [str(folder / "Split-val" / "*")]
     work = folder / "training"
-    result = train(config, spec, files, held_out, vocabulary, work)
+    preset = config.preset()
+    result = train(
+        config, preset.model, preset.plan, spec, files, held_out, vocabulary, work
+    )
     return result.captioner, vocabulary
 
 
@@ -179,7 +183,7 @@ def measured(
     """CIDEr of the test clips, and what was said of them."""
     test = RecordDataset([str(folder / "Split-test" / "*")], read_spec(str(folder)))
     write = CaptionWriter(captioner, vocabulary, configs.find("demo").search)
-    captions = write(test.videos(32, captioner.variant.features()))
+    captions = write(test.videos(32, captioner.config.features()))
     return Scorer(test.references).measure(captions, ["CIDEr"]), captions
 
 

@@ -29,8 +29,9 @@ from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.generation import Greedy  # noqa: E402
 from keras_models.metrics import diversity  # noqa: E402
 from keras_models.metrics.scorer import Scorer  # noqa: E402
+from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
 from keras_models.saving import captioner  # noqa: E402
-from keras_models.training.trainer import TrainingConfig, TrainingResult, train  # noqa: E402
+from keras_models.training.trainer import TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from serving.evaluation import read_spec  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
@@ -100,7 +101,7 @@ def _compare(
     test = RecordDataset(held_out[1:], spec)
 
     def stage(number: int, init_checkpoint: pathlib.Path | None) -> TrainingResult:
-        found = settings.training.variant_config().plan.stages[number]
+        found = settings.training.preset().plan.stages[number]
         changes: dict[str, Any] = {"epochs": options.epochs[number]}
         if number == SELF_CRITICAL:
             changes["frozen"] = ["^encoder/"]
@@ -111,15 +112,18 @@ def _compare(
                 "final": options.rate / 10,
             }
         stages = [found.override(changes).to_dict()]
-        config = TrainingConfig.from_dict(
+        config = PresetTrainingConfig.from_dict(
             {
                 **settings.training.to_dict(),
                 "seed": seed,
                 "plan": {"stages": stages},
             }
         )
+        preset = config.preset()
         return train(
             config,
+            preset.model,
+            preset.plan,
             spec,
             files,
             held_out[:1],
@@ -132,7 +136,7 @@ def _compare(
         found = {"validation": result.score}
         for name, search in zip(SEARCHES, (settings.search, Greedy()), strict=True):
             write = CaptionWriter(result.captioner, vocabulary, search)
-            captions = write(test.videos(32, result.captioner.variant.features()))
+            captions = write(test.videos(32, result.captioner.config.features()))
             scores = Scorer(test.references).measure(captions, ["CIDEr"]).corpus()
             ends = diversity.bad_endings(captions.values())
             for what, value in zip(MEASURES, (scores["CIDEr"], ends), strict=True):

@@ -112,14 +112,14 @@ def chosen(names: list[str], systems: list[str]) -> list[str]:
     _quietly()
     from keras_models.presets import registry
 
-    rows = {**registry.VARIANTS, **registry.FUSIONS}
+    rows = {**registry.PRESETS, **registry.FUSIONS}
     for name in names:
         if name not in rows:
             registry.get(name)  # says which there are
     return [
         name
         for name, row in rows.items()
-        if name in names or row.system in systems or not (names or systems)
+        if name in names or row.paper in systems or not (names or systems)
     ]
 
 
@@ -212,11 +212,12 @@ def held(pid: int | str, what: str) -> int:
 def update(tf: Any, name: str, batch: str, steps: str) -> dict:
     """Training steps."""
     from keras_models.objectives.objective import ObjectiveContext, StepCounters
+    from keras_models.presets import registry
     from keras_models.training.train_step import TrainStep
 
     before = forget_peak()
     captioner = build(name)
-    stage = max(captioner.variant.plan.stages, key=lambda stage: stage.epochs)
+    stage = max(registry.get(name).plan.stages, key=lambda stage: stage.epochs)
     clips = random_batch(captioner.spec, int(batch))
     ids = [video_id.decode() for video_id in clips.video.video_id.numpy()]
     counters = StepCounters()
@@ -293,18 +294,18 @@ def build(name: str) -> Any:
     from keras_models.presets import registry
     from keras_models.presets.paper_features import paper_spec
 
-    def captioner(variant: Any) -> Captioner:
-        return Captioner(variant, spec, WORDS, MAX_WORDS).build_from_spec()
+    def captioner(config: Any) -> Captioner:
+        return Captioner(config, spec, WORDS, MAX_WORDS).build_from_spec()
 
     if name in registry.FUSIONS:
-        fused = registry.FUSIONS[name]
+        fused = registry.FUSIONS[name].model
         spec = paper_spec(fused)
         members = {each: captioner(part) for each, part in fused.members.items()}
         relevance = RelevanceModel(fused.relevance, spec, WORDS, MAX_WORDS)
         return LateFusion(fused, members, relevance.build_from_spec())
-    variant = registry.get(name)
-    spec = paper_spec(variant)
-    return captioner(variant)
+    config = registry.get(name).model
+    spec = paper_spec(config)
+    return captioner(config)
 
 
 def words() -> Any:

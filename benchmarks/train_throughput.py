@@ -80,7 +80,7 @@ def measure(stage: Stage, clips: int, rounds: int) -> Timed:
     training, spec = settings.training, backbones.resolve(settings.features)
     random = np.random.default_rng(0)
     model = Captioner(
-        training.variant_config(), spec, len(VOCABULARY), training.max_words
+        training.preset().model, spec, len(VOCABULARY), training.max_words
     ).build_from_spec()
     counters = StepCounters()
     context = ObjectiveContext(

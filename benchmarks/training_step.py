@@ -44,14 +44,14 @@ def main() -> None:
         sampling=Sampling(frames=options.frames), features=(Flow(size=56), grid)
     )
     spatial = {"channels": [16, 32, 32, 32], "first_stride": options.stride}
-    variant = registry.get("mgsa").override(
+    config = registry.get("mgsa").model.override(
         {
             "encoder": {"grid": "tiny", "spatial": spatial},
             "attentions": [{"kind": "additive", "units": 128}],
             "decoder": {"units": 256, "embedding": 256},
         }
     )
-    model = Captioner(variant, spec, VOCABULARY, LENGTH - 1).build_from_spec()
+    model = Captioner(config, spec, VOCABULARY, LENGTH - 1).build_from_spec()
     batch = _batch(spec, options.clips, options.captions)
     optimizer = tf.keras.optimizers.legacy.Adam(1e-3)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.data import feature_casting
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision, computing_in
@@ -32,34 +32,34 @@ class Captioner(tf.keras.Model):
     `step`, an objective only the methods below.
 
     Args:
-        variant: The parts; see `keras_models.presets.registry`.
+        config: The parts, for example those of a preset.
         spec: Describes the records that the model is fed.
         vocabulary_size: V, with the special ids.
         max_words: The most words of a caption, without <eos>.
 
     Raises:
-        KinescribeError: `spec` lacks a feature that the variant reads.
+        KinescribeError: `spec` lacks a feature that the model reads.
     """
 
     def __init__(
         self,
-        variant: Variant,
+        config: CaptionerConfig,
         spec: FeatureSpec,
         vocabulary_size: int,
         max_words: int,
     ):
         super().__init__(name="captioner")
-        feature_casting.check_features(variant.features(), spec)
-        self.variant = variant
+        feature_casting.check_features(config.features(), spec)
+        self.config = config
         self.spec = spec
         self.vocabulary_size = vocabulary_size
         self.max_words = max_words
-        self.encoder = variant.encoder.build(spec)
-        self.decoder = variant.decoder.build(
+        self.encoder = config.encoder.build(spec)
+        self.decoder = config.decoder.build(
             vocabulary_size,
             [
                 attention.build(name=f"attention_{index + 1}")
-                for index, attention in enumerate(variant.attentions)
+                for index, attention in enumerate(config.attentions)
             ],
             max_words,
         )
@@ -68,7 +68,7 @@ class Captioner(tf.keras.Model):
     def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         """Widens the stored features (B, T, …) and looks at the videos."""
         video = feature_casting.cast_features(
-            video, self.variant.features(), self.compute_dtype
+            video, self.config.features(), self.compute_dtype
         )
         return self.encoder(video, training=training)
 
@@ -83,18 +83,18 @@ class Captioner(tf.keras.Model):
             return self.decoder.step(tokens, state, memory)
 
     def caption(
-        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+        self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
     ) -> Written:
         """Looks at the clips, then searches for their captions.
 
         Args:
             video: B clips.
-            config: The search.
+            search: How captions are searched for.
             seed: (2,) integers, for `Sampling`.
         """
         encoded = self.encode(video)
         state, memory = self.start(encoded)
-        found = config.search(self.step, state, memory, self.max_words, seed)
+        found = search.search(self.step, state, memory, self.max_words, seed)
         return Written(found, encoded.weights, {})
 
     def teacher_force(
@@ -160,7 +160,7 @@ class Captioner(tf.keras.Model):
         """One with the same weights that computes in another precision."""
         with computing_in(precision):
             other = Captioner(
-                self.variant, self.spec, self.vocabulary_size, self.max_words
+                self.config, self.spec, self.vocabulary_size, self.max_words
             ).build_from_spec()
         other.set_weights(self.get_weights())
         return other

@@ -1,4 +1,4 @@
-"""`Variant`: what a captioner is made of, and how it is trained."""
+"""`CaptionerConfig`: the encoder, the attentions and the decoder of a captioner."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.streams import StreamsConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.encoders.vre import VREConfig
-from keras_models.training.plan import Plan
 from transform.common.config import BY_KIND, Config
 
 EncoderConfig = Annotated[
@@ -64,16 +63,13 @@ DecoderConfig = Annotated[
 ]
 
 
-class Variant(Config):
-    """One row of a paper's table: the parts of a captioner, and its training."""
+class CaptionerConfig(Config):
+    """The parts that a captioner is built of, with all their sizes."""
 
-    system: str  # the paper's name for it
-    row: str  # where the paper reports it
     encoder: EncoderConfig
     attentions: tuple[AttentionConfig, ...]
     decoder: DecoderConfig
-    plan: Plan
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the model reads."""
+        """The names of the record features that the model reads."""
         return self.encoder.features()

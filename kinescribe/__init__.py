@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keras_models.captioner import Captioner
     from keras_models.data.records import RecordDataset
     from keras_models.metrics.scorer import score
-    from keras_models.presets.registry import VARIANTS
+    from keras_models.presets.registry import PRESETS
     from serving.client.grpc_client import Client
     from serving.client.local_model import LocalModel
     from transform.extractors.clip_extractor import Extractor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "VARIANTS",
+    "PRESETS",
     "Captioner",
     "Client",
     "Extractor",
@@ -42,7 +42,7 @@ _MODULES = {
     "Extractor": "transform.extractors.clip_extractor",  # a clip's features
     "FeatureSpec": "transform.schema",  # what decides their values
     "RecordDataset": "keras_models.data.records",  # extracted clips
-    "VARIANTS": "keras_models.presets.registry",  # the models by name
+    "PRESETS": "keras_models.presets.registry",  # the models by name
     "Captioner": "keras_models.captioner",  # one of them, to train
     "score": "keras_models.metrics.scorer",  # captions against references
 }

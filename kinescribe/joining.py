@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
-    from keras_models.ensembling.composite import JointModel
+    from keras_models.ensembling.composite import CompositeCaptioner
     from transform.records.vocabulary import Vocabulary
 
 Members = Annotated[
@@ -55,7 +55,7 @@ def load(folders: dict[str, str]) -> tuple[dict[str, Captioner], Vocabulary]:
 
 
 def write(
-    model: JointModel,
+    model: CompositeCaptioner,
     vocabulary: Vocabulary,
     models: str,
     width: int,

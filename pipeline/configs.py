@@ -10,7 +10,7 @@ from typing import Any, Optional
 from components.evaluator.gates import GateConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
-from keras_models.training.trainer import TrainingConfig
+from keras_models.presets.preset_training import PresetTrainingConfig
 from transform.common.config import (
     Config,
     ConfigError,
@@ -45,7 +45,7 @@ class PipelineConfig(Config):
     features: FeatureSpec
     extraction: ExtractionSettings = ExtractionSettings()
     vocabulary: VocabularyConfig = VocabularyConfig()
-    training: TrainingConfig
+    training: PresetTrainingConfig
     search: SearchConfig = BeamSearch(width=5)  # of the served model; MGSA Sec. 4.2
     served_precision: Optional[ServedPrecision] = None  # by default its training's
     gates: GateConfig = GateConfig()
@@ -54,13 +54,13 @@ class PipelineConfig(Config):
     @root_validator(skip_on_failure=True)
     def _fits_together(cls, values: dict[str, Any]) -> dict[str, Any]:
         spec: FeatureSpec = values["features"]
-        training: TrainingConfig = values["training"]
+        training: PresetTrainingConfig = values["training"]
         try:
-            variant = training.variant_config()
+            model = training.preset().model
         except KinescribeError as error:
             raise ValueError(f"training: {error}") from error
         have = [feature.name for feature in spec.features]
-        lacking = [name for name in variant.features() if name not in have]
+        lacking = [name for name in model.features() if name not in have]
         if lacking:
             raise ValueError(
                 f"model {training.variant} reads {', '.join(lacking)}, but features "

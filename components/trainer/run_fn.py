@@ -58,7 +58,7 @@ def _first_weights(
         return ""
     folder = captioner_folder(base_model)
     try:
-        warm_start.check(folder, settings.training.variant_config(), spec)
+        warm_start.check(folder, settings.training.preset().model, spec)
     except KinescribeError as error:
         logging.info("Training begins with fresh weights: %s", error)
         return ""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
 
 import tensorflow as tf
 
 from keras_models.attention.weight_names import Weights, named_apart
 from keras_models.captioner import Captioner
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.ensembling.relevance.model import RelevanceModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
@@ -19,41 +18,19 @@ from transform.common.config import Config, validator
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
-JointVariantT = TypeVar("JointVariantT", bound="JointVariant")
 
+class CompositeConfig(Config):
+    """Several captioners that are trained on their own, then act as one."""
 
-class JointVariant(Config):
-    """Variants that are trained on their own, then joined."""
-
-    joined_as: ClassVar[str]  # how a row calls it
-
-    system: str  # the paper's name for it
-    row: str  # where the paper reports it
-    members: dict[str, Variant]  # by their names in the registry, or a user's own
+    members: dict[str, CaptionerConfig]  # by the names that the user gives them
 
     @validator("members")
-    def _several(cls, members: dict[str, Variant]) -> dict[str, Variant]:
+    def _at_least_two(
+        cls, members: dict[str, CaptionerConfig]
+    ) -> dict[str, CaptionerConfig]:
         if len(members) < 2:
             raise ValueError("at least two members are needed")
         return members
-
-    @classmethod
-    def of(
-        cls: type[JointVariantT], members: Mapping[str, Variant], **parts: Any
-    ) -> JointVariantT:
-        """A user's own, that no table has.
-
-        Args:
-            members: By the names that the user gives them.
-            parts: What this kind has beyond members.
-        """
-        systems = dict.fromkeys(member.system for member in members.values())
-        return cls(
-            system=", ".join(systems),
-            row=f"{cls.joined_as} of {', '.join(members)}",
-            members=dict(members),
-            **parts,
-        )
 
     def features(self) -> tuple[str, ...]:
         """The record features that the members read."""
@@ -61,51 +38,51 @@ class JointVariant(Config):
         return tuple(dict.fromkeys(name for names in read for name in names))
 
 
-class JointModel(tf.Module):
+class CompositeCaptioner(tf.Module):
     """Has what a search, an evaluation and an export need of a `Captioner`.
 
     All members have the same vocabulary.
 
     Args:
-        variant: Its parts.
-        members: The captioners by the names that `variant` gives them.
+        config: Its parts.
+        members: The captioners by the names that `config` gives them.
 
     Raises:
         KinescribeError: The members do not fit each other.
     """
 
-    variant: JointVariant
+    config: CompositeConfig
 
-    def __init__(self, variant: JointVariant, members: Mapping[str, Captioner]):
+    def __init__(self, config: CompositeConfig, members: Mapping[str, Captioner]):
         super().__init__()
-        if members.keys() != variant.members.keys():
+        if members.keys() != config.members.keys():
             raise ValueError(
-                f"the members must be {sorted(variant.members)}; received "
+                f"the members must be {sorted(config.members)}; received "
                 f"{sorted(members)}"
             )
-        self.variant = variant
-        self.members = {name: members[name] for name in variant.members}
+        self.config = config
+        self.members = {name: members[name] for name in config.members}
         first = next(iter(self.members.values()))
         self.spec = first.spec
         self.vocabulary_size = first.vocabulary_size
         self.max_words = first.max_words
-        require_alike(self.members, self.spec, self.vocabulary_size, self.max_words)
+        check_compatible(self.members, self.spec, self.vocabulary_size, self.max_words)
 
     @abc.abstractmethod
     def caption(
-        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+        self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
     ) -> Written:
         """What the members write together.
 
         Args:
             video: B clips.
-            config: The search.
+            search: How captions are searched for.
             seed: (2,) integers, for `Sampling`.
         """
         raise NotImplementedError
 
     @abc.abstractmethod
-    def recast(self, precision: Precision) -> JointModel:
+    def recast(self, precision: Precision) -> CompositeCaptioner:
         """One whose members compute in another precision."""
         raise NotImplementedError
 
@@ -113,7 +90,7 @@ class JointModel(tf.Module):
         return {name: each.recast(precision) for name, each in self.members.items()}
 
 
-def require_alike(
+def check_compatible(
     models: Mapping[str, Captioner | RelevanceModel],
     spec: FeatureSpec,
     vocabulary_size: int,

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import tensorflow as tf
 
 from keras_models import generation
 from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import JointModel, JointVariant, weights_by_clip
+from keras_models.ensembling.composite import (
+    CompositeCaptioner,
+    CompositeConfig,
+    weights_by_clip,
+)
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.structs import VideoBatch, Written
 from transform.common.config import Field, validator
 
 
-class EnsembleVariant(JointVariant):
+class EnsembleConfig(CompositeConfig):
     """Several models whose word distributions are averaged at every word.
 
     The members are trained on their own, often as one row with several seeds.
     """
-
-    joined_as: ClassVar[str] = "ensemble"
 
     # How much each member counts, by its name; 1 where nothing is said.
     weights: dict[str, float] = Field(default_factory=dict)
@@ -47,30 +49,30 @@ class EnsembleVariant(JointVariant):
         return {name: weight / total for name, weight in self.weights.items()}
 
 
-class Ensemble(JointModel):
+class Ensemble(CompositeCaptioner):
     """Searches once, by the weighted mean of its members' word distributions.
 
     Args:
-        variant: Its parts, and how much each counts.
-        members: The captioners by the names that `variant` gives them.
+        config: Its parts, and how much each counts.
+        members: The captioners by the names that `config` gives them.
 
     Raises:
         KinescribeError: The members do not fit each other.
     """
 
-    variant: EnsembleVariant
+    config: EnsembleConfig
 
-    def __init__(self, variant: EnsembleVariant, members: Mapping[str, Captioner]):
-        super().__init__(variant, members)
+    def __init__(self, config: EnsembleConfig, members: Mapping[str, Captioner]):
+        super().__init__(config, members)
 
     def caption(
-        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+        self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
     ) -> Written:
         """Every member looks at the clips, then one search finds their captions.
 
         Args:
             video: B clips.
-            config: The search.
+            search: How captions are searched for.
             seed: (2,) integers, for `Sampling`.
 
         Returns:
@@ -88,12 +90,12 @@ class Ensemble(JointModel):
         )
         step = generation.ensemble(
             [member.step for member in members],
-            [self.variant.weights[name] for name in self.members],
+            [self.config.weights[name] for name in self.members],
         )
-        found = config.search(step, state, memory, self.max_words, seed)
+        found = search.search(step, state, memory, self.max_words, seed)
         weights = weights_by_clip((seen.weights for seen in encoded), found.weights)
         return Written(found, weights, {})
 
     def recast(self, precision: Precision) -> Ensemble:
         """One whose members compute in another precision."""
-        return Ensemble(self.variant, self._recast_members(precision))
+        return Ensemble(self.config, self._recast_members(precision))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import tensorflow as tf
 
 from keras_models.attention.weight_names import Weights, named_apart
 from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import (
-    JointModel,
-    JointVariant,
-    require_alike,
+    CompositeCaptioner,
+    CompositeConfig,
+    check_compatible,
     weights_by_clip,
 )
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
@@ -21,13 +20,11 @@ from keras_models.inference.precision import Precision
 from keras_models.structs import Captions, VideoBatch, Written
 
 
-class FusedVariant(JointVariant):
+class LateFusionConfig(CompositeConfig):
     """One row of a paper's table in which several models' captions compete.
 
     The members are trained on their own, and so is the relevance model.
     """
-
-    joined_as: ClassVar[str] = "late fusion"
 
     relevance: RelevanceConfig
 
@@ -36,41 +33,41 @@ class FusedVariant(JointVariant):
         return tuple(dict.fromkeys(super().features() + self.relevance.features()))
 
 
-class LateFusion(JointModel):
+class LateFusion(CompositeCaptioner):
     """Orders the captions of its members by their relevance to the clip.
 
     (Chen et al., 2019, Sec. 2.3.)
 
     Args:
-        variant: Its parts.
-        members: The captioners by the names that `variant` gives them.
+        config: Its parts.
+        members: The captioners by the names that `config` gives them.
         relevance: Judges their captions.
 
     Raises:
         KinescribeError: The parts do not fit each other.
     """
 
-    variant: FusedVariant
+    config: LateFusionConfig
 
     def __init__(
         self,
-        variant: FusedVariant,
+        config: LateFusionConfig,
         members: Mapping[str, Captioner],
         relevance: RelevanceModel,
     ):
-        super().__init__(variant, members)
+        super().__init__(config, members)
         judge = {"the relevance model": relevance}
-        require_alike(judge, self.spec, self.vocabulary_size, self.max_words)
+        check_compatible(judge, self.spec, self.vocabulary_size, self.max_words)
         self.relevance = relevance
 
     def caption(
-        self, video: VideoBatch, config: SearchConfig, seed: tf.Tensor | None = None
+        self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
     ) -> Written:
         """Every member's captions, the most relevant first.
 
         Args:
             video: B clips.
-            config: How each member searches.
+            search: How each member searches.
             seed: (2,) integers, for `Sampling`.
 
         Returns:
@@ -80,7 +77,7 @@ class LateFusion(JointModel):
             only others have; where shapes of one name differ, the second is `<name>_2`.
         """
         found = {
-            name: member.caption(video, config, seed)
+            name: member.caption(video, search, seed)
             for name, member in self.members.items()
         }
         captions = [written.captions for written in found.values()]
@@ -112,7 +109,7 @@ class LateFusion(JointModel):
     def recast(self, precision: Precision) -> LateFusion:
         """One whose members compute in another precision."""
         members = self._recast_members(precision)
-        return LateFusion(self.variant, members, self.relevance)
+        return LateFusion(self.config, members, self.relevance)
 
 
 def _by_word(found: list[Weights]) -> Weights:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import JointModel
+from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
 from transform.records.vocabulary import Vocabulary
@@ -33,7 +33,7 @@ class CaptionWriter:
 
     def __init__(
         self,
-        captioner: Captioner | JointModel,
+        captioner: Captioner | CompositeCaptioner,
         vocabulary: Vocabulary,
         config: SearchConfig,
     ):

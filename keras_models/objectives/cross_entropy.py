@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import Context, LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class CrossEntropy(Config):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class FirstPassCrossEntropy(Config):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.objectives.two_pass import two_pass_loss
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class FrozenKeyFrames(Config):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.objectives.two_pass import two_pass_loss
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class KeyFrame(Config):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class MultiSample(Config):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.records.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class StepCounters(tf.Module):

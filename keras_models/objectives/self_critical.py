@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import Annotated, Literal, Union
 
 import numpy as np
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.generation import Greedy, Sampling
 from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
@@ -14,9 +15,6 @@ from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
 from transform.common.config import BY_KIND, Config, Field, root_validator
 from transform.records.vocabulary import BOS, PAD, UNK
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search produces them
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import flatten_captions, word_loss
 from keras_models.objectives.scheduled_sampling import SamplingRule
 from keras_models.structs import EncodedVideo, TrainingBatch
 from transform.records.vocabulary import PAD
-
-if TYPE_CHECKING:
-    from keras_models.captioner import Captioner
 
 
 class TwoPassLoss(NamedTuple):

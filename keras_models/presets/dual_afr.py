@@ -1,4 +1,4 @@
-"""The rows of dualAFR (Pu et al., 2018).
+"""The presets of dualAFR (Pu et al., 2018).
 
 A run's settings say what a plan does not: `batch_size` of 32 with `captions_per_clip`
 of 1 (appendix), which hard attention reads ten times each; `word_vectors`, the file of
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from keras_models.attention.dual import DualConfig
 from keras_models.attention.multi_level import PlacesConfig
 from keras_models.attention.selection import HardConfig
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.encoders.dual_afr import DualAFRConfig, LevelConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig
@@ -25,6 +25,7 @@ from keras_models.encoders.level_alignment import (
     MLPLevelConfig,
 )
 from keras_models.objectives.multi_sample import MultiSample
+from keras_models.presets.preset import Preset
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage
 
@@ -41,44 +42,46 @@ _MULTI_SAMPLE = _STAGE.replace(name="multi_sample", objective=MultiSample())
 
 _CONVOLVED = DualAFRConfig()
 
-_SOFT = Variant(
-    system="dualAFR",
+_SOFT = Preset(
+    paper="dualAFR",
     row="Table 1, Soft Attention",
-    encoder=_CONVOLVED,
-    attentions=(DualConfig(),),
-    decoder=FirstWordLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=_CONVOLVED,
+        attentions=(DualConfig(),),
+        decoder=FirstWordLSTMConfig(),
+    ),
     plan=Plan(stages=(_STAGE,)),
 )
 
 
-def _one_level(level: LevelConfig) -> Variant:
+def _one_level(level: LevelConfig) -> Preset:
     """z_t = s_t of a level as dualAFR aligns it."""
     layer = level.feature.removeprefix("c3d_")
-    return _SOFT.replace(
+    return _SOFT.variation(
         row=f"Table 1, C3D fc7 + {layer}",
         encoder=DualAFRConfig(levels=(level,)),
         attentions=(PlacesConfig(),),
     )
 
 
-def _baseline(row: str, *levels: LevelConfig) -> Variant:
+def _baseline(row: str, *levels: LevelConfig) -> Preset:
     """Soft attention to levels that are aligned in another way."""
-    return _SOFT.replace(row=f"Table 1, {row}", encoder=DualAFRConfig(levels=levels))
+    return _SOFT.variation(row=f"Table 1, {row}", encoder=DualAFRConfig(levels=levels))
 
 
 _POOL2, _POOL3, _POOL4, _POOL5 = _CONVOLVED.levels
 
-ROWS: Mapping[str, Variant] = {
+PRESETS: Mapping[str, Preset] = {
     "dual_afr_soft": _SOFT,
-    "dual_afr_hard": _SOFT.replace(
+    "dual_afr_hard": _SOFT.variation(
         row="Table 1, Hard Attention",
         attentions=(DualConfig(choice=HardConfig()),),
         plan=Plan(stages=(_MULTI_SAMPLE,)),
     ),
-    "dual_afr_resnet": _SOFT.replace(
+    "dual_afr_resnet": _SOFT.variation(
         row="Table 1, ResNet + LSTM", encoder=FrameLSTMConfig(), attentions=()
     ),
-    "dual_afr_fc7": _SOFT.replace(
+    "dual_afr_fc7": _SOFT.variation(
         row="Table 1, C3D fc7 + LSTM", encoder=DualAFRConfig(levels=()), attentions=()
     ),
     "dual_afr_pool2": _one_level(_POOL2),

@@ -1,17 +1,18 @@
-"""The rows of MGSA (Chen and Jiang, 2019)."""
+"""The presets of MGSA (Chen and Jiang, 2019)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from keras_models.attention.bahdanau import AdditiveConfig
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
 from keras_models.encoders.mgsa import MGSAConfig
 from keras_models.encoders.modalities import ClipModality, FrameModality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.identity_recurrence import DirectConfig
+from keras_models.presets.preset import Preset
 from keras_models.training.optimizers import Adam
 from keras_models.training.plan import Plan, Stage
 
@@ -20,38 +21,40 @@ _MGSA_PLAN = Plan(
     stages=(Stage(name="cross_entropy", epochs=30, optimizer=Adam(), l2=5e-5),)
 )
 
-_MGSA = Variant(
-    system="MGSA",
+_MGSA = Preset(
+    paper="MGSA",
     row="Table 2, MGSA + GARU",
-    encoder=MGSAConfig(),
-    attentions=(AdditiveConfig(),),
-    decoder=TwoLayerLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=MGSAConfig(),
+        attentions=(AdditiveConfig(),),
+        decoder=TwoLayerLSTMConfig(),
+    ),
     plan=_MGSA_PLAN,
 )
 
-ROWS: Mapping[str, Variant] = {
+PRESETS: Mapping[str, Preset] = {
     "mgsa": _MGSA,
-    "mgsa_no_garu": _MGSA.replace(
+    "mgsa_no_garu": _MGSA.variation(
         row="Table 2, MGSA",
         encoder=MGSAConfig(spatial=FlowGuideConfig(recurrence=DirectConfig())),
     ),
-    "spatial_attention_garu": _MGSA.replace(
+    "spatial_attention_garu": _MGSA.variation(
         row="Table 2, Spatial Attention + GARU",
         encoder=MGSAConfig(spatial=AppearanceGuideConfig()),
     ),
-    "spatial_attention": _MGSA.replace(
+    "spatial_attention": _MGSA.variation(
         row="Table 2, Spatial Attention",
         encoder=MGSAConfig(spatial=AppearanceGuideConfig(recurrence=DirectConfig())),
     ),
-    "mgsa_g": _MGSA.replace(
+    "mgsa_g": _MGSA.variation(
         row="Table 1, MGSA (G)", encoder=MGSAConfig(grid="googlenet")
     ),
     # C3D, audio words and categories are `Imported` features.
-    "mgsa_ic": _MGSA.replace(
+    "mgsa_ic": _MGSA.variation(
         row="Table 1, MGSA (I+C)",
         encoder=MGSAConfig(fused=(FrameModality(feature="c3d"),)),
     ),
-    "mgsa_iac": _MGSA.replace(
+    "mgsa_iac": _MGSA.variation(
         row="Table 1, MGSA (I+A+C)",
         encoder=MGSAConfig(
             fused=(
@@ -61,7 +64,7 @@ ROWS: Mapping[str, Variant] = {
             )
         ),
     ),
-    "mgsa_audio": _MGSA.replace(
+    "mgsa_audio": _MGSA.variation(
         row="not in the paper: (I+A) with the mean log-mel spectrum",
         encoder=MGSAConfig(fused=(ClipModality(feature="log_mel"),)),
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from keras_models.captioner_config import Variant
-from keras_models.ensembling.late_fusion import FusedVariant
+from keras_models.captioner_config import CaptionerConfig
+from keras_models.ensembling.late_fusion import LateFusionConfig
 from transform.datasets.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.schema import (
     AudioWords,
@@ -246,13 +246,13 @@ _FEATURES: tuple[Feature, ...] = (
 PAPER_FEATURES: Mapping[str, Feature] = {feature.name: feature for feature in _FEATURES}
 
 
-def paper_spec(variant: Variant | FusedVariant) -> FeatureSpec:
-    """What a variant reads, as its paper describes it.
+def paper_spec(config: CaptionerConfig | LateFusionConfig) -> FeatureSpec:
+    """Returns the features that a model reads, as its paper describes them.
 
     Raises:
-        KeyError: The variant reads a feature that no paper has.
+        KeyError: The model reads a feature that no paper has.
     """
     return FeatureSpec(
         sampling=Sampling(frames=_FRAMES),
-        features=tuple(PAPER_FEATURES[name] for name in variant.features()),
+        features=tuple(PAPER_FEATURES[name] for name in config.features()),
     )

@@ -7,30 +7,30 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.captioner_config import Variant
-from keras_models.ensembling.late_fusion import FusedVariant
+from keras_models.captioner_config import CaptionerConfig
+from keras_models.ensembling.late_fusion import LateFusionConfig
 from keras_models.ensembling.relevance.model import RelevanceModel
 from transform.schema import FeatureSpec
 
 
-def count(variant: Variant, spec: FeatureSpec, vocabulary_size: int) -> int:
+def count(config: CaptionerConfig, spec: FeatureSpec, vocabulary_size: int) -> int:
     """The number of weights of a captioner built from that.
 
     The model is built from zeros: drawing its initial weights would take most of the
     time.
     """
     with tf.variable_creator_scope(_zeros):
-        captioner = Captioner(variant, spec, vocabulary_size, max_words=1)
+        captioner = Captioner(config, spec, vocabulary_size, max_words=1)
         return captioner.build_from_spec().count_params()
 
 
 def count_fused(
-    fused: FusedVariant, spec: FeatureSpec, vocabulary_size: int, max_words: int
+    config: LateFusionConfig, spec: FeatureSpec, vocabulary_size: int, max_words: int
 ) -> int:
     """The same of a late fusion: all members and the relevance model."""
-    members = [count(each, spec, vocabulary_size) for each in fused.members.values()]
+    members = [count(each, spec, vocabulary_size) for each in config.members.values()]
     with tf.variable_creator_scope(_zeros):
-        model = RelevanceModel(fused.relevance, spec, vocabulary_size, max_words)
+        model = RelevanceModel(config.relevance, spec, vocabulary_size, max_words)
         return sum(members) + model.build_from_spec().count_params()
 
 

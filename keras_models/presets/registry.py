@@ -1,37 +1,40 @@
-"""The literal table of every model that can be trained."""
+"""The table of all presets: every model that can be trained by its name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.captioner_config import Variant
-from keras_models.ensembling.late_fusion import FusedVariant
 from keras_models.presets import dual_afr, mgsa, stats, vatex, vre
+from keras_models.presets.preset import LateFusionPreset, Preset
 from transform.common.errors import KinescribeError
 
-__all__ = ["FUSIONS", "VARIANTS", "FusedVariant", "Variant", "get"]
+__all__ = ["FUSIONS", "PRESETS", "LateFusionPreset", "Preset", "get"]
 
-VARIANTS: Mapping[str, Variant] = {
-    **mgsa.ROWS,
-    **stats.ROWS,
-    **vre.ROWS,
-    **vatex.ROWS,
-    **dual_afr.ROWS,
+PRESETS: Mapping[str, Preset] = {
+    **mgsa.PRESETS,
+    **stats.PRESETS,
+    **vre.PRESETS,
+    **vatex.PRESETS,
+    **dual_afr.PRESETS,
 }
 
-# Several of them, trained on their own, whose captions compete for each clip.
-FUSIONS: Mapping[str, FusedVariant] = vatex.FUSIONS
+# Late fusions of several presets' models, each of which is trained on its own.
+FUSIONS: Mapping[str, LateFusionPreset] = vatex.FUSIONS
 
 
-def get(name: str) -> Variant:
-    """A variant by name; `KinescribeError` lists the names there are."""
+def get(name: str) -> Preset:
+    """Returns the preset of that name.
+
+    Raises:
+        KinescribeError: There is none; the message lists the names that exist.
+    """
     if name in FUSIONS:
         raise KinescribeError(
-            f"{name} is trained in parts: {', '.join(FUSIONS[name].members)}; then "
-            "`kinescribe fuse` makes it of them."
+            f"{name} is trained in parts: {', '.join(FUSIONS[name].model.members)}; "
+            "then `kinescribe fuse` makes it of them."
         )
-    if name not in VARIANTS:
+    if name not in PRESETS:
         raise KinescribeError(
-            f"there is no model {name!r}; choose one of: {', '.join(VARIANTS)}."
+            f"there is no model {name!r}; choose one of: {', '.join(PRESETS)}."
         )
-    return VARIANTS[name]
+    return PRESETS[name]

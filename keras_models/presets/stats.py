@@ -1,4 +1,4 @@
-"""The rows of STaTS (Cherian et al., 2020)."""
+"""The presets of STaTS (Cherian et al., 2020)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from keras_models.attention.temporal_pooling import (
     MeanConfig,
     RankedConfig,
 )
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
 from keras_models.encoders.streams import StreamsConfig
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.scheduled_sampling import InverseSigmoidSampling
 from keras_models.objectives.self_critical import SelfCritical
+from keras_models.presets.preset import Preset
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.optimizers import RmsProp
 from keras_models.training.plan import Plan, Stage
@@ -74,28 +75,30 @@ def _look(*looks: BranchConfig) -> tuple[StreamAttentionConfig, ...]:
 _GRID = STaTSConfig()
 _REGIONS = STaTSConfig(spatio_temporal=SpatioTemporalConfig(spatial=PerFrameConfig()))
 
-_STATS = Variant(
-    system="STaTS",
+_STATS = Preset(
+    paper="STaTS",
     row="Table 1, STaTS (I3D); Table 4, STaTS (I3D)",
-    encoder=StreamsConfig(streams=("i3d_rgb",)),
-    attentions=_look(_GRID),
-    decoder=SelfAttentiveLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=StreamsConfig(streams=("i3d_rgb",)),
+        attentions=_look(_GRID),
+        decoder=SelfAttentiveLSTMConfig(),
+    ),
     plan=_plan(_RANK),
 )
-_STATS_FR = _STATS.replace(
+_STATS_FR = _STATS.variation(
     row="Table 1, STaTS (FRCNN)",
     encoder=StreamsConfig(streams=("rcnn_regions",)),
     attentions=_look(_REGIONS),
 )
 
 
-def _pooling(row: str, look: BranchConfig, auxiliary: dict[str, float]) -> Variant:
+def _pooling(row: str, look: BranchConfig, auxiliary: dict[str, float]) -> Preset:
     """A row of Table 2: an ST model of I3D features, trained by cross-entropy alone.
 
     The table's "Mean + Ranked Att" is the ST model of Table 1 by name, yet has other
     scores: its models are taken to be those before REINFORCE.
     """
-    return _STATS.replace(
+    return _STATS.variation(
         row=f"Table 2, {row}",
         attentions=_look(look),
         plan=Plan(stages=(_cross_entropy(auxiliary),)),
@@ -106,21 +109,21 @@ def _st(*temporal: TemporalPoolingConfig) -> SpatioTemporalConfig:
     return SpatioTemporalConfig(temporal=temporal)
 
 
-ROWS: Mapping[str, Variant] = {
+PRESETS: Mapping[str, Preset] = {
     "stats": _STATS,
-    "stats_st": _STATS.replace(
+    "stats_st": _STATS.variation(
         row="Table 1, ST (I3D)", attentions=_look(_GRID.spatio_temporal)
     ),
-    "stats_ts": _STATS.replace(
+    "stats_ts": _STATS.variation(
         row="Table 1, TS (I3D)",
         attentions=_look(_GRID.temporo_spatial),
         plan=_plan({}),
     ),
     "stats_fr": _STATS_FR,
-    "stats_st_fr": _STATS_FR.replace(
+    "stats_st_fr": _STATS_FR.variation(
         row="Table 1, ST (FRCNN)", attentions=_look(_REGIONS.spatio_temporal)
     ),
-    "stats_ts_fr": _STATS_FR.replace(
+    "stats_ts_fr": _STATS_FR.variation(
         row="Table 1, TS (FRCNN)",
         attentions=_look(_REGIONS.temporo_spatial),
         plan=_plan({}),
@@ -144,27 +147,27 @@ ROWS: Mapping[str, Variant] = {
     "stats_pool_mean_ranked": _pooling(
         "Mean + Ranked Att", _st(MeanConfig(), RankedConfig()), _RANK
     ),
-    "stats_i3d_fl": _STATS.replace(
+    "stats_i3d_fl": _STATS.variation(
         row="Tables 3 and 4, STaTS (I3D+FL)",
         encoder=StreamsConfig(streams=("i3d_rgb", "i3d_flow")),
         attentions=_look(_GRID, _GRID),
     ),
-    "stats_fr_fl": _STATS.replace(
+    "stats_fr_fl": _STATS.variation(
         row="Table 3, STaTS (FR+FL)",
         encoder=StreamsConfig(streams=("rcnn_regions", "i3d_flow")),
         attentions=_look(_REGIONS, _GRID),
     ),
-    "stats_r152": _STATS.replace(
+    "stats_r152": _STATS.variation(
         row="Table 4, STaTS (R152)",
         encoder=StreamsConfig(streams=("resnet152_grid",)),
     ),
-    "stats_r152_c3d": _STATS.replace(
+    "stats_r152_c3d": _STATS.variation(
         row="Table 4, STaTS (R152+C3D)",
         # Which layer of C3D is not said: the last one that has a grid, every 16 frames.
         encoder=StreamsConfig(streams=("resnet152_grid", "c3d_chunks")),
         attentions=_look(_GRID, _GRID),
     ),
-    "stats_i3d_fl_c": _STATS.replace(
+    "stats_i3d_fl_c": _STATS.variation(
         row="Table 4, STaTS (I3D+FL+C)",
         encoder=StreamsConfig(streams=("i3d_rgb", "i3d_flow"), clip=("category",)),
         attentions=_look(_GRID, _GRID),

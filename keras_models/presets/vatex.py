@@ -1,4 +1,4 @@
-"""The rows of the VATEX-2019 system (Chen et al., 2019)."""
+"""The presets of the VATEX-2019 system (Chen et al., 2019)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.attention.global_cells import AllCellsConfig
 from keras_models.attention.grid_attention import StreamAttentionConfig
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.encoders.vatex_memory import ObjectMemoryConfig, SegmentMemoryConfig
-from keras_models.ensembling.late_fusion import FusedVariant
+from keras_models.ensembling.late_fusion import LateFusionConfig
 from keras_models.ensembling.relevance.model import RelevanceConfig
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.self_critical import GreedyBaseline, SelfCritical
+from keras_models.presets.preset import LateFusionPreset, Preset
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage
 
@@ -33,47 +34,52 @@ _SELF_CRITICAL = Stage(
 )
 _RL_PLAN = Plan(stages=(_CROSS_ENTROPY, _SELF_CRITICAL))
 
-_VANILLA = Variant(
-    system="VATEX-2019",
+_VANILLA = Preset(
+    paper="VATEX-2019",
     row="Table 1, vanilla",
-    encoder=VatexConfig(),
-    attentions=(),
-    decoder=TopDownLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=VatexConfig(),
+        attentions=(),
+        decoder=TopDownLSTMConfig(),
+    ),
     plan=Plan(stages=(_CROSS_ENTROPY,)),
 )
-_TEMPORAL = _VANILLA.replace(
+_TEMPORAL = _VANILLA.variation(
     row="Table 1, temporal attention",
     encoder=VatexConfig(memory=SegmentMemoryConfig()),
     attentions=(AdditiveConfig(),),
 )
-_SPATIAL = _VANILLA.replace(
+_SPATIAL = _VANILLA.variation(
     row="Table 1, spatial attention",
     encoder=VatexConfig(memory=ObjectMemoryConfig()),
     attentions=(StreamAttentionConfig(look=AllCellsConfig(units=512)),),
 )
 
-ROWS: Mapping[str, Variant] = {
+PRESETS: Mapping[str, Preset] = {
     "vatex_vanilla": _VANILLA,
     "vatex_temporal": _TEMPORAL,
     "vatex_spatial": _SPATIAL,
-    "vatex_vanilla_rl": _VANILLA.replace(
+    "vatex_vanilla_rl": _VANILLA.variation(
         row="not in the paper: vanilla, RL", plan=_RL_PLAN
     ),
-    "vatex_temporal_rl": _TEMPORAL.replace(
+    "vatex_temporal_rl": _TEMPORAL.variation(
         row="Table 1, temporal attention, RL", plan=_RL_PLAN
     ),
-    "vatex_spatial_rl": _SPATIAL.replace(
+    "vatex_spatial_rl": _SPATIAL.variation(
         row="Table 1, spatial attention, RL", plan=_RL_PLAN
     ),
 }
 
-FUSIONS: Mapping[str, FusedVariant] = {
-    "vatex_temporal_spatial_rl": FusedVariant(
-        system="VATEX-2019",
+FUSIONS: Mapping[str, LateFusionPreset] = {
+    "vatex_temporal_spatial_rl": LateFusionPreset(
+        paper="VATEX-2019",
         row="Table 1, temporal + spatial, RL",
-        members={
-            name: ROWS[name] for name in ("vatex_temporal_rl", "vatex_spatial_rl")
-        },
-        relevance=RelevanceConfig(),
+        model=LateFusionConfig(
+            members={
+                name: PRESETS[name].model
+                for name in ("vatex_temporal_rl", "vatex_spatial_rl")
+            },
+            relevance=RelevanceConfig(),
+        ),
     ),
 }

@@ -1,4 +1,4 @@
-"""The rows of VRE (Shi et al., 2019).
+"""The presets of VRE (Shi et al., 2019).
 
 Captions are cut after 15 words and words that occur less than 3 times left out of the
 vocabulary (Sec. 4.2); both are settings of a run and of its vocabulary.
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from keras_models.attention.multiplicative import Cells, MultiplicativeConfig
 from keras_models.attention.uniform import UniformConfig
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
 from keras_models.decoders.seeded_lstm import SeededLSTMConfig
 from keras_models.encoders.kbigru import KBiGRUConfig
@@ -23,6 +23,7 @@ from keras_models.objectives.key_frame import KeyFrame
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.scheduled_sampling import ConstantSampling
 from keras_models.objectives.self_critical import SelfCritical
+from keras_models.presets.preset import Preset
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage
 
@@ -64,47 +65,53 @@ _TWO_STEPS = Plan(
 _TEMPORAL = MultiplicativeConfig()
 _SPATIAL = MultiplicativeConfig(over=Cells())
 
-_NO_ENCODER = Variant(
-    system="VRE",
+_NO_ENCODER = Preset(
+    paper="VRE",
     row="Table 1, V^f + v^s",
-    encoder=PooledConfig(),
-    attentions=(_TEMPORAL, _SPATIAL),
-    decoder=AttentiveLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=PooledConfig(),
+        attentions=(_TEMPORAL, _SPATIAL),
+        decoder=AttentiveLSTMConfig(),
+    ),
     plan=_ONE_STEP,
 )
-_KBIGRU = Variant(
-    system="VRE",
+_KBIGRU = Preset(
+    paper="VRE",
     row="Table 1, KBiGRU(V^f)",
-    encoder=KBiGRUConfig(),
-    attentions=(_TEMPORAL,),
-    decoder=SeededLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=KBiGRUConfig(),
+        attentions=(_TEMPORAL,),
+        decoder=SeededLSTMConfig(),
+    ),
     plan=_ONE_STEP,
 )
-_VRE = Variant(
-    system="VRE",
+_VRE = Preset(
+    paper="VRE",
     row="Table 1, VRE(V^f, v^s, v^a)",
-    encoder=VREConfig(),
-    attentions=(_TEMPORAL, _SPATIAL),
-    decoder=SeededLSTMConfig(),
+    model=CaptionerConfig(
+        encoder=VREConfig(),
+        attentions=(_TEMPORAL, _SPATIAL),
+        decoder=SeededLSTMConfig(),
+    ),
     plan=_TWO_STEPS,
 )
 
-ROWS: Mapping[str, Variant] = {
+PRESETS: Mapping[str, Preset] = {
     "vre": _VRE,
-    "vre_kbigru_sound": _KBIGRU.replace(
+    "vre_kbigru_sound": _KBIGRU.variation(
         row="Table 1, KBiGRU(V^f) + v^s + v^a",
         encoder=KBiGRUConfig(inputs=PooledConfig(clip=("vggish",))),
         attentions=(_TEMPORAL, _SPATIAL),
     ),
     "vre_kbigru": _KBIGRU,
     "vre_attention": _NO_ENCODER,
-    "vre_soft_att": _NO_ENCODER.replace(
+    "vre_soft_att": _NO_ENCODER.variation(
         row="Table 1, SoftAtt", attentions=(_TEMPORAL,)
     ),
-    "vre_mean_pool": _NO_ENCODER.replace(
+    "vre_mean_pool": _NO_ENCODER.variation(
         row="Table 1, MeanPool", attentions=(UniformConfig(),)
     ),
-    "vre_silent": _VRE.replace(
+    "vre_silent": _VRE.variation(
         row="Table 2, VRE(V^f, v^s)", encoder=VREConfig(inputs=PooledConfig())
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from keras_models.captioner import Captioner
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.saving import model_folder
 from keras_models.saving.model_folder import MODEL, VOCABULARY, LoadError
 from transform.records.vocabulary import Vocabulary
@@ -15,7 +15,7 @@ __all__ = ["MODEL", "VOCABULARY", "LoadError", "load", "save"]
 
 
 class _Captioner(model_folder.Description):
-    variant: Variant
+    config: CaptionerConfig
     spec: FeatureSpec
     max_words: int
 
@@ -32,7 +32,7 @@ def save(
         _Captioner,
         captioner,
         vocabulary,
-        variant=captioner.variant,
+        config=captioner.config,
         spec=captioner.spec,
         max_words=captioner.max_words,
     )
@@ -45,7 +45,7 @@ def load(folder: str | pathlib.Path) -> tuple[Captioner, Vocabulary]:
         LoadError: There is no whole captioner in the folder.
     """
     found, vocabulary = model_folder.read(folder, _Captioner)
-    captioner = Captioner(found.variant, found.spec, len(vocabulary), found.max_words)
+    captioner = Captioner(found.config, found.spec, len(vocabulary), found.max_words)
     captioner.build_from_spec()
     model_folder.read_weights(folder, found, captioner)
     return captioner, vocabulary

@@ -24,7 +24,7 @@ class LoadError(KinescribeError):
 class Description(Config):
     """What `model.json` holds; kinds of models add what they are built from."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     vocabulary_digest: str
     weights: str  # the prefix of the weight files
 

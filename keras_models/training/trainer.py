@@ -11,11 +11,10 @@ from typing import Any, NamedTuple, Optional
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.data.records import RecordDataset, TrainingBatches
 from keras_models.inference.precision import Precision, computing_in
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
-from keras_models.presets import registry
 from keras_models.training import (
     checkpoints,
     distribution,
@@ -43,11 +42,8 @@ from transform.schema import FeatureSpec
 
 
 class TrainingConfig(Config):
-    """Everything that decides a model's weights, besides its data."""
+    """The settings of a training besides its model, its plan and its data."""
 
-    variant: str = "mgsa"
-    model: dict[str, Any] = Field({})  # laid over the variant's settings
-    plan: Optional[Plan] = None  # in place of the variant's own
     batch_size: int = Field(32, ge=1)  # clips; MGSA Sec. 4.2
     captions_per_clip: int = Field(5, ge=1)
     max_words: int = Field(20, ge=1)
@@ -58,11 +54,6 @@ class TrainingConfig(Config):
     distribution: Distribution = OneDevice()
     checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
     guards: Guards = Guards()
-
-    def variant_config(self) -> Variant:
-        """The registry's variant with `model` and `plan` applied."""
-        variant = registry.get(self.variant).override(self.model)
-        return variant.replace(plan=self.plan) if self.plan else variant
 
 
 class TrainingResult(NamedTuple):
@@ -76,6 +67,8 @@ class TrainingResult(NamedTuple):
 
 def train(
     config: TrainingConfig,
+    model: CaptionerConfig,
+    plan: Plan,
     spec: FeatureSpec,
     train_files: Iterable[str | pathlib.Path],
     val_files: Iterable[str | pathlib.Path],
@@ -87,12 +80,14 @@ def train(
     """Trains a captioner; called again after a kill, it goes on where it was.
 
     On one CPU device the result is then the same bit for bit. A run lives in
-    `workdir/<digest>`, where the digest is that of the settings, the specification,
-    the vocabulary, the clips and the first weights: other settings are another run in
-    another folder.
+    `workdir/<digest>`, where the digest is that of the settings, the model, the
+    plan, the specification, the vocabulary, the clips and the first weights: other
+    settings are another run in another folder.
 
     Args:
-        config: The settings.
+        config: The settings of the training.
+        model: The captioner to build.
+        plan: The stages of its training.
         spec: What the features are made by.
         train_files: TFRecord files of the training clips, or patterns.
         val_files: The same of the validation clips.
@@ -110,10 +105,10 @@ def train(
     chief = distribution.is_chief(strategy)
     events = CallbackList([HistoryFiles(), *callbacks] if chief else [])
     clips = RecordDataset(train_files, spec), RecordDataset(val_files, spec)
-    identity = _identity(config, spec, vocabulary, *clips, init_checkpoint)
+    identity = _identity(config, model, plan, spec, vocabulary, *clips, init_checkpoint)
     folder = checkpoints.open_run(os.fspath(workdir), identity)
     with computing_in(config.precision), strategy.scope():
-        run = _Run(config, spec, clips, vocabulary, folder, events, chief)
+        run = _Run(config, model, plan, spec, clips, vocabulary, folder, events, chief)
         try:
             run.start(init_checkpoint)
             return run.finish()
@@ -127,6 +122,8 @@ class _Run:
     def __init__(
         self,
         config: TrainingConfig,
+        model: CaptionerConfig,
+        plan: Plan,
         spec: FeatureSpec,
         clips: tuple[RecordDataset, RecordDataset],
         vocabulary: Vocabulary,
@@ -134,21 +131,20 @@ class _Run:
         callbacks: Callback,
         chief: bool,
     ):
-        variant = config.variant_config()
         training, validation = clips
         self._config = config
-        self._stages = variant.plan.stages
+        self._stages = plan.stages
         self._vocabulary = vocabulary
         self._folder = folder
         self._callbacks = callbacks
         tf.keras.utils.set_random_seed(config.seed)
         self._captioner = Captioner(
-            variant, spec, len(vocabulary), config.max_words
+            model, spec, len(vocabulary), config.max_words
         ).build_from_spec()
         self._batches = TrainingBatches(
             training,
             vocabulary,
-            variant.features(),
+            model.features(),
             batch_size=config.batch_size,
             captions_per_clip=config.captions_per_clip,
             max_words=config.max_words,
@@ -350,6 +346,8 @@ class _Run:
 
 def _identity(
     config: TrainingConfig,
+    model: CaptionerConfig,
+    plan: Plan,
     spec: FeatureSpec,
     vocabulary: Vocabulary,
     training: RecordDataset,
@@ -357,9 +355,12 @@ def _identity(
     init_checkpoint: str | pathlib.Path | None,
 ) -> dict[str, Any]:
     """Everything that a run's outcome depends on, as plain JSON."""
+    settings = config.to_dict()
     return {
-        "training": config.to_dict(),
-        "variant": config.variant_config().to_dict(),
+        # Not the name of a preset: what it stands for is in the model and the plan.
+        "training": {name: settings[name] for name in TrainingConfig.__fields__},
+        "model": model.to_dict(),
+        "plan": plan.to_dict(),
         "specification": spec.content_hash,
         "vocabulary": vocabulary.digest,
         "training_clips": training.digest,

@@ -62,7 +62,7 @@ class Validator:
             )
         self._write = CaptionWriter(captioner, vocabulary, config.search)
         self._videos = clips.videos(
-            config.batch_size, captioner.variant.features(), config.clips
+            config.batch_size, captioner.config.features(), config.clips
         )
         if clips.decoded_bytes() <= MEMORY_BYTES:
             self._videos = self._videos.cache()

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from keras_models.captioner import Captioner
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.saving import captioner as saving
 from transform.common.config import first_difference
 from transform.common.errors import KinescribeError
@@ -19,8 +19,10 @@ class WarmStartError(KinescribeError):
     """An earlier model's weights do not fit."""
 
 
-def check(folder: str | pathlib.Path, variant: Variant, spec: FeatureSpec) -> None:
-    """Whether a new model of `variant` and `spec` could begin with a saved one.
+def check(
+    folder: str | pathlib.Path, config: CaptionerConfig, spec: FeatureSpec
+) -> None:
+    """Whether a new model of `config` and `spec` could begin with a saved one.
 
     Raises:
         LoadError: There is no model in the folder.
@@ -28,7 +30,7 @@ def check(folder: str | pathlib.Path, variant: Variant, spec: FeatureSpec) -> No
         WarmStartError: It has other parts.
     """
     source, _ = saving.load(folder)
-    _compare(folder, source, variant, spec)
+    _compare(folder, source, config, spec)
 
 
 def copy_weights(
@@ -51,7 +53,7 @@ def copy_weights(
         LoadError, SpecMismatchError, WarmStartError: As `check`.
     """
     source, their_words = saving.load(folder)
-    _compare(folder, source, captioner.variant, captioner.spec)
+    _compare(folder, source, captioner.config, captioner.spec)
     rows = {word: row for row, word in enumerate(their_words.words)}
     shared = [
         (row, rows[word]) for row, word in enumerate(vocabulary.words) if word in rows
@@ -74,14 +76,13 @@ def copy_weights(
 
 
 def _compare(
-    folder: str | pathlib.Path, source: Captioner, variant: Variant, spec: FeatureSpec
+    folder: str | pathlib.Path,
+    source: Captioner,
+    config: CaptionerConfig,
+    spec: FeatureSpec,
 ) -> None:
     spec.check_same(source.spec, ours="the new model", theirs=f"the one in {folder}")
-    ours, theirs = variant.to_dict(), source.variant.to_dict()
-    for settings in (ours, theirs):
-        for key in ("plan", "row", "system"):
-            settings.pop(key, None)
-    if difference := first_difference(ours, theirs):
+    if difference := first_difference(config.to_dict(), source.config.to_dict()):
         raise WarmStartError(
             f"the model in {folder} has other parts than the new one: {difference}."
         )
@@ -93,7 +94,7 @@ def _word_axes(captioner: Captioner) -> list[int | None]:
     It is the one that grows with the vocabulary: sizes alone could mislead.
     """
     larger = Captioner(
-        captioner.variant,
+        captioner.config,
         captioner.spec,
         captioner.vocabulary_size + 1,
         captioner.max_words,

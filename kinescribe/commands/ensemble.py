@@ -40,25 +40,25 @@ def command(
     folders = joining.folders(members)
     weights = _weights(weight or [], folders)
 
-    from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
+    from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 
     captioners, vocabulary = joining.load(folders)
-    variant = EnsembleVariant.of(
-        {name: captioner.variant for name, captioner in captioners.items()},
+    config = EnsembleConfig(
+        members={name: captioner.config for name, captioner in captioners.items()},
         weights=weights,
     )
-    ensemble = Ensemble(variant, captioners)
+    ensemble = Ensemble(config, captioners)
     models = os.path.join(out, "models")
     model = joining.write(ensemble, vocabulary, models, width, captions, precision)
     if as_json:
-        typer.echo(json.dumps({"model": model, "shares": variant.shares()}))
+        typer.echo(json.dumps({"model": model, "shares": config.shares()}))
         return
 
     import rich.console
     import rich.table
 
     table = rich.table.Table.grid(padding=(0, 2))
-    for name, share in variant.shares().items():
+    for name, share in config.shares().items():
         table.add_row(name, f"{share:.1%}")
     table.add_row("Model", model)
     rich.console.Console().print(table, soft_wrap=True)

@@ -41,8 +41,8 @@ def command(
 
     folders = joining.folders(members)
 
-    from keras_models.ensembling.composite import require_alike
-    from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
+    from keras_models.ensembling.composite import check_compatible
+    from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
     from keras_models.ensembling.relevance import saving as relevance_saving
     from keras_models.ensembling.relevance.training import (
         RelevanceTraining,
@@ -54,11 +54,11 @@ def command(
     captioners, vocabulary = joining.load(folders)
     spec = read_spec(records)
     max_words = next(iter(captioners.values())).max_words
-    require_alike(captioners, spec, len(vocabulary), max_words)
+    check_compatible(captioners, spec, len(vocabulary), max_words)
     if settings:
         training = RelevanceTraining.from_yaml(settings)
     else:
-        read = [each.variant.features() for each in captioners.values()]
+        read = [each.config.features() for each in captioners.values()]
         modalities = list(dict.fromkeys(name for names in read for name in names))
         training = RelevanceTraining().override(
             {"relevance": {"modalities": modalities}}
@@ -76,11 +76,11 @@ def command(
         os.path.join(out, "runs"),
         callbacks=[ProgressBar()],
     )
-    fused = FusedVariant.of(
-        {name: captioner.variant for name, captioner in captioners.items()},
+    config = LateFusionConfig(
+        members={name: captioner.config for name, captioner in captioners.items()},
         relevance=training.relevance,
     )
-    fusion = LateFusion(fused, captioners, result.model)
+    fusion = LateFusion(config, captioners, result.model)
     models = os.path.join(out, "models")
     model = joining.write(fusion, vocabulary, models, width, captions, precision)
     weights = os.path.join(models, "relevance")

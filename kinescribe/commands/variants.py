@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 if TYPE_CHECKING:
-    from keras_models.captioner_config import Variant
-    from keras_models.ensembling.late_fusion import FusedVariant
+    from keras_models.presets.preset import LateFusionPreset, Preset
 
 SENTENCE = 20  # words: a relevance model has weights for each place in a sentence
 
@@ -33,12 +32,14 @@ def command(
 
     size = words + len(SPECIAL)
     counts = {
-        name: parameter_counts.count(variant, paper_spec(variant), size)
-        for name, variant in registry.VARIANTS.items()
+        name: parameter_counts.count(preset.model, paper_spec(preset.model), size)
+        for name, preset in registry.PRESETS.items()
     }
     counts |= {
-        name: parameter_counts.count_fused(fused, paper_spec(fused), size, SENTENCE)
-        for name, fused in registry.FUSIONS.items()
+        name: parameter_counts.count_fused(
+            preset.model, paper_spec(preset.model), size, SENTENCE
+        )
+        for name, preset in registry.FUSIONS.items()
     }
     if as_json:
         print(json.dumps(_json(words, counts)))
@@ -51,23 +52,45 @@ def command(
 def _json(words: int, counts: Mapping[str, int]) -> dict:
     from keras_models.presets import registry
 
-    def entries(table: Mapping[str, Variant | FusedVariant]) -> list[dict]:
-        return [
-            {
-                "name": name,
-                "system": row.system,
-                "row": row.row,
-                "features": row.features(),
-                "parameters": counts[name],
-                "settings": row.to_dict(),
-            }
-            for name, row in table.items()
-        ]
+    def settings(preset: Preset) -> dict:
+        parts = preset.model.to_dict()
+        return {
+            "system": preset.paper,
+            "row": preset.row,
+            **parts,
+            "plan": preset.plan.to_dict(),
+        }
+
+    def fusion_settings(preset: LateFusionPreset) -> dict:
+        return {
+            "system": preset.paper,
+            "row": preset.row,
+            "members": {
+                name: settings(registry.PRESETS[name]) for name in preset.model.members
+            },
+            "relevance": preset.model.relevance.to_dict(),
+        }
+
+    def entry(name: str, preset: Preset | LateFusionPreset, settings: dict) -> dict:
+        return {
+            "name": name,
+            "system": preset.paper,
+            "row": preset.row,
+            "features": preset.model.features(),
+            "parameters": counts[name],
+            "settings": settings,
+        }
 
     return {
         "words": words,
-        "variants": entries(registry.VARIANTS),
-        "fusions": entries(registry.FUSIONS),
+        "variants": [
+            entry(name, preset, settings(preset))
+            for name, preset in registry.PRESETS.items()
+        ],
+        "fusions": [
+            entry(name, preset, fusion_settings(preset))
+            for name, preset in registry.FUSIONS.items()
+        ],
     }
 
 
@@ -83,12 +106,14 @@ def _by_system() -> dict[str, list[_Row]]:
     from keras_models.presets import registry
 
     systems: dict[str, list[_Row]] = {}
-    for name, variant in registry.VARIANTS.items():
-        row = _Row(name, variant.row, ", ".join(variant.features()), _training(variant))
-        systems.setdefault(variant.system, []).append(row)
-    for name, fused in registry.FUSIONS.items():
-        row = _Row(name, fused.row, ", ".join(fused.features()), _fusing(fused))
-        systems.setdefault(fused.system, []).append(row)
+    for name, preset in registry.PRESETS.items():
+        features = ", ".join(preset.model.features())
+        row = _Row(name, preset.row, features, _training(preset))
+        systems.setdefault(preset.paper, []).append(row)
+    for name, fusion in registry.FUSIONS.items():
+        features = ", ".join(fusion.model.features())
+        row = _Row(name, fusion.row, features, _fusing(fusion))
+        systems.setdefault(fusion.paper, []).append(row)
     return systems
 
 
@@ -142,13 +167,13 @@ def _millions(count: int) -> str:
     return f"{count / 1e6:.1f} M"
 
 
-def _training(variant: Variant) -> str:
+def _training(preset: Preset) -> str:
     """The plan in a few words."""
     return ", then ".join(
         f"{stage.epochs} epochs {stage.objective.kind.replace('_', ' ')}"
-        for stage in variant.plan.stages
+        for stage in preset.plan.stages
     )
 
 
-def _fusing(fused: FusedVariant) -> str:
-    return f"kinescribe fuse {' '.join(fused.members)}"
+def _fusing(preset: LateFusionPreset) -> str:
+    return f"kinescribe fuse {' '.join(preset.model.members)}"

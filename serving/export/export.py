@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import JointModel
+from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
 from keras_models.inference.int8 import quantised
 from keras_models.inference.precision import ServedPrecision, require_served
@@ -28,7 +28,7 @@ __all__ = ["export", "read_spec"]
 
 
 def export(
-    captioner: Captioner | JointModel,
+    captioner: Captioner | CompositeCaptioner,
     vocabulary: Vocabulary,
     spec: FeatureSpec,
     folder: str | os.PathLike[str],

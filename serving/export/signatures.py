@@ -17,7 +17,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import JointModel
+from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import signature_names
@@ -31,7 +31,7 @@ class CaptionModule(tf.Module):
 
     def __init__(
         self,
-        captioner: Captioner | JointModel,
+        captioner: Captioner | CompositeCaptioner,
         vocabulary: Vocabulary,
         spec: FeatureSpec,
         search_config: SearchConfig,
@@ -43,7 +43,7 @@ class CaptionModule(tf.Module):
             SPEC_HASH: spec.content_hash,
             signature_names.SPEC_JSON: spec.to_json(),
             signature_names.VOCABULARY_DIGEST: vocabulary.digest,
-            signature_names.VARIANT_JSON: captioner.variant.to_json(),
+            signature_names.VARIANT_JSON: captioner.config.to_json(),
         }
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
@@ -100,7 +100,7 @@ class CaptionModule(tf.Module):
 
 
 def _captions_of(
-    captioner: Captioner | JointModel,
+    captioner: Captioner | CompositeCaptioner,
     vocabulary: Vocabulary,
     search_config: SearchConfig,
 ) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:

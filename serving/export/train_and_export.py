@@ -8,9 +8,10 @@ from typing import Optional
 
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import ServedPrecision, require_served
+from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.saving import captioner
 from keras_models.training.callbacks.callback import Callback
-from keras_models.training.trainer import TrainingConfig, TrainingResult, train
+from keras_models.training.trainer import TrainingResult, train
 from serving.export.export import export
 from transform.common.config import Config
 from transform.records.vocabulary import Vocabulary
@@ -25,7 +26,7 @@ class TrainerSettings(Config):
     TFX's Trainer is given them as JSON in `custom_config["settings"]`.
     """
 
-    training: TrainingConfig
+    training: PresetTrainingConfig
     search: SearchConfig  # of the exported model, and its precision:
     precision: Optional[ServedPrecision] = None
     workdir: str  # outlives a failed run: checkpoints are there
@@ -54,8 +55,11 @@ def train_and_export(
         init_checkpoint: Saved weights to start from, in place of fresh ones.
     """
     require_served(settings.precision)
+    preset = settings.training.preset()
     result = train(
         settings.training,
+        preset.model,
+        preset.plan,
         spec,
         train_files,
         val_files,

@@ -48,7 +48,18 @@ def trained(tmp_path_factory):
     config = small_runs.settings(
         {**small_runs.CROSS_ENTROPY, "epochs": 1}, variant="mgsa_iac"
     ).override({"model": {"encoder": {"fused": fused}}})
-    return train(config, SPEC, [file], [file], VOCABULARY, folder / "runs").captioner
+    preset = config.preset()
+    clips = [file]
+    return train(
+        config,
+        preset.model,
+        preset.plan,
+        SPEC,
+        clips,
+        clips,
+        VOCABULARY,
+        folder / "runs",
+    ).captioner
 
 
 def test_clips_without_sound_and_category_are_trained_on_and_captioned(trained):

@@ -17,7 +17,7 @@ def test_a_specification_that_lacks_a_feature_is_refused():
     with pytest.raises(
         KinescribeError, match=f"reads grid, which specification {spec.content_hash}"
     ):
-        Captioner(models.variant(), spec, 9, 5)
+        Captioner(models.config(), spec, 9, 5)
 
 
 def test_rows_are_captions_clip_by_clip():
@@ -139,3 +139,15 @@ def test_serving_never_loads_tensorflow_addons():
         "sys.exit('tensorflow_addons' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_a_captioner_knows_nothing_of_its_training():
+    rooms = ["ensembling", "evaluation", "metrics", "objectives", "presets", "training"]
+    code = (
+        "import sys\nimport keras_models.captioner\n"
+        f"rooms = tuple('keras_models.' + room for room in {rooms})\n"
+        "loaded = sorted(name for name in sys.modules if name.startswith(rooms))\n"
+        "sys.exit(', '.join(loaded) or None)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
+from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 from keras_models.generation import BeamSearch
 from keras_models.saving import captioner as saving
 from keras_models.structs import VideoBatch
@@ -29,8 +29,8 @@ def test_trained_models_become_one_that_is_served(tmp_path):
     examples = list(tf.data.TFRecordDataset(corpus.files).as_numpy_iterator())
     served = LocalModel(model).caption_examples(examples)
     captioners = {name: saving.load(tmp_path / name)[0] for name in ("one", "two")}
-    variants = {name: captioner.variant for name, captioner in captioners.items()}
-    ensemble = Ensemble(EnsembleVariant.of(variants, weights={"two": 3}), captioners)
+    configs = {name: captioner.config for name, captioner in captioners.items()}
+    ensemble = Ensemble(EnsembleConfig(members=configs, weights={"two": 3}), captioners)
     parsed = example_codec.parse(tf.constant(examples), corpora.SPEC)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
     found = ensemble.caption(video, BeamSearch(width=2, n_best=2)).captions

@@ -4,8 +4,6 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from keras_models.captioner_config import Variant
-from keras_models.ensembling.late_fusion import FusedVariant
 from keras_models.presets import parameter_counts, registry
 from kinescribe import cli
 from tests.support.paths import ROOT
@@ -15,7 +13,7 @@ from tests.support.paths import ROOT
 def few(monkeypatch):
     """Three models instead of all."""
     names = ["mgsa", "mgsa_no_garu", "spatial_attention"]
-    monkeypatch.setattr(registry, "VARIANTS", {n: registry.get(n) for n in names})
+    monkeypatch.setattr(registry, "PRESETS", {n: registry.get(n) for n in names})
     monkeypatch.setattr(registry, "FUSIONS", {})
     return names
 
@@ -33,16 +31,25 @@ def test_json_holds_every_model_and_its_settings(few):
     assert found["words"] == 96
     assert [entry["name"] for entry in found["variants"]] == few
     for entry in found["variants"]:
-        assert Variant.from_dict(entry["settings"]) == registry.get(entry["name"])
+        preset = registry.get(entry["name"])
+        assert entry["settings"] == {
+            "system": preset.paper,
+            "row": preset.row,
+            **preset.model.to_dict(),
+            "plan": preset.plan.to_dict(),
+        }
     assert found["variants"][0]["features"] == ["inception_resnet_v2", "flow"]
 
 
 def test_late_fusions_stand_beside_what_they_are_made_of(monkeypatch):
-    (fused,) = registry.FUSIONS.values()
-    monkeypatch.setattr(registry, "VARIANTS", dict(fused.members))
+    (preset,) = registry.FUSIONS.values()
+    names = preset.model.members
+    monkeypatch.setattr(registry, "PRESETS", {n: registry.get(n) for n in names})
     found = json.loads(run("--json", "--words", "96"))
     members, (fusion,) = found["variants"], found["fusions"]
-    assert FusedVariant.from_dict(fusion["settings"]) == fused
+    settings = fusion["settings"]
+    assert settings["members"] == {each["name"]: each["settings"] for each in members}
+    assert settings["relevance"] == preset.model.relevance.to_dict()
     assert fusion["parameters"] > sum(member["parameters"] for member in members)
     assert set(fusion["features"]) == {f for each in members for f in each["features"]}
 

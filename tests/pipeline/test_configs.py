@@ -20,13 +20,13 @@ def test_shipped_configuration_is_the_same_after_json(shipped):
 
 def test_shipped_model_reads_features_that_are_extracted(shipped):
     names = {feature.name for feature in shipped.features.features}
-    assert set(shipped.training.variant_config().features()) <= names
+    assert set(shipped.training.preset().model.features()) <= names
 
 
 @pytest.mark.parametrize("name", ["mgsa", "msvd", "mvad", "vatex"])
 def test_shipped_configurations_of_papers_have_the_papers_features(name):
     config = configs.find(name)
-    paper = paper_spec(config.training.variant_config())
+    paper = paper_spec(config.training.preset().model)
     assert config.features.sampling == paper.sampling
     assert {f.name: f for f in config.features.features} == {
         f.name: f for f in paper.features
@@ -40,8 +40,8 @@ def test_shipped_model_can_be_built_on_its_features(shipped, monkeypatch):
     for kind in ("Orthogonal", "VarianceScaling", "RandomUniform"):
         monkeypatch.setattr(getattr(tf.keras.initializers, kind), "__call__", zeros)
     settings = shipped.training
-    variant = settings.variant_config()
-    captioner = Captioner(variant, shipped.features, 9, settings.max_words)
+    model = settings.preset().model
+    captioner = Captioner(model, shipped.features, 9, settings.max_words)
     captioner.build_from_spec()
     assert captioner.trainable_variables
 

@@ -11,9 +11,9 @@ from tests.support import tiny
 def captioner(name="dual_afr_soft", seed=0, shaken=True):
     """A built model; with random weights that make its words differ."""
     tf.keras.utils.set_random_seed(seed)
-    variant = tiny.shrink(registry.get(name))
-    spec = tiny.spec(variant)
-    model = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    config = tiny.shrink(registry.get(name).model)
+    spec = tiny.spec(config)
+    model = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     model.build_from_spec()
     random = np.random.default_rng(seed)
     if shaken:

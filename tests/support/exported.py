@@ -10,7 +10,7 @@ from tensorflow.core.framework import node_def_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import JointModel
+from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import signature_names
@@ -36,7 +36,7 @@ def computes_in_bfloat16(folder: pathlib.Path) -> bool:
 
 
 def check(
-    model: Captioner | JointModel,
+    model: Captioner | CompositeCaptioner,
     video: VideoBatch,
     search: SearchConfig,
     folder: pathlib.Path,

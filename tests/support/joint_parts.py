@@ -10,8 +10,8 @@ from transform.schema import FeatureSpec, Sampling
 
 # One looks at places before the words, one while it writes; they share a specification.
 ROWS = ("mgsa", "vre_attention")
-VARIANTS = {name: tiny.shrink(registry.get(name)) for name in ROWS}
-FEATURES = [name for variant in VARIANTS.values() for name in variant.features()]
+CONFIGS = {name: tiny.shrink(registry.get(name).model) for name in ROWS}
+FEATURES = [name for config in CONFIGS.values() for name in config.features()]
 SPEC = FeatureSpec(
     sampling=Sampling(frames=tiny.STEPS, window=2),
     features=tuple(tiny.FEATURES[name] for name in FEATURES),
@@ -21,6 +21,6 @@ SPEC = FeatureSpec(
 def captioner(name: str, seed: int = 0, **changes) -> Captioner:
     parts = {"spec": SPEC, "max_words": tiny.MAX_WORDS, **changes}
     parts = {"vocabulary_size": len(tiny.VOCABULARY), **parts}
-    model = Captioner(VARIANTS[name], **parts).build_from_spec()
+    model = Captioner(CONFIGS[name], **parts).build_from_spec()
     sharpen(model, seed)
     return model

@@ -16,8 +16,8 @@ from transform.records.vocabulary import Vocabulary
 
 def save_member(folder: pathlib.Path, vocabulary: Vocabulary) -> str:
     """Saves a small model; the argument that names it as its folder is named."""
-    variant = small_runs.settings().variant_config()
-    captioner = Captioner(variant, corpora.SPEC, len(vocabulary), max_words=4)
+    config = small_runs.settings().preset().model
+    captioner = Captioner(config, corpora.SPEC, len(vocabulary), max_words=4)
     saving.save(captioner.build_from_spec(), vocabulary, folder)
     return f"{folder.name}={folder}"
 

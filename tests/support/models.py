@@ -28,9 +28,9 @@ WORDS = 9  # V, with the special ids
 MAX_WORDS = 5
 
 
-def variant(name="mgsa", **changes):
-    """A registered variant with every width cut down."""
-    found = registry.get(name).override(SMALL)
+def config(name="mgsa", **changes):
+    """A preset's model with every width cut down."""
+    found = registry.get(name).model.override(SMALL)
     if "flow" in found.features():
         found = found.override(FLOW)
     return found.override(changes)
@@ -39,7 +39,7 @@ def variant(name="mgsa", **changes):
 def captioner(name="mgsa", seed=0, **changes):
     """A built model with random weights that make its words differ."""
     tf.keras.utils.set_random_seed(seed)
-    model = Captioner(variant(name, **changes), SPEC, WORDS, MAX_WORDS)
+    model = Captioner(config(name, **changes), SPEC, WORDS, MAX_WORDS)
     model.build_from_spec()
     random = np.random.default_rng(seed)
     for weight in model.trainable_weights:

@@ -5,29 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from keras_models.captioner import Captioner
-from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
+from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.presets import registry
 from tests.support import tiny
 from transform.schema import FeatureSpec, Sampling
 
 NAME = "vatex_temporal_spatial_rl"
-RELEVANCE = registry.FUSIONS[NAME].relevance.override(
+RELEVANCE = registry.FUSIONS[NAME].model.relevance.override(
     {"units": 6, "embedding": 5, "heads": 2, "feedforward": 7, "dropout": 0.0}
 )
-VARIANT = FusedVariant(
-    **{
-        **dict(registry.FUSIONS[NAME]),
-        "members": {
-            name: tiny.shrink(member)
-            for name, member in registry.FUSIONS[NAME].members.items()
-        },
-        "relevance": RELEVANCE,
-    }
+CONFIG = LateFusionConfig(
+    members={
+        name: tiny.shrink(member)
+        for name, member in registry.FUSIONS[NAME].model.members.items()
+    },
+    relevance=RELEVANCE,
 )
 SPEC = FeatureSpec(
     sampling=Sampling(frames=tiny.STEPS),
-    features=tuple(tiny.FEATURES[name] for name in VARIANT.features()),
+    features=tuple(tiny.FEATURES[name] for name in CONFIG.features()),
 )
 
 
@@ -49,8 +46,8 @@ def relevance_model(
 
 def late_fusion(seed: int = 0) -> LateFusion:
     members = {}
-    for index, (name, variant) in enumerate(VARIANT.members.items()):
-        member = Captioner(variant, SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    for index, (name, config) in enumerate(CONFIG.members.items()):
+        member = Captioner(config, SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS)
         sharpen(member.build_from_spec(), seed + index)
         members[name] = member
-    return LateFusion(VARIANT, members, relevance_model())
+    return LateFusion(CONFIG, members, relevance_model())

@@ -107,14 +107,14 @@ def vocabulary() -> Vocabulary:
 @pytest.fixture(scope="session")
 def captioner(spec, vocabulary) -> Captioner:
     """An untrained model small enough for every test, sure enough to be told apart."""
-    variant = registry.get("mgsa").override(
+    config = registry.get("mgsa").model.override(
         {
             "encoder": {"grid": "tiny", "spatial": {"channels": [4, 4]}},
             "attentions": [{"kind": "additive", "units": 8}],
             "decoder": {"units": 40, "embedding": 8},
         }
     )
-    captioner = Captioner(variant, spec, len(vocabulary), max_words=6)
+    captioner = Captioner(config, spec, len(vocabulary), max_words=6)
     captioner.build_from_spec()
     random = np.random.default_rng(7)
     for weight in captioner.trainable_variables:

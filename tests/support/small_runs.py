@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.training.callbacks.callback import Callback
 from keras_models.training.distribution import MultiWorker
-from keras_models.training.trainer import TrainingConfig, TrainingResult, train
+from keras_models.training.trainer import TrainingResult, train
 from tests.support import corpora
 
 CROSS_ENTROPY = {
@@ -40,9 +41,9 @@ SELF_CRITICAL = {
 }
 
 
-def settings(*stages: dict[str, Any], **changes: Any) -> TrainingConfig:
+def settings(*stages: dict[str, Any], **changes: Any) -> PresetTrainingConfig:
     """MGSA, as small as it gets."""
-    return TrainingConfig.from_dict(
+    return PresetTrainingConfig.from_dict(
         {
             "variant": "mgsa",
             "model": {
@@ -62,13 +63,19 @@ def settings(*stages: dict[str, Any], **changes: Any) -> TrainingConfig:
 
 
 def run(
-    folder: pathlib.Path, config: TrainingConfig, *callbacks: Callback, **options: Any
+    folder: pathlib.Path,
+    config: PresetTrainingConfig,
+    *callbacks: Callback,
+    **options: Any,
 ) -> TrainingResult:
     """Trains on a corpus in `folder`, which is written if it is not there."""
     training = corpora.write(folder / "train")
     validation = corpora.write(folder / "val", clips=6, seed=1)
+    preset = config.preset()
     return train(
         config,
+        preset.model,
+        preset.plan,
         training.spec,
         training.files,
         validation.files,

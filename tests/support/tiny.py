@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform.records.vocabulary import Vocabulary
 from transform.schema import (
@@ -31,7 +31,7 @@ STEPS = 3
 MAX_WORDS = 4
 VOCABULARY = Vocabulary("abcdefgh")  # V = 12
 
-# A setting of that name, wherever it stands in a variant, takes that value.
+# A setting of that name, wherever it stands in a model, takes that value.
 SETTINGS: Mapping[str, Any] = {
     "units": 6,
     "embedding": 5,
@@ -79,24 +79,22 @@ _FEATURES: tuple[Feature, ...] = (
 FEATURES: Mapping[str, Feature] = {feature.name: feature for feature in _FEATURES}
 
 
-def shrink(variant: Variant) -> Variant:
-    """The variant with every width lowered, and without dropout."""
+def shrink(config: CaptionerConfig) -> CaptionerConfig:
+    """The model with every width lowered, and without dropout."""
 
     def lower(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: SETTINGS.get(key, lower(item)) for key, item in value.items()}
         return [lower(item) for item in value] if isinstance(value, list) else value
 
-    data = variant.to_dict()
-    parts = {part: lower(data[part]) for part in ("encoder", "attentions", "decoder")}
-    return Variant.from_dict({**data, **parts})
+    return CaptionerConfig.from_dict(lower(config.to_dict()))
 
 
-def spec(variant: Variant) -> FeatureSpec:
+def spec(config: CaptionerConfig) -> FeatureSpec:
     """What it reads, with small features."""
     return FeatureSpec(
         sampling=Sampling(frames=STEPS, window=2),
-        features=tuple(FEATURES[name] for name in variant.features()),
+        features=tuple(FEATURES[name] for name in config.features()),
     )
 
 

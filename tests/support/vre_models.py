@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.presets.vre import ROWS
+from keras_models.presets.vre import PRESETS
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support import tiny
 from transform.schema import FeatureSpec, FrameGrid, Imported, Sampling
@@ -26,7 +26,7 @@ def captioner(name: str = "vre", seed: int = 0) -> Captioner:
     """A built model with random weights that tell clips and words apart."""
     tf.keras.utils.set_random_seed(seed)
     model = Captioner(
-        tiny.shrink(ROWS[name]), SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS
+        tiny.shrink(PRESETS[name].model), SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS
     ).build_from_spec()
     random = np.random.default_rng(seed)
     for weight in model.trainable_weights:

@@ -29,7 +29,7 @@ def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
         {"model": {"decoder": {"units": units}}}
     )
     vocabulary = Vocabulary(["ball"])
-    captioner = Captioner(config.variant_config(), corpora.SPEC, len(vocabulary), 4)
+    captioner = Captioner(config.preset().model, corpora.SPEC, len(vocabulary), 4)
     serving_model = folder / "Format-Serving"
     saving.save(
         captioner.build_from_spec(), vocabulary, captioner_folder(str(serving_model))

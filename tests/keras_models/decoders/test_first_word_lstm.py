@@ -121,7 +121,7 @@ def test_contract():
         model.decoder,
         lambda: model.teacher_force(clips, training=True).log_probs,
         shapes=shape,
-        config=model.variant.decoder,
+        config=model.config.decoder,
     )
 
 

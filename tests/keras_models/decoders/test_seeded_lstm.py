@@ -72,7 +72,7 @@ def test_captions_of_an_encoding_are_forced_as_those_of_its_video():
 
 
 def test_a_summary_of_another_size_is_refused():
-    variant = vre_models.captioner().variant.override({"encoder": {"units": 5}})
-    model = Captioner(variant, vre_models.SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    config = vre_models.captioner().config.override({"encoder": {"units": 5}})
+    model = Captioner(config, vre_models.SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     with pytest.raises(ConfigError, match=r"decoder\.units = 6 is wrong: the summary"):
         model.build_from_spec()

@@ -16,14 +16,14 @@ from tests.support.layer_contract import check_layer
 @pytest.fixture(scope="module")
 def model():
     """Two streams and a clip vector, with an attention that is plain to follow."""
-    variant = tiny.shrink(registry.get("stats_i3d_fl_c")).replace(
+    config = tiny.shrink(registry.get("stats_i3d_fl_c").model).replace(
         attentions=tuple(
             StreamAttentionConfig(stream=stream, look=AllCellsConfig(units=4))
             for stream in range(2)
         )
     )
-    spec = tiny.spec(variant)
-    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    spec = tiny.spec(config)
+    captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
     shake(captioner)
     return captioner
@@ -115,8 +115,8 @@ def test_words_far_back_are_remembered_by_self_attention_alone(model, batch):
 
 def test_dropout_acts_in_training_only(model, batch):
     decoder = {"dropout": 0.5}
-    variant = model.variant.override({"decoder": decoder})
-    captioner = Captioner(variant, model.spec, 12, tiny.MAX_WORDS).build_from_spec()
+    config = model.config.override({"decoder": decoder})
+    captioner = Captioner(config, model.spec, 12, tiny.MAX_WORDS).build_from_spec()
     first, second = (captioner.teacher_force(batch).log_probs for _ in range(2))
     assert np.array_equal(first, second)
     first, second = (captioner(batch, training=True).log_probs for _ in range(2))
@@ -128,5 +128,5 @@ def test_contract(model, batch):
         model.decoder,
         lambda: model.teacher_force(batch, training=True).log_probs,
         shapes=(4, 5, 12),
-        config=model.variant.decoder,
+        config=model.config.decoder,
     )

@@ -15,9 +15,9 @@ ROWS = ("vatex_vanilla", "vatex_temporal", "vatex_spatial")
 
 @pytest.fixture(scope="module", params=ROWS)
 def model(request):
-    variant = tiny.shrink(registry.get(request.param))
-    spec = tiny.spec(variant)
-    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    config = tiny.shrink(registry.get(request.param).model)
+    spec = tiny.spec(config)
+    captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
     shake(captioner)
     return captioner
@@ -105,5 +105,5 @@ def test_contract(model, batch):
         model.decoder,
         lambda: model.teacher_force(batch, training=True).log_probs,
         shapes=(4, 5, 12),
-        config=model.variant.decoder,
+        config=model.config.decoder,
     )

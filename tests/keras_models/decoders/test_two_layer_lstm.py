@@ -125,7 +125,7 @@ def test_contract():
         model.decoder,
         lambda: model.teacher_force(batch, training=True).log_probs,
         shapes=tuple(shapes["log_probs"].shape),
-        config=model.variant.decoder,
+        config=model.config.decoder,
     )
 
 

@@ -54,7 +54,7 @@ def test_contract(row):
         model.encoder,
         lambda: model.encode(models.video()),
         shapes=shapes,
-        config=model.variant.encoder,
+        config=model.config.encoder,
     )
 
 

@@ -212,7 +212,7 @@ def test_contract():
         model.encoder,
         lambda: model.encode(video),
         shapes=shapes,
-        config=model.variant.encoder,
+        config=model.config.encoder,
     )
 
 

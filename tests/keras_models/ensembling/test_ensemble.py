@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import weights_by_clip
-from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
+from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import BeamSearch, Greedy, Sampling
 from serving import signature_names
 from tests.support import exported, tiny
-from tests.support.joint_parts import SPEC, VARIANTS, captioner
+from tests.support.joint_parts import CONFIGS, SPEC, captioner
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
 
@@ -21,8 +21,8 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 def join(*members: Captioner, **weights: float) -> Ensemble:
     named = {f"m{place}": member for place, member in enumerate(members)}
-    variants = {name: member.variant for name, member in named.items()}
-    return Ensemble(EnsembleVariant.of(variants, weights=weights), named)
+    configs = {name: member.config for name, member in named.items()}
+    return Ensemble(EnsembleConfig(members=configs, weights=weights), named)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_attention_of_words_and_clips_is_named_apart(ensemble, video):
 def test_its_members_can_compute_in_another_precision(ensemble, video):
     narrow = ensemble.recast("mixed_bfloat16")
     assert {each.compute_dtype for each in narrow.members.values()} == {"bfloat16"}
-    assert narrow.variant == ensemble.variant
+    assert narrow.config == ensemble.config
     found = narrow.caption(video, BEAM).captions
     expected = ensemble.caption(video, BEAM).captions
     np.testing.assert_allclose(found.log_probs, expected.log_probs, rtol=0.05, atol=0.1)
@@ -104,8 +104,8 @@ def test_the_exported_model_has_core_ops_and_says_the_same(ensemble, video, tmp_
     signatures = exported.check(ensemble, video, BEAM, tmp_path / "model", **CLOSE)
     described = signatures["feature_spec"](request=tf.constant([b""]))
     text = described[signature_names.VARIANT_JSON][0].numpy().decode()
-    found = EnsembleVariant.from_json(text)
-    assert found == ensemble.variant
+    found = EnsembleConfig.from_json(text)
+    assert found == ensemble.config
     assert found.shares() == {"m0": 0.25, "m1": 0.75}
 
 
@@ -126,15 +126,15 @@ def test_members_that_do_not_fit_are_refused(changes, said, ensemble):
         join(ensemble.members["m0"], captioner("mgsa", **changes))
 
 
-def test_members_are_those_that_the_variant_names(ensemble):
+def test_members_are_those_that_the_configuration_names(ensemble):
     with pytest.raises(ValueError, match=r"must be \['m0', 'm1'\]; received \['m0'\]"):
-        Ensemble(ensemble.variant, {"m0": ensemble.members["m0"]})
+        Ensemble(ensemble.config, {"m0": ensemble.members["m0"]})
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"members": {"mgsa": VARIANTS["mgsa"]}}, "at least two members"),
+        ({"members": {"mgsa": CONFIGS["mgsa"]}}, "at least two members"),
         ({"weights": {"m0": 1, "m2": 1}}, "no members .'m2'."),
         ({"weights": {"m0": 0}}, "positive numbers"),
         ({"weights": {"m0": float("inf")}}, "positive numbers"),
@@ -143,15 +143,12 @@ def test_members_are_those_that_the_variant_names(ensemble):
 )
 def test_descriptions_that_make_no_ensemble_are_refused(changes, said, ensemble):
     with pytest.raises(ConfigError, match=said):
-        ensemble.variant.replace(**changes)
+        ensemble.config.replace(**changes)
 
 
 def test_its_description_says_what_it_is_and_reads():
-    variant = EnsembleVariant.of(VARIANTS)
-    assert variant.weights == {"mgsa": 1, "vre_attention": 1}
-    assert variant.system == "MGSA, VRE"
-    assert variant.row == "ensemble of mgsa, vre_attention"
-    assert set(variant.features()) == {"inception_resnet_v2", "flow", "resnet152_grid"}
-    twice = EnsembleVariant.of({"a": VARIANTS["mgsa"], "b": VARIANTS["mgsa"]})
-    assert twice.system == "MGSA"
-    assert twice.features() == VARIANTS["mgsa"].features()
+    config = EnsembleConfig(members=CONFIGS)
+    assert config.weights == {"mgsa": 1, "vre_attention": 1}
+    assert set(config.features()) == {"inception_resnet_v2", "flow", "resnet152_grid"}
+    twice = EnsembleConfig(members={"a": CONFIGS["mgsa"], "b": CONFIGS["mgsa"]})
+    assert twice.features() == CONFIGS["mgsa"].features()

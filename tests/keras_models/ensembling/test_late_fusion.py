@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.ensembling import late_fusion
-from keras_models.ensembling.late_fusion import FusedVariant, LateFusion
+from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
 from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
@@ -99,10 +99,10 @@ def test_attention_of_one_name_and_different_shapes_is_named_apart():
 
 
 def test_attention_of_words_and_clips_is_named_apart():
-    members = {name: joint_parts.captioner(name) for name in joint_parts.VARIANTS}
+    members = {name: joint_parts.captioner(name) for name in joint_parts.CONFIGS}
     relevance = relevance_parts.RELEVANCE.replace(modalities=("resnet152_grid",))
     written = LateFusion(
-        FusedVariant.of(joint_parts.VARIANTS, relevance=relevance),
+        LateFusionConfig(members=joint_parts.CONFIGS, relevance=relevance),
         members,
         relevance_parts.relevance_model(joint_parts.SPEC, relevance),
     ).caption(tiny.batch(joint_parts.SPEC).video, Greedy())
@@ -113,7 +113,7 @@ def test_attention_of_words_and_clips_is_named_apart():
 def test_what_a_beam_could_not_fill_comes_last(fusion, video):
     wide = BeamSearch(width=30, n_best=30)
     one_word = LateFusion(
-        fusion.variant,
+        fusion.config,
         {name: _with_max_words(member, 1) for name, member in fusion.members.items()},
         _with_max_words(fusion.relevance, 1),
     )
@@ -147,33 +147,33 @@ def test_the_exported_model_has_core_ops_and_says_the_same(fusion, video, tmp_pa
     signatures = exported.check(fusion, video, BEAM, tmp_path / "model", **CLOSE)
     described = signatures["feature_spec"](request=tf.constant([b""]))
     text = described[signature_names.VARIANT_JSON][0].numpy().decode()
-    assert FusedVariant.from_json(text) == fusion.variant
+    assert LateFusionConfig.from_json(text) == fusion.config
 
 
 def test_parts_that_do_not_fit_are_refused(fusion):
     with pytest.raises(ValueError, match=r"must be .*received \['vatex_spatial_rl'\]"):
         LateFusion(
-            fusion.variant,
+            fusion.config,
             {"vatex_spatial_rl": fusion.members["vatex_spatial_rl"]},
             fusion.relevance,
         )
     other = relevance_parts.SPEC.override({"sampling": {"resize": "area"}})
     with pytest.raises(KinescribeError, match="train it on the same records"):
         LateFusion(
-            fusion.variant, fusion.members, relevance_parts.relevance_model(other)
+            fusion.config, fusion.members, relevance_parts.relevance_model(other)
         )
     longer = _with_max_words(fusion.relevance, tiny.MAX_WORDS + 1)
     with pytest.raises(KinescribeError, match="relevance model has max_words 5, not 4"):
-        LateFusion(fusion.variant, fusion.members, longer)
+        LateFusion(fusion.config, fusion.members, longer)
     with pytest.raises(ConfigError, match="at least two members"):
-        fusion.variant.replace(members=dict([*fusion.variant.members.items()][:1]))
+        fusion.config.replace(members=dict([*fusion.config.members.items()][:1]))
 
 
 @pytest.mark.parametrize("name", registry.FUSIONS)
-def test_every_fusion_is_of_registered_variants_and_survives_json(name):
-    fused = registry.FUSIONS[name]
-    assert name not in registry.VARIANTS
-    for member, variant in fused.members.items():
-        assert registry.get(member) == variant
-        assert set(variant.features()) <= set(fused.features())
-    assert FusedVariant.from_json(fused.to_json()) == fused
+def test_every_fusion_is_of_presets_and_survives_json(name):
+    fused = registry.FUSIONS[name].model
+    assert name not in registry.PRESETS
+    for member, config in fused.members.items():
+        assert registry.get(member).model == config
+        assert set(config.features()) <= set(fused.features())
+    assert LateFusionConfig.from_json(fused.to_json()) == fused

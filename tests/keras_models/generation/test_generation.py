@@ -69,7 +69,7 @@ def test_a_clip_is_captioned_alone_as_in_a_batch(config):
 def test_a_graph_of_any_batch_size_has_core_ops_only(config):
     model = models.captioner()
     video = models.video()
-    names = model.variant.features()
+    names = model.config.features()
     features = {n: video.features[n] for n in names}
     masks = {n: video.masks[n] for n in names}
     signature = tf.nest.map_structure(

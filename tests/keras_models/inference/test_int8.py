@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.ensembling.ensemble import Ensemble, EnsembleVariant
+from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 from keras_models.inference.int8 import quantised
 from keras_models.presets import registry
 from tests.support import tiny
@@ -14,8 +14,8 @@ ROWS = ["mgsa", "stats", "dual_afr_soft", "vatex_temporal", "vre"]  # every deco
 @pytest.fixture(params=ROWS)
 def captioner(request, monkeypatch):
     monkeypatch.setattr(tiny, "SETTINGS", {**tiny.SETTINGS, "units": 40})
-    variant = tiny.shrink(registry.get(request.param))
-    captioner = Captioner(variant, tiny.spec(variant), len(tiny.VOCABULARY), 4)
+    config = tiny.shrink(registry.get(request.param).model)
+    captioner = Captioner(config, tiny.spec(config), len(tiny.VOCABULARY), 4)
     captioner.build_from_spec()
     for weight in captioner.decoder.weights:  # what is read decides what is said
         if weight.shape.rank > 1:
@@ -42,9 +42,9 @@ def test_every_decoder_says_nearly_the_same(captioner):
 @pytest.mark.parametrize("captioner", ["mgsa"], indirect=True)
 def test_members_of_an_ensemble_are_quantised_too(captioner):
     members = {"one": captioner, "again": captioner}
-    variant = EnsembleVariant.of({name: captioner.variant for name in members})
+    config = EnsembleConfig(members={name: captioner.config for name in members})
     decoder = captioner.decoder
-    with quantised(Ensemble(variant, members)):
+    with quantised(Ensemble(config, members)):
         assert decoder.word_table.rows.shape == (len(tiny.VOCABULARY), 160)
         assert decoder.upper_lower.fast.kernel.dtype == tf.qint8
     assert decoder.word_table is decoder.upper_lower.fast is None

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_models.generation import BeamSearch
 from keras_models.generation.ensemble_step import ensemble
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
+from keras_models.presets import registry
 from tests.support import tiny
 from tests.support.dual_afr_models import batch, captioner
 
@@ -31,7 +32,7 @@ def test_training_hard_attention_raises_the_bound():
     model = captioner("dual_afr_hard")
     clips = batch(model)
     context = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
-    objective = model.variant.plan.stages[0].objective.build(context)
+    objective = registry.get("dual_afr_hard").plan.stages[0].objective.build(context)
     optimizer = tf.keras.optimizers.legacy.Adam(0.02)
     weights = model.trainable_variables
 

@@ -1,4 +1,4 @@
-"""What holds for every row of the registry. Models are `tiny` but for their counts."""
+"""What holds for every preset. Models are `tiny` but for their counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.captioner_config import Variant
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.self_critical import SelfCritical
@@ -39,34 +39,29 @@ IDLE = {
 
 class Row(NamedTuple):
     name: str
-    variant: Variant
+    config: CaptionerConfig
     spec: FeatureSpec
     captioner: Captioner
     batch: TrainingBatch
 
 
-@pytest.fixture(scope="module", params=list(registry.VARIANTS))
+@pytest.fixture(scope="module", params=list(registry.PRESETS))
 def row(request) -> Row:
     """One of the rows, built; its weights are large enough to tell clips apart."""
-    variant = tiny.shrink(registry.get(request.param))
-    spec = tiny.spec(variant)
-    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    config = tiny.shrink(registry.get(request.param).model)
+    spec = tiny.spec(config)
+    captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
     random = np.random.default_rng(3)
     for weight in captioner.trainable_variables:
         weight.assign(0.7 * random.normal(size=weight.shape))
-    return Row(request.param, variant, spec, captioner, tiny.batch(spec))
-
-
-def model_of(variant: Variant) -> tuple:
-    """What a row's model is made of; its plan and its words apart."""
-    return variant.encoder, variant.attentions, variant.decoder
+    return Row(request.param, config, spec, captioner, tiny.batch(spec))
 
 
 def first_of_its_kind(name: str) -> bool:
     """Whether no row before it has the same model, trained in another way."""
-    rows = registry.VARIANTS
-    same = [other for other in rows if model_of(rows[other]) == model_of(rows[name])]
+    rows = registry.PRESETS
+    same = [other for other in rows if rows[other].model == rows[name].model]
     return same[0] == name
 
 
@@ -83,7 +78,7 @@ def test_a_gradient_reaches_every_weight_in_every_stage(row):
         tiny.VOCABULARY, references, tiny.MAX_WORDS, StepCounters()
     )
     checked = []
-    for stage in row.variant.plan.stages:
+    for stage in registry.get(row.name).plan.stages:
         objective = stage.objective
         if isinstance(objective, SelfCritical):
             objective = objective.cross_entropy  # samples and rewards: tests of its own
@@ -122,7 +117,7 @@ def test_padding_changes_nothing(row):
 
 def test_clips_without_a_modality_have_finite_words_and_gradients(row):
     video = row.batch.video
-    for name in row.variant.features():
+    for name in row.config.features():
         missing = video._replace(
             masks=video.masks | {name: tf.zeros_like(video.masks[name])}
         )
@@ -148,7 +143,7 @@ def test_words_depend_on_the_video(row):
 def test_a_saved_model_says_the_same(row, tmp_path):
     saving.save(row.captioner, tiny.VOCABULARY, tmp_path)
     loaded, vocabulary = saving.load(tmp_path)
-    assert loaded.variant == row.variant
+    assert loaded.config == row.config
     assert vocabulary.words == tiny.VOCABULARY.words
     np.testing.assert_array_equal(
         loaded.teacher_force(row.batch).log_probs,
@@ -223,15 +218,15 @@ def no_random_values(monkeypatch):
         monkeypatch.setattr(initializer, "__call__", zeros)
 
 
-@pytest.mark.parametrize("name", registry.VARIANTS)
+@pytest.mark.parametrize("name", registry.PRESETS)
 def test_paper_size_has_as_many_parameters_as_counted_by_hand(name, no_random_values):
-    variant = registry.get(name)
-    captioner = Captioner(variant, paper_spec(variant), VOCABULARY, max_words=20)
+    config = registry.get(name).model
+    captioner = Captioner(config, paper_spec(config), VOCABULARY, max_words=20)
     captioner.build_from_spec()
     weights = captioner.trainable_variables
     assert sum(math.prod(weight.shape) for weight in weights) == PARAMETERS[name]
 
 
 def test_every_row_has_its_own_description():
-    rows = [(row.system, row.row) for row in registry.VARIANTS.values()]
+    rows = [(preset.paper, preset.row) for preset in registry.PRESETS.values()]
     assert len(set(rows)) == len(rows)

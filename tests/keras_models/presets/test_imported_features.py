@@ -35,7 +35,7 @@ TRAINED = (
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory) -> dict[str, Imported | Category]:
-    """The features that any variant reads, in random files; categories are annotated.
+    """The features that any preset reads, in random files; categories are annotated.
 
     Optical flow, which records hold as planes of pixels otherwise, is in [−1, 1].
     """
@@ -79,10 +79,10 @@ def batch_of(spec: FeatureSpec) -> TrainingBatch:
     return TrainingBatch(video, tokens)
 
 
-def test_the_features_of_every_variant_can_be_imported(imported):
+def test_the_features_of_every_preset_can_be_imported(imported):
     tried: set[tuple[str, ...]] = set()
-    for name, variant in registry.VARIANTS.items():
-        features = tuple(variant.features())
+    for name, preset in registry.PRESETS.items():
+        features = preset.model.features()
         if features in tried:
             continue
         tried.add(features)
@@ -98,15 +98,16 @@ def test_the_features_of_every_variant_can_be_imported(imported):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_step_is_learnt_from_imported_features(imported, name):
-    variant = tiny.shrink(registry.get(name))
-    spec = FeatureSpec(features=tuple(imported[n] for n in variant.features()))
-    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    preset = registry.get(name)
+    config = tiny.shrink(preset.model)
+    spec = FeatureSpec(features=tuple(imported[n] for n in config.features()))
+    captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
     batch = batch_of(spec)
     optimizer = tf.keras.optimizers.SGD(0.1)
     losses = []
     context = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
-    objective = variant.plan.stages[0].objective.build(context)
+    objective = preset.plan.stages[0].objective.build(context)
     objective.on_stage_begin(captioner)
     for _ in range(3):
         with tf.GradientTape() as tape:

@@ -8,9 +8,9 @@ from tests.support import models
 
 @pytest.mark.parametrize("name", ["mgsa", "spatial_attention_garu", "mgsa_iac"])
 def test_count_is_that_of_the_built_model(name):
-    variant = models.variant(name, encoder={"fused": []})
+    config = models.config(name, encoder={"fused": []})
     captioner = models.captioner(name, encoder={"fused": []})
-    assert parameter_counts.count(variant, models.SPEC, models.WORDS) == (
+    assert parameter_counts.count(config, models.SPEC, models.WORDS) == (
         captioner.count_params()
     )
 
@@ -25,6 +25,6 @@ def test_paper_size_equals_the_hand_count():
     lower = (embedding + units + 1) * 4 * units
     upper = (units + width + units + 1) * 4 * units
     decoder = words * embedding + lower + upper + (units + 1) * words
-    variant = get("mgsa")
+    config = get("mgsa").model
     expected = guide + garu + attend + decoder
-    assert parameter_counts.count(variant, paper_spec(variant), words) == expected
+    assert parameter_counts.count(config, paper_spec(config), words) == expected

@@ -22,7 +22,7 @@ def test_a_loaded_model_gives_identical_outputs(tmp_path):
     assert vocabulary.words == VOCABULARY.words
     assert loaded.max_words == model.max_words
     assert loaded.spec == model.spec
-    assert loaded.variant == model.variant
+    assert loaded.config == model.config
 
 
 def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path):
@@ -81,6 +81,9 @@ def test_a_damaged_description_is_one_sentence(tmp_path):
     path.write_text(text[:40])
     with pytest.raises(captioner.LoadError, match="not a model's description"):
         captioner.load(tmp_path)
+    path.write_text(json.dumps({**json.loads(text), "format": 1}))
+    with pytest.raises(captioner.LoadError, match="format = 1 is wrong"):
+        captioner.load(tmp_path)
     path.write_text(json.dumps({**json.loads(text), "max_words": "many"}))
     with pytest.raises(captioner.LoadError, match="max_words = 'many' is wrong"):
         captioner.load(tmp_path)
@@ -97,8 +100,8 @@ def test_missing_weights_are_one_sentence(tmp_path):
 def test_weights_of_another_model_are_one_sentence(tmp_path):
     captioner.save(models.captioner(), VOCABULARY, tmp_path)
     description = json.loads((tmp_path / captioner.MODEL).read_text())
-    other = models.captioner("spatial_attention").variant
-    description["variant"] = other.to_dict()
+    other = models.config("spatial_attention")
+    description["config"] = other.to_dict()
     (tmp_path / captioner.MODEL).write_text(json.dumps(description))
     with pytest.raises(captioner.LoadError, match="other weights than its model has"):
         captioner.load(tmp_path)

@@ -3,13 +3,14 @@
 import pytest
 
 from keras_models.presets import registry
-from keras_models.training.trainer import TrainingConfig, train
+from keras_models.presets.preset_training import PresetTrainingConfig
+from keras_models.training.trainer import train
 from tests.support import corpora
 
-pytestmark = pytest.mark.slow  # test_every_variant.py checks the losses quickly
+pytestmark = pytest.mark.slow  # test_every_preset.py checks the losses quickly
 
 
-def settings(epochs: int) -> TrainingConfig:
+def settings(epochs: int) -> PresetTrainingConfig:
     """The plan of the paper, but quicker and without METEOR's Java process."""
     stages = []
     for stage in registry.get("stats").plan.to_dict()["stages"]:
@@ -24,7 +25,7 @@ def settings(epochs: int) -> TrainingConfig:
                 "learning_rate": {"kind": "constant", "rate": 0.005},
             }
         )
-    return TrainingConfig.from_dict(
+    return PresetTrainingConfig.from_dict(
         {
             "variant": "stats",
             "model": {
@@ -42,8 +43,12 @@ def settings(epochs: int) -> TrainingConfig:
 def run(folder, clips: int, epochs: int):
     training = corpora.write(folder / "train", clips=clips)
     validation = corpora.write(folder / "val", clips=12, seed=1)
+    config = settings(epochs)
+    preset = config.preset()
     return train(
-        settings(epochs),
+        config,
+        preset.model,
+        preset.plan,
         training.spec,
         training.files,
         validation.files,

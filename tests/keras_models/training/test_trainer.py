@@ -322,9 +322,13 @@ def test_validation_clips_without_captions_are_refused(tmp_path):
             example = tf.train.Example.FromString(record)
             example.features.feature["captions"].bytes_list.value[:] = []
             writer.write(example.SerializeToString())
+    config = settings(CROSS_ENTROPY)
+    preset = config.preset()
     with pytest.raises(DataError, match="silent has a caption to validate with"):
         train(
-            settings(CROSS_ENTROPY),
+            config,
+            preset.model,
+            preset.plan,
             training.spec,
             training.files,
             [silent],
@@ -362,7 +366,7 @@ def test_new_words_begin_with_weights_of_their_own(whole, tmp_path):
     saving.save(result.captioner, known, tmp_path / "saved")
     wider = Vocabulary(["zebra", *known.words[4:]])
     captioner = Captioner(
-        result.captioner.variant, corpora.SPEC, len(wider), 4
+        result.captioner.config, corpora.SPEC, len(wider), 4
     ).build_from_spec()
     fresh = captioner.decoder.embedding.embeddings.numpy()
     assert copy_weights(tmp_path / "saved", captioner, wider) == len(known)

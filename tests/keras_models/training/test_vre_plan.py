@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_models.encoders.vre import VREEncoder
-from keras_models.presets.vre import ROWS
+from keras_models.presets.vre import PRESETS
 from tests.keras_models.training.test_trainer import StopAfter, Stopped
 from tests.support import small_runs
 from tests.support.small_runs import run
@@ -12,7 +12,7 @@ from tests.support.small_runs import run
 RATE = {"kind": "constant", "rate": 0.003}
 STAGES = tuple(
     stage.replace(epochs=2, learning_rate=RATE).to_dict()
-    for stage in ROWS["vre_silent"].plan.stages
+    for stage in PRESETS["vre_silent"].plan.stages
 )
 
 

@@ -17,7 +17,7 @@ def model(spec, vocabulary, tmp_path_factory):
         sampling=spec.sampling,
         features=(*spec.features, Category(names=("animals", "music"))),
     )
-    variant = registry.get("mgsa").override(
+    config = registry.get("mgsa").model.override(
         {
             "encoder": {
                 "grid": "tiny",
@@ -28,7 +28,7 @@ def model(spec, vocabulary, tmp_path_factory):
             "decoder": {"units": 16, "embedding": 8},
         }
     )
-    captioner = Captioner(variant, of_category, len(vocabulary), max_words=6)
+    captioner = Captioner(config, of_category, len(vocabulary), max_words=6)
     captioner.build_from_spec()
     folder = tmp_path_factory.mktemp("exported") / "model"
     export(captioner, vocabulary, of_category, folder, Greedy())

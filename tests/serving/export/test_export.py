@@ -225,7 +225,7 @@ def test_the_specification_is_served_and_an_asset(
     assert outputs["spec_hash"].tolist() == [spec.content_hash.encode()] * 2
     assert outputs["spec_json"][0].decode() == spec.to_json()
     assert outputs["vocabulary_digest"][0].decode() == vocabulary.digest
-    assert outputs["variant_json"][0].decode() == captioner.variant.to_json()
+    assert outputs["variant_json"][0].decode() == captioner.config.to_json()
     assert read_spec(exported) == spec
     words = (exported / "assets" / "vocabulary.txt").read_text().split()
     assert tuple(words) == vocabulary.words[4:]
@@ -344,9 +344,9 @@ def test_every_search_can_be_served(
     "name", [pytest.param("stats", marks=pytest.mark.slow), "vatex_spatial"]
 )
 def test_models_of_every_system_can_be_served(name, tmp_path):
-    variant = tiny.shrink(registry.get(name))
-    spec = tiny.spec(variant)
-    captioner = Captioner(variant, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
+    config = tiny.shrink(registry.get(name).model)
+    spec = tiny.spec(config)
+    captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
     config = BeamSearch(width=2, n_best=2)
     folder = export(captioner, tiny.VOCABULARY, spec, tmp_path / "model", config)

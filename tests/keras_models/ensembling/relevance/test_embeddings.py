@@ -68,7 +68,7 @@ def test_sentence_embedding_is_the_mean_of_what_the_transformer_makes(model):
 
 
 def test_paper_size_has_as_many_parameters_as_counted_by_hand():
-    fused = registry.FUSIONS[relevance_parts.NAME]
+    fused = registry.FUSIONS[relevance_parts.NAME].model
     words, steps, width, hidden, units = 10_004, 21, 256, 1024, 512
     model = RelevanceModel(fused.relevance, paper_spec(fused), words, steps - 1)
     video = (2048 + 2048 + 128) * units + units
