@@ -35,9 +35,9 @@ from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTM, TwoLayerLSTMConfig
 from keras_models.generation import BeamSearch
 from keras_models.inference.int8 import quantised
-from keras_models.inference.precision import computing_in
 from keras_models.layers.projection import laid_out
 from keras_models.structs import Captions, EncodedVideo
+from transform.common.precision import dtype_policy
 from transform.records.vocabulary import BOS, EOS, PAD, UNK
 
 FRAMES, WIDTH, VOCABULARY, BEAM = 20, 1536, 10_000, 5
@@ -66,7 +66,7 @@ def main() -> None:
     decoder.words.bias.assign(
         tf.tensor_scatter_nd_update(decoder.words.bias, [[EOS]], [-50.0])
     )
-    with computing_in("mixed_bfloat16"):
+    with dtype_policy("mixed_bfloat16"):
         narrow = copied(decoder, tf.cast(frames, tf.bfloat16))
     eighth = copied(decoder, frames)
 

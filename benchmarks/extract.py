@@ -48,8 +48,8 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from pipeline import configs  # noqa: E402
-from transform import backbones  # noqa: E402
 from transform.audio import log_mel  # noqa: E402
+from transform.backbones import loading, registry  # noqa: E402
 from transform.datasets import Jsonl, VideoRecord  # noqa: E402
 from transform.jobs import extract_features, extraction_job  # noqa: E402
 from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
@@ -174,12 +174,12 @@ class Cost(NamedTuple):
 
 def stages(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -> Cost:
     clock = Clock()
-    load = backbones.load
+    load = loading.load
 
     def timed_network(*features: FrameGrid) -> Callable:
         return clock.timed(f"network ({features[0].network})", load(*features))
 
-    backbones.load = timed_network  # type: ignore[assignment]
+    loading.load = timed_network  # type: ignore[assignment]
     watched = {
         "decode": (reader, "read_frames"),
         "flow": (optical_flow, "flow_stack"),
@@ -220,8 +220,8 @@ def plain(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) ->
     clock = Clock()
     [flow] = [f for f in spec.features if isinstance(f, Flow)]
     [grid] = [f for f in spec.features if isinstance(f, FrameGrid)]
-    weights = backbones.checked_weights(grid)
-    model = backbones.NETWORKS[grid.network].model(grid, weights)
+    weights = loading.checked_weights(grid)
+    model = registry.NETWORKS[grid.network].model(grid, weights)
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     count, window = spec.sampling.frames, spec.sampling.window
     for number, path in enumerate([paths[0], *paths]):
@@ -324,7 +324,7 @@ def print_workers(
     console: Console, paths: list[pathlib.Path], spec: FeatureSpec, folder: pathlib.Path
 ) -> None:
     flows = tuple(f for f in spec.features if isinstance(f, Flow))
-    fair = backbones.resolve(spec.replace(features=(*flows, RESNET)))
+    fair = loading.resolve(spec.replace(features=(*flows, RESNET)))
     one, two = (run_job(fair, paths, folder / f"job-{n}", n) for n in (1, 2))
     console.print(f"Extraction of {len(paths)} clips, flow and ResNet-50", style="bold")
     table = Table("processes", "wall s", "CPU s", "gain, wall", "gain, CPU")
@@ -358,7 +358,7 @@ def specification(name: str) -> FeatureSpec:
         else feature
         for feature in spec.features
     )
-    return backbones.resolve(spec.replace(features=changed))
+    return loading.resolve(spec.replace(features=changed))
 
 
 def use_one_thread() -> None:

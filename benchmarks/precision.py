@@ -39,7 +39,7 @@ from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E
 from keras_models.training.trainer import train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from serving.evaluation import read_spec  # noqa: E402
-from transform import backbones  # noqa: E402
+from transform.backbones import loading  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402
 from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
@@ -102,7 +102,7 @@ def compare_features(console: Console, clips: int) -> None:
     ]
     for feature in (large, tiny):
         exact, rounded = (
-            backbones.load(feature.replace(precision=precision))
+            loading.load(feature.replace(precision=precision))
             for precision in (EXACT, ROUNDED)
         )
         warm = pictures(clips, feature.size)

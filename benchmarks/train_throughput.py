@@ -33,7 +33,7 @@ from keras_models.structs import TrainingBatch, VideoBatch  # noqa: E402
 from keras_models.training.plan import Stage  # noqa: E402
 from keras_models.training.train_step import TrainStep  # noqa: E402
 from pipeline import configs  # noqa: E402
-from transform import backbones  # noqa: E402
+from transform.backbones import loading  # noqa: E402
 from transform.records.vocabulary import Vocabulary  # noqa: E402
 
 CLIPS, REFERENCES, SAMPLES = 2000, 20, 5
@@ -77,7 +77,7 @@ def main() -> None:
 def measure(stage: Stage, clips: int, rounds: int) -> Timed:
     """A stage's updates, after one that is not counted."""
     settings = configs.find("demo")
-    training, spec = settings.training, backbones.resolve(settings.features)
+    training, spec = settings.training, loading.resolve(settings.features)
     random = np.random.default_rng(0)
     model = Captioner(
         training.preset().model, spec, len(VOCABULARY), training.max_words

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.data import feature_casting
 from keras_models.generation import SearchConfig
-from keras_models.inference.precision import Precision, computing_in
+from keras_models.inference.precision import Precision
 from keras_models.structs import (
     EncodedVideo,
     State,
@@ -21,6 +21,7 @@ from keras_models.structs import (
     Written,
     repeat_batch,
 )
+from transform.common.precision import dtype_policy
 from transform.records.vocabulary import BOS
 from transform.schema import FeatureSpec
 
@@ -158,7 +159,7 @@ class Captioner(tf.keras.Model):
 
     def recast(self, precision: Precision) -> Captioner:
         """One with the same weights that computes in another precision."""
-        with computing_in(precision):
+        with dtype_policy(precision):
             other = Captioner(
                 self.config, self.spec, self.vocabulary_size, self.max_words
             ).build_from_spec()

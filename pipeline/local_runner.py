@@ -26,7 +26,7 @@ from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
 from serving.pushing.baseline import baseline_version
-from transform import backbones
+from transform.backbones import loading
 from transform.common.errors import KinescribeError
 from transform.jobs.data_digest import data_digest
 
@@ -68,7 +68,7 @@ def run(
     """
     root = pathlib.Path(config.root)
     root.mkdir(parents=True, exist_ok=True)
-    config = config.replace(features=backbones.resolve(config.features))
+    config = config.replace(features=loading.resolve(config.features))
     digest = data_digest(config.corpus, config.features)
     with _one_run_in(root), _own_arguments(), _quiet(verbose):
         connection = metadata.sqlite_metadata_connection_config(

@@ -56,7 +56,7 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
 
         Args:
             source: Which annotations, and where the clips lie.
-            spec: The features; see `transform.backbones.resolve`.
+            spec: The features; see `transform.backbones.loading.resolve`.
             store: Folder of the feature store, kept between runs.
             settings: How the extraction runs.
             data_digest: `data_digest(source)`. TFX's cache knows

@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
-from transform import backbones
+from transform.backbones import loading
 from transform.common.config import Config
 from transform.datasets import AnnotationSource
 from transform.jobs import extraction_job
@@ -35,7 +35,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         del input_dict
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         source = json.loads(exec_properties["source"])
-        spec = backbones.resolve(FeatureSpec.from_json(exec_properties["spec"]))
+        spec = loading.resolve(FeatureSpec.from_json(exec_properties["spec"]))
         manifest = extraction_job.extract(
             _Corpus.from_dict({"source": source}).source,
             spec,

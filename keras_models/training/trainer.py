@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.data.records import RecordDataset, TrainingBatches
-from keras_models.inference.precision import Precision, computing_in
+from keras_models.inference.precision import Precision
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.training import (
     checkpoints,
@@ -37,6 +37,7 @@ from keras_models.training.plan import Plan, Stage
 from keras_models.training.train_step import TrainStep, trained_weights
 from keras_models.training.validation import ValidationConfig, Validator
 from transform.common.config import Config, Field
+from transform.common.precision import dtype_policy
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -107,7 +108,7 @@ def train(
     clips = RecordDataset(train_files, spec), RecordDataset(val_files, spec)
     identity = _identity(config, model, plan, spec, vocabulary, *clips, init_checkpoint)
     folder = checkpoints.open_run(os.fspath(workdir), identity)
-    with computing_in(config.precision), strategy.scope():
+    with dtype_policy(config.precision), strategy.scope():
         run = _Run(config, model, plan, spec, clips, vocabulary, folder, events, chief)
         try:
             run.start(init_checkpoint)

@@ -29,8 +29,8 @@ import tensorflow as tf
 
 from transform.backbones.formats import caffemodel
 from transform.backbones.formats.keras_h5 import KerasWeights
-from transform.backbones.outputs import deepest, tapped
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.outputs import deepest, with_outputs
+from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, WeightsFile
@@ -163,14 +163,14 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
     """
     if h5py.is_hdf5(path):
         with KerasWeights(path, NAME) as tensors:
-            _restore_keras(model, Inventory(tensors, path, NAME), tensors)
+            _restore_keras(model, WeightReader(tensors, path, NAME), tensors)
     else:
         blobs = _caffe_tensors(caffemodel.read(path))
-        _restore_caffe(model, Inventory(blobs, path, NAME), blobs)
+        _restore_caffe(model, WeightReader(blobs, path, NAME), blobs)
 
 
 def _restore_keras(
-    model: tf.keras.Model, inventory: Inventory, names: Container[str]
+    model: tf.keras.Model, reader: WeightReader, names: Container[str]
 ) -> None:
     for layer in _weighted(model):
         name = {"conv1a": "conv1", "conv2a": "conv2"}.get(layer.name, layer.name)
@@ -179,27 +179,27 @@ def _restore_keras(
         parts = (f"{name}_W", f"{name}_b") if first else ("kernel", "bias")
         layer.set_weights(
             [
-                inventory.take(f"{name}/{part}", weight.shape)
+                reader.read(f"{name}/{part}", weight.shape)
                 for part, weight in zip(parts, layer.weights, strict=True)
             ]
         )
-    inventory.check_rest(_KERAS_NAMES)
+    reader.check_all_used(_KERAS_NAMES)
 
 
 def _restore_caffe(
-    model: tf.keras.Model, inventory: Inventory, names: Container[str]
+    model: tf.keras.Model, reader: WeightReader, names: Container[str]
 ) -> None:
     for layer in _weighted(model):
         plain = f"{layer.name}'s kernel" in names
         name = layer.name if plain else f"{layer.name}-1"  # fc6-1
         *window, width, units = layer.kernel.shape
-        kernel = inventory.take(f"{name}'s kernel", (units, width, *window))
-        bias = inventory.take(f"{name}'s bias", (units,))
+        kernel = reader.read(f"{name}'s kernel", (units, width, *window))
+        bias = reader.read(f"{name}'s bias", (units,))
         if layer.name == "fc6":  # Caffe's vector has a channel's cells side by side
             maps = kernel.reshape(units, -1, *MAP_BEFORE_FC)
             kernel = np.moveaxis(maps, 1, -1).reshape(units, width)
         layer.set_weights([kernel.transpose(*range(2, kernel.ndim), 1, 0), bias])
-    inventory.check_rest(_CAFFE_NAMES)
+    reader.check_all_used(_CAFFE_NAMES)
 
 
 def _caffe_tensors(
@@ -281,17 +281,17 @@ class _C3D:
         return weight_files.given(feature, NAME, "a .caffemodel or .h5 file")
 
     def model(
-        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+        self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
         """Chunks → the features' layers."""
-        features = (feature, *beside)
+        features = (feature, *other_features)
         last = deepest(features, LAYERS)
         model = build(last.layer, last.input_shape, _mean(last))
         if weights.path is None:
             weight_files.fill_at_random(model, NAME)
         else:
             restore(model, weights.path)
-        return tapped(model, *(each.layer for each in features))
+        return with_outputs(model, *(each.layer for each in features))
 
 
 C3D = _C3D()

@@ -11,7 +11,7 @@ from transform.schema import Regions
 
 
 class DetectorNetwork(Protocol):
-    """One entry of `transform.backbones.DETECTORS`."""
+    """One entry of `transform.backbones.registry.DETECTORS`."""
 
     def weights(self, feature: Regions) -> WeightsFile:
         """Finds the file that `feature.weights` names."""

@@ -17,8 +17,8 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 
 from transform.backbones.formats import tf_checkpoint
-from transform.backbones.outputs import deepest, tapped
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.outputs import deepest, with_outputs
+from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
@@ -160,7 +160,7 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
         WeightsError: It is no checkpoint, a weight is missing in it or of another
             shape, or it has some that are not GoogLeNet's.
     """
-    tensors = Inventory(tf_checkpoint.Checkpoint(path), path, NAME)
+    tensors = WeightReader(tf_checkpoint.Checkpoint(path), path, NAME)
     for layer in model.layers:
         parts = (
             ("weights",)
@@ -170,13 +170,13 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
         if layer.weights:
             layer.set_weights(
                 [
-                    tensors.take(f"{SCOPE}/{layer.name}/{part}", weight.shape)
+                    tensors.read(f"{SCOPE}/{layer.name}/{part}", weight.shape)
                     for part, weight in zip(parts, layer.weights, strict=True)
                 ]
             )
     built = {layer.name.partition("/")[0] for layer in model.layers}
     scopes = "|".join(["Logits", *(LAYERS.keys() - built)])
-    tensors.check_rest(re.compile(rf"global_step|{SCOPE}/({scopes})/.*"))
+    tensors.check_all_used(re.compile(rf"global_step|{SCOPE}/({scopes})/.*"))
 
 
 class _GoogLeNet:
@@ -189,17 +189,17 @@ class _GoogLeNet:
         )
 
     def model(
-        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+        self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
         """Frames → the features' layers."""
-        features = (feature, *beside)
+        features = (feature, *other_features)
         last = deepest(features, tuple(LAYERS))
         model = build(last.layer, last.size)
         if weights.path is None:
             weight_files.fill_at_random(model, NAME)
         else:
             restore(model, weights.path)
-        return tapped(model, *(_output(each.layer) for each in features))
+        return with_outputs(model, *(_output(each.layer) for each in features))
 
 
 def _output(layer: str) -> str:

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from transform.backbones.formats import tf_checkpoint
-from transform.backbones.outputs import deepest, tapped
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.outputs import deepest, with_outputs
+from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
@@ -265,13 +265,13 @@ def restore(model: tf.keras.Model, path: pathlib.Path, stream: str) -> None:
         WeightsError: A variable is missing, of another shape, or none of this network.
     """
     checkpoint = tf_checkpoint.Checkpoint(path)
-    inventory = Inventory(checkpoint, path, f"I3D's {stream}")
+    reader = WeightReader(checkpoint, path, f"I3D's {stream}")
     scope = f"{stream}/inception_i3d/"
     if not any(name.startswith(scope) for name in checkpoint):
         scope = ""  # that of Kinetics-600 has the names without it
 
     def assign(variable: tf.Variable, name: str, *ones: int) -> None:
-        value = inventory.take(scope + name, (*ones, *variable.shape))
+        value = reader.read(scope + name, (*ones, *variable.shape))
         variable.assign(value.reshape(variable.shape))
 
     for layer in model.layers:
@@ -285,7 +285,7 @@ def restore(model: tf.keras.Model, path: pathlib.Path, stream: str) -> None:
             name = f"{layer.name}/{layer.scores.name}/conv_3d"
             assign(layer.scores.kernel, f"{name}/w", 1, 1, 1)
             assign(layer.scores.bias, f"{name}/b")
-    inventory.check_rest(_NAMES)
+    reader.check_all_used(_NAMES)
 
 
 class _Stream(NamedTuple):
@@ -302,7 +302,7 @@ class _Stream(NamedTuple):
         )
 
     def model(
-        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+        self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
         """Chunks → the features' endpoints."""
         if type(feature.input) is not self.input:
@@ -316,7 +316,7 @@ class _Stream(NamedTuple):
                 f"feature {feature.name}: {self.network} subtracts no mean; remove "
                 "`mean` from its input."
             )
-        features = (feature, *beside)
+        features = (feature, *other_features)
         last = deepest(features, ENDPOINTS)
         # Only a layer of scores has the width of what the checkpoint knows.
         network = build(last.layer, last.input_shape, classes=last.width)
@@ -324,7 +324,7 @@ class _Stream(NamedTuple):
             weight_files.fill_at_random(network, self.network)
         else:
             restore(network, weights.path, self.name)
-        network = tapped(network, *(each.layer for each in features))
+        network = with_outputs(network, *(each.layer for each in features))
         if self.input is Motion:
             return network
         pixels = tf.keras.Input(feature.input_shape, name="pixels")

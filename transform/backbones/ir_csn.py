@@ -27,8 +27,8 @@ import tensorflow as tf
 
 from transform.backbones import torch_layers
 from transform.backbones.formats.torch_file import StateDict
-from transform.backbones.outputs import deepest, tapped
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.outputs import deepest, with_outputs
+from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
@@ -224,7 +224,7 @@ class IrCSN(NamedTuple):
         """
         file = StateDict(path)
         prefix = "backbone." if any(n.startswith("backbone.") for n in file) else ""
-        tensors = Inventory(file, path, self.name)
+        tensors = WeightReader(file, path, self.name)
         for layer in model.layers:
             if isinstance(layer, ConvModule):
                 name = f"{prefix}{layer.name}"
@@ -238,7 +238,7 @@ class IrCSN(NamedTuple):
         built = {layer.name.partition(".")[0] for layer in model.layers}
         behind = "|".join(set(self.layers) - built)
         classifier = r"cls_head\.fc_cls\.(weight|bias)"
-        tensors.check_rest(
+        tensors.check_all_used(
             re.compile(rf"{torch_layers.COUNTERS}|{classifier}|{prefix}({behind})\..*")
         )
 
@@ -247,10 +247,10 @@ class IrCSN(NamedTuple):
         return weight_files.given(feature, self.name, "MMAction2's .pth file")
 
     def model(
-        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+        self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
         """Chunks → the features' layers."""
-        features = (feature, *beside)
+        features = (feature, *other_features)
         last = deepest(features, self.layers)
         if feature.input != Pixels():
             raise ConfigError(
@@ -262,7 +262,7 @@ class IrCSN(NamedTuple):
             weight_files.fill_at_random(model, self.name)
         else:
             self.restore(model, weights.path)
-        return tapped(model, *(self._output(each.layer) for each in features))
+        return with_outputs(model, *(self._output(each.layer) for each in features))
 
     def _output(self, layer: str) -> str:
         """What Keras calls the last step of one of `layers`."""

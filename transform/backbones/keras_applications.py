@@ -49,10 +49,10 @@ class Application(NamedTuple):
         return WeightsFile(path, weight_files.file_sha256(path))
 
     def model(
-        self, feature: FrameGrid, weights_file: WeightsFile, *beside: FrameGrid
+        self, feature: FrameGrid, weights_file: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
         """The network up to the features' layers, preprocessing included."""
-        layers = [each.layer for each in (feature, *beside)]
+        layers = [each.layer for each in (feature, *other_features)]
         in_top = next((layer for layer in layers if layer in self.top), "")
         whole = bool(in_top)
         if weights_file.path:
@@ -70,7 +70,9 @@ class Application(NamedTuple):
         else:
             _load(network, weights_file, self.name)
         frames = tf.keras.Input((feature.size, feature.size, 3))
-        outputs = [self._layer(network, each).output for each in (feature, *beside)]
+        outputs = [
+            self._layer(network, each).output for each in (feature, *other_features)
+        ]
         cut = tf.keras.Model(network.input, outputs)
         return tf.keras.Model(frames, cut(self.preprocess(frames)))
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from transform.backbones import boxes as regions
+from transform.backbones import boxes
 from transform.backbones.boxes import Detections
 from transform.backbones.formats.keras_h5 import KerasWeights
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.weight_files import WeightsFile
 from transform.schema import Regions
@@ -78,8 +78,8 @@ class MaskRCNN(tf.keras.Model):
         self.count = count
         self.min_score = min_score
         self.nms = nms
-        anchors = regions.pyramid_anchors(size, _SIDES, _RATIOS, _STRIDES)
-        self.anchors = regions.to_indexed(anchors, size)  # (A, 4)
+        anchors = boxes.pyramid_anchors(size, _SIDES, _RATIOS, _STRIDES)
+        self.anchors = boxes.to_indexed(anchors, size)  # (A, 4)
         self.trunk = ResNet(sizes)
         self.pyramid = FeaturePyramid(sizes.pyramid)
         self.proposals = ProposalNetwork(sizes.proposals)
@@ -88,21 +88,21 @@ class MaskRCNN(tf.keras.Model):
     def call(self, frames: tf.Tensor, window: tf.Tensor) -> Detections:
         levels = self.pyramid(self.trunk(frames - _MEAN))  # P2…P6
         scores, deltas = self.proposals(levels)
-        boxes = regions.propose(scores, deltas, self.anchors)  # (B, R, 4)
-        samples = regions.sample_pyramid(levels[:4], boxes, self.size, _BINS)
+        proposals = boxes.propose(scores, deltas, self.anchors)  # (B, R, 4)
+        samples = boxes.sample_pyramid(levels[:4], proposals, self.size, _BINS)
         features, probabilities, deltas = self.head(samples)
-        refined = regions.refine(boxes[:, :, tf.newaxis], deltas)  # (B, R, K, 4)
-        found = regions.select(
-            regions.clip(refined, regions.to_indexed(window, self.size)),
+        refined = boxes.refine(proposals[:, :, tf.newaxis], deltas)  # (B, R, K, 4)
+        found = boxes.select(
+            boxes.clip(refined, boxes.to_indexed(window, self.size)),
             probabilities,
             features,
             count=self.count,
             min_score=self.min_score,
             overlap=self.nms,
         )
-        boxes = regions.within(regions.to_pixels(found.boxes, self.size), window)
+        shares = boxes.within(boxes.to_pixels(found.boxes, self.size), window)
         present = found.scores[..., tf.newaxis] > 0
-        return found._replace(boxes=tf.where(present, boxes, 0.0))
+        return found._replace(boxes=tf.where(present, shares, 0.0))
 
 
 # ----------------------------------------------------------------------- layers
@@ -287,16 +287,16 @@ def load_weights(model: MaskRCNN, path: pathlib.Path, name: str) -> None:
         WeightsError: One is missing, has another shape or is not known.
     """
     with KerasWeights(path, name) as file:
-        inventory = Inventory(file, path, name)
+        reader = WeightReader(file, path, name)
         for layer in model.submodules:
             if isinstance(layer, _WEIGHTED):
                 layer.set_weights(
                     [
-                        inventory.take(_key(layer, weight), weight.shape)
+                        reader.read(_key(layer, weight), weight.shape)
                         for weight in layer.weights
                     ]
                 )
-        inventory.check_rest(_MASK_HEAD)
+        reader.check_all_used(_MASK_HEAD)
 
 
 _WEIGHTED = (

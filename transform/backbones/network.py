@@ -11,39 +11,39 @@ from transform.schema import ChunkGrid, FrameGrid
 
 
 class Network(Protocol):
-    """One entry of `transform.backbones.NETWORKS`: a 2-D network."""
+    """One entry of `transform.backbones.registry.NETWORKS`: a 2-D network."""
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""
         ...
 
     def model(
-        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+        self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
         """(N, size, size, 3) float32 RGB in 0…255 → the layer's map.
 
         The map is (N, rows, columns, width), or (N, width) for a vector. Preprocessing
-        is part of the model. Where there are features `beside` this one, which differ
+        is part of the model. Where there are features other than this one, which differ
         from it in what they take of the network, it is a list of all their maps.
         """
         ...
 
 
 class ChunkNetwork(Protocol):
-    """One entry of `transform.backbones.CHUNK_NETWORKS`: a 3-D network."""
+    """One entry of `transform.backbones.registry.CHUNK_NETWORKS`: a 3-D network."""
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""
         ...
 
     def model(
-        self, feature: ChunkGrid, weights: WeightsFile, *beside: ChunkGrid
+        self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
         """(B, *feature.input_shape) float32 → the layer's map.
 
         The input is RGB in 0…255, or optical flow in [−1, 1]; its number of frames is
         None for whole clips: any multiple of `feature.chunk`. The map is (B, times,
         rows, columns, width), or (B, width) for a vector. Preprocessing is part of the
-        model. Features `beside` it are as in `Network.model`.
+        model. Other features are as in `Network.model`.
         """
         ...

@@ -24,7 +24,7 @@ def deepest(features: Sequence[FeatureT], layers: Sequence[str]) -> FeatureT:
     return max(features, key=lambda feature: order.get(feature.layer, len(order)))
 
 
-def tapped(model: tf.keras.Model, *layers: str) -> tf.keras.Model:
+def with_outputs(model: tf.keras.Model, *layers: str) -> tf.keras.Model:
     """The model with the outputs of these of its layers; the layers are the same."""
     outputs = [model.get_layer(layer).output for layer in layers]
     return tf.keras.Model(model.input, outputs, name=model.name)

@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from transform.backbones import torch_layers
 from transform.backbones.formats.torch_file import StateDict
-from transform.backbones.outputs import deepest, tapped
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.outputs import deepest, with_outputs
+from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
@@ -108,7 +108,7 @@ class ResNeXt(NamedTuple):
             WeightsError: It is no file of PyTorch, a weight is missing in it or of
                 another shape, or it has some that are not this network's.
         """
-        tensors = Inventory(StateDict(path), path, self.name)
+        tensors = WeightReader(StateDict(path), path, self.name)
         for layer in model.layers:
             if isinstance(layer, tf.keras.layers.Conv2D):
                 shape = layer.kernel.shape
@@ -121,24 +121,24 @@ class ResNeXt(NamedTuple):
         built = {layer.name.partition(".")[0] for layer in model.layers}
         behind = "|".join(["fc", *(set(self.layers) - built)])
         known = re.compile(rf"{torch_layers.COUNTERS}|({behind})\..*")
-        tensors.check_rest(known)
+        tensors.check_all_used(known)
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """`random` is for tests; else a path."""
         return weight_files.given(feature, self.name, "torchvision's .pth file")
 
     def model(
-        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+        self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
         """Frames → the features' layers."""
-        features = (feature, *beside)
+        features = (feature, *other_features)
         last = deepest(features, self.layers)
         model = self.build(last.layer, last.size)
         if weights.path is None:
             weight_files.fill_at_random(model, self.name)
         else:
             self.restore(model, weights.path)
-        return tapped(model, *(self._output(each.layer) for each in features))
+        return with_outputs(model, *(self._output(each.layer) for each in features))
 
     def _output(self, layer: str) -> str:
         """What Keras calls the last step of one of `layers`."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones.outputs import deepest, tapped
+from transform.backbones.outputs import deepest, with_outputs
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, WeightsFile
@@ -127,15 +127,15 @@ class _Tiny:
         return WeightsFile(path, weight_files.file_sha256(path))
 
     def model(
-        self, feature: FrameGrid, weights: WeightsFile, *beside: FrameGrid
+        self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
         """Frames → the features' layers."""
-        features = (feature, *beside)
+        features = (feature, *other_features)
         last = deepest(features, tuple(LAYERS))
         model = build(last.layer, last.size, weights.path)
         if weights.path is None:
             weight_files.fill_at_random(model, "tiny")
-        return tapped(model, *(each.layer for each in features))
+        return with_outputs(model, *(each.layer for each in features))
 
 
 TINY = _Tiny()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from transform.backbones.weight_reader import Inventory
+from transform.backbones.weight_reader import WeightReader
 
 MEAN = (123.675, 116.28, 103.53)  # 255 times 0.485, 0.456, 0.406
 DEVIATION = (58.395, 57.12, 57.375)  # 255 times 0.229, 0.224, 0.225
@@ -22,7 +22,7 @@ def standardised(frames: tf.Tensor) -> tf.Tensor:
     return tf.keras.layers.Normalization(mean=MEAN, variance=variance)(frames)
 
 
-def kernel(tensors: Inventory, name: str, shape: Sequence[int]) -> np.ndarray:
+def kernel(tensors: WeightReader, name: str, shape: Sequence[int]) -> np.ndarray:
     """A convolution's kernel.
 
     Args:
@@ -37,15 +37,15 @@ def kernel(tensors: Inventory, name: str, shape: Sequence[int]) -> np.ndarray:
         WeightsError: It is missing or of another shape.
     """
     *window, inputs, outputs = shape
-    value = tensors.take(f"{name}.weight", (outputs, inputs, *window))
+    value = tensors.read(f"{name}.weight", (outputs, inputs, *window))
     return np.moveaxis(value, (0, 1), (-1, -2))
 
 
-def normalisation(tensors: Inventory, name: str, width: int) -> list[np.ndarray]:
+def normalisation(tensors: WeightReader, name: str, width: int) -> list[np.ndarray]:
     """A batch normalisation's γ, β, mean and variance: (width,) each.
 
     Raises:
         WeightsError: One is missing or of another shape.
     """
     parts = ("weight", "bias", "running_mean", "running_var")
-    return [tensors.take(f"{name}.{part}", (width,)) for part in parts]
+    return [tensors.read(f"{name}.{part}", (width,)) for part in parts]

@@ -85,7 +85,7 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
         names = variables_of(layer.name)
         layer.set_weights(
             [
-                weight_files.take(checkpoint, name, weight.shape, path, "vggish")
+                weight_files.read_tensor(checkpoint, name, weight.shape, path, "vggish")
                 for name, weight in zip(names, layer.weights, strict=True)
             ]
         )
@@ -120,10 +120,12 @@ class Whitening(NamedTuple):
             ) from error
         network = "VGGish's postprocessing"
         return cls(
-            weight_files.take(
+            weight_files.read_tensor(
                 values, "pca_eigen_vectors", (width, width), path, network
             ),
-            weight_files.take(values, "pca_means", (width, 1), path, network)[:, 0],
+            weight_files.read_tensor(values, "pca_means", (width, 1), path, network)[
+                :, 0
+            ],
         )
 
     def __call__(self, embeddings: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from transform.common import weight_files
 from transform.common.weight_files import WeightsError
 
 
-class Inventory:
+class WeightReader:
     """A weight file's tensors, and which of them are taken.
 
     Args:
@@ -29,15 +29,15 @@ class Inventory:
         self._network = network
         self._left = set(tensors)
 
-    def take(self, name: str, shape: Sequence[int]) -> np.ndarray:
-        """One tensor, float32; raises `WeightsError` as `weights.take` does."""
-        tensor = weight_files.take(
+    def read(self, name: str, shape: Sequence[int]) -> np.ndarray:
+        """Returns one tensor as float32; raises as `weight_files.read_tensor` does."""
+        tensor = weight_files.read_tensor(
             self._tensors, name, shape, self._path, self._network
         )
         self._left.discard(name)
         return tensor
 
-    def check_rest(self, known: re.Pattern[str]) -> None:
+    def check_all_used(self, known: re.Pattern[str]) -> None:
         """Raises `WeightsError` if a tensor was not taken and its name is not known."""
         strange = sorted(name for name in self._left if not known.fullmatch(name))
         if strange:

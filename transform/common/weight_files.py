@@ -114,7 +114,7 @@ def find_file(name: str, network: str) -> WeightsFile:
     return WeightsFile(path, file_sha256(path))
 
 
-def take(
+def read_tensor(
     tensors: Mapping[str, np.ndarray],
     name: str,
     shape: Sequence[int],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform import backbones
 from transform.audio import bag_of_words
+from transform.backbones import loading
 from transform.schema import AudioWords, Sampling
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -17,7 +17,7 @@ class AudioWordsExtractor:
     def __init__(self, feature: AudioWords, sampling: Sampling):
         del sampling
         self._feature = feature
-        self._codebook = backbones.load_codebook(feature)
+        self._codebook = loading.load_codebook(feature)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
         """No frames."""

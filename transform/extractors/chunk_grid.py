@@ -8,8 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from transform import backbones
-from transform.backbones import batching
+from transform.backbones import batching, loading
 from transform.common.config import Config
 from transform.schema import ChunkGrid, Motion, Pixels
 from transform.video import optical_flow
@@ -31,7 +30,7 @@ class ChunkPass:
         self.names = [feature.name for feature in features]
         self._features = features
         self._input: ChunkInput = _INPUTS[type(first.input)](first)
-        self._network = backbones.load_chunks(*features)
+        self._network = loading.load_chunks(*features)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
         """The chunks."""

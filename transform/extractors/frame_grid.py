@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from transform import backbones
-from transform.backbones import batching
+from transform.backbones import batching, loading
 from transform.schema import FrameGrid
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -26,7 +25,7 @@ class FramePass:
         first = features[0]
         self.names = [feature.name for feature in features]
         self._frames = FrameRequest(first.size, first.at, first.fit)
-        self._network = backbones.load(*features)
+        self._network = loading.load(*features)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
         """A frame a step."""

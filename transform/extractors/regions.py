@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from transform import backbones
-from transform.backbones import boxes as regions
+from transform.backbones import boxes, loading
 from transform.backbones.boxes import Detections
 from transform.common.config import Config
 from transform.extractors.chunk_grid import ChunkPass
@@ -32,7 +31,7 @@ class RegionsExtractor:
         del sampling
         self._feature = feature
         self._frames = FrameRequest(feature.size, feature.at, feature.fit)
-        self._detector = backbones.load_detector(feature)
+        self._detector = loading.load_detector(feature)
         self._vectors = _VECTORS[type(feature.source)](feature)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
@@ -85,8 +84,8 @@ class _Pooled:
                 tf.TensorSpec([None, count], tf.float32),
             ]
         )
-        def pool(maps: tf.Tensor, boxes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-            return regions.pool(maps, boxes, scores > 0)
+        def pool(maps: tf.Tensor, edges: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+            return boxes.pool(maps, edges, scores > 0)
 
         self._pool = pool
 

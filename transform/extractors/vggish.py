@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform import backbones
 from transform.audio import log_mel
+from transform.backbones import loading
 from transform.schema import LogMel, Sampling, VGGish
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -17,7 +17,7 @@ class VGGishExtractor:
     def __init__(self, feature: VGGish, sampling: Sampling):
         del sampling
         self._patches = LogMel(max_patches=feature.max_patches)
-        self._embed = backbones.load_embedder(feature)
+        self._embed = loading.load_embedder(feature)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
         """No frames."""

@@ -18,7 +18,7 @@ from itertools import count, repeat
 import apache_beam as beam
 import tensorflow as tf
 
-from transform import backbones
+from transform.backbones import loading
 from transform.common import progress_bar, storage
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
@@ -90,7 +90,7 @@ def extract(
     """
     clips = read_annotations(source)
     check_categories.check(clips, spec)
-    spec = backbones.resolve(spec)
+    spec = loading.resolve(spec)
     imports = imported(spec)
     made = made_from_clips(spec)
     features = FeatureStore(store, made.content_hash)

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.video_example_gen.component import VideoExampleGen
 from components.video_example_gen.executor import Executor
 from tests.support import clips, corpus
-from transform import backbones
+from transform.backbones import loading
 from transform.common.config import ConfigError
 from transform.datasets import Jsonl
 from transform.jobs.extraction_settings import ExtractionSettings
@@ -82,7 +82,7 @@ def test_artifact_says_what_is_in_it(examples):
         examples.get_string_custom_property,
         examples.get_int_custom_property,
     )
-    spec = backbones.resolve(SPEC)
+    spec = loading.resolve(SPEC)
     assert text("spec_hash") == spec.content_hash
     assert FeatureSpec.from_json(text("feature_spec")) == spec
     assert text("data_digest") == "0123456789abcdef"

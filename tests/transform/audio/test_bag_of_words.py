@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests.support import clips, sounds
-from transform import backbones
 from transform.audio import bag_of_words, codebook
 from transform.audio.codebook import Codebook
+from transform.backbones import loading
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
@@ -76,7 +76,7 @@ def test_values_that_do_not_vary_are_not_scaled():
 
 
 def test_codebook_comes_back_as_it_was(feature):
-    path = backbones.checked_weights(feature).path
+    path = loading.checked_weights(feature).path
     for ours, theirs in zip(SHELF, codebook.load(path, feature), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -88,25 +88,25 @@ def test_same_codebook_is_the_same_bytes(feature, tmp_path):
 
 
 def test_hash_of_the_codebook_is_part_of_the_specification(feature, tmp_path):
-    spec = backbones.resolve(FeatureSpec(features=(feature,)))
+    spec = loading.resolve(FeatureSpec(features=(feature,)))
     digest = weight_files.file_sha256(tmp_path / "words.npz")
     assert spec.features[0].codebook_sha256 == digest
     elsewhere = spec.features[0].replace(codebook="elsewhere.npz")
     assert FeatureSpec(features=(elsewhere,)).content_hash == spec.content_hash
     SHELF._replace(mean=SHELF.scale).save(feature.codebook, feature)
     with pytest.raises(WeightsError, match="remove `codebook_sha256` to go on"):
-        backbones.resolve(spec)
+        loading.resolve(spec)
 
 
 def test_missing_codebook_names_the_command():
     with pytest.raises(WeightsError, match=r"no codebook gone\.npz; .* audio-words`"):
-        backbones.resolve(FeatureSpec(features=(AudioWords(codebook="gone.npz"),)))
+        loading.resolve(FeatureSpec(features=(AudioWords(codebook="gone.npz"),)))
 
 
 def test_codebook_of_another_feature_is_refused(feature):
     wrong = feature.replace(words=4)
     with pytest.raises(WeightsError, match=r"has 4 words, 2 .* learnt for 3 words, 2 "):
-        backbones.load_codebook(wrong)
+        loading.load_codebook(wrong)
 
 
 def test_file_of_another_kind_is_refused(feature, tmp_path):

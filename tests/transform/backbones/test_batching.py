@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import clips, corpus
-from transform import backbones
-from transform.backbones import batching
+from transform.backbones import batching, loading
 from transform.backbones.batching import Batcher
 from transform.extractors.clip_extractor import Extractor
 
@@ -139,7 +138,7 @@ def test_a_network_that_fails_fails_for_all_clips_of_the_batch_and_no_other() ->
 
 
 def test_features_are_the_same_bits_alone_and_among_other_clips(tmp_path) -> None:
-    spec = backbones.resolve(corpus.SPEC)
+    spec = loading.resolve(corpus.SPEC)
     paths = [
         clips.write(tmp_path / f"{frames}.mp4", frames) for frames in (3, 20, 31, 60)
     ]

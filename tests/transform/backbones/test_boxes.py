@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.reference import boxes as reference
 from tests.reference import roi_align as align_reference
-from transform.backbones import boxes as regions
+from transform.backbones import boxes
 from transform.schema.frame_placement import Letterbox
 
 
@@ -21,7 +21,7 @@ def draw_boxes(rng, *shape):
 
 
 def test_anchors_are_those_worked_out_by_hand():
-    anchors = regions.pyramid_anchors(64)
+    anchors = boxes.pyramid_anchors(64)
     assert anchors.shape == ((16**2 + 8**2 + 4**2 + 2**2 + 1) * 3, 4)
     # 32 · √2 = 45.2548 high and 32 / √2 = 22.6274 wide, about the first pixel's corner.
     np.testing.assert_allclose(
@@ -41,30 +41,30 @@ def test_anchors_are_those_worked_out_by_hand():
 
 
 def test_picture_of_1024_has_the_published_number_of_anchors():
-    assert len(regions.pyramid_anchors(1024)) == 261_888
+    assert len(boxes.pyramid_anchors(1024)) == 261_888
 
 
 def test_refinement_moves_by_shares_of_the_sides_and_scales_by_powers_of_e():
-    boxes = tf.constant([[10.0, 20.0, 30.0, 60.0]])  # 20 high, 40 wide, about (20, 40)
+    candidates = tf.constant([[10.0, 20.0, 30.0, 60.0]])  # 20 × 40 about (20, 40)
     deltas = tf.constant([[5.0, -2.5, 5 * np.log(2.0), 0.0]])
     # 0.5 · 20 down, 0.25 · 40 to the left, twice as high.
     np.testing.assert_allclose(
-        regions.refine(boxes, deltas), [[10, 10, 50, 50]], rtol=1e-6
+        boxes.refine(candidates, deltas), [[10, 10, 50, 50]], rtol=1e-6
     )
 
 
 def test_boxes_that_explode_are_clipped_to_the_picture():
-    boxes = tf.constant([[0.2, 0.2, 0.4, 0.4]])
-    exploded = regions.refine(boxes, tf.constant([[0.0, 0.0, 1e4, 1e4]]))
+    candidates = tf.constant([[0.2, 0.2, 0.4, 0.4]])
+    exploded = boxes.refine(candidates, tf.constant([[0.0, 0.0, 1e4, 1e4]]))
     window = tf.constant([0.0, 0.0, 1.0, 1.0])
-    np.testing.assert_array_equal(regions.clip(exploded, window), [[0, 0, 1, 1]])
+    np.testing.assert_array_equal(boxes.clip(exploded, window), [[0, 0, 1, 1]])
 
 
 def test_indexed_coordinates_go_from_the_first_pixel_to_the_last():
     pixels = np.array([[0, 0, 64, 64], [0, 0, 1, 1]], np.float32)
-    indexed = regions.to_indexed(pixels, 64)
+    indexed = boxes.to_indexed(pixels, 64)
     np.testing.assert_allclose(indexed, [[0, 0, 1, 1], [0, 0, 0, 0]])
-    np.testing.assert_allclose(regions.to_pixels(indexed, 64), pixels)
+    np.testing.assert_allclose(boxes.to_pixels(indexed, 64), pixels)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_indexed_coordinates_go_from_the_first_pixel_to_the_last():
 def test_black_around_the_frame_is_undone(height, width, window):
     assert Letterbox().window(height, width, 64) == window
     edges = tf.constant(window, tf.float32)
-    np.testing.assert_allclose(regions.within(edges, edges), [0, 0, 1, 1])
+    np.testing.assert_allclose(boxes.within(edges, edges), [0, 0, 1, 1])
     y1, x1, y2, x2 = window
     middle = [(y1 + y2) / 2, (x1 + x2) / 2, y2, x2]
-    found = regions.within(tf.constant(middle, tf.float32), edges)
+    found = boxes.within(tf.constant(middle, tf.float32), edges)
     np.testing.assert_allclose(found, [0.5, 0.5, 1, 1])
 
 
@@ -90,11 +90,11 @@ def test_black_around_the_frame_is_undone(height, width, window):
 
 def test_proposals_are_those_of_the_reference():
     rng = np.random.default_rng(0)
-    anchors = regions.to_indexed(regions.pyramid_anchors(64), 64)
+    anchors = boxes.to_indexed(boxes.pyramid_anchors(64), 64)
     scores = rng.uniform(size=(2, len(anchors))).astype(np.float32)
     deltas = rng.normal(size=(2, len(anchors), 4)).astype(np.float32)
     settings = {"considered": 600, "count": 200, "overlap": 0.7}
-    found = regions.propose(scores, tf.constant(deltas), anchors, **settings)
+    found = boxes.propose(scores, tf.constant(deltas), anchors, **settings)
     for frame in range(2):
         expected = reference.propose(
             scores[frame], deltas[frame], anchors, 600, 200, 0.7
@@ -103,10 +103,10 @@ def test_proposals_are_those_of_the_reference():
 
 
 def test_fewer_proposals_than_wanted_leave_zeros():
-    anchors = regions.to_indexed(regions.pyramid_anchors(64), 64)
+    anchors = boxes.to_indexed(boxes.pyramid_anchors(64), 64)
     scores = np.linspace(1, 0, len(anchors), dtype=np.float32)[None]
     deltas = tf.zeros([1, len(anchors), 4])
-    found = regions.propose(scores, deltas, anchors, considered=50, count=60).numpy()
+    found = boxes.propose(scores, deltas, anchors, considered=50, count=60).numpy()
     kept = np.any(found[0] != 0, axis=-1)
     assert 0 < kept.sum() < 50
     assert not kept[kept.sum() :].any()
@@ -115,20 +115,20 @@ def test_fewer_proposals_than_wanted_leave_zeros():
 @pytest.mark.parametrize("min_score", [0.0, 0.5])
 def test_detections_are_those_of_the_reference(min_score):
     rng = np.random.default_rng(1)
-    boxes = draw_boxes(rng, 2, 60, 5)
+    candidates = draw_boxes(rng, 2, 60, 5)
     logits = rng.normal(scale=2, size=(2, 60, 5))
     probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     probabilities = probabilities.astype(np.float32)
     features = rng.normal(size=(2, 60, 7)).astype(np.float32)
-    found = regions.select(
-        *map(tf.constant, (boxes, probabilities, features)),
+    found = boxes.select(
+        *map(tf.constant, (candidates, probabilities, features)),
         count=20,
         min_score=min_score,
         overlap=0.3,
     )
     for frame in range(2):
         expected = reference.select(
-            boxes[frame], probabilities[frame], 20, min_score, 0.3
+            candidates[frame], probabilities[frame], 20, min_score, 0.3
         )
         rows = [row for row, _, _ in expected]
         classes = [category for _, category, _ in expected]
@@ -136,7 +136,7 @@ def test_detections_are_those_of_the_reference(min_score):
         assert 3 < count <= 20
         np.testing.assert_array_equal(found.classes[frame, :count], classes)
         np.testing.assert_array_equal(
-            found.boxes[frame, :count], boxes[frame][rows, classes]
+            found.boxes[frame, :count], candidates[frame][rows, classes]
         )
         np.testing.assert_array_equal(
             found.scores[frame, :count], [score for *_, score in expected]
@@ -149,10 +149,10 @@ def test_detections_are_those_of_the_reference(min_score):
 
 
 def test_one_box_can_be_of_two_classes_but_not_twice_of_one():
-    boxes = tf.constant([[[[0.1, 0.1, 0.5, 0.5]] * 3] * 3])  # (1, 3, 3, 4)
+    candidates = tf.constant([[[[0.1, 0.1, 0.5, 0.5]] * 3] * 3])  # (1, 3, 3, 4)
     probabilities = tf.constant([[[0.1, 0.8, 0.1], [0.1, 0.7, 0.2], [0.2, 0.2, 0.6]]])
-    found = regions.select(
-        boxes, probabilities, tf.ones([1, 3, 2]), count=3, min_score=0, overlap=0.3
+    found = boxes.select(
+        candidates, probabilities, tf.ones([1, 3, 2]), count=3, min_score=0, overlap=0.3
     )
     np.testing.assert_array_equal(found.classes, [[1, 2, 0]])
     np.testing.assert_allclose(found.scores, [[0.8, 0.6, 0]])
@@ -162,7 +162,7 @@ def test_background_and_boxes_without_extent_are_no_objects():
     flat = [[0.2, 0.2, 0.2, 0.9]] * 2
     whole = [[0.0, 0.0, 1.0, 1.0]] * 2
     probabilities = tf.constant([[[0.1, 0.9], [0.9, 0.1]]])
-    found = regions.select(
+    found = boxes.select(
         tf.constant([[flat, whole]]),
         probabilities,
         tf.ones([1, 2, 4]),
@@ -191,7 +191,7 @@ BOXES = {
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
 def test_roi_align_is_that_of_the_reference(box):
     maps = np.random.default_rng(2).normal(size=(1, 9, 12, 3)).astype(np.float32)
-    found = regions.roi_align(tf.constant(maps), tf.constant([[box]], tf.float32))
+    found = boxes.roi_align(tf.constant(maps), tf.constant([[box]], tf.float32))
     expected = align_reference.roi_align(maps[0].astype(float), box)
     np.testing.assert_allclose(found[0, 0], expected, rtol=1e-5, atol=1e-5)
 
@@ -211,7 +211,7 @@ def test_roi_align_of_any_box_on_any_map(ys, xs, rows, columns, samples):
         assume(np.all(np.abs(points - length) > 1e-4))
     maps = np.random.default_rng(3).normal(size=(1, rows, columns, 2))
     box = np.array([ys[0], xs[0], ys[1], xs[1]], np.float32)
-    found = regions.roi_align(
+    found = boxes.roi_align(
         tf.constant(maps, tf.float32), tf.constant([[box]]), 3, samples
     )
     expected = align_reference.roi_align(maps[0], box.astype(float), 3, samples)
@@ -221,7 +221,7 @@ def test_roi_align_of_any_box_on_any_map(ys, xs, rows, columns, samples):
 def test_bins_of_a_ramp_are_their_centres():
     ramp = np.broadcast_to((np.arange(8) + 0.5)[None, :, None, None], (1, 8, 8, 1))
     box = tf.constant([[[0.125, 0.125, 0.875, 0.875]]])  # rows 1 to 7
-    found = regions.roi_align(tf.constant(ramp, tf.float32), box, bins=3)
+    found = boxes.roi_align(tf.constant(ramp, tf.float32), box, bins=3)
     np.testing.assert_allclose(found[0, 0, :, 0, 0], [2, 4, 6], rtol=1e-6)
 
 
@@ -229,9 +229,9 @@ def test_regions_of_several_frames_come_from_their_own_maps():
     maps = tf.reshape(tf.constant([1.0, 2.0, 3.0]), [3, 1, 1, 1]) * tf.ones(
         [3, 4, 4, 1]
     )
-    boxes = tf.constant([[[0.1, 0.1, 0.9, 0.9], [0.0, 0.0, 0.5, 0.5]]] * 3)
+    candidates = tf.constant([[[0.1, 0.1, 0.9, 0.9], [0.0, 0.0, 0.5, 0.5]]] * 3)
     present = tf.constant([[True, True], [True, False], [False, False]])
-    found = regions.pool(maps, boxes, present)
+    found = boxes.pool(maps, candidates, present)
     np.testing.assert_allclose(found[..., 0], [[1, 1], [2, 0], [0, 0]])
 
 
@@ -242,14 +242,14 @@ def test_pyramid_is_sampled_on_the_level_of_the_box_size():
         tf.constant(rng.normal(size=(2, size // s, size // s, 2)), tf.float32)
         for s in (4, 8, 16, 32)
     ]
-    boxes = draw_boxes(rng, 2, 12)
-    boxes[0, :5, :2] = 0.1
+    candidates = draw_boxes(rng, 2, 12)
+    candidates[0, :5, :2] = 0.1
     for row, side in enumerate((10, 60, 112, 224, 400)):  # levels 2, 2, 3, 4, 5
-        boxes[0, row, 2:] = 0.1 + side / size
-    boxes[1, -1] = 0.0
-    found = regions.sample_pyramid(levels, tf.constant(boxes), size, bins=4)
+        candidates[0, row, 2:] = 0.1 + side / size
+    candidates[1, -1] = 0.0
+    found = boxes.sample_pyramid(levels, tf.constant(candidates), size, bins=4)
     for frame in range(2):
-        for row, box in enumerate(boxes[frame]):
+        for row, box in enumerate(candidates[frame]):
             area = float(np.prod(box[2:].astype(float) - box[:2]))
             level = 2
             if area > 0:

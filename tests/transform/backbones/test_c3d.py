@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from tests.reference import c3d as reference
 from tests.support import caffe_files
-from transform import backbones
-from transform.backbones import c3d
+from transform.backbones import c3d, loading
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
 from transform.schema import (
@@ -224,7 +223,7 @@ def test_full_size_files_are_read(tmp_path):
 
 def test_random_weights_fill_the_network_of_the_table():
     chunks = CHUNK[None, :, :32, :32].astype(np.uint8)
-    (maps,) = backbones.load_chunks(FEATURE)(chunks)
+    (maps,) = loading.load_chunks(FEATURE)(chunks)
     assert maps.shape == (1, 8, 8, 8, 128)
     assert maps.std() > 0
 
@@ -280,16 +279,16 @@ def test_other_lengths_are_less_the_means_mean_over_time(tmp_path):
 def test_mean_is_part_of_the_specification(tmp_path, monkeypatch):
     mean_cube(tmp_path)
     feature = with_mean(tmp_path / "mean.npy")
-    spec = backbones.resolve(FeatureSpec(features=(feature,)))
+    spec = loading.resolve(FeatureSpec(features=(feature,)))
     found = spec.features[0].input.mean.weights_sha256
     assert found == hashlib.sha256((tmp_path / "mean.npy").read_bytes()).hexdigest()
     elsewhere = with_mean("/elsewhere/mean.npy")
     monkeypatch.setenv("KINESCRIBE_WEIGHTS", str(tmp_path))
-    same = backbones.resolve(FeatureSpec(features=(elsewhere,)))
+    same = loading.resolve(FeatureSpec(features=(elsewhere,)))
     assert same.content_hash == spec.content_hash
     np.save(tmp_path / "mean.npy", np.zeros((3, 16, 40, 52)))
     with pytest.raises(WeightsError, match="SHA-256"):
-        backbones.load_chunks(spec.features[0])
+        loading.load_chunks(spec.features[0])
 
 
 def test_mean_of_other_frames_is_refused_with_the_right_fit(tmp_path):
@@ -384,4 +383,4 @@ def test_no_weights_come_with_it():
     with pytest.raises(
         WeightsError, match=r"set `weights` to the path of a \.caffemodel"
     ):
-        backbones.load_chunks(feature)
+        loading.load_chunks(feature)

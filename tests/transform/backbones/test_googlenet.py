@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import googlenet as reference
-from transform import backbones
-from transform.backbones import googlenet
+from transform.backbones import googlenet, loading
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
 from transform.schema import FrameGrid
@@ -148,11 +147,11 @@ def test_unknown_layer_is_answered_with_the_known_ones():
 def test_features_equal_an_independent_forward_pass(checkpoint, variables):
     frames = np.random.default_rng(1).integers(0, 256, (2, 48, 48, 3), np.uint8)
     feature = GRID.replace(weights=str(checkpoint))
-    (maps,) = backbones.load(feature)(frames)
+    (maps,) = loading.load(feature)(frames)
     expected = [reference.forward(frame, variables) for frame in frames]
     np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-4)
     vector = feature.replace(layer="AvgPool_0a_7x7", grid=())
-    (pooled,) = backbones.load(vector)(frames)
+    (pooled,) = loading.load(vector)(frames)
     average = np.mean(expected, axis=(1, 2))
     np.testing.assert_allclose(pooled, average, rtol=1e-4, atol=1e-4)
 
@@ -195,4 +194,4 @@ def test_checkpoint_that_does_not_fit_is_refused(variables, tmp_path, change, me
 
 def test_weights_must_be_named():
     with pytest.raises(WeightsError, match=r"path of TF-slim's inception_v1\.ckpt\."):
-        backbones.load(GRID.replace(weights="builtin"))
+        loading.load(GRID.replace(weights="builtin"))

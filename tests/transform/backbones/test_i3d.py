@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import i3d as reference
-from transform import backbones
-from transform.backbones import i3d
+from transform.backbones import i3d, loading, registry
 from transform.backbones.formats import tf_checkpoint
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
@@ -256,7 +255,7 @@ def test_pixels_are_scaled_to_one(tmp_path):
         layer="Conv3d_1a_7x7", grid=(16, 16), map_times=8, width=512, weights=str(path)
     )
     chunks = np.random.default_rng(0).integers(0, 256, (2, 16, 32, 32, 3), np.uint8)
-    (found,) = backbones.load_chunks(feature)(chunks)
+    (found,) = loading.load_chunks(feature)(chunks)
     assert found.shape == (2, 8, 16, 16, 64)
     expected = reference.unit(2 * (chunks[1] / 255) - 1, values, "Conv3d_1a_7x7", 2)
     np.testing.assert_allclose(found[1], expected, rtol=1e-4, atol=1e-4)
@@ -267,7 +266,7 @@ def test_flow_is_taken_as_it_is():
     feature = small(network="i3d_flow", input=Motion(), **stem)
     chunks = np.random.default_rng(0).uniform(-1, 1, (2, 16, 32, 32, 2))
     chunks = chunks.astype(np.float32)
-    (found,) = backbones.load_chunks(feature)(chunks)
+    (found,) = loading.load_chunks(feature)(chunks)
     assert found.shape == (2, 8, 16, 16, 64)
     network = i3d.build(feature.layer, feature.input_shape)
     network.set_weights(
@@ -292,7 +291,7 @@ def test_flow_is_taken_as_it_is():
 )
 def test_feature_that_cannot_be_is_refused(changes, expected):
     feature = small(**{"fit": ShortSide(side=256), **changes})
-    stream = backbones.CHUNK_NETWORKS[feature.network]
+    stream = registry.CHUNK_NETWORKS[feature.network]
     with pytest.raises(ConfigError, match=expected):
         stream.model(feature, stream.weights(feature))
 

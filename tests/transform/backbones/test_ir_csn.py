@@ -9,8 +9,7 @@ import tensorflow as tf
 from tests.reference import ir_csn as reference
 from tests.reference.torch_convolution import convolve
 from tests.support import torch_files
-from transform import backbones
-from transform.backbones import ir_csn
+from transform.backbones import ir_csn, loading, registry
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, WeightsFile
 from transform.schema import ChunkGrid, Every, Motion
@@ -240,10 +239,10 @@ def test_entry_of_the_table_fills_the_model(values, tmp_path):
 def test_flow_is_refused():
     feature = CHUNKS.replace(input=Motion(), weights="random")
     with pytest.raises(ConfigError, match="ir_csn152 sees pixels less a mean"):
-        backbones.load_chunks(feature)
+        loading.load_chunks(feature)
 
 
 def test_weights_must_be_named():
-    assert backbones.CHUNK_NETWORKS["ir_csn152"] is WHOLE
+    assert registry.CHUNK_NETWORKS["ir_csn152"] is WHOLE
     with pytest.raises(WeightsError, match=r"the path of MMAction2's \.pth file"):
-        backbones.load_chunks(CHUNKS)
+        loading.load_chunks(CHUNKS)

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import inception_resnet_v2, resnet, vgg16
-from transform import backbones
+from transform.backbones import loading, registry
 from transform.common.weight_files import WeightsError
 from transform.schema import FrameGrid
 
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
     @property
     def network(self):
-        return backbones.NETWORKS[self.name]
+        return registry.NETWORKS[self.name]
 
 
 def convolution(inputs, outputs, high, wide=None, bias=True):
@@ -323,7 +323,7 @@ def assert_features_equal_reference(row, layers, size, path, values):
     features = [
         feature_of(row, name, expected[name].shape[1:], size, path) for name in layers
     ]
-    found = backbones.load.__wrapped__(*features)(frames)
+    found = loading.load.__wrapped__(*features)(frames)
     for name, each in zip(layers, found, strict=True):
         assert 0.05 < expected[name].std() < 50, name
         np.testing.assert_allclose(
@@ -476,4 +476,4 @@ def test_file_that_does_not_fit_is_refused(change, message, folder):
     with pytest.raises(
         WeightsError, match=rf"other\.h5 does not fit vgg16: .*{message}"
     ):
-        backbones.load(feature)
+        loading.load(feature)

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import mask_rcnn as reference
-from transform import backbones
-from transform.backbones import mask_rcnn
+from transform.backbones import loading, mask_rcnn
 from transform.backbones.mask_rcnn import MaskRCNN, Sizes
 from transform.common import weight_files
 from transform.common.weight_files import WeightsError
@@ -295,12 +294,12 @@ def test_no_detector_comes_with_the_package():
     with pytest.raises(
         WeightsError, match=r"no weights of faster_rcnn.*mask_rcnn_coco"
     ):
-        backbones.load_detector(Regions(name="r", detector="faster_rcnn"))
+        loading.load_detector(Regions(name="r", detector="faster_rcnn"))
 
 
 def test_hash_of_the_file_becomes_part_of_the_specification(file):
     spec = FeatureSpec(features=(Regions(name="r", weights=str(file)),))
-    resolved = backbones.resolve(spec)
+    resolved = loading.resolve(spec)
     assert resolved.features[0].weights_sha256 == weight_files.file_sha256(file)
     assert resolved.content_hash != spec.content_hash
     elsewhere = spec.features[0].replace(weights="elsewhere")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from transform import backbones
-from transform.backbones.precision import computing_in
+from transform.backbones import loading
+from transform.common.precision import dtype_policy
 from transform.schema import ChunkGrid, Every, FeatureSpec, FrameGrid, Motion, Pixels
 
 RNG = np.random.default_rng(0)
@@ -74,7 +74,7 @@ def relative_error(load, feature, values) -> float:
 )
 def test_bfloat16_stays_near_float32(feature):
     frames = smooth(2, feature.size, feature.size, 3)
-    assert 1e-4 < relative_error(backbones.load, feature, frames) < 0.03
+    assert 1e-4 < relative_error(loading.load, feature, frames) < 0.03
 
 
 @pytest.mark.slow
@@ -92,14 +92,14 @@ def test_bfloat16_stays_near_float32_in_chunks(feature):
     chunks = smooth(feature.chunk, feature.size, feature.size, feature.input.channels)
     if isinstance(feature.input, Motion):
         chunks = (chunks.astype(np.float32) - 128) / 128
-    error = relative_error(backbones.load_chunks, feature, chunks[None])
+    error = relative_error(loading.load_chunks, feature, chunks[None])
     assert 1e-4 < error < 0.03
 
 
 def test_networks_loaded_afterwards_compute_in_float32():
-    backbones.load(TINY.replace(precision="bfloat16"))
+    loading.load(TINY.replace(precision="bfloat16"))
     assert tf.keras.mixed_precision.global_policy().name == "float32"
-    with pytest.raises(ZeroDivisionError), computing_in("bfloat16"):
+    with pytest.raises(ZeroDivisionError), dtype_policy("mixed_bfloat16"):
         raise ZeroDivisionError
     assert tf.keras.mixed_precision.global_policy().name == "float32"
 

@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 from keras.src.applications import resnet as keras_resnet
 
-from transform import backbones
-from transform.backbones import keras_applications
+from transform.backbones import keras_applications, loading
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
@@ -35,7 +34,7 @@ def vgg_file(tmp_path_factory):
 
 
 def build_anew(feature):
-    return backbones.load.__wrapped__(feature)
+    return loading.load.__wrapped__(feature)
 
 
 def test_random_weights_are_always_the_same():
@@ -44,20 +43,20 @@ def test_random_weights_are_always_the_same():
 
 
 def test_network_is_loaded_once_a_process():
-    assert backbones.load(VGG) is backbones.load(VGG.replace())
+    assert loading.load(VGG) is loading.load(VGG.replace())
 
 
 def test_frames_do_not_influence_each_other():
-    (together,) = backbones.load(VGG)(FRAMES)
+    (together,) = loading.load(VGG)(FRAMES)
     assert together.shape == (3, 8, 8, 128)
     assert together.dtype == np.float32
-    apart = [backbones.load(VGG)(FRAMES[i : i + 1])[0][0] for i in range(3)]
+    apart = [loading.load(VGG)(FRAMES[i : i + 1])[0][0] for i in range(3)]
     np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-5)
 
 
 def test_vgg_sees_blue_green_red_less_the_published_mean(vgg_file):
     feature = VGG.replace(layer="block1_conv1", grid=(32, 32), width=64)
-    (found,) = backbones.load(feature.replace(weights=str(vgg_file)))(FRAMES)
+    (found,) = loading.load(feature.replace(weights=str(vgg_file)))(FRAMES)
     network = tf.keras.applications.VGG16(include_top=False, weights=None)
     network.load_weights(vgg_file)
     kernel, bias = network.get_layer("block1_conv1").get_weights()
@@ -114,12 +113,12 @@ def test_network_gives_the_map_of_its_layer(network, layer, size, grid, width):
 
 def test_unknown_network_is_answered_with_the_known_ones():
     with pytest.raises(ConfigError, match="no network 'vgg61'; there are tiny, incep"):
-        backbones.load(VGG.replace(network="vgg61"))
+        loading.load(VGG.replace(network="vgg61"))
 
 
 def test_unknown_layer_is_answered_with_near_ones():
     with pytest.raises(ConfigError, match=r"'block2_pol'; .*block2_pool"):
-        backbones.load(VGG.replace(layer="block2_pol"))
+        loading.load(VGG.replace(layer="block2_pol"))
 
 
 def test_layer_whose_name_keras_counts_up_is_refused():
@@ -145,13 +144,13 @@ def test_layer_whose_name_keras_counts_up_is_refused():
 
 def test_wrong_grid_is_answered_with_the_right_one():
     with pytest.raises(ConfigError, match="gives 8 × 8 × 128 for frames of 32, but"):
-        backbones.load(VGG.replace(grid=(4, 8)))
+        loading.load(VGG.replace(grid=(4, 8)))
 
 
 def test_missing_file_is_answered_with_the_places_looked_at(monkeypatch, tmp_path):
     monkeypatch.setenv(weight_files.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(WeightsError) as raised:
-        backbones.load(VGG.replace(weights="gone/vgg.h5"))
+        loading.load(VGG.replace(weights="gone/vgg.h5"))
     here, there = f"{tmp_path}/gone/vgg.h5", f"{tmp_path}/vgg.h5"
     expected = f"are not at gone/vgg.h5 nor at {here} nor at {there};"
     assert expected in str(raised.value)
@@ -159,14 +158,14 @@ def test_missing_file_is_answered_with_the_places_looked_at(monkeypatch, tmp_pat
 
 def test_network_without_shipped_weights_says_what_to_set():
     with pytest.raises(WeightsError, match="set `weights` to imagenet or to the path"):
-        backbones.load(VGG.replace(weights="builtin"))
+        loading.load(VGG.replace(weights="builtin"))
 
 
 def test_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "vgg16.h5"
     path.write_text("weights")
     with pytest.raises(WeightsError, match="is not an HDF5 file"):
-        backbones.load(VGG.replace(weights=str(path)))
+        loading.load(VGG.replace(weights=str(path)))
 
 
 def test_file_of_another_network_is_refused(vgg_file):
@@ -174,13 +173,13 @@ def test_file_of_another_network_is_refused(vgg_file):
         network="resnet50", layer="conv2_block1_out", weights=str(vgg_file)
     )
     with pytest.raises(WeightsError, match=r"vgg16\.h5 does not fit resnet50"):
-        backbones.load(feature)
+        loading.load(feature)
 
 
 def test_classifier_layer_wants_the_whole_file(vgg_file):
     feature = VGG.replace(layer="fc2", weights=str(vgg_file))
     with pytest.raises(WeightsError, match="has no classifier, but layer fc2"):
-        backbones.load(feature)
+        loading.load(feature)
 
 
 # ------------------------------------------------------------------------ resolve
@@ -188,11 +187,11 @@ def test_classifier_layer_wants_the_whole_file(vgg_file):
 
 def test_resolve_fills_in_the_hash_of_the_file(vgg_file):
     spec = FeatureSpec(features=(Flow(), VGG.replace(weights=str(vgg_file))))
-    resolved = backbones.resolve(spec)
+    resolved = loading.resolve(spec)
     assert resolved.features[0] == Flow()
     expected = hashlib.sha256(vgg_file.read_bytes()).hexdigest()
     assert resolved.features[1].weights_sha256 == expected
-    assert backbones.resolve(resolved) == resolved
+    assert loading.resolve(resolved) == resolved
     assert resolved.content_hash != spec.content_hash
 
 
@@ -200,9 +199,7 @@ def test_file_is_found_in_the_shared_folder_by_its_name(vgg_file, monkeypatch):
     monkeypatch.setenv(weight_files.FOLDER_VARIABLE, str(vgg_file.parent))
     here = VGG.replace(weights=str(vgg_file))
     elsewhere = VGG.replace(weights="/another/machine/vgg16.h5")
-    one, two = (
-        backbones.resolve(FeatureSpec(features=(f,))) for f in (here, elsewhere)
-    )
+    one, two = (loading.resolve(FeatureSpec(features=(f,))) for f in (here, elsewhere))
     assert one.content_hash == two.content_hash
 
 
@@ -211,9 +208,9 @@ def test_other_weights_than_the_specification_was_made_with_are_refused(vgg_file
     with pytest.raises(
         WeightsError, match=r"SHA-256 .*, but the specification was made"
     ):
-        backbones.resolve(FeatureSpec(features=(feature,)))
+        loading.resolve(FeatureSpec(features=(feature,)))
     with pytest.raises(WeightsError, match="SHA-256"):
-        backbones.load(feature)
+        loading.load(feature)
 
 
 # ----------------------------------------------------------------------- download
@@ -247,4 +244,4 @@ def test_download_that_fails_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr(tf.keras.utils, "get_file", get_file)
     with pytest.raises(WeightsError, match="fetch them elsewhere and name the file"):
-        backbones.load(VGG.replace(weights="imagenet"))
+        loading.load(VGG.replace(weights="imagenet"))

@@ -7,8 +7,7 @@ import pytest
 
 from tests.reference import resnext as reference
 from tests.support import torch_files
-from transform import backbones
-from transform.backbones import resnext
+from transform.backbones import loading, registry, resnext
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, WeightsFile
 from transform.schema import FrameGrid
@@ -200,6 +199,6 @@ def test_entry_of_the_table_fills_the_model(values, tmp_path):
 
 
 def test_weights_must_be_named():
-    assert backbones.NETWORKS["resnext101"] is WHOLE
+    assert registry.NETWORKS["resnext101"] is WHOLE
     with pytest.raises(WeightsError, match=r"the path of torchvision's \.pth file"):
-        backbones.load(GRID)
+        loading.load(GRID)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from tools import pretrain_tiny
-from transform import backbones
-from transform.backbones import tiny
+from transform.backbones import loading, tiny
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, file_sha256
 from transform.moving_world.motions import Pose, Rest
@@ -28,7 +27,7 @@ def pictures() -> pretrain_tiny.Batch:
 
 @pytest.fixture(scope="module")
 def grids(pictures) -> np.ndarray:
-    return backbones.load(FEATURE)(pictures.frames)[0]
+    return loading.load(FEATURE)(pictures.frames)[0]
 
 
 def test_weights_come_with_the_package_and_are_small():
@@ -46,12 +45,12 @@ def test_every_layer_has_the_shape_told(layer):
     *grid, width = tiny.LAYERS[layer]
     feature = FEATURE.replace(layer=layer, grid=tuple(grid), width=width)
     frames = np.zeros((2, 112, 112, 3), np.uint8)
-    (maps,) = backbones.load(feature)(frames)
+    (maps,) = loading.load(feature)(frames)
     assert maps.shape == (2, *tiny.LAYERS[layer])
 
 
 def test_features_do_not_depend_on_how_frames_are_batched(pictures, grids):
-    backbone = backbones.load(FEATURE)
+    backbone = loading.load(FEATURE)
     frames, whole = pictures.frames[:10], grids[:10]
     split = np.concatenate([*backbone(frames[:3]), *backbone(frames[3:])])
     single = np.concatenate([backbone(frame[None])[0] for frame in frames])

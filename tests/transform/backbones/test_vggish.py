@@ -5,9 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import vggish as reference
-from transform import backbones
 from transform.audio import log_mel
-from transform.backbones import vggish
+from transform.backbones import loading, vggish
 from transform.common import weight_files
 from transform.common.weight_files import WeightsError
 from transform.schema import FeatureSpec, LogMel, Pca, VGGish
@@ -115,13 +114,13 @@ def test_published_weights_give_the_published_figures():
     """The project's own smoke test: three seconds of 1 kHz, within a tenth."""
     feature = VGGish(postprocess=Pca())
     try:
-        embed = backbones.load_embedder(feature)
+        embed = loading.load_embedder(feature)
     except WeightsError as error:
         pytest.skip(str(error))
     tone = np.sin(2 * np.pi * 1000 * np.arange(3 * log_mel.RATE) / log_mel.RATE)
     patches = log_mel.log_mel(tone.astype(np.float32), LogMel())
     assert len(patches) == 3
-    plain = backbones.load_embedder(VGGish())(patches)
+    plain = loading.load_embedder(VGGish())(patches)
     assert plain.mean() == pytest.approx(0.000657, abs=2e-3)
     assert plain.std() == pytest.approx(0.343, rel=0.1)
     levels = (embed(patches) + 2) * 255 / 4
@@ -219,7 +218,7 @@ def test_both_files_are_part_of_the_hash(tmp_path, components):
     feature = VGGish(
         weights=str(checkpoint), postprocess=Pca(weights=str(components[0]))
     )
-    resolved = backbones.resolve(FeatureSpec(features=(feature,)))
+    resolved = loading.resolve(FeatureSpec(features=(feature,)))
     (found,) = resolved.features
     assert found.weights_sha256 == weight_files.file_sha256(checkpoint)
     assert found.postprocess.weights_sha256 == weight_files.file_sha256(components[0])
@@ -227,10 +226,10 @@ def test_both_files_are_part_of_the_hash(tmp_path, components):
     assert FeatureSpec(features=(moved,)).content_hash == resolved.content_hash
     components[0].write_bytes(b"others")
     with pytest.raises(WeightsError, match="but the specification was made with"):
-        backbones.resolve(resolved)
+        loading.resolve(resolved)
 
 
 def test_checkpoint_that_is_not_there_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setenv(weight_files.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(WeightsError, match="weights of vggish are not at vggish_model"):
-        backbones.resolve(FeatureSpec(features=(VGGish(),)))
+        loading.resolve(FeatureSpec(features=(VGGish(),)))

@@ -3,8 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import clips
-from transform import backbones
-from transform.backbones import batching
+from transform.backbones import batching, loading
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
 from transform.extractors import chunk_grid
@@ -66,7 +65,7 @@ class Vector(Halves):
 @pytest.fixture(autouse=True)
 def networks(monkeypatch):
     table = {"halves": Halves(), "vector": Vector()}
-    monkeypatch.setattr(backbones, "CHUNK_NETWORKS", table)
+    monkeypatch.setattr(loading, "CHUNK_NETWORKS", table)
 
 
 def _extract(path, feature: ChunkGrid) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -225,7 +224,7 @@ def test_the_clips_last_frame_does_not_move(tmp_path) -> None:
 
 
 def test_extraction_stores_chunks_as_halves(path) -> None:
-    spec = backbones.resolve(FeatureSpec(sampling=SAMPLING, features=(FEATURE,)))
+    spec = loading.resolve(FeatureSpec(sampling=SAMPLING, features=(FEATURE,)))
     assert spec.features[0].weights_sha256 == "random"
     found = Extractor(spec).extract(path)
     assert found.features["chunks"].dtype == np.float16
@@ -240,16 +239,16 @@ def test_a_map_of_another_shape_is_answered_with_the_right_one() -> None:
         match="gives 2 × 2 × 2 × 3 for chunks of 8 frames of 48, but the "
         r"specification has 1 × 2 × 2 × 6 \(map_times, grid and width\)",
     ):
-        backbones.load_chunks(FEATURE.replace(map_times=1))
+        loading.load_chunks(FEATURE.replace(map_times=1))
 
 
 def test_whole_clips_are_checked_at_one_chunk() -> None:
     feature = FEATURE.replace(at=Whole(max_frames=99), times="steps", width=3)
-    backbones.load_chunks(feature)
+    loading.load_chunks(feature)
     with pytest.raises(ConfigError, match="gives 2 × 2 × 2 × 3 for chunks"):
-        backbones.load_chunks(feature.replace(map_times=4))
+        loading.load_chunks(feature.replace(map_times=4))
 
 
 def test_a_network_that_there_is_not_is_answered_with_those_that_there_are() -> None:
     with pytest.raises(ConfigError, match="no network 'c4d'; there are halves, vector"):
-        backbones.load_chunks(FEATURE.replace(network="c4d"))
+        loading.load_chunks(FEATURE.replace(network="c4d"))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.support import clips, corpus
-from transform import backbones
+from transform.backbones import loading
 from transform.common.config import ConfigError
 from transform.extractors.clip_extractor import Extractor
 from transform.records import example_codec
@@ -104,6 +104,6 @@ def test_values_beyond_float16_are_refused(clip, monkeypatch):
     def load(feature):
         return lambda frames: (np.full((len(frames), 2, 2, 64), 7e4, np.float32),)
 
-    monkeypatch.setattr(backbones, "load", load)
+    monkeypatch.setattr(loading, "load", load)
     with pytest.raises(ValueError, match="feature grid has values beyond float16"):
         Extractor(corpus.SPEC).extract(clip)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support import clips
-from transform import backbones
+from transform.backbones import loading
 from transform.extractors import network_pass
 from transform.extractors.clip_extractor import Extractor
 from transform.schema import ChunkGrid, Every, FeatureSpec, FrameGrid, Sampling, Whole
@@ -68,7 +68,7 @@ def clip(tmp_path_factory):
 
 def extract(clip, *features) -> dict[str, np.ndarray]:
     spec = FeatureSpec(sampling=SAMPLING, features=features)
-    return Extractor(backbones.resolve(spec)).extract(clip).features
+    return Extractor(loading.resolve(spec)).extract(clip).features
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
@@ -82,7 +82,7 @@ def test_features_of_one_pass_are_those_of_passes_of_their_own(clip, pair):
 
 def test_network_runs_once_for_all_its_layers(clip, monkeypatch):
     runs = collections.Counter()
-    load = backbones.load
+    load = loading.load
 
     def counting(*features):
         network = load(*features)
@@ -93,7 +93,7 @@ def test_network_runs_once_for_all_its_layers(clip, monkeypatch):
 
         return run
 
-    monkeypatch.setattr(backbones, "load", counting)
+    monkeypatch.setattr(loading, "load", counting)
     extract(clip, *FRAMES["googlenet"])
     assert runs == {2: 1}
 

@@ -4,8 +4,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from tests.support import clips
-from transform import backbones
-from transform.backbones import mask_rcnn
+from transform.backbones import loading, mask_rcnn
 from transform.backbones.boxes import Detections
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
@@ -75,14 +74,14 @@ class Lower:
 
 @pytest.fixture(autouse=True)
 def networks(monkeypatch):
-    monkeypatch.setattr(backbones, "NETWORKS", {"cells": Cells()})
-    monkeypatch.setattr(backbones, "CHUNK_NETWORKS", {"cells": Cells()})
-    monkeypatch.setattr(backbones, "DETECTORS", {"mask_rcnn": Lower()})
+    monkeypatch.setattr(loading, "NETWORKS", {"cells": Cells()})
+    monkeypatch.setattr(loading, "CHUNK_NETWORKS", {"cells": Cells()})
+    monkeypatch.setattr(loading, "DETECTORS", {"mask_rcnn": Lower()})
     loads = (
-        backbones.load,
-        backbones.load_chunks,
-        backbones.load_detector,
-        backbones._detector,
+        loading.load,
+        loading.load_chunks,
+        loading.load_detector,
+        loading._detector,
     )
     for load in loads:
         load.cache_clear()
@@ -163,7 +162,7 @@ def test_more_frames_than_are_cut_out_at_once(clip):
 def test_clip_on_which_no_box_passes_gives_zeros(clip, monkeypatch):
     sizes = mask_rcnn.Sizes((1, 1, 1, 1), 4, 4, 4, head=1024, classes=1)  # background
     detector = mask_rcnn.MASK_RCNN._replace(sizes=sizes)
-    monkeypatch.setattr(backbones, "DETECTORS", {"mask_rcnn": detector})
+    monkeypatch.setattr(loading, "DETECTORS", {"mask_rcnn": detector})
     blind = feature(weights="random", min_score=0.0)
     spec = FeatureSpec(
         sampling=SAMPLING, features=(blind, blind.replace(name="map", source=MAP))
@@ -188,7 +187,7 @@ def test_step_is_as_many_vectors_as_regions():
 
 def test_hash_of_a_maps_weights_becomes_part_of_the_specification(tmp_path):
     spec = FeatureSpec(features=(feature(source=MAP.replace(weights="here")),))
-    resolved = backbones.resolve(spec)
+    resolved = loading.resolve(spec)
     assert resolved.features[0].weights_sha256 == "lower"
     assert resolved.features[0].source.weights_sha256 == "cells"
     other = FeatureSpec(features=(feature(source=MAP.replace(weights="there")),))
@@ -216,20 +215,20 @@ def test_map_of_another_shape_is_refused(clip):
 
 def test_one_detection_serves_every_feature_of_its_settings(clip, monkeypatch):
     runs = []
-    load = backbones._FrozenDetector.__call__
+    load = loading._FrozenDetector.__call__
 
     def counting(self, frames, window):
         runs.append(len(frames))
         return load(self, frames, window)
 
-    monkeypatch.setattr(backbones._FrozenDetector, "__call__", counting)
+    monkeypatch.setattr(loading._FrozenDetector, "__call__", counting)
     wanted = (
         feature(name="own"),
         feature(name="mapped", source=MAP),
         feature(name="chunked", source=CHUNKS),
         feature(name="sparse", at=Every(frames=20, max_steps=4)),
     )
-    spec = backbones.resolve(FeatureSpec(sampling=SAMPLING, features=wanted))
+    spec = loading.resolve(FeatureSpec(sampling=SAMPLING, features=wanted))
     together = Extractor(spec).extract(clip).features
     assert runs == [3, 2]  # frames: of three features, and of the one elsewhere
     for one in spec.features:

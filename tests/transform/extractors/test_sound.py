@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support import clips
-from transform import backbones
 from transform.audio import log_mel
-from transform.backbones import vggish
+from transform.backbones import loading, vggish
 from transform.extractors.clip_extractor import Extractor
 from transform.schema import FeatureSpec, LogMel, Pca, VGGish
 from transform.video import reader
@@ -17,7 +16,7 @@ NARROW = vggish.Widths(2, 2, 2, 2, 8)  # 128 numbers, of a small network
 @pytest.fixture
 def extractor(monkeypatch):
     monkeypatch.setattr(vggish, "build", functools.partial(vggish.build, NARROW))
-    monkeypatch.setattr(backbones, "load_embedder", backbones.load_embedder.__wrapped__)
+    monkeypatch.setattr(loading, "load_embedder", loading.load_embedder.__wrapped__)
     feature = VGGish(max_patches=2, weights="random")
     whitened = feature.replace(name="whitened", postprocess=Pca(weights="random"))
     return Extractor(FeatureSpec(features=(feature, whitened)))
@@ -29,7 +28,7 @@ def test_a_step_for_each_patch(extractor, tmp_path):
     assert found["vggish"].shape == found["whitened"].shape == (2, 128)
     assert found["vggish"].dtype == np.float16
     patches = log_mel.log_mel(reader.read_audio(path), LogMel(max_patches=2))
-    embed = backbones.load_embedder(VGGish(max_patches=2, weights="random"))
+    embed = loading.load_embedder(VGGish(max_patches=2, weights="random"))
     np.testing.assert_allclose(found["vggish"], embed(patches), rtol=1e-3, atol=1e-5)
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests.support import clips, corpus
 from tests.support.paths import ROOT
-from transform import backbones
+from transform.backbones import loading
 from transform.extractors.clip_extractor import Extractor
 from transform.jobs import beam_runner, extraction_job
 from transform.jobs.beam_runner import Runner
@@ -21,7 +21,7 @@ from transform.jobs.extraction_settings import ExtractionSettings
 from transform.records import example_codec
 from transform.records.manifest import Manifest, ManifestError
 
-SPEC = backbones.resolve(corpus.SPEC)
+SPEC = loading.resolve(corpus.SPEC)
 SETTINGS = ExtractionSettings(workers=1, shards=2, max_failure_ratio=0.5)
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import clips, corpus
-from transform import backbones
+from transform.backbones import loading
 from transform.common.config import ConfigError
 from transform.datasets import Jsonl
 from transform.jobs import extraction_job, import_features
@@ -91,7 +91,7 @@ def run(source, spec, folder: pathlib.Path, **changes) -> Manifest:
 
 
 def examples(folder: pathlib.Path, spec: FeatureSpec) -> dict:
-    spec = backbones.resolve(spec)
+    spec = loading.resolve(spec)
     found = {}
     for path in sorted((folder / "out").glob("Split-*/*")):
         for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():

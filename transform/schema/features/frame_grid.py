@@ -15,7 +15,7 @@ class FrameGrid(Config):
 
     With an empty `grid` a step is a vector, (N, width). `weights` names where the
     weights come from and is not part of the hash; `weights_sha256` is:
-    `transform.backbones.resolve` fills it in.
+    `transform.backbones.loading.resolve` fills it in.
     """
 
     kind: Literal["frame_grid"] = "frame_grid"

@@ -79,9 +79,9 @@ def test_other_file_is_refused(tmp_path):
 
 def test_take_names_what_is_missing():
     with pytest.raises(WeightsError, match=r"w\.h5 does not fit i3d: it has no b\."):
-        weight_files.take({"a": KERNEL}, "b", (2, 3), "w.h5", "i3d")
+        weight_files.read_tensor({"a": KERNEL}, "b", (2, 3), "w.h5", "i3d")
 
 
 def test_take_names_what_has_another_shape():
     with pytest.raises(WeightsError, match=r"its a has shape \[2, 3\], not \[3, 2\]"):
-        weight_files.take({"a": KERNEL}, "a", (3, 2), "w.h5", "i3d")
+        weight_files.read_tensor({"a": KERNEL}, "a", (3, 2), "w.h5", "i3d")
