@@ -23,6 +23,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -34,9 +35,10 @@ import tensorflow as tf
 from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTM, TwoLayerLSTMConfig
 from keras_models.generation import BeamSearch
-from keras_models.inference.int8 import quantised
-from keras_models.layers.projection import laid_out
-from keras_models.structs import Captions, EncodedVideo
+from keras_models.inference.int8 import int8_inference
+from keras_models.inference.kernel_layouts import packed_kernels
+from keras_models.inference.projected_values import project_values
+from keras_models.structs import Captions, EncodedVideo, State
 from transform.common.precision import dtype_policy
 from transform.records.vocabulary import BOS, EOS, PAD, UNK
 
@@ -73,8 +75,8 @@ def main() -> None:
     table = rich.table.Table("search", "words", "wall ms", "CPU ms", "CPU, plain = 1")
     for words in LENGTHS:
         in_process = traced(ours(decoder, words))
-        in_process(frames)  # traced here, its projections are not laid out
-        with laid_out(decoder), laid_out(narrow), quantised(eighth):
+        in_process(frames)  # traced here, its kernels are not packed
+        with packed_kernels(decoder), packed_kernels(narrow), int8_inference(eighth):
             searches = {
                 "plain": traced(Plain(decoder, words)),
                 "kinescribe, in process": in_process,
@@ -108,8 +110,14 @@ def build(frames: tf.Tensor) -> TwoLayerLSTM:
     """The decoder at the paper's sizes."""
     decoder = TwoLayerLSTMConfig().build(VOCABULARY, [AdditiveConfig().build()], 20)
     with tf.name_scope(decoder.name):
-        decoder.step(tf.constant([BOS]), *decoder.start(encoded(frames)))
+        decoder.step(tf.constant([BOS]), *start(decoder, frames))
     return decoder
+
+
+def start(decoder: TwoLayerLSTM, frames: tf.Tensor) -> tuple[State, Any]:
+    """The state and memory before the first word, as `Captioner.start` gives them."""
+    state, memory = decoder.start(encoded(frames))
+    return state, project_values(decoder, memory)
 
 
 def encoded(frames: tf.Tensor) -> EncodedVideo:
@@ -119,11 +127,11 @@ def encoded(frames: tf.Tensor) -> EncodedVideo:
 
 
 def ours(decoder: TwoLayerLSTM, words: int) -> Search:
-    """Where projections are laid out, the search that is exported."""
+    """Inside of `packed_kernels`, the search that is exported."""
 
     def search(frames: tf.Tensor) -> Captions:
         frames = tf.cast(frames, decoder.compute_dtype)
-        state, memory = decoder.start(encoded(frames))
+        state, memory = start(decoder, frames)
         return BeamSearch(width=BEAM).search(decoder.step, state, memory, words)
 
     return search

@@ -32,7 +32,7 @@ quiet_frameworks()
 from keras_models.captioner import Captioner  # noqa: E402
 from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
-from keras_models.inference.int8 import quantised  # noqa: E402
+from keras_models.inference.int8 import int8_inference  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
@@ -226,7 +226,7 @@ def compare_models(
         baseline, said = measured(captioner, vocabulary, folder)
         table.add_row(str(seed), EXACT, *differing(baseline, baseline), "")
         recast = captioner.recast("mixed_bfloat16")
-        with quantised(captioner):
+        with int8_inference(captioner):
             results = {
                 ROUNDED: measured(recast, vocabulary, folder),
                 "int8": measured(captioner, vocabulary, folder),

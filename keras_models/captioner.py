@@ -11,6 +11,7 @@ from keras_models.captioner_config import CaptionerConfig
 from keras_models.data import feature_casting
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
+from keras_models.inference.projected_values import project_values
 from keras_models.structs import (
     EncodedVideo,
     State,
@@ -76,7 +77,10 @@ class Captioner(tf.keras.Model):
     def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
         """The decoder's state before the first word, and its memory."""
         with tf.name_scope(self.decoder.name):
-            return self.decoder.start(encoded, training=training)
+            state, memory = self.decoder.start(encoded, training=training)
+            if not training:
+                memory = project_values(self.decoder, memory)
+        return state, memory
 
     def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
         """Reads (B,) ids; how likely each word comes next."""

@@ -43,7 +43,7 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         embeddings_initializer: Of the words.
     """
 
-    word_table: Callable[[tf.Tensor], tf.Tensor] | None = None  # of `word_projection`
+    inference_kernel: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def __init__(
         self,
@@ -82,8 +82,19 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         raise NotImplementedError
 
     def word_projection(self) -> Projection | None:
-        """What reads the vectors of words, where nothing else does."""
+        """Returns the projection that alone reads word vectors, or None."""
         return None
+
+    def set_inference_kernel(
+        self, kernel: Callable[[tf.Tensor], tf.Tensor] | None
+    ) -> None:
+        """Replaces the look-up and projection of words, or restores it with None.
+
+        Args:
+            kernel: Maps (B,) token ids to their (B, N) vectors, multiplied by the
+                kernel of `word_projection` and with its bias added.
+        """
+        self.inference_kernel = kernel
 
     def project_words(
         self,
@@ -92,9 +103,9 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         dropout: Dropout | None = None,
         training: bool = False,
     ) -> tf.Tensor:
-        """(B,) token ids → (B, N), from a table where there is one."""
-        if self.word_table is not None:
-            return self.word_table(tokens)
+        """Returns the projected vectors (B, N) of (B,) token ids."""
+        if self.inference_kernel is not None:
+            return self.inference_kernel(tokens)
         words = self.embedding(tokens)
         if dropout is not None:
             words = dropout(words, training=training)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import tensorflow as tf
 
 from keras_models.attention import attend_all
-from keras_models.attention.base import LinearAttention, StepAttention
+from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState, input_projection
@@ -48,8 +48,11 @@ class TwoLayerMemory(NamedTuple):
     clip_vectors: tuple[tf.Tensor, ...]  # each (B, ·)
 
 
-class GateMemory(NamedTuple):
-    """The same where nothing is dropped out: all of it is in the upper LSTM's gates."""
+class ProjectedMemory(NamedTuple):
+    """A memory whose values are projected to the upper LSTM's gates already.
+
+    `keras_models.inference.projected_values` makes it of a `TwoLayerMemory`.
+    """
 
     attentions: tuple[Any, ...]  # their vectors are (B, 4U)
     clip: tuple[tf.Tensor, ...]  # (B, 4U), the clip vectors' part
@@ -65,9 +68,6 @@ class TwoLayerLSTM(Decoder):
 
     Dropout is on the vertical connections (Zaremba et al., 2014): what enters each LSTM
     and the output layer, with a fresh mask at every word. Both LSTMs start at 0.
-
-    Without dropout, LSTM2's product with G_t = Σ β v is Σ β (W v), and W v is computed
-    once per video.
 
     Notes:
         The paper's Eq. 11 attends with h2_t, which Eq. 10 computes from the attended
@@ -102,7 +102,7 @@ class TwoLayerLSTM(Decoder):
 
     def start(
         self, encoded: EncodedVideo, training: bool = False
-    ) -> tuple[TwoLayerState, TwoLayerMemory | GateMemory]:
+    ) -> tuple[TwoLayerState, TwoLayerMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
         attentions, memories = attend_all.start(self.attentions, encoded, training)
@@ -111,19 +111,13 @@ class TwoLayerLSTM(Decoder):
             self.upper.zero_state(batch),
             attentions,
         )
-        vectors = encoded.clip_vectors
-        match tuple(self.attentions), memories:
-            case (LinearAttention() as attention,), (memory,) if not training:
-                projected = attention.project(memory, self.upper_video)
-                clip = (self.upper_clip(tf.concat(vectors, -1)),) if vectors else ()
-                return state, GateMemory((projected,), clip)
-        return state, TwoLayerMemory(memories, vectors)
+        return state, TwoLayerMemory(memories, encoded.clip_vectors)
 
     def advance(
         self,
         tokens: tf.Tensor,
         state: TwoLayerState,
-        memory: TwoLayerMemory | GateMemory,
+        memory: TwoLayerMemory | ProjectedMemory,
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
@@ -152,12 +146,12 @@ class TwoLayerLSTM(Decoder):
     def _from_video(
         self,
         contexts: tuple[Context, ...],
-        memory: TwoLayerMemory | GateMemory,
+        memory: TwoLayerMemory | ProjectedMemory,
         training: bool,
     ) -> tf.Tensor:
         """(B, 4U), the video's part of the upper LSTM's input."""
         vectors = [context.vector for context in contexts]
-        if isinstance(memory, GateMemory):
+        if isinstance(memory, ProjectedMemory):
             return tf.add_n([*vectors, *memory.clip])
         attended = self.video_dropout(tf.concat(vectors, axis=-1), training=training)
         projected = self.upper_video(attended)

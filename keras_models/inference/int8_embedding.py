@@ -1,14 +1,14 @@
-"""A table of rows in eight bits."""
+"""A table of projected word vectors in eight bits."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 from keras_models.inference.int8_kernel import LEVELS, TINY
-from keras_models.inference.kernel_layouts import stored
+from keras_models.inference.kernel_layouts import frozen_variable
 
 
-class QuantisedTable:
+class Int8Embedding:
     """The projections e W + b of V vectors e, each rounded to int8 by its largest part.
 
     Looking rows of it up takes the place of looking vectors up and multiplying them.
@@ -20,10 +20,11 @@ class QuantisedTable:
             rows += bias
         largest = tf.reduce_max(tf.abs(rows), axis=1, keepdims=True)
         largest = tf.maximum(largest, TINY)
-        self.rows = stored(tf.cast(tf.round(rows * (LEVELS / largest)), tf.int8))
-        self.scale = stored(largest / LEVELS)
+        levels = tf.cast(tf.round(rows * (LEVELS / largest)), tf.int8)
+        self.rows = frozen_variable(levels)
+        self.scale = frozen_variable(largest / LEVELS)
 
     def __call__(self, ids: tf.Tensor) -> tf.Tensor:
-        """(…,) → (…, N)."""
+        """Looks up the projections (…, N) of token ids (…,)."""
         levels = tf.cast(tf.gather(self.rows, ids), tf.float32)
         return levels * tf.gather(self.scale, ids)

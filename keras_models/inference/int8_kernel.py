@@ -1,18 +1,41 @@
-"""A dense layer's kernel in eight bits, for what is multiplied at every word."""
+"""A dense layer's kernel in eight bits, for products at every word."""
 
 from __future__ import annotations
 
+import platform
+
 import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
+from tensorflow.python.framework import kernels
 
-from keras_models.inference.kernel_layouts import finished, stored
+from keras_models.inference.kernel_layouts import add_bias_and_reshape, frozen_variable
+from transform.common.errors import KinescribeError
 
 LEVELS = 127  # on either side of zero
 ZERO = 128  # the level of zero among inputs, which oneDNN takes without a sign
 TINY = 1e-30
+OPERATION = "_FusedQuantizedConv2D"  # private to TensorFlow: see `check_int8_supported`
 
 
-class QuantisedKernel:
+def check_int8_supported() -> None:
+    """Checks that this TensorFlow can multiply in eight bits on this machine.
+
+    Raises:
+        KinescribeError: The processor is no x86, or TensorFlow has no CPU kernel of the
+            operation, which is private and comes with oneDNN.
+    """
+    machine = platform.machine()
+    registered = kernels.get_registered_kernels_for_op(OPERATION).kernel
+    if machine not in ("x86_64", "AMD64") or not any(
+        kernel.device_type == "CPU" for kernel in registered
+    ):
+        raise KinescribeError(
+            f"int8 needs TensorFlow's operation {OPERATION} on x86, and TensorFlow "
+            f"{tf.__version__} on {machine} does not have it; choose float32."
+        )
+
+
+class Int8Kernel:
     """A kernel (D, N) of which every column is int8, and inputs likewise.
 
         s_rn = Σ_d round(127 x_rd / m_r) round(127 W_dn / m_n)
@@ -25,21 +48,25 @@ class QuantisedKernel:
     The product is oneDNN's convolution of pixels, which TensorFlow has on x86: the one
     operation there that keeps the layout which oneDNN wants of a variable. It is laid
     out when it is first multiplied; later changes go unnoticed. For graphs only.
+
+    Raises:
+        KinescribeError: TensorFlow lacks the operation on this machine.
     """
 
     def __init__(self, kernel: tf.Tensor, bias: tf.Tensor | None):
+        check_int8_supported()
         self.width, self.units = kernel.shape
         largest = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=0), TINY)
         levels = tf.cast(tf.round(kernel * (LEVELS / largest)), tf.int8)
         zeros = ZERO * tf.reduce_sum(tf.cast(levels, tf.int32), axis=0)
         filters = tf.reshape(levels, [1, 1, self.width, self.units])
-        self.kernel = stored(tf.bitcast(filters, tf.qint8))
-        self.shift = stored(tf.bitcast(-zeros, tf.qint32))
-        self.scale = stored(largest / LEVELS**2)
-        self.bias = None if bias is None else stored(bias)
+        self.kernel = frozen_variable(tf.bitcast(filters, tf.qint8))
+        self.shift = frozen_variable(tf.bitcast(-zeros, tf.qint32))
+        self.scale = frozen_variable(largest / LEVELS**2)
+        self.bias = None if bias is None else frozen_variable(bias)
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """(…, D) → (…, N)."""
+        """Multiplies inputs (…, D) by the kernel and adds the bias: (…, N)."""
         rows = inputs
         if inputs.shape.rank > 2:
             rows = tf.reshape(inputs, [-1, self.width])
@@ -47,15 +74,15 @@ class QuantisedKernel:
         largest = tf.maximum(largest, TINY)
         # A cast drops what is behind the point: a half more, and it rounds.
         levels = tf.cast(rows * (LEVELS / largest) + (ZERO + 0.5), tf.uint8)
-        found = tf.cast(self._sums(levels), tf.float32) * largest * self.scale
-        return finished(found, self.bias, inputs)
+        products = tf.cast(self._sums(levels), tf.float32) * largest * self.scale
+        return add_bias_and_reshape(products, self.bias, inputs)
 
     def _sums(self, levels: tf.Tensor) -> tf.Tensor:
-        """(R, D) uint8 → (R, N) int32."""
+        """Returns the exact sums (R, N) int32 of levels (R, D) uint8."""
         pixels = tf.reshape(levels, [1, 1, -1, self.width])
         limits = 0.0, float(2 * ZERO - 1), -float(LEVELS), float(LEVELS)
         convolution = tf.compat.v1.get_default_graph().create_op(
-            "_FusedQuantizedConv2D",
+            OPERATION,
             [
                 tf.bitcast(pixels, tf.quint8),
                 self.kernel.read_value(),

@@ -1,54 +1,35 @@
-"""A dense layer for what is multiplied at every word."""
+"""A dense layer whose product can be computed by an inference kernel."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_models.inference.kernel_layouts import PANEL, Layout, Panels, Transposed
+InferenceKernel = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Projection(tf.keras.layers.Dense):
-    """`tf.keras.layers.Dense` that a search can read fast.
+    """Dense layer for inputs that change at every word of a caption.
 
-    A search multiplies a few rows by the same kernels at every word, and what takes
-    time is reading the kernels. Where they are `laid_out`, each is read once, in order,
-    as fast as memory gives it.
+    It is `tf.keras.layers.Dense` with one hook: after `set_inference_kernel`, another
+    callable computes the product with the kernel. `keras_models.inference` has such
+    callables, which read packed copies of the kernel.
     """
 
-    fast: Callable[[tf.Tensor], tf.Tensor] | None = None
+    inference_kernel: InferenceKernel | None = None
+
+    def set_inference_kernel(self, kernel: InferenceKernel | None) -> None:
+        """Replaces the product x W + b, or restores the layer's own with None.
+
+        Args:
+            kernel: Maps inputs (…, D) to (…, N) with the bias added. The activation is
+                applied to what it returns. Its variables are no weights of the layer.
+        """
+        self.inference_kernel = kernel
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        if self.fast is None:
+        if self.inference_kernel is None:
             return super().call(inputs)
-        outputs = self.fast(inputs)
+        outputs = self.inference_kernel(inputs)
         return outputs if self.activation is None else self.activation(outputs)
-
-
-@contextlib.contextmanager
-def laid_out(model: tf.Module, layout: Layout | None = None) -> Iterator[None]:
-    """Lets a built model's projections read copies, for as long as it lasts.
-
-    Args:
-        model: Whose projections.
-        layout: How a copy is made of a kernel and a bias; by default in the precision
-            that the projection computes in.
-    """
-    layers: list[Any] = [
-        layer
-        for layer in model.submodules
-        if isinstance(layer, Projection) and layer.built and layer.units > PANEL
-    ]
-    try:
-        for layer in layers:
-            kernel = tf.cast(layer.kernel, layer.compute_dtype)
-            bias = tf.cast(layer.bias, kernel.dtype) if layer.use_bias else None
-            usual = Transposed if kernel.dtype == tf.bfloat16 else Panels
-            layer.fast = (layout or usual)(kernel, bias)
-        yield
-    finally:
-        for layer in layers:
-            layer.fast = None

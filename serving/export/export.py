@@ -13,9 +13,9 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
-from keras_models.inference.int8 import quantised
-from keras_models.inference.precision import ServedPrecision, require_served
-from keras_models.layers.projection import laid_out
+from keras_models.inference.int8 import int8_inference
+from keras_models.inference.kernel_layouts import packed_kernels
+from keras_models.inference.precision import ServedPrecision, check_precision_supported
 from serving import signature_names
 from serving.errors import ServingError
 from serving.export import signatures, warmup
@@ -56,8 +56,8 @@ def export(
         raise ServingError(
             f"{target} is there already and not empty; export to a new folder."
         )
-    require_served(precision)
-    fast = quantised if precision == "int8" else laid_out
+    check_precision_supported(precision)
+    inference = int8_inference if precision == "int8" else packed_kernels
     if precision is not None:
         captioner = captioner.recast("float32" if precision == "int8" else precision)
     module = signatures.CaptionModule(captioner, vocabulary, spec, search)
@@ -74,7 +74,7 @@ def export(
                     signature_names.SPEC_ASSET,
                 )
             ]
-            with fast(captioner):
+            with inference(captioner):
                 tf.saved_model.save(module, partial, signatures=module.signatures())
         blank = [warmup.blank_example(spec)] * 4
         warmup.write(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from keras_models.generation import SearchConfig
-from keras_models.inference.precision import ServedPrecision, require_served
+from keras_models.inference.precision import ServedPrecision, check_precision_supported
 from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.saving import captioner
 from keras_models.training.callbacks.callback import Callback
@@ -54,7 +54,7 @@ def train_and_export(
         callbacks: Called during the training.
         init_checkpoint: Saved weights to start from, in place of fresh ones.
     """
-    require_served(settings.precision)
+    check_precision_supported(settings.precision)
     preset = settings.training.preset()
     result = train(
         settings.training,

@@ -2,11 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.decoders.two_layer_lstm import (
-    GateMemory,
-    TwoLayerLSTMConfig,
-    TwoLayerMemory,
-)
+from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
 from keras_models.structs import TrainingBatch, repeat_batch
 from tests.keras_models.attention.test_bahdanau import weights_of
 from tests.reference import two_layer_lstm as reference
@@ -78,28 +74,6 @@ def test_teacher_forcing_equals_step_by_step(name):
             atol=1e-5,
         )
         state, before = output.state, tokens[:, time]
-
-
-@pytest.mark.parametrize("name", ["mgsa", "mgsa_audio"])
-def test_a_memory_in_the_gates_says_what_the_plain_one_says(name):
-    model = models.captioner(name, decoder={"dropout": 0.0})
-    encoded = model.encode(models.video())
-    first = model.decoder.start(encoded, training=True)
-    second = model.decoder.start(encoded)
-    assert isinstance(first[1], TwoLayerMemory)
-    assert isinstance(second[1], GateMemory)
-    for tokens in ([1, 1, 1], [4, 7, 2]):
-        one, other = (
-            model.step(tf.constant(tokens), *parts) for parts in (first, second)
-        )
-        np.testing.assert_allclose(one.log_probs, other.log_probs, rtol=1e-4, atol=1e-5)
-        first, second = (one.state, first[1]), (other.state, second[1])
-
-
-def test_attentions_that_are_no_sum_are_asked_at_every_word():
-    model = models.captioner(attentions=[{"kind": "additive"}, {"kind": "uniform"}])
-    _, memory = model.decoder.start(model.encode(models.video()))
-    assert isinstance(memory, TwoLayerMemory)
 
 
 def test_log_probs_are_of_a_distribution():

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
-from keras_models.inference.int8 import quantised
+from keras_models.inference.int8 import int8_inference
 from keras_models.presets import registry
 from tests.support import tiny
 
@@ -32,7 +32,7 @@ def said(captioner, batch):
 def test_every_decoder_says_nearly_the_same(captioner):
     batch = tiny.batch(captioner.spec)
     expected = said(captioner, batch)
-    with quantised(captioner):
+    with int8_inference(captioner):
         found = said(captioner, batch)
     assert not np.array_equal(found, expected)
     assert np.std(found - expected) < 0.05 * np.std(expected)
@@ -44,7 +44,8 @@ def test_members_of_an_ensemble_are_quantised_too(captioner):
     members = {"one": captioner, "again": captioner}
     config = EnsembleConfig(members={name: captioner.config for name in members})
     decoder = captioner.decoder
-    with quantised(Ensemble(config, members)):
-        assert decoder.word_table.rows.shape == (len(tiny.VOCABULARY), 160)
-        assert decoder.upper_lower.fast.kernel.dtype == tf.qint8
-    assert decoder.word_table is decoder.upper_lower.fast is None
+    with int8_inference(Ensemble(config, members)):
+        assert decoder.inference_kernel.rows.shape == (len(tiny.VOCABULARY), 160)
+        assert decoder.upper_lower.inference_kernel.kernel.dtype == tf.qint8
+    assert decoder.inference_kernel is None
+    assert decoder.upper_lower.inference_kernel is None

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.inference.int8_kernel import QuantisedKernel
-from keras_models.layers.projection import Projection, laid_out
+from keras_models.inference import int8_kernel
+from keras_models.inference.int8_kernel import Int8Kernel
+from keras_models.inference.kernel_layouts import packed_kernels
+from keras_models.layers.projection import Projection
 from tests.reference import quantised_kernel as reference
+from transform.common.errors import KinescribeError
 
 
 def traced(layer, width):
@@ -24,7 +27,7 @@ def test_it_is_the_product_of_rounded_rows_and_columns(rows):
     # The largest weights meet zeros: sums of two would saturate on older processors.
     inputs[:, ::2] = 0
     kernel[1::2] /= 2 * np.abs(kernel[1::2]).max()
-    found = traced(QuantisedKernel(kernel, bias), 20)(inputs)
+    found = traced(Int8Kernel(kernel, bias), 20)(inputs)
     np.testing.assert_allclose(
         found, reference.product(inputs, kernel, bias), rtol=1e-5, atol=1e-6
     )
@@ -32,13 +35,13 @@ def test_it_is_the_product_of_rounded_rows_and_columns(rows):
 
 def test_it_is_near_the_plain_product():
     kernel, bias, inputs = normal(256, 300), normal(300, seed=1), normal(8, 256, seed=2)
-    found = traced(QuantisedKernel(kernel, bias), 256)(inputs)
+    found = traced(Int8Kernel(kernel, bias), 256)(inputs)
     expected = inputs @ kernel + bias
     assert np.std(found - expected) < 0.03 * np.std(expected)
 
 
 def test_rows_do_not_depend_on_one_another():
-    layer = traced(QuantisedKernel(normal(40, 200), None), 40)
+    layer = traced(Int8Kernel(normal(40, 200), None), 40)
     inputs = normal(6, 40, seed=1)
     inputs[3] *= 1000
     together = layer(inputs)
@@ -49,7 +52,7 @@ def test_rows_do_not_depend_on_one_another():
 def test_rows_and_columns_of_zeros_give_the_bias():
     kernel, bias = normal(12, 130), normal(130, seed=1)
     kernel[:, 7] = 0
-    layer = traced(QuantisedKernel(kernel, bias), 12)
+    layer = traced(Int8Kernel(kernel, bias), 12)
     inputs = normal(3, 12, seed=2)
     inputs[1] = 0
     found = layer(inputs)
@@ -59,7 +62,7 @@ def test_rows_and_columns_of_zeros_give_the_bias():
 
 
 def test_axes_before_the_last_stay():
-    layer = QuantisedKernel(normal(12, 130), normal(130, seed=1))
+    layer = Int8Kernel(normal(12, 130), normal(130, seed=1))
     inputs = normal(2, 3, 12, seed=2)
     shaped = tf.function(layer, input_signature=[tf.TensorSpec([None, None, 12])])
     np.testing.assert_array_equal(
@@ -74,17 +77,17 @@ def test_projections_read_it_where_it_is_asked_for():
     (layer,) = model.layers
     inputs = normal(4, 20)
     expected = layer(inputs)
-    with laid_out(model, QuantisedKernel):
-        assert layer.fast.kernel.dtype == tf.qint8
+    with packed_kernels(model, Int8Kernel):
+        assert layer.inference_kernel.kernel.dtype == tf.qint8
         found = traced(layer, 20)(inputs)
     np.testing.assert_allclose(found, expected, atol=0.05)
     assert not np.array_equal(found, expected)
-    assert layer.fast is None
+    assert layer.inference_kernel is None
 
 
 def test_it_is_saved_and_read_by_many_callers_at_once(tmp_path):
     module = tf.Module()
-    module.layer = layer = QuantisedKernel(normal(64, 500), normal(500, seed=1))
+    module.layer = layer = Int8Kernel(normal(64, 500), normal(500, seed=1))
     module.kept = [layer.kernel, layer.shift, layer.scale, layer.bias]
     module.product = traced(layer, 64)
     tf.saved_model.save(module, str(tmp_path))
@@ -93,3 +96,9 @@ def test_it_is_saved_and_read_by_many_callers_at_once(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for each, found in zip(inputs, pool.map(loaded.product, inputs), strict=True):
             np.testing.assert_array_equal(found, module.product(each))
+
+
+def test_a_tensorflow_without_the_operation_is_refused(monkeypatch):
+    monkeypatch.setattr(int8_kernel, "OPERATION", "_NoSuchOperation")
+    with pytest.raises(KinescribeError, match=r"int8 needs.*_NoSuchOperation.*float32"):
+        Int8Kernel(normal(4, 3), None)

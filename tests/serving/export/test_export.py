@@ -11,8 +11,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models.captioner import Captioner
 from keras_models.generation import BeamSearch, Greedy, Sampling
-from keras_models.inference.int8 import quantised
-from keras_models.inference.kernel_layouts import PANEL
+from keras_models.inference.int8 import int8_inference
+from keras_models.inference.kernel_layouts import BLOCK
 from keras_models.presets import registry
 from keras_models.structs import VideoBatch
 from serving import signature_names
@@ -146,9 +146,9 @@ def test_kernels_are_stored_in_the_order_they_are_read_in(exported, captioner):
     stored = tf.train.list_variables(f"{exported}/variables/variables")
     shapes = [shape for _, shape in stored]
     kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
-    assert [2, 40, PANEL] in shapes
+    assert [2, 40, BLOCK] in shapes
     assert kernel.shape.as_list() not in shapes
-    assert captioner.decoder.upper_lower.fast is None  # nor is the captioner changed
+    assert captioner.decoder.upper_lower.inference_kernel is None  # unchanged
 
 
 def test_word_attention_is_a_distribution_over_the_steps_there_are(
@@ -284,10 +284,10 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
     examples = [make_example(seed) for seed in range(8)]
     parsed = example_codec.parse(tf.constant(examples), spec)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
-    with quantised(captioner):
+    with int8_inference(captioner):
         caption = tf.function(captioner.caption, autograph=False)
         expected = caption(video, beam).captions
-    assert captioner.decoder.upper_lower.fast is None
+    assert captioner.decoder.upper_lower.inference_kernel is None
     for count in (8, 3, 8):
         found = function(examples=tf.constant(examples[:count]))[
             signature_names.LOG_PROBS
@@ -302,7 +302,7 @@ def test_eight_bits_are_refused_where_there_is_no_product_of_them(
     captioner, vocabulary, spec, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    with pytest.raises(KinescribeError, match=r"int8 .* this is aarch64; choose"):
+    with pytest.raises(KinescribeError, match=r"int8.*aarch64.*float32"):
         export(captioner, vocabulary, spec, tmp_path / "m", Greedy(), precision="int8")
     assert not list(tmp_path.iterdir())
 
