@@ -1,4 +1,4 @@
-"""`kinescribe`: the command line. Imports no TensorFlow before a command runs."""
+"""The command line `kinescribe`; TensorFlow is imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+import kinescribe
 from transform.common.errors import KinescribeError
 
 COMMANDS = (
@@ -42,13 +43,29 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kinescribe {kinescribe.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     context: typer.Context,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Framework logs and full traces.")
     ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
 ) -> None:
+    del version  # handled by its callback
     context.obj = verbose
     if not verbose:
         quiet_frameworks()
@@ -67,7 +84,7 @@ def quiet_frameworks() -> None:
 
 
 def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
-    """A command whose result is the process's exit code."""
+    """Wraps a command so that its result is the exit code of the process."""
 
     @functools.wraps(command)
     def run(*arguments: object, **options: object) -> None:
@@ -84,7 +101,7 @@ for _name in COMMANDS:
 def main() -> None:
     """Runs the command; a `KinescribeError` becomes one sentence and exit code 1.
 
-    Wrong usage is told by typer and ends with 2, an interrupt with 130.
+    Typer reports wrong usage and exits with 2; an interrupt exits with 130.
     """
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     try:
