@@ -34,7 +34,7 @@ from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.inference.int8 import int8_inference  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
-from keras_models.metrics.scorer import Measured, Scorer  # noqa: E402
+from keras_models.metrics.scorer import MetricStatistics, Scorer  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
 from keras_models.training.trainer import train  # noqa: E402
 from pipeline import configs  # noqa: E402
@@ -179,12 +179,12 @@ def trained(
 
 def measured(
     captioner: Captioner, vocabulary: Vocabulary, folder: pathlib.Path
-) -> tuple[Measured, dict[str, str]]:
-    """CIDEr of the test clips, and what was said of them."""
+) -> tuple[MetricStatistics, dict[str, str]]:
+    """CIDEr-D of the test clips, and what was said of them."""
     test = RecordDataset([str(folder / "Split-test" / "*")], read_spec(str(folder)))
     write = CaptionWriter(captioner, vocabulary, configs.find("demo").search)
     captions = write(test.videos(32, captioner.config.features()))
-    return Scorer(test.references).measure(captions, ["CIDEr"]), captions
+    return Scorer(test.references).collect(captions, ["CIDEr-D"]), captions
 
 
 def compare_captions(
@@ -192,7 +192,7 @@ def compare_captions(
 ) -> None:
     exact, rounded = (extracted(work, precision) for precision in (EXACT, ROUNDED))
     table = Table(
-        *("seed", "trained on", "captions", "CIDEr", "minus float32 throughout"),
+        *("seed", "trained on", "captions", "CIDEr-D", "minus float32 throughout"),
         "other captions",
         title=f"{CORPUS.train} clips to train on, {CORPUS.test} to caption",
     )
@@ -218,7 +218,7 @@ def compare_models(
 ) -> None:
     folder = extracted(work, EXACT)
     table = Table(
-        *("seed", "model computes in", "CIDEr", "minus float32", "other captions"),
+        *("seed", "model computes in", "CIDEr-D", "minus float32", "other captions"),
         title=f"{CORPUS.train} clips to train on, {CORPUS.test} to caption",
     )
     for seed in seeds:
@@ -237,10 +237,10 @@ def compare_models(
     console.print(table)
 
 
-def differing(found: Measured, baseline: Measured) -> tuple[str, str]:
-    """CIDEr, and how far it is from another; both with their intervals."""
-    score = intervals(found)["CIDEr"]
-    less = differences(found, baseline)["CIDEr"]
+def differing(found: MetricStatistics, baseline: MetricStatistics) -> tuple[str, str]:
+    """CIDEr-D, and how far it is from another; both with their intervals."""
+    score = intervals(found)["CIDEr-D"]
+    less = differences(found, baseline)["CIDEr-D"]
     return (
         f"{score.value:.3f} [{score.low:.2f}, {score.high:.2f}]",
         f"{less.value:+.3f} [{less.low:+.3f}, {less.high:+.3f}]",

@@ -42,7 +42,7 @@ from transform.records.vocabulary import Vocabulary  # noqa: E402
 
 CROSS_ENTROPY, SELF_CRITICAL = 0, 1  # stages of the demo's plan
 CORPUS_SEED, HELD_OUT = 1, {"val": 100, "test": 300}
-SEARCHES, MEASURES = ("beam", "greedy"), ("CIDEr", "bad endings")
+SEARCHES, MEASURES = ("beam", "greedy"), ("CIDEr-D", "bad endings")
 
 
 def main() -> None:
@@ -137,9 +137,9 @@ def _compare(
         for name, search in zip(SEARCHES, (settings.search, Greedy()), strict=True):
             write = CaptionWriter(result.captioner, vocabulary, search)
             captions = write(test.videos(32, result.captioner.config.features()))
-            scores = Scorer(test.references).measure(captions, ["CIDEr"]).corpus()
+            scores = Scorer(test.references).collect(captions, ["CIDEr-D"]).corpus()
             ends = diversity.bad_endings(captions.values())
-            for what, value in zip(MEASURES, (scores["CIDEr"], ends), strict=True):
+            for what, value in zip(MEASURES, (scores["CIDEr-D"], ends), strict=True):
                 found[f"{name} {what}"] = value
         return found
 

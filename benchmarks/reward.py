@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 
+from keras_models.metrics import METRICS
 from keras_models.objectives.rewards import EOS, RewardConfig, RewardEngine
 
 VOCABULARY = 10_000
@@ -125,9 +126,8 @@ class _Sized(list):
 
 
 def _float64(engine: RewardEngine, names: list[str], tokens: np.ndarray) -> np.ndarray:
-    clips, candidates = engine.prepare(names, tokens)
-    counts = engine.references.count(candidates)
-    return engine.cider_d.score(clips, candidates.lengths, counts)
+    candidates = engine.candidates(names, tokens)
+    return METRICS["CIDEr-D"].per_clip(candidates, engine.references)
 
 
 def _least(run: Callable[[], np.ndarray], rounds: int) -> tuple[np.ndarray, float]:

@@ -14,7 +14,7 @@ from transform.schema import FeatureSpec
 
 
 def write_references(examples: Artifact, split: str, path: str) -> None:
-    """Writes all captions of a split to one file, for CIDEr's document frequencies.
+    """Writes all captions of a split to one file, for CIDEr-D's document frequencies.
 
     Args:
         examples: The records.

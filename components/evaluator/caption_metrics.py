@@ -18,7 +18,8 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
-from keras_models.metrics import diversity
+from components.evaluator import gates
+from keras_models.metrics import METRICS, diversity
 from keras_models.metrics.scorer import ScoreError, Scorer
 from transform import schema
 from transform.common.errors import KinescribeError
@@ -46,7 +47,7 @@ def read_references(path: str) -> dict[str, list[str]]:
             return json.load(file)
     except tf.errors.OpError as error:
         raise ReferencesError(
-            f"cannot read {path}, which CIDEr takes its document frequencies from; "
+            f"cannot read {path}, which CIDEr-D takes its document frequencies from; "
             "write it with caption_metrics.write_references before the evaluation."
         ) from error
     except ValueError as error:
@@ -65,7 +66,7 @@ def _score(corpus: Corpus, metric: str, references: str) -> float:
     captions = {clip: caption for clip, (caption, _) in corpus.items()}
     # TFMA's change thresholds divide by the baseline's value: a baseline of exactly 0
     # would have every model after it refused.
-    value = scorer.measure(captions, [metric]).corpus()[metric]
+    value = scorer.collect(captions, [metric]).corpus()[metric]
     return value or sys.float_info.min
 
 
@@ -191,7 +192,7 @@ class _Score(tfma.metrics.Metric):
     Args:
         name: Its name in the results.
         references: A file that `write_references` wrote of all evaluated clips. The
-            document frequencies of CIDEr are this corpus'; without it those of the
+            document frequencies of CIDEr-D are this corpus'; without it those of the
             slice at hand.
     """
 
@@ -206,46 +207,15 @@ class _Score(tfma.metrics.Metric):
         )
 
 
-class CiderD(_Score):
-    """CIDEr-D (Vedantam et al., 2015)."""
-
-    metric = "CIDEr"
-
-
-class Bleu1(_Score):
-    """Corpus BLEU of words (Papineni et al., 2002)."""
-
-    metric = "BLEU-1"
+def metric_class(metric: str) -> type[_Score]:
+    """Returns the TFMA class of a metric of the table, by the metric's name."""
+    name = gates.class_name(metric)
+    members = {"metric": metric, "__module__": __name__, "__doc__": f"TFMA's {metric}."}
+    return type(name, (_Score,), members)
 
 
-class Bleu2(_Score):
-    """Corpus BLEU of n-grams up to 2."""
-
-    metric = "BLEU-2"
-
-
-class Bleu3(_Score):
-    """Corpus BLEU of n-grams up to 3."""
-
-    metric = "BLEU-3"
-
-
-class Bleu4(_Score):
-    """Corpus BLEU of n-grams up to 4."""
-
-    metric = "BLEU-4"
-
-
-class Meteor(_Score):
-    """METEOR 1.5 (Denkowski and Lavie, 2014)."""
-
-    metric = "METEOR"
-
-
-class RougeL(_Score):
-    """ROUGE-L (Lin, 2004)."""
-
-    metric = "ROUGE-L"
+# TFMA finds its classes by name in this module: `CiderD`, `Bleu4` and so on.
+globals().update({gates.class_name(name): metric_class(name) for name in METRICS})
 
 
 class _Description(tfma.metrics.Metric):

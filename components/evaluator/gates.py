@@ -1,10 +1,11 @@
-"""What the Evaluator computes, and what a model must reach to be blessed."""
+"""The metrics that the Evaluator computes, and the bounds that bless a model."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from keras_models.metrics import METRICS, canonical_name
 from transform import schema
 from transform.common.config import Config, Field, validator
 
@@ -12,21 +13,22 @@ if TYPE_CHECKING:
     import tensorflow_model_analysis as tfma
 
 MODULE = "components.evaluator.caption_metrics"
-# A metric's name in results → its class in `MODULE`.
-METRICS = {
-    "CIDEr": "CiderD",
-    "BLEU-1": "Bleu1",
-    "BLEU-2": "Bleu2",
-    "BLEU-3": "Bleu3",
-    "BLEU-4": "Bleu4",
-    "METEOR": "Meteor",
-    "ROUGE-L": "RougeL",
+# Properties of the captions, of which more is not better → their classes in `MODULE`.
+DESCRIPTIONS = {
     "caption_length": "CaptionLength",
     "vocabulary_size": "VocabularySize",
     "repetition": "Repetition",
 }
-# Of these more is not better.
-_DESCRIPTIONS = frozenset({"caption_length", "vocabulary_size", "repetition"})
+
+
+def metric_classes() -> dict[str, str]:
+    """Returns the class in `MODULE` of everything that the Evaluator computes."""
+    return {name: class_name(name) for name in METRICS} | DESCRIPTIONS
+
+
+def class_name(metric: str) -> str:
+    """Returns the TFMA class of a metric of the table: "CiderD" for "CIDEr-D"."""
+    return "".join(part.capitalize() for part in metric.split("-"))
 
 
 class GateConfig(Config):
@@ -38,20 +40,22 @@ class GateConfig(Config):
 
     minimum: dict[str, float] = Field(default_factory=dict)
     maximum: dict[str, float] = Field(default_factory=dict)
-    max_regression: dict[str, float] = Field(default_factory=lambda: {"CIDEr": 0.02})
+    max_regression: dict[str, float] = Field(default_factory=lambda: {"CIDEr-D": 0.02})
     slices: tuple[str, ...] = (schema.CATEGORY, schema.CLIP_LENGTH, schema.MISSING)
 
     @validator("minimum", "maximum", "max_regression")
     def _known(cls, values: dict[str, float]) -> dict[str, float]:
+        known = metric_classes()
         for name in values:
-            if name not in METRICS:
-                raise ValueError(f"{name!r} is none of {', '.join(METRICS)}")
-        return values
+            if canonical_name(name) not in known:
+                raise ValueError(f"{name!r} is none of {', '.join(known)}")
+        # Where a setting is overridden under a metric's other name, the later counts.
+        return {canonical_name(name): bound for name, bound in values.items()}
 
     @validator("max_regression")
     def _gradual(cls, values: dict[str, float]) -> dict[str, float]:
         for name, fall in values.items():
-            if name in _DESCRIPTIONS:
+            if name in DESCRIPTIONS:
                 raise ValueError(f"a fall of {name} is no regression; bound it instead")
             if fall < 0:
                 raise ValueError(f"the fall of {name} that is allowed must not be < 0")
@@ -61,27 +65,27 @@ class GateConfig(Config):
 def eval_config(
     gate: GateConfig, references: str = "", signature: str = "serving_default"
 ) -> tfma.EvalConfig:
-    """The Evaluator's configuration, with all of `METRICS`.
+    """Returns the Evaluator's configuration, which computes every metric.
 
     It names one model; the Evaluator adds the baseline that it is given.
 
     Args:
         gate: The conditions.
         references: File of all evaluated clips' captions, as
-            `caption_metrics.write_references` writes it, which CIDEr takes its document
-            frequencies from. Without it every slice is a corpus of its own, and CIDEr
-            in small slices is not comparable.
+            `caption_metrics.write_references` writes it, which CIDEr-D takes its
+            document frequencies from. Without it every slice is a corpus of its own,
+            and CIDEr-D in small slices is not comparable.
         signature: The SavedModel's signature that reads serialized records.
     """
     import tensorflow_model_analysis as tfma
 
     metrics = [tfma.MetricConfig(class_name="ExampleCount")]
-    for name, class_name in METRICS.items():
+    for name, metric_class in metric_classes().items():
         settings = {"name": name}
-        if name not in _DESCRIPTIONS:
+        if name in METRICS:
             settings["references"] = references
         metric = tfma.MetricConfig(
-            class_name=class_name, module=MODULE, config=json.dumps(settings)
+            class_name=metric_class, module=MODULE, config=json.dumps(settings)
         )
         # TFMA finds thresholds of one's own metrics here only, not in MetricsSpec.
         _add_thresholds(metric, name, gate)
@@ -117,10 +121,7 @@ def _add_thresholds(metric: tfma.MetricConfig, name: str, gate: GateConfig) -> N
         threshold.value_threshold.CopyFrom(tfma.GenericValueThreshold(**bounds))
     if name in gate.max_regression:
         threshold.change_threshold.CopyFrom(
-            tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-                absolute={"value": -gate.max_regression[name]},
-            )
+            _change_threshold(gate.max_regression[name], METRICS[name].higher_is_better)
         )
     if threshold.ByteSize():
         metric.per_slice_thresholds.append(
@@ -128,3 +129,18 @@ def _add_thresholds(metric: tfma.MetricConfig, name: str, gate: GateConfig) -> N
                 slicing_specs=[everything], threshold=threshold
             )
         )
+
+
+def _change_threshold(
+    regression: float, higher_is_better: bool
+) -> tfma.GenericChangeThreshold:
+    import tensorflow_model_analysis as tfma
+
+    if higher_is_better:
+        return tfma.GenericChangeThreshold(
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+            absolute={"value": -regression},
+        )
+    return tfma.GenericChangeThreshold(
+        direction=tfma.MetricDirection.LOWER_IS_BETTER, absolute={"value": regression}
+    )

@@ -47,8 +47,10 @@ def build_report(
     """
     evaluation, coverage = evaluated
     scores = {name: score.value for name, score in evaluation.scores.items()}
-    cider = evaluation.scores["CIDEr"]
-    controls = [Row(name, "", row) for name, row in evaluation.controls.items() if row]
+    cider_d = evaluation.scores["CIDEr-D"]
+    baselines = [
+        Row(name, "", row) for name, row in evaluation.baselines.items() if row
+    ]
     half = min(SHOWN_CLIPS, len(evaluation.clips) // 2)
     shown = ScoredClips(model, records)
     return Report(
@@ -58,8 +60,8 @@ def build_report(
         facts=(
             ("coverage", coverage),
             (
-                "CIDEr, 95 % interval",
-                f"{100 * cider.low:.1f} … {100 * cider.high:.1f}",
+                "CIDEr-D, 95 % interval",
+                f"{100 * cider_d.low:.1f} … {100 * cider_d.high:.1f}",
             ),
             ("best constant caption", evaluation.constant),
             ("feature specification", model.spec.content_hash),
@@ -68,7 +70,7 @@ def build_report(
                 for name, value in evaluation.language.items()
             ),
         ),
-        scores=(Row("the model", "", scores), *controls),
+        scores=(Row("the model", "", scores), *baselines),
         slices=slices,
         curves=tuple(_curves(history)),
         best=tuple(shown.drawn(evaluation.clips[:half])),

@@ -45,7 +45,7 @@ class Report(NamedTuple):
     verdict: str  # what the gates said, in a sentence
     blessed: bool
     facts: Sequence[tuple[str, str]]
-    scores: Sequence[Row]  # the model first, then its controls
+    scores: Sequence[Row]  # the model first, then its baselines
     slices: Sequence[Row]
     curves: Sequence[Curve]
     best: Sequence[ScoredClip]

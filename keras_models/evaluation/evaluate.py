@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_models.metrics import bootstrap, diversity
+from keras_models.metrics import METRICS, bootstrap, diversity
 from keras_models.metrics.bootstrap import Interval
-from keras_models.metrics.scorer import METRICS, Scorer
+from keras_models.metrics.scorer import Scorer
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 
-CONSTANT = "best constant caption"
-SHUFFLED = "features of other clips"
-PERSON = "a person"
+BEST_CONSTANT = "best constant caption"
+SHUFFLED_FEATURES = "features of other clips"
+HUMAN = "a person"
 
 _DERANGEMENTS = 5
 _TYPICAL = 1000  # captions that are tried on some clips
@@ -29,7 +29,7 @@ class ScoredCaption(NamedTuple):
 
     video_id: str
     caption: str
-    score: float  # CIDEr against its own references
+    score: float  # CIDEr-D against its own references
     references: tuple[str, ...]
 
 
@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
     """What `evaluate` found; scores are fractions."""
 
     scores: dict[str, Interval]  # with a 95 % bootstrap interval over clips
-    controls: dict[str, dict[str, float]]
+    baselines: dict[str, dict[str, float]]
     constant: str  # the best constant caption
     language: dict[str, float]  # length, vocabulary, repetition, …
     clips: tuple[ScoredCaption, ...]  # best first
@@ -47,7 +47,7 @@ class Evaluation(NamedTuple):
         data: dict[str, Any] = {
             "model": {name: found.value for name, found in self.scores.items()},
             "intervals": {name: found[1:] for name, found in self.scores.items()},
-            "controls": self.controls,
+            "controls": self.baselines,
             "constant": self.constant,
             "language": self.language,
             "clips": [clip._asdict() for clip in self.clips],
@@ -61,39 +61,40 @@ def evaluate(
     training_references: Mapping[str, Sequence[str]],
     seed: int = 0,
 ) -> Evaluation:
-    """Scores captions and their three controls.
+    """Scores captions and their three baselines.
 
-    - `CONSTANT`: the one training caption that fits the training clips best, said of
-      every clip; what needs no eyes at all.
-    - `SHUFFLED`: each clip is given what the model says of another clip's features,
-      averaged over several derangements; what language alone explains. A caption
-      depends on the features only, so the model need not run again.
-    - `PERSON`: each clip's references in turn, against its other ones.
+    - `BEST_CONSTANT`: the one training caption that fits the training clips best, as
+      the caption of every clip. It needs no video at all.
+    - `SHUFFLED_FEATURES`: each clip gets the model's caption of another clip, averaged
+      over several derangements. It is what language alone explains. A caption depends
+      on the features only, so the model need not run again.
+    - `HUMAN`: each clip's references in turn, against its other ones.
 
     Args:
         captions: The model's, by video id.
-        references: Captions of the same clips; CIDEr's document frequencies are theirs.
+        references: Captions of the same clips; CIDEr-D takes its document
+            frequencies from them.
         training_references: Captions of the training clips.
         seed: Of the derangements and the bootstrap.
     """
     scored = {clip: captions[clip] for clip in captions if clip in references}
     scorer = Scorer(references)
-    measured = scorer.measure(scored)
-    each = measured.each()
+    statistics = scorer.collect(scored)
+    per_clip = statistics.per_clip()
     constant = best_constant(training_references)
     clips = [
-        ScoredCaption(clip, scored[clip], each[clip]["CIDEr"], tuple(references[clip]))
-        for clip in scored
+        ScoredCaption(clip, caption, per_clip[clip]["CIDEr-D"], tuple(references[clip]))
+        for clip, caption in scored.items()
     ]
     return Evaluation(
-        scores=bootstrap.intervals(measured, seed=seed),
-        controls={
-            CONSTANT: scorer.measure(dict.fromkeys(scored, constant)).corpus(),
-            SHUFFLED: _mean(
-                scorer.measure(shuffled).corpus()
+        scores=bootstrap.intervals(statistics, seed=seed),
+        baselines={
+            BEST_CONSTANT: scorer.collect(dict.fromkeys(scored, constant)).corpus(),
+            SHUFFLED_FEATURES: _mean(
+                scorer.collect(shuffled).corpus()
                 for shuffled in derangements(scored, _DERANGEMENTS, seed)
             ),
-            PERSON: leave_one_out({clip: references[clip] for clip in scored}),
+            HUMAN: leave_one_out({clip: references[clip] for clip in scored}),
         },
         constant=constant,
         language=diversity.summary(scored.values()),
@@ -156,7 +157,7 @@ def leave_one_out(references: Mapping[str, Sequence[str]]) -> dict[str, float]:
             clip: texts[:turn] + texts[turn + 1 :] for clip, texts in able.items()
         }
         turns = {clip: texts[turn] for clip, texts in able.items()}
-        found.append(Scorer(others).measure(turns).corpus())
+        found.append(Scorer(others).collect(turns).corpus())
     return _mean(found)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_models.metrics.metric import Candidates, Metric, References, TokenReward
 from keras_models.metrics.ngrams import ORDERS, Counts, ReferenceNgrams
 
 STATISTICS = 2 * ORDERS + 2
@@ -13,13 +14,35 @@ STATISTICS = 2 * ORDERS + 2
 _SMALL, _TINY = 1e-9, 1e-15
 
 
-def statistics(
+class Bleu(Metric):
+    """BLEU of the n-grams up to an order, with the COCO evaluation's smoothing.
+
+    Args:
+        order: 1 to 4. BLEU-4 alone is a reward: it is the one that papers optimise.
+    """
+
+    def __init__(self, order: int):
+        self.name = f"BLEU-{order}"
+        self._order = order
+
+    @property
+    def token_reward(self) -> TokenReward | None:
+        return _smoothed_reward if self._order == ORDERS else None
+
+    def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
+        return candidates.derived(_candidate_matches)
+
+    def combine(self, statistics: np.ndarray, clips: np.ndarray) -> np.ndarray:
+        return scores(statistics)[..., self._order - 1]
+
+
+def match_counts(
     references: ReferenceNgrams,
     clips: np.ndarray,
     lengths: np.ndarray,
     counts: Sequence[Counts],
 ) -> np.ndarray:
-    """What BLEU counts of N captions: (N, 10) int64, additive over a corpus.
+    """Counts the matches and lengths of N captions: (N, 10) int64, additive.
 
     Columns: matched 1- to 4-grams, their number in the caption, the caption's length,
     the reference's length closest to it (of two the shorter).
@@ -34,9 +57,9 @@ def statistics(
     for order in range(ORDERS):
         row, gram, count = counts[order]
         postings = references.orders[order]
-        found, where = postings.find(clips[row], gram)
-        row, where = row[found], where[found]
-        clipped = np.minimum(count[found], postings.most[where])
+        matches, position = postings.find(clips[row], gram)
+        row, position = row[matches], position[matches]
+        clipped = np.minimum(count[matches], postings.most[position])
         table[:, order] = np.bincount(row, clipped, len(clips))
         table[:, ORDERS + order] = np.maximum(lengths - order, 0)
     table[:, -2] = lengths
@@ -44,8 +67,8 @@ def statistics(
     return table
 
 
-def combine(statistics: np.ndarray) -> np.ndarray:
-    """BLEU-1 to BLEU-4 of (…, 10) statistics, of captions or their sums: (…, 4)."""
+def scores(statistics: np.ndarray) -> np.ndarray:
+    """Returns BLEU-1 to BLEU-4 of (…, 10) counts of captions or corpora: (…, 4)."""
     matched, possible = statistics[..., :ORDERS], statistics[..., ORDERS : 2 * ORDERS]
     precision = (matched + _TINY) / (possible + _SMALL)
     mean = np.cumprod(precision, axis=-1) ** (1.0 / np.arange(1, ORDERS + 1))
@@ -53,7 +76,7 @@ def combine(statistics: np.ndarray) -> np.ndarray:
 
 
 def smoothed(statistics: np.ndarray) -> np.ndarray:
-    """BLEU-4 of single captions for rewards: (…,) float64.
+    """Returns the BLEU-4 of single captions as a reward: (…,) float64.
 
     One is added to matches and possible matches of the orders 2 to 4 (Lin and Och,
     2004), so that a caption without a matching 4-gram is not as bad as one without a
@@ -64,6 +87,20 @@ def smoothed(statistics: np.ndarray) -> np.ndarray:
     possible = np.maximum(statistics[..., ORDERS : 2 * ORDERS] + add, 1)
     mean = np.prod(matched / possible, axis=-1) ** (1.0 / ORDERS)
     return mean * _brevity(statistics)
+
+
+def _candidate_matches(candidates: Candidates) -> np.ndarray:
+    return match_counts(
+        candidates.references.ngrams,
+        candidates.clips,
+        candidates.sentences.lengths,
+        candidates.counts,
+    )
+
+
+def _smoothed_reward(candidates: Candidates, references: References) -> np.ndarray:
+    del references  # the candidates know them
+    return smoothed(candidates.derived(_candidate_matches))
 
 
 def _brevity(statistics: np.ndarray) -> np.ndarray:

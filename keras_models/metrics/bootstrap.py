@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_models.metrics.scorer import Measured
+from keras_models.metrics import METRICS
+from keras_models.metrics.scorer import MetricStatistics
 
 _BLOCK = 1 << 22  # counts held at a time
 
@@ -30,32 +31,35 @@ class Difference(NamedTuple):
 
 
 def intervals(
-    measured: Measured, samples: int = 1000, confidence: float = 0.95, seed: int = 0
+    statistics: MetricStatistics,
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> dict[str, Interval]:
-    """Percentile intervals of the corpus' scores over resampled clips.
+    """Estimates percentile intervals of a corpus' scores over resampled clips.
 
     Args:
-        measured: The captions' statistics.
+        statistics: What the metrics counted of the captions.
         samples: Number of resampled corpora.
-        confidence: Share of them inside the interval.
-        seed: Of the resampling.
+        confidence: Share of the resampled scores that lie inside the interval.
+        seed: Makes the resampling repeatable.
     """
-    drawn = _draw(measured, samples, seed)
-    values = measured.corpus()
+    drawn = _draw(statistics, samples, seed)
+    values = statistics.corpus()
     return {
         name: Interval(values[name], *_bounds(drawn[name], confidence))
-        for name in measured.metrics
+        for name in statistics.metrics
     }
 
 
 def differences(
-    candidate: Measured,
-    baseline: Measured,
+    candidate: MetricStatistics,
+    baseline: MetricStatistics,
     samples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """Paired: both models are scored on the same resampled clips.
+    """Compares two models on the same resampled clips (a paired bootstrap).
 
     Raises:
         ValueError: The two have not scored the same clips in the same order.
@@ -66,34 +70,41 @@ def differences(
             f"{len(candidate.ids)} and {len(baseline.ids)} clips"
         )
     ours, theirs = _draw(candidate, samples, seed), _draw(baseline, samples, seed)
-    now, before = candidate.corpus(), baseline.corpus()
-    found = {}
+    our_scores, their_scores = candidate.corpus(), baseline.corpus()
+    result = {}
     for name in candidate.metrics:
         if name in theirs:
             drawn = ours[name] - theirs[name]
-            found[name] = Difference(
-                now[name] - before[name],
-                *_bounds(drawn, confidence),
-                float((drawn > 0).mean()),
+            ahead = drawn > 0 if METRICS[name].higher_is_better else drawn < 0
+            low, high = _bounds(drawn, confidence)
+            result[name] = Difference(
+                value=our_scores[name] - their_scores[name],
+                low=low,
+                high=high,
+                better=float(ahead.mean()),
             )
-    return found
+    return result
 
 
-def _draw(measured: Measured, samples: int, seed: int) -> dict[str, np.ndarray]:
-    parts = [measured.resampled(counts) for counts in _counts(measured, samples, seed)]
+def _draw(
+    statistics: MetricStatistics, samples: int, seed: int
+) -> dict[str, np.ndarray]:
+    parts = [
+        statistics.bootstrap(counts)
+        for counts in _counts(len(statistics.ids), samples, seed)
+    ]
     return {
         name: np.concatenate([part[name] for part in parts])
-        for name in measured.metrics
+        for name in statistics.metrics
     }
 
 
-def _counts(measured: Measured, samples: int, seed: int) -> Iterator[np.ndarray]:
-    """(samples, N) times that each clip was drawn, in blocks."""
+def _counts(clips: int, samples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yields how often each clip was drawn, (samples, N) in blocks of samples."""
     random = np.random.default_rng(seed)
-    clips = len(measured.ids)
     block = max(1, _BLOCK // clips)
-    for at in range(0, samples, block):
-        size = min(block, samples - at)
+    for start in range(0, samples, block):
+        size = min(block, samples - start)
         yield random.multinomial(clips, np.full(clips, 1 / clips), size)
 
 

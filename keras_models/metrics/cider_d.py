@@ -6,12 +6,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_models.metrics.metric import (
+    Candidates,
+    MeanMetric,
+    References,
+    TokenReward,
+)
 from keras_models.metrics.ngrams import ORDERS, Counts, ReferenceNgrams
 
 _SIGMA = 6.0  # Sec. 5: the Gaussian penalty's width, in words
 
 
-class CiderD:
+class CiderD(MeanMetric):
+    """CIDEr-D, whose document frequencies are those of all references."""
+
+    name = "CIDEr-D"
+
+    @property
+    def token_reward(self) -> TokenReward:
+        return self.per_clip
+
+    def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
+        values = references.derived(_weigh).score(
+            candidates.clips, candidates.sentences.lengths, candidates.counts
+        )
+        return values[:, np.newaxis]
+
+
+class ReferenceWeights:
     """Scores captions by the tf-idf-weighted n-grams that they share with references.
 
     What depends on the references alone (document frequencies, every reference's
@@ -87,11 +109,15 @@ class CiderD:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Pairs each of (M,) n-grams with the references' entries of it."""
         postings = self._references.orders[order]
-        found, where = postings.find(clips, grams)
-        owner = np.flatnonzero(found)
-        first = postings.starts[where[owner]]
-        sizes = postings.starts[where[owner] + 1] - first
+        matches, position = postings.find(clips, grams)
+        owner = np.flatnonzero(matches)
+        first = postings.starts[position[owner]]
+        sizes = postings.starts[position[owner] + 1] - first
         ends = np.cumsum(sizes)
         entry = np.arange(ends[-1] if len(ends) else 0)
         entry += np.repeat(first - (ends - sizes), sizes)
         return np.repeat(owner, sizes), entry
+
+
+def _weigh(references: References) -> ReferenceWeights:
+    return ReferenceWeights(references.ngrams)

@@ -19,6 +19,7 @@ from typing import IO
 import numpy as np
 
 from keras_models.metrics import java, tokenizer
+from keras_models.metrics.metric import Candidates, Metric, References, TokenReward
 
 STATISTICS = 23  # numbers that METEOR keeps of one caption
 _CACHED = 1 << 17
@@ -29,7 +30,26 @@ _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
 _MODULES = np.array([1.0, 0.6, 0.8, 0.6])  # exact, stem, synonym, paraphrase
 
 
-class Meteor:
+class Meteor(Metric):
+    """METEOR of this process' own Java process, which starts with the first caption."""
+
+    name = "METEOR"
+    reads_texts = True
+
+    @property
+    def token_reward(self) -> TokenReward:
+        return self.per_clip
+
+    def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
+        return shared().statistics(
+            candidates.texts, [references.texts[clip] for clip in candidates.clips]
+        )
+
+    def combine(self, statistics: np.ndarray, clips: np.ndarray) -> np.ndarray:
+        return score(statistics)
+
+
+class MeteorProcess:
     """A METEOR process that lives as long as this object's `with` block.
 
     The process starts with the first caption (it reads a paraphrase table for some
@@ -49,7 +69,7 @@ class Meteor:
         self._errors: IO[bytes] | None = None
         self._cache: dict[bytes, np.ndarray] = {}
 
-    def __enter__(self) -> Meteor:
+    def __enter__(self) -> MeteorProcess:
         return self
 
     def __exit__(
@@ -64,15 +84,15 @@ class Meteor:
         self, candidates: Sequence[str], references: Sequence[Sequence[str]]
     ) -> np.ndarray:
         """Each caption's METEOR against its references, (N,) float64 in [0, 1]."""
-        return combine(self.statistics(candidates, references))
+        return score(self.statistics(candidates, references))
 
     def statistics(
         self, candidates: Sequence[str], references: Sequence[Sequence[str]]
     ) -> np.ndarray:
-        """What METEOR counts of each caption: (N, 23) float64, one exchange for all.
+        """Asks METEOR for its counts of each caption: (N, 23) float64, in one exchange.
 
-        The rows of several captions add up to those of their corpus; `combine` turns
-        a row into a score.
+        The rows of several captions add up to those of their corpus; the module's
+        `score` turns a row into a score.
 
         Args:
             candidates: N tokenised captions.
@@ -90,11 +110,11 @@ class Meteor:
             rows = {
                 key: _parse(answer) for key, answer in zip(new, answers, strict=True)
             }
-            found = [self._cache[k] if k in self._cache else rows[k] for k in keys]
+            table = [self._cache[k] if k in self._cache else rows[k] for k in keys]
             if len(self._cache) + len(rows) > _CACHED:
                 self._cache.clear()
             self._cache.update(rows)
-        return np.array(found).reshape(-1, STATISTICS)
+        return np.array(table).reshape(-1, STATISTICS)
 
     def close(self) -> None:
         """Ends the process; a later call would start another."""
@@ -192,8 +212,8 @@ class Meteor:
         return tokenizer.last_line(self._errors.read())
 
 
-def combine(statistics: np.ndarray) -> np.ndarray:
-    """METEOR of (…, 23) statistics, of one caption or summed over a corpus.
+def score(statistics: np.ndarray) -> np.ndarray:
+    """Returns the METEOR of (…, 23) statistics of one caption or of a corpus' sums.
 
     Denkowski and Lavie (2014), Eq. 1–5. Content words weigh δ, function words 1 − δ;
     P and R are the weighted matches of caption and reference, F their α-weighted
@@ -219,14 +239,14 @@ def combine(statistics: np.ndarray) -> np.ndarray:
     return np.where(some, score, 0.0)
 
 
-def shared() -> Meteor:
+def shared() -> MeteorProcess:
     """This process' own METEOR; it is started when first used and ends with it."""
     return _shared(os.getpid())  # a forked child gets one of its own
 
 
 @functools.cache
-def _shared(owner: int) -> Meteor:
-    meteor = Meteor()
+def _shared(owner: int) -> MeteorProcess:
+    meteor = MeteorProcess()
 
     def close() -> None:
         if os.getpid() == owner:

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_models.metrics.metric import (
+    Candidates,
+    MeanMetric,
+    References,
+    TokenReward,
+)
 from keras_models.metrics.ngrams import Sentences
 
 _BETA = 1.2  # as in the COCO caption evaluation
 _BLOCK = 1 << 14  # pairs of sentences compared at a time
+
+
+class RougeL(MeanMetric):
+    """ROUGE-L, with the COCO evaluation's weight of recall."""
+
+    name = "ROUGE-L"
+
+    @property
+    def token_reward(self) -> TokenReward:
+        return self.per_clip
+
+    def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
+        pairs = references.ngrams.pairs(candidates.clips)
+        return score(candidates.lines, references.lines, *pairs)[:, np.newaxis]
 
 
 def score(

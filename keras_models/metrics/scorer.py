@@ -8,43 +8,48 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_models.metrics import bleu, meteor, rouge_l, tokenizer
-from keras_models.metrics.cider_d import CiderD
+from keras_models.metrics import METRICS, canonical_name, tokenizer
+from keras_models.metrics.metric import Candidates, References
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from transform.common.errors import KinescribeError
-
-_BLEU = tuple(f"BLEU-{order}" for order in range(1, 5))
-METRICS = (*_BLEU, "METEOR", "ROUGE-L", "CIDEr")
 
 
 class ScoreError(KinescribeError, ValueError):
     """Captions that cannot be scored."""
 
 
-class Measured(NamedTuple):
-    """What was counted of N captions; every score follows from sums over them."""
+class MetricStatistics(NamedTuple):
+    """What metrics counted of N captions; every score follows from sums over them."""
 
     ids: tuple[str, ...]  # N clips
-    metrics: tuple[str, ...]
-    statistics: dict[str, np.ndarray]  # by family, (N, …): "BLEU", "METEOR", …
+    statistics: dict[str, np.ndarray]  # by metric, (N, S)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that counted."""
+        return tuple(self.statistics)
 
     def corpus(self) -> dict[str, float]:
-        """The corpus' scores."""
+        """Returns the scores of the corpus: metric → value."""
         return {
             name: float(value)
-            for name, value in self.resampled(np.ones(len(self.ids))).items()
+            for name, value in self.bootstrap(np.ones(len(self.ids))).items()
         }
 
-    def each(self) -> dict[str, dict[str, float]]:
-        """Every clip's scores: id → metric → value."""
-        table = self._combine(self.statistics)
+    def per_clip(self) -> dict[str, dict[str, float]]:
+        """Returns the scores of every clip: id → metric → value."""
+        clips = np.ones(len(self.ids))
+        table = {
+            name: METRICS[name].combine(rows, clips)
+            for name, rows in self.statistics.items()
+        }
         return {
             clip: {name: float(values[row]) for name, values in table.items()}
             for row, clip in enumerate(self.ids)
         }
 
-    def resampled(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """The scores of corpora in which clip i stands `weights[…, i]` times.
+    def bootstrap(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the scores of corpora in which clip i stands `weights[…, i]` times.
 
         Args:
             weights: (…, N).
@@ -52,33 +57,19 @@ class Measured(NamedTuple):
         Returns:
             A (…,) array for each metric.
         """
-        clips = weights.sum(-1)[..., np.newaxis]
-        sums = {}
-        for family, rows in self.statistics.items():
-            total = weights @ rows
-            # CIDEr and ROUGE-L of a corpus are means over its clips.
-            sums[family] = total / clips if family in ("ROUGE-L", "CIDEr") else total
-        return self._combine(sums)
-
-    def _combine(self, statistics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        values = {}
-        for name in self.metrics:
-            if name in _BLEU:
-                every = bleu.combine(statistics["BLEU"])
-                values[name] = every[..., _BLEU.index(name)]
-            elif name == "METEOR":
-                values[name] = meteor.combine(statistics["METEOR"])
-            else:
-                values[name] = statistics[name][..., 0]
-        return values
+        clips = weights.sum(-1)
+        return {
+            name: METRICS[name].combine(weights @ rows, clips)
+            for name, rows in self.statistics.items()
+        }
 
 
 class Scorer:
     """Scores captions against the references of a corpus.
 
     The references are tokenised and indexed once, at the first score that needs it.
-    CIDEr's document frequencies are those of this whole corpus, also where only some of
-    its clips are scored.
+    The document frequencies of CIDEr-D are those of this whole corpus, also where only
+    some of its clips are scored.
 
     Args:
         references: Each clip's captions, untokenised.
@@ -91,10 +82,10 @@ class Scorer:
         self._rows = {clip: row for row, clip in enumerate(self._captions)}
         self._tokenized: list[list[str]] = []  # each clip's references, when needed
 
-    def measure(
+    def collect(
         self, predictions: Mapping[str, str], metrics: Iterable[str] = METRICS
-    ) -> Measured:
-        """Counts what `metrics` need of each predicted caption.
+    ) -> MetricStatistics:
+        """Collects the statistics of each predicted caption that `metrics` need.
 
         Raises:
             ScoreError: There is no prediction, one is not a string or has no
@@ -105,34 +96,17 @@ class Scorer:
         ids = sorted(predictions)
         captions = self._tokenize(predictions[clip] for clip in ids)
         clips = np.array([self._rows[clip] for clip in ids])
-        statistics = {}
-        if not {"CIDEr", *_BLEU}.isdisjoint(names):
-            sentences = self._encode([text.split() for text in captions])
-            counts = self._ngrams.count(sentences)
-            if "CIDEr" in names:
-                values = self._cider_d.score(clips, sentences.lengths, counts)
-                statistics["CIDEr"] = values[:, np.newaxis]
-            if not set(_BLEU).isdisjoint(names):
-                statistics["BLEU"] = bleu.statistics(
-                    self._ngrams, clips, sentences.lengths, counts
-                )
-        if "ROUGE-L" in names:
-            values = rouge_l.score(
-                self._encode([text.split(" ") for text in captions]),
-                self._lines,
-                *self._ngrams.pairs(clips),
-            )
-            statistics["ROUGE-L"] = values[:, np.newaxis]
-        if "METEOR" in names:
-            statistics["METEOR"] = meteor.shared().statistics(
-                captions, [self._tokenized[clip] for clip in clips]
-            )
-        return Measured(tuple(ids), names, statistics)
-
-    # -------------------------------------------------------- the references
+        candidates = _TextCandidates(self._references, clips, captions)
+        return MetricStatistics(
+            tuple(ids),
+            {
+                name: METRICS[name].statistics(candidates, self._references)
+                for name in names
+            },
+        )
 
     def _tokenize(self, captions: Iterable[str]) -> list[str]:
-        """The first time together with the references, in one Java process."""
+        """Tokenises captions, the first time with the references in one process."""
         if self._tokenized:
             return tokenizer.tokenize(captions)
         texts = [text for texts in self._captions.values() for text in texts]
@@ -143,34 +117,60 @@ class Scorer:
         return list(tokens)
 
     @functools.cached_property
-    def _ids(self) -> dict[str, int]:
-        """The references' words; ROUGE-L splits at single spaces, the others at any."""
-        texts = [text for texts in self._tokenized for text in texts]
-        words = (w for text in texts for w in (*text.split(), *text.split(" ")))
-        return {word: number for number, word in enumerate(dict.fromkeys(words))}
+    def _references(self) -> _TextReferences:
+        return _TextReferences(self._tokenized)
+
+    def _check_predictions(self, predictions: Mapping[str, str]) -> None:
+        if not predictions:
+            raise ScoreError("there is no caption to score; pass one at least.")
+        for clip, caption in predictions.items():
+            if not isinstance(caption, str):
+                raise ScoreError(
+                    f"the prediction for {clip!r} is {_kind(caption)}; it must be one "
+                    "string."
+                )
+        missing = [clip for clip in predictions if clip not in self._rows]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise ScoreError(
+                f"there is no reference caption for {missing[0]!r}{more}; predictions "
+                "and references must use the same clip ids."
+            )
+
+
+class _TextReferences(References):
+    """References that are given as tokens; their words are numbered here."""
+
+    def __init__(self, texts: Sequence[Sequence[str]]):
+        self._texts = texts
+
+    @property
+    def texts(self) -> Sequence[Sequence[str]]:
+        return self._texts
 
     @functools.cached_property
-    def _ngrams(self) -> ReferenceNgrams:
+    def ngrams(self) -> ReferenceNgrams:
         ids = self._ids
         return ReferenceNgrams(
             [
                 [[ids[word] for word in text.split()] for text in texts]
-                for texts in self._tokenized
+                for texts in self._texts
             ]
         )
 
     @functools.cached_property
-    def _cider_d(self) -> CiderD:
-        return CiderD(self._ngrams)
+    def lines(self) -> Sentences:
+        """The references as ROUGE-L sees them: one empty word where there is none."""
+        return self.encode([text.split(" ") for texts in self._texts for text in texts])
 
     @functools.cached_property
-    def _lines(self) -> Sentences:
-        """The references as ROUGE-L sees them: one empty word where there is none."""
-        return self._encode(
-            [text.split(" ") for texts in self._tokenized for text in texts]
-        )
+    def _ids(self) -> dict[str, int]:
+        """The references' words; ROUGE-L splits at single spaces, the others at any."""
+        texts = [text for texts in self._texts for text in texts]
+        words = (w for text in texts for w in (*text.split(), *text.split(" ")))
+        return {word: number for number, word in enumerate(dict.fromkeys(words))}
 
-    def _encode(self, sentences: list[list[str]]) -> Sentences:
+    def encode(self, sentences: list[list[str]]) -> Sentences:
         """Numbers words; those that no reference has get numbers beyond, for now."""
         ids = self._ids
         new: dict[str, int] = {}
@@ -182,22 +182,28 @@ class Scorer:
 
         return Sentences.of([[number(word) for word in words] for words in sentences])
 
-    def _check_predictions(self, predictions: Mapping[str, str]) -> None:
-        if not predictions:
-            raise ScoreError("there is no caption to score; pass one at least.")
-        for clip, caption in predictions.items():
-            if not isinstance(caption, str):
-                raise ScoreError(
-                    f"the prediction for {clip!r} is {_kind(caption)}; it must be one "
-                    "string."
-                )
-        lacking = [clip for clip in predictions if clip not in self._rows]
-        if lacking:
-            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            raise ScoreError(
-                f"there is no reference caption for {lacking[0]!r}{more}; predictions "
-                "and references must use the same clip ids."
-            )
+
+class _TextCandidates(Candidates):
+    """Captions that are given as tokens, numbered as their references' words are."""
+
+    def __init__(
+        self, references: _TextReferences, clips: np.ndarray, texts: Sequence[str]
+    ):
+        super().__init__(references, clips)
+        self._encode = references.encode
+        self._texts = texts
+
+    @property
+    def texts(self) -> Sequence[str]:
+        return self._texts
+
+    @functools.cached_property
+    def sentences(self) -> Sentences:
+        return self._encode([text.split() for text in self._texts])
+
+    @functools.cached_property
+    def lines(self) -> Sentences:
+        return self._encode([text.split(" ") for text in self._texts])
 
 
 def score(
@@ -205,18 +211,18 @@ def score(
     references: Mapping[str, Sequence[str]],
     metrics: Iterable[str] = METRICS,
 ) -> dict[str, float]:
-    """The corpus' scores, equal to pycocoevalcap's after its PTB tokenisation.
+    """Scores a corpus, with the values of pycocoevalcap after its PTB tokenisation.
 
     Args:
         predictions: One caption for each clip.
         references: Some captions for each clip. Those of clips that are not predicted
-            still count for CIDEr's document frequencies.
-        metrics: Any of `METRICS`.
+            still count for CIDEr-D's document frequencies.
+        metrics: Names of metrics, of `METRICS`; "CIDEr" is CIDEr-D.
 
     Returns:
         metric → value, as fractions: a BLEU-4 of 48.1 in a paper is 0.481.
     """
-    return Scorer(references).measure(predictions, metrics).corpus()
+    return Scorer(references).collect(predictions, metrics).corpus()
 
 
 def score_each(
@@ -224,21 +230,25 @@ def score_each(
     references: Mapping[str, Sequence[str]],
     metrics: Iterable[str] = METRICS,
 ) -> dict[str, dict[str, float]]:
-    """Every clip's scores: id → metric → value. Arguments as for `score`."""
-    return Scorer(references).measure(predictions, metrics).each()
+    """Scores every clip: id → metric → value. The arguments are those of `score`."""
+    return Scorer(references).collect(predictions, metrics).per_clip()
 
 
 def check_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
-    """The names in the order of `METRICS`; `ScoreError` for an unknown one."""
-    wanted = tuple(metrics)
-    for name in wanted:
+    """Returns the metrics' own names in the order of `METRICS`.
+
+    Raises:
+        ScoreError: A name is unknown, or none is given.
+    """
+    names = [canonical_name(name) for name in metrics]
+    for name in names:
         if name not in METRICS:
             raise ScoreError(
                 f"there is no metric {name!r}; choose from {', '.join(METRICS)}."
             )
-    if not wanted:
+    if not names:
         raise ScoreError(f"no metric is given; choose from {', '.join(METRICS)}.")
-    return tuple(name for name in METRICS if name in wanted)
+    return tuple(name for name in METRICS if name in names)
 
 
 def _check_references(references: Mapping[str, Sequence[str]]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_models.metrics.cider_d import CiderD
+from keras_models.metrics.cider_d import ReferenceWeights
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 from transform.records import vocabulary
 
@@ -32,7 +32,7 @@ class VocabularyCiderD:
         self._ngrams = ReferenceNgrams(
             [encoded[end - size : end] for size, end in zip(sizes, ends, strict=True)]
         )
-        self._cider_d = CiderD(self._ngrams)
+        self._weights = ReferenceWeights(self._ngrams)
 
     def score(self, captions: Mapping[str, str]) -> dict[str, float]:
         """Captions by video id → their scores by video id."""
@@ -44,7 +44,7 @@ class VocabularyCiderD:
     def score_rows(self, rows: Sequence[int], captions: Sequence[str]) -> np.ndarray:
         """Captions of the clips at `rows` of the references → (N,) float64."""
         sentences = Sentences.of(self._encode(captions))
-        return self._cider_d.score(
+        return self._weights.score(
             np.asarray(rows, np.int64),
             sentences.lengths,
             self._ngrams.count(sentences),

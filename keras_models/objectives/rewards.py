@@ -1,33 +1,53 @@
-"""What a sampled caption is worth: caption metrics over token ids, many at once."""
+"""Rewards of sampled captions: caption metrics over token ids, many at once."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 
-from keras_models.metrics import bleu, meteor, rouge_l
-from keras_models.metrics.cider_d import CiderD
+from keras_models.metrics import METRICS, canonical_name
+from keras_models.metrics.metric import Candidates, References
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
-from transform.common.config import Config, Field, root_validator
+from transform.common.config import Config, Field, root_validator, with_fields
 
 PAD, EOS = 0, 2  # as in transform.records.vocabulary
 
 VideoIds = Union[Sequence[str], Sequence[bytes], np.ndarray]
 
+_DEFAULT_WEIGHTS = {"CIDEr-D": 1.0}  # what papers reward unless they say otherwise
 
+
+def _key(metric: str) -> str:
+    """Returns a metric's name as a key of settings: "cider_d" for "CIDEr-D"."""
+    return canonical_name(metric).lower().replace("-", "_")
+
+
+def _weight_fields() -> dict[str, tuple[type, Any]]:
+    return {
+        _key(name): (float, Field(_DEFAULT_WEIGHTS.get(name, 0.0), ge=0))
+        for name, metric in METRICS.items()
+        if metric.token_reward
+    }
+
+
+@with_fields(_weight_fields())
 class RewardConfig(Config):
-    """The weights of the metrics that a reward is the sum of.
+    """The weights of the metrics that a reward is the weighted sum of.
 
-    CIDEr-D ranges from 0 to 10, the others from 0 to 1. METEOR asks a Java process and
-    takes a hundred times as long as the others together.
+    There is a field for each metric that has a `token_reward`, named as `cider_d` and
+    `bleu_4` are. CIDEr-D ranges from 0 to 10, the others from 0 to 1. METEOR asks a
+    Java process and takes a hundred times as long as the others together.
     """
 
-    cider_d: float = Field(1.0, ge=0)
-    bleu_4: float = Field(0.0, ge=0)
-    meteor: float = Field(0.0, ge=0)
-    rouge_l: float = Field(0.0, ge=0)
+    def __init__(self, **weights: float):
+        super().__init__(**weights)
+
+    @root_validator(pre=True)
+    def _name_metrics(cls, values: dict) -> dict:
+        return {_key(name): weight for name, weight in values.items()}
 
     @root_validator(skip_on_failure=True)
     def _some_weight(cls, values: dict) -> dict:
@@ -35,19 +55,25 @@ class RewardConfig(Config):
             raise ValueError("one of the reward's weights must be above 0")
         return values
 
+    def weights(self) -> dict[str, float]:
+        """Returns the weights above 0: metric → weight."""
+        weights = {name: getattr(self, _key(name), 0.0) for name in METRICS}
+        return {name: weight for name, weight in weights.items() if weight}
+
 
 class RewardEngine:
-    """Rewards of sampled captions against the references of a training set.
+    """Rewards sampled captions by their likeness to the references of a training set.
 
     The references' n-grams are counted once, here; document frequencies are those of
     all clips given. The end of the sentence is a word like any other: <eos> is part of
     the scored n-grams of references and of candidates, so that leaving a sentence
-    unfinished loses its last n-grams. METEOR alone reads the words before it.
+    unfinished loses its last n-grams. Metrics that read texts, as METEOR does, read the
+    words before it.
 
     Args:
         references: Each clip's captions as token ids, with or without <eos> and padding
             behind it.
-        config: The weights.
+        config: The weights of the metrics.
         words: Every id's word, as `Vocabulary.words`; needed for METEOR only.
     """
 
@@ -57,85 +83,109 @@ class RewardEngine:
         config: RewardConfig,
         words: Sequence[str] = (),
     ):
-        if config.meteor and not words:
-            raise ValueError("METEOR reads words; pass the vocabulary's words")
-        self._config = config
-        self._words = words
-        self._rows = {clip: row for row, clip in enumerate(references)}
-        captions = [
-            [[*_before_end(ids), EOS] for ids in captions]
-            for captions in references.values()
+        self._parts = [
+            (weight, METRICS[name]) for name, weight in config.weights().items()
         ]
-        self.references = ReferenceNgrams(captions)
-        self.cider_d = CiderD(self.references)
-        self._texts = (
-            [[self._text(ids) for ids in of_clip] for of_clip in captions]
-            if config.meteor
-            else []
-        )
+        for _, metric in self._parts:
+            if metric.reads_texts and not words:
+                raise ValueError(
+                    f"{metric.name} reads words; pass the vocabulary's words"
+                )
+        self._rows = {clip: row for row, clip in enumerate(references)}
+        self.references = _TokenReferences(list(references.values()), words)
 
     def score(self, video_ids: VideoIds, tokens: np.ndarray) -> np.ndarray:
-        """Rewards of N captions: (N,) float32.
+        """Rewards N captions: (N,) float32.
 
         Args:
             video_ids: (N,) the clip that each caption describes, str or UTF-8 bytes.
             tokens: (N, L) int32 ids; what follows <eos> or <pad> is not read.
         """
-        clips, candidates = self.prepare(video_ids, tokens)
-        config, lengths = self._config, candidates.lengths
-        reward = np.zeros(len(clips))
-        if config.cider_d or config.bleu_4:
-            counts = self.references.count(candidates)
-            if config.cider_d:
-                values = self.cider_d.score(clips, lengths, counts)
-                reward += config.cider_d * values
-            if config.bleu_4:
-                counted = bleu.statistics(self.references, clips, lengths, counts)
-                reward += config.bleu_4 * bleu.smoothed(counted)
-        if config.rouge_l:
-            values = rouge_l.score(
-                candidates, self.references.sentences, *self.references.pairs(clips)
-            )
-            reward += config.rouge_l * values
-        if config.meteor:
-            values = meteor.shared().score(
-                [self._text(row) for row in tokens],
-                [self._texts[clip] for clip in clips],
-            )
-            reward += config.meteor * values
+        candidates = self.candidates(video_ids, tokens)
+        reward = np.zeros(len(candidates.clips))
+        for weight, metric in self._parts:
+            assert metric.token_reward is not None
+            reward += weight * metric.token_reward(candidates, self.references)
         return reward.astype(np.float32)
 
-    def prepare(
-        self, video_ids: VideoIds, tokens: np.ndarray
-    ) -> tuple[np.ndarray, Sentences]:
-        """Each caption's row of `references`, (N,), and the words that are scored."""
+    def candidates(self, video_ids: VideoIds, tokens: np.ndarray) -> Candidates:
+        """Returns sampled captions in the form in which metrics read them."""
         clips = self._clips(video_ids)
-        candidates = _candidates(np.asarray(tokens))
-        if len(candidates.lengths) != len(clips):
+        candidates = _TokenCandidates(self.references, clips, np.asarray(tokens))
+        if len(candidates.sentences.lengths) != len(clips):
             raise ValueError(
                 "each caption needs its clip's id; received "
-                f"{len(candidates.lengths)} captions and {len(clips)} ids"
+                f"{len(candidates.sentences.lengths)} captions and {len(clips)} ids"
             )
-        return clips, candidates
+        return candidates
 
     def _clips(self, video_ids: VideoIds) -> np.ndarray:
         rows = np.empty(len(video_ids), np.int64)
-        for at, clip in enumerate(video_ids):
+        for index, clip in enumerate(video_ids):
             name = clip.decode() if isinstance(clip, bytes) else str(clip)
             if name not in self._rows:
                 raise ValueError(
                     f"there are no references for clip {name!r} among the "
                     f"{len(self._rows)} that the rewards were built from"
                 )
-            rows[at] = self._rows[name]
+            rows[index] = self._rows[name]
         return rows
 
-    def _text(self, ids: Sequence[int]) -> str:
+
+class _TokenReferences(References):
+    """References that are given as token ids."""
+
+    def __init__(
+        self, captions: Sequence[Sequence[Sequence[int]]], words: Sequence[str]
+    ):
+        self._captions = [[_before_end(ids) for ids in clip] for clip in captions]
+        self._words = words
+        self._ngrams = ReferenceNgrams(
+            [[[*ids, EOS] for ids in clip] for clip in self._captions]
+        )
+
+    @property
+    def ngrams(self) -> ReferenceNgrams:
+        return self._ngrams
+
+    @property
+    def lines(self) -> Sentences:
+        return self._ngrams.sentences
+
+    @functools.cached_property
+    def texts(self) -> Sequence[Sequence[str]]:
+        return [[self.text(ids) for ids in clip] for clip in self._captions]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Joins the words before the first <eos> or <pad> by spaces."""
         return " ".join(self._words[token] for token in _before_end(ids))
 
 
+class _TokenCandidates(Candidates):
+    """Captions that are given as token ids, (N, L)."""
+
+    def __init__(
+        self, references: _TokenReferences, clips: np.ndarray, tokens: np.ndarray
+    ):
+        super().__init__(references, clips)
+        self._tokens = tokens
+        self._text = references.text
+
+    @functools.cached_property
+    def sentences(self) -> Sentences:
+        return _sentences(self._tokens)
+
+    @property
+    def lines(self) -> Sentences:
+        return self.sentences
+
+    @functools.cached_property
+    def texts(self) -> Sequence[str]:
+        return [self._text(row) for row in self._tokens]
+
+
 def _before_end(ids: Sequence[int]) -> list[int]:
-    """The ids before the first <eos> or <pad>."""
+    """Returns the ids before the first <eos> or <pad>."""
     words = []
     for token in ids:
         if token in (EOS, PAD):
@@ -144,8 +194,8 @@ def _before_end(ids: Sequence[int]) -> list[int]:
     return words
 
 
-def _candidates(tokens: np.ndarray) -> Sentences:
-    """(N, L) ids, up to and with the first <eos>, or up to the first <pad>."""
+def _sentences(tokens: np.ndarray) -> Sentences:
+    """Cuts (N, L) ids behind the first <eos>, or before the first <pad>."""
     if tokens.ndim != 2:
         raise ValueError(f"tokens must be (N, L); received shape {tokens.shape}")
     ends = np.pad(

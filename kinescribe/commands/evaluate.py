@@ -55,15 +55,15 @@ def _print(evaluation: Evaluation, coverage: str) -> None:
 
     table = Table(box=rich.box.SIMPLE, show_edge=False)
     table.add_column("")
-    for title in ("this model", "95 % interval", *evaluation.controls):
+    for title in ("this model", "95 % interval", *evaluation.baselines):
         table.add_column(title, justify="right")
     for name, score in evaluation.scores.items():
-        controls = (values.get(name) for values in evaluation.controls.values())
+        baselines = (values.get(name) for values in evaluation.baselines.values())
         table.add_row(
             name,
             f"{100 * score.value:.1f}",
             f"{100 * score.low:.1f}–{100 * score.high:.1f}",
-            *("" if value is None else f"{100 * value:.1f}" for value in controls),
+            *("" if value is None else f"{100 * value:.1f}" for value in baselines),
         )
     console = Console()
     console.print(table)

@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+# The keys of `--json` stay as they were when CIDEr-D went by its family's name.
+_JSON_KEYS = {"CIDEr-D": "CIDEr"}
+
 
 def command(
     predictions: Annotated[
@@ -18,7 +21,7 @@ def command(
     ],
     metrics: Annotated[
         str,
-        typer.Option(help="Only these, as in 'BLEU-4,CIDEr'."),
+        typer.Option(help="Only these, as in 'BLEU-4,CIDEr-D'."),
     ] = "",
     intervals: Annotated[
         bool, typer.Option("--intervals", help="95 % bootstrap intervals over clips.")
@@ -27,24 +30,24 @@ def command(
         bool, typer.Option("--json", help="Fractions as JSON, nothing rounded.")
     ] = False,
 ) -> None:
-    """Scores captions with BLEU, METEOR, ROUGE-L and CIDEr, as papers report them."""
-    from keras_models.metrics import bootstrap, scorer
+    """Scores captions with BLEU, METEOR, ROUGE-L and CIDEr-D, as papers report them."""
+    from keras_models.metrics import METRICS, bootstrap, scorer
 
-    names = scorer.METRICS
+    names = tuple(METRICS)
     if metrics:
-        known = {name.lower(): name for name in names}
-        wanted = [name.strip() for name in metrics.split(",") if name.strip()]
-        names = scorer.check_metrics(known.get(name.lower(), name) for name in wanted)
+        typed = (name for name in metrics.split(",") if name.strip())
+        names = scorer.check_metrics(typed)
     captions, corpus = _read(predictions), _read(references)
-    measured = scorer.Scorer(corpus).measure(captions, names)
-    values = measured.corpus()
-    bounds = bootstrap.intervals(measured) if intervals else {}
+    statistics = scorer.Scorer(corpus).collect(captions, names)
+    values = statistics.corpus()
+    bounds = bootstrap.intervals(statistics) if intervals else {}
 
     if as_json:
-        result: dict[str, Any] = dict(values)
+        result: dict[str, Any] = {_json_key(name): values[name] for name in values}
         if intervals:
             result["intervals"] = {
-                name: [interval.low, interval.high] for name, interval in bounds.items()
+                _json_key(name): [interval.low, interval.high]
+                for name, interval in bounds.items()
             }
         result["clips"] = len(captions)
         result["clips_with_references"] = len(corpus)
@@ -67,6 +70,10 @@ def command(
     output = console.Console()
     output.print(rows)
     output.print(f"{len(captions):,} of {len(corpus):,} clips")
+
+
+def _json_key(metric: str) -> str:
+    return _JSON_KEYS.get(metric, metric)
 
 
 def _read(path: pathlib.Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pipeline import local_runner
 from pipeline.local_runner import RunResult
 
 SCORES = {
-    "model": {"BLEU-4": 0.5, "CIDEr": 1.25},
-    "controls": {"a person": {"BLEU-4": 0.75, "CIDEr": 2.5}},
+    "model": {"BLEU-4": 0.5, "CIDEr-D": 1.25},
+    "controls": {"a person": {"BLEU-4": 0.75, "CIDEr-D": 2.5}},
 }
 
 

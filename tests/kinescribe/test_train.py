@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_models.data.records import DataError
-from keras_models.metrics import scorer
+from keras_models.metrics import METRICS, scorer
 from keras_models.saving import captioner as saving
 from keras_models.training.warm_start import WarmStartError
 from kinescribe import cli
@@ -87,7 +87,7 @@ def test_evaluation_has_the_model_its_controls_and_the_coverage(trained):
     for word in ("this model", "95 %", "constant", "other clips", "a person"):
         assert set(word.split()) <= set(titles.split())
     assert "6 of 7 clips" in result.stdout
-    assert all(metric in result.stdout for metric in scorer.METRICS)
+    assert all(metric in result.stdout for metric in METRICS)
     found = json.loads(scores.read_text())
     assert found["coverage"] == "6 of 7 clips"
     captions = {clip["video_id"]: clip["caption"] for clip in found["clips"]}

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from keras_models.evaluation.evaluate import CONSTANT, PERSON, SHUFFLED
+from keras_models.evaluation.evaluate import BEST_CONSTANT, HUMAN, SHUFFLED_FEATURES
 from pipeline import local_runner
 from serving.client.local_model import LocalModel
 from serving.pushing import destination
@@ -63,8 +63,8 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert re.search(r"category=\w+ <small>\d clips</small>", page)
     assert page.count("data:image/jpeg") == 6
     scores = json.loads(first.report.with_name("scores.json").read_text())
-    assert set(scores["controls"]) == {CONSTANT, SHUFFLED, PERSON}
-    assert scores["controls"][PERSON]["CIDEr"] > scores["model"]["CIDEr"]
+    assert set(scores["controls"]) == {BEST_CONSTANT, SHUFFLED_FEATURES, HUMAN}
+    assert scores["controls"][HUMAN]["CIDEr-D"] > scores["model"]["CIDEr-D"]
 
     # What it pushed captions a clip.
     clip = pathlib.Path(small.corpus.files[0]).parent / "videos/video0.mp4"
@@ -79,7 +79,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     # Other weights are compared with the pushed ones, and take their place. What
     # somebody has deleted meanwhile is made again.
     shutil.rmtree(small.root + "/references")
-    changes = {"training": {"seed": 1}, "gates": {"max_regression": {"CIDEr": 10}}}
+    changes = {"training": {"seed": 1}, "gates": {"max_regression": {"CIDEr-D": 10}}}
     changed = small.override(changes)
     second, ran = run(changed)
     assert ran == ["CaptionReferences", *MODEL_STAGES]
@@ -91,7 +91,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert run(changed)[1] == ["Pusher"]
 
     # A model that does not reach the bar is not pushed.
-    refused, ran = run(changed.override({"gates": {"minimum": {"CIDEr": 9.9}}}))
+    refused, ran = run(changed.override({"gates": {"minimum": {"CIDEr-D": 9.9}}}))
     assert "Trainer" not in ran
     assert not refused.blessed
     assert refused.pushed is None

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import pydantic
@@ -27,6 +27,7 @@ __all__ = [
     "read_yaml",
     "root_validator",
     "validator",
+    "with_fields",
 ]
 
 ConfigT = TypeVar("ConfigT", bound="Config")
@@ -126,6 +127,29 @@ class Config(pydantic.BaseModel):
     def digest(self) -> str:
         """Sixteen hex digits of the SHA-256 of `to_json()`."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+
+def with_fields(
+    fields: Mapping[str, tuple[type, Any]],
+) -> Callable[[type[ConfigT]], type[ConfigT]]:
+    """Returns a class decorator that adds fields which a table lists to a config.
+
+    Args:
+        fields: Each field's name → its type, and its default or `Field(…)`.
+    """
+    definitions: dict[str, Any] = dict(fields)
+
+    def extend(config: type[ConfigT]) -> type[ConfigT]:
+        extended = pydantic.create_model(
+            config.__name__,
+            __base__=config,
+            __module__=config.__module__,
+            **definitions,
+        )
+        extended.__doc__ = config.__doc__
+        return extended
+
+    return extend
 
 
 def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.evaluator import caption_metrics
-from components.evaluator.gates import METRICS, GateConfig, eval_config
+from components.evaluator.gates import GateConfig, eval_config, metric_classes
 from keras_models.metrics import scorer
 from transform.common.config import ConfigError
 
@@ -118,7 +118,7 @@ def analyse(workplace, output, gate, candidate, baseline=None, references=True):
         tuple(key): {
             name: value["doubleValue"]
             for name, value in values[""][""].items()
-            if name in METRICS
+            if name in metric_classes()
         }
         for key, values in result.slicing_metrics
     }, blessed
@@ -127,7 +127,8 @@ def analyse(workplace, output, gate, candidate, baseline=None, references=True):
 @pytest.fixture(scope="module")
 def analysed(workplace, tmp_path_factory):
     output = tmp_path_factory.mktemp("analysis")
-    gate = GateConfig(minimum={"CIDEr": 0.1, "BLEU-4": 0.1}, maximum={"repetition": 0})
+    minimum = {"CIDEr-D": 0.1, "BLEU-4": 0.1}
+    gate = GateConfig(minimum=minimum, maximum={"repetition": 0})
     return analyse(workplace, output, gate, "fair", baseline="bad")
 
 
@@ -146,8 +147,8 @@ def test_slices_take_document_frequencies_from_the_whole_corpus(analysed):
     values = analysed[0][(("category", "music"),)]
     whole = scorer.score(music, REFERENCES)
     alone = scorer.score(music, {clip: REFERENCES[clip] for clip in music})
-    assert values["CIDEr"] == whole["CIDEr"]
-    assert abs(whole["CIDEr"] - alone["CIDEr"]) > 0.1
+    assert values["CIDEr-D"] == whole["CIDEr-D"]
+    assert abs(whole["CIDEr-D"] - alone["CIDEr-D"]) > 0.1
     assert values["METEOR"] == whole["METEOR"]
 
 
@@ -166,12 +167,12 @@ def test_model_within_bounds_and_better_than_the_baseline_is_blessed(analysed):
 def test_model_below_a_minimum_is_refused_and_slices_may_be_corpora(
     workplace, tmp_path
 ):
-    gate = GateConfig(minimum={"CIDEr": 9.0}, max_regression={}, slices=("category",))
+    gate = GateConfig(minimum={"CIDEr-D": 9.0}, max_regression={}, slices=("category",))
     values, blessed = analyse(workplace, tmp_path, gate, "fair", references=False)
     assert not blessed
     sport = {clip: FAIR[clip] for n, clip in enumerate(CLIPS) if n % 3}
     alone = scorer.score(sport, {clip: REFERENCES[clip] for clip in sport})
-    assert values[(("category", "sport"),)]["CIDEr"] == alone["CIDEr"]
+    assert values[(("category", "sport"),)]["CIDEr-D"] == alone["CIDEr-D"]
 
 
 def test_model_worse_than_its_baseline_is_refused(workplace, tmp_path):
@@ -180,9 +181,9 @@ def test_model_worse_than_its_baseline_is_refused(workplace, tmp_path):
 
 
 def test_model_equal_to_its_baseline_of_zero_is_blessed(workplace, tmp_path):
-    gate = GateConfig(max_regression={"CIDEr": 0.0}, slices=())
+    gate = GateConfig(max_regression={"CIDEr-D": 0.0}, slices=())
     values, blessed = analyse(workplace, tmp_path, gate, "bad", baseline="bad")
-    assert values[()]["CIDEr"] == pytest.approx(0.0)
+    assert values[()]["CIDEr-D"] == pytest.approx(0.0)
     assert blessed
 
 
@@ -190,12 +191,12 @@ def test_a_file_of_other_captions_is_refused(tmp_path):
     path = str(tmp_path / "references.json")
     corpus = {"a": ("a dog", ("a dog runs",))}
     with pytest.raises(caption_metrics.ReferencesError, match="cannot read"):
-        caption_metrics._score(corpus, "CIDEr", path)
+        caption_metrics._score(corpus, "CIDEr-D", path)
     caption_metrics.write_references(path, {"a": ["a cat runs"]})
     with pytest.raises(caption_metrics.ReferencesError, match="other captions for"):
-        caption_metrics._score(corpus, "CIDEr", path)
+        caption_metrics._score(corpus, "CIDEr-D", path)
     caption_metrics.write_references(path, {"a": ["a dog runs"], "b": ["a cat eats"]})
-    assert caption_metrics._score(corpus, "CIDEr", path) > 0
+    assert caption_metrics._score(corpus, "CIDEr-D", path) > 0
 
 
 def test_references_file_round_trips(tmp_path):
@@ -205,7 +206,7 @@ def test_references_file_round_trips(tmp_path):
 
 
 def test_every_gated_name_is_a_metric_of_its_class():
-    for name, class_name in METRICS.items():
+    for name, class_name in metric_classes().items():
         metric = getattr(caption_metrics, class_name)()
         assert metric.name == name
         assert type(metric).from_config(metric.get_config()).name == name
@@ -214,9 +215,9 @@ def test_every_gated_name_is_a_metric_of_its_class():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"minimum": {"CIDER": 1}}, "'CIDER' is none of CIDEr"),
+        ({"minimum": {"SPICE": 1}}, "'SPICE' is none of BLEU-1"),
         ({"max_regression": {"repetition": 1}}, "no regression"),
-        ({"max_regression": {"CIDEr": -1}}, "must not be < 0"),
+        ({"max_regression": {"CIDEr-D": -1}}, "must not be < 0"),
     ],
 )
 def test_wrong_gate_is_one_sentence(settings, sentence):
@@ -224,10 +225,16 @@ def test_wrong_gate_is_one_sentence(settings, sentence):
         GateConfig.from_dict(settings)
 
 
+def test_cider_and_cider_d_are_one_gate_and_the_later_counts():
+    gate = GateConfig.from_dict({"minimum": {"CIDEr": 0.5, "bleu_4": 0.1}})
+    assert gate.minimum == {"CIDEr-D": 0.5, "BLEU-4": 0.1}
+    assert gate.override({"minimum": {"CIDEr": 0.9}}).minimum["CIDEr-D"] == 0.9
+
+
 def test_configuration_survives_json_as_the_evaluator_passes_it():
     from google.protobuf import json_format
 
-    config = eval_config(GateConfig(minimum={"CIDEr": 0.3}), "/corpus.json")
+    config = eval_config(GateConfig(minimum={"CIDEr-D": 0.3}), "/corpus.json")
     read = json_format.Parse(json_format.MessageToJson(config), tfma.EvalConfig())
     assert read == config
     cider = next(m for m in read.metrics_specs[0].metrics if m.class_name == "CiderD")

@@ -7,15 +7,15 @@ CLIP = ScoredClip(
 )
 REPORT = Report(
     title="demo: mgsa",
-    verdict="Blessed: CIDEr 0.9 ≥ 0.5.",
+    verdict="Blessed: CIDEr-D 0.9 ≥ 0.5.",
     blessed=True,
     facts=(("coverage", "59 of 60 clips"),),
     scores=(
-        Row("model", "", {"CIDEr": 0.9, "BLEU-4": 0.5}),
-        Row("shuffled", "features of other clips", {"CIDEr": 0.1, "BLEU-4": 0.2}),
+        Row("model", "", {"CIDEr-D": 0.9, "BLEU-4": 0.5}),
+        Row("shuffled", "features of other clips", {"CIDEr-D": 0.1, "BLEU-4": 0.2}),
     ),
-    slices=(Row("category=roll", "12 clips", {"CIDEr": 0.7}),),
-    curves=(Curve("validation CIDEr", [1, 2], [0.1, 0.9]),),
+    slices=(Row("category=roll", "12 clips", {"CIDEr-D": 0.7}),),
+    curves=(Curve("validation CIDEr-D", [1, 2], [0.1, 0.9]),),
     best=(CLIP,),
     worst=(),
 )

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from keras_models.evaluation.evaluate import (
-    CONSTANT,
-    PERSON,
-    SHUFFLED,
+    BEST_CONSTANT,
+    HUMAN,
+    SHUFFLED_FEATURES,
     best_constant,
     derangements,
     evaluate,
     leave_one_out,
 )
-from keras_models.metrics import scorer
+from keras_models.metrics import METRICS, scorer
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 
 COLOURS = ("red", "green", "blue", "white", "black")
@@ -106,17 +106,17 @@ def test_a_person_is_scored_against_the_other_people():
             clip: [text for other, text in enumerate(texts) if other != turn]
             for clip, texts in REFERENCES.items()
         }
-        turns.append(scorer.score(said, others, ["CIDEr"])["CIDEr"])
-    assert found["CIDEr"] == pytest.approx(np.mean(turns))
+        turns.append(scorer.score(said, others, ["CIDEr-D"])["CIDEr-D"])
+    assert found["CIDEr-D"] == pytest.approx(np.mean(turns))
     assert leave_one_out({"clip": ["alone"]}) == {}
 
 
 def test_a_model_that_sees_beats_its_controls():
     captions = {clip: texts[0] for clip, texts in REFERENCES.items()}
     found = evaluate(captions, REFERENCES, REFERENCES)
-    for control in (CONSTANT, SHUFFLED):
-        assert found.scores["CIDEr"].value > found.controls[control]["CIDEr"]
-    assert set(found.controls[PERSON]) == set(scorer.METRICS) == set(found.scores)
+    for control in (BEST_CONSTANT, SHUFFLED_FEATURES):
+        assert found.scores["CIDEr-D"].value > found.baselines[control]["CIDEr-D"]
+    assert set(found.baselines[HUMAN]) == set(METRICS) == set(found.scores)
     assert found.scores["BLEU-4"].value == pytest.approx(1)
     exact = scorer.score(captions, REFERENCES)
     for name, interval in found.scores.items():
@@ -126,13 +126,13 @@ def test_a_model_that_sees_beats_its_controls():
         (clip.score for clip in found.clips), reverse=True
     )
     data = json.loads(found.to_json())
-    assert data["model"]["CIDEr"] == found.scores["CIDEr"].value
+    assert data["model"]["CIDEr-D"] == found.scores["CIDEr-D"].value
     assert len(data["clips"]) == len(REFERENCES)
 
 
 def test_a_blind_model_does_not_beat_its_controls():
     captions = dict.fromkeys(REFERENCES, best_constant(REFERENCES))
     found = evaluate(captions, REFERENCES, REFERENCES)
-    value = found.scores["CIDEr"].value
-    assert found.controls[CONSTANT]["CIDEr"] == pytest.approx(value)
-    assert found.controls[SHUFFLED]["CIDEr"] == pytest.approx(value)
+    value = found.scores["CIDEr-D"].value
+    assert found.baselines[BEST_CONSTANT]["CIDEr-D"] == pytest.approx(value)
+    assert found.baselines[SHUFFLED_FEATURES]["CIDEr-D"] == pytest.approx(value)

@@ -16,7 +16,7 @@ def count(clips):
     sentences = Sentences.of([candidate for candidate, _ in clips])
     rows = np.arange(len(clips))
     counts = references.count(sentences)
-    return bleu.statistics(references, rows, sentences.lengths, counts)
+    return bleu.match_counts(references, rows, sentences.lengths, counts)
 
 
 @settings(max_examples=200, deadline=None)
@@ -28,8 +28,8 @@ def test_values_are_those_of_the_coco_evaluation(clips):
         stock += (texts[0], texts[1:])
     corpus, each = stock.compute_score(option="closest")
     found = count(clips)
-    np.testing.assert_allclose(bleu.combine(found.sum(0)), corpus, rtol=1e-12)
-    np.testing.assert_allclose(bleu.combine(found).T, each, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(bleu.scores(found.sum(0)), corpus, rtol=1e-12)
+    np.testing.assert_allclose(bleu.scores(found).T, each, rtol=1e-12, atol=1e-300)
 
 
 def test_of_two_closest_references_the_shorter_counts():

@@ -3,7 +3,7 @@ import pytest
 
 from keras_models.metrics import bootstrap, scorer
 
-CHEAP = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr")
+CHEAP = ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr-D")
 WORDS = "a man woman dog plays rides runs the guitar horse park".split()
 
 
@@ -19,7 +19,7 @@ def corpus():
     }
     good = {clip: texts[0] for clip, texts in references.items()}
     bad = {clip: sentence(random) for clip in references}
-    measure = scorer.Scorer(references).measure
+    measure = scorer.Scorer(references).collect
     return references, measure(good, CHEAP), measure(bad, CHEAP)
 
 
@@ -27,9 +27,9 @@ def test_resampled_corpus_is_the_corpus_of_the_drawn_clips(corpus):
     references, _, bad = corpus
     drawn = np.random.default_rng(1).integers(30, size=30)
     weights = np.bincount(drawn, minlength=30)
-    found = bad.resampled(weights)
-    each = bad.each()
-    for name in ("ROUGE-L", "CIDEr"):
+    found = bad.bootstrap(weights)
+    each = bad.per_clip()
+    for name in ("ROUGE-L", "CIDEr-D"):
         mean = np.mean([each[bad.ids[clip]][name] for clip in drawn])
         assert found[name] == pytest.approx(mean)
     captions = dict(zip(bad.ids, _captions(references), strict=True))
@@ -58,14 +58,14 @@ def test_intervals_hold_the_value_and_repeat_with_the_seed(corpus):
         assert value == bad.corpus()[name]
     assert bootstrap.intervals(bad, samples=500, seed=3) == found
     narrow = bootstrap.intervals(bad, samples=500, confidence=0.5, seed=3)
-    assert narrow["CIDEr"].low > found["CIDEr"].low
+    assert narrow["CIDEr-D"].low > found["CIDEr-D"].low
 
 
 def test_interval_of_a_mean_is_as_wide_as_its_standard_error(corpus):
     _, _, bad = corpus
-    values = np.array([row["CIDEr"] for row in bad.each().values()])
+    values = np.array([row["CIDEr-D"] for row in bad.per_clip().values()])
     expected = 2 * 1.96 * values.std() / np.sqrt(len(values))
-    found = bootstrap.intervals(bad, samples=4000)["CIDEr"]
+    found = bootstrap.intervals(bad, samples=4000)["CIDEr-D"]
     assert found.high - found.low == pytest.approx(expected, rel=0.1)
 
 
@@ -73,8 +73,8 @@ def test_blocks_of_resamples_have_the_same_law(corpus, monkeypatch):
     _, good, bad = corpus
     monkeypatch.setattr(bootstrap, "_BLOCK", 100)
     found = bootstrap.differences(good, bad, samples=50)
-    assert found["CIDEr"].better == 1.0
-    assert found["CIDEr"].low > 0
+    assert found["CIDEr-D"].better == 1.0
+    assert found["CIDEr-D"].low > 0
 
 
 def test_a_model_does_not_differ_from_itself(corpus):

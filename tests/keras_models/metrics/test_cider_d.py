@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 
-from keras_models.metrics.cider_d import CiderD
+from keras_models.metrics.cider_d import ReferenceWeights
 from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
 
 SENTENCES = st.lists(st.integers(1, 6), max_size=12)
@@ -18,7 +18,7 @@ def text(ids):
 def score(corpus, clips, candidates):
     references = ReferenceNgrams(corpus)
     sentences = Sentences.of(candidates)
-    return CiderD(references).score(
+    return ReferenceWeights(references).score(
         np.asarray(clips), sentences.lengths, references.count(sentences)
     )
 

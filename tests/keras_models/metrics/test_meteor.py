@@ -49,11 +49,11 @@ def gone(process_id, seconds=60):
 
 
 def test_scores_are_those_of_the_coco_evaluation():
-    with meteor.Meteor() as scorer:
+    with meteor.MeteorProcess() as scorer:
         found = scorer.statistics(CANDIDATES, REFERENCES)
         process = scorer._process
-        np.testing.assert_allclose(meteor.combine(found), RECORDED, rtol=1e-14)
-        corpus = meteor.combine(found.sum(0))
+        np.testing.assert_allclose(meteor.score(found), RECORDED, rtol=1e-14)
+        corpus = meteor.score(found.sum(0))
         np.testing.assert_allclose(corpus, RECORDED_CORPUS, rtol=1e-14)
 
         dirty = ["a\nman ||| plays\r\nthe\u2028guitar", "", "\ud800"]
@@ -76,7 +76,7 @@ def test_java_ends_when_its_parent_is_killed():
     program = (
         "import os, signal\n"
         "from keras_models.metrics import meteor\n"
-        "scorer = meteor.Meteor()\n"
+        "scorer = meteor.MeteorProcess()\n"
         "scorer.score(['a dog'], [['a dog']])\n"
         "print(scorer._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -108,7 +108,7 @@ ANSWERING = f"while read -r line; do echo {ANSWER}; done"
 
 def test_silence_ends_in_a_sentence_and_the_next_call_works(program):
     program("exec sleep 60")
-    scorer = meteor.Meteor(timeout=0.3)
+    scorer = meteor.MeteorProcess(timeout=0.3)
     with pytest.raises(java.JavaError, match=r"no answer in 0\.3 s \(0 of 2 captions"):
         scorer.score(["a", "b"], [["a"], ["b"]])
     program(ANSWERING)
@@ -118,7 +118,7 @@ def test_silence_ends_in_a_sentence_and_the_next_call_works(program):
 
 def test_death_is_told_with_its_last_words(program):
     program("read -r line; echo 'Java heap space' >&2; exit 1")
-    with meteor.Meteor() as scorer:
+    with meteor.MeteorProcess() as scorer:
         with pytest.raises(java.JavaError, match="METEOR ended: Java heap space"):
             scorer.score(["a"], [["a"]])
         assert scorer._process is None
@@ -126,26 +126,27 @@ def test_death_is_told_with_its_last_words(program):
 
 def test_a_reader_that_stops_early_is_told(program):
     program("exit 1")
-    with meteor.Meteor() as scorer:
+    with meteor.MeteorProcess() as scorer:
         with pytest.raises(java.JavaError, match="METEOR ended: it said nothing"):
             scorer.score(["a" * 1000] * 1000, [[str(n)] for n in range(1000)])
 
 
 def test_chatter_on_stderr_blocks_nothing(program):
     program(f"head -c 1000000 /dev/zero >&2\n{ANSWERING}")
-    with meteor.Meteor(timeout=30) as scorer:
+    with meteor.MeteorProcess(timeout=30) as scorer:
         assert scorer.score(["a"], [["a"]]).shape == (1,)
 
 
 def test_an_answer_that_is_no_statistic_is_told(program):
     program("read -r line; echo 0.5")
-    with meteor.Meteor() as scorer, pytest.raises(java.JavaError, match=r"'0\.5'"):
+    refused = pytest.raises(java.JavaError, match=r"'0\.5'")
+    with meteor.MeteorProcess() as scorer, refused:
         scorer.score(["a"], [["a"]])
 
 
 def test_threads_share_one_process(program):
     program(ANSWERING)
-    with meteor.Meteor() as scorer:
+    with meteor.MeteorProcess() as scorer:
         results = []
 
         def work(number):
@@ -162,14 +163,14 @@ def test_threads_share_one_process(program):
 
 def test_known_captions_are_not_asked_again(program):
     program(f"read -r line; echo {ANSWER}")
-    with meteor.Meteor() as scorer:
+    with meteor.MeteorProcess() as scorer:
         first = scorer.statistics(["a"], [["b"]])
         assert (scorer.statistics(["a", "a"], [["b"], ["b"]]) == first).all()
 
 
 def test_closing_ends_the_process_and_may_be_repeated(program):
     program(ANSWERING)
-    scorer = meteor.Meteor()
+    scorer = meteor.MeteorProcess()
     scorer.score(["a"], [["a"]])
     process_id = scorer._process.pid
     scorer.close()
@@ -178,7 +179,7 @@ def test_closing_ends_the_process_and_may_be_repeated(program):
 
 
 def test_captions_without_references_are_refused():
-    with meteor.Meteor() as scorer:
+    with meteor.MeteorProcess() as scorer:
         with pytest.raises(ValueError, match="one reference at least"):
             scorer.score(["a"], [[]])
         with pytest.raises(ValueError):

@@ -9,11 +9,11 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-from keras_models.metrics import scorer, tokenizer
+from keras_models.metrics import METRICS, scorer, tokenizer
 from tests.support.paths import SHARED
 
 DATA = SHARED
-CHEAP = tuple(name for name in scorer.METRICS if name != "METEOR")
+CHEAP = tuple(name for name in METRICS if name != "METEOR")
 PIECES = (
     "a man dog's can't (red) plays 1 1/2 guitar. – , ... & cannot the two é \xa0 park"
 ).split(" ")
@@ -41,7 +41,7 @@ def stock_scores(predictions, references):
     for order in range(4):
         corpus[f"BLEU-{order + 1}"] = values[order]
         each[f"BLEU-{order + 1}"] = rows[order]
-    for name, stock in (("ROUGE-L", Rouge()), ("CIDEr", Cider())):
+    for name, stock in (("ROUGE-L", Rouge()), ("CIDEr-D", Cider())):
         corpus[name], each[name] = stock.compute_score(references, candidates)
     return corpus, each
 
@@ -73,18 +73,18 @@ def test_published_captions_get_their_published_scores():
         predictions = {f"vid{1301 + at}": line.strip() for at, line in enumerate(file)}
     found = scorer.score(predictions, references)
     published = [0.8098, 0.6970, 0.6059, 0.5110, 0.335, 0.7055, 0.7767]
-    for name, value in zip(scorer.METRICS, published, strict=True):
+    for name, value in zip(METRICS, published, strict=True):
         assert found[name] == pytest.approx(value, abs=5e-4)
 
 
 def test_value_does_not_depend_on_the_order_or_on_earlier_calls():
     predictions, references = random_corpus(7)
     whole = scorer.Scorer(references)
-    first = whole.measure(predictions, CHEAP).corpus()
-    whole.measure({"clip0": "words never seen before"}, CHEAP)
-    assert whole.measure(predictions, CHEAP).corpus() == first
+    first = whole.collect(predictions, CHEAP).corpus()
+    whole.collect({"clip0": "words never seen before"}, CHEAP)
+    assert whole.collect(predictions, CHEAP).corpus() == first
     backwards = scorer.Scorer(dict(reversed(references.items())))
-    again = backwards.measure(dict(reversed(predictions.items())), CHEAP)
+    again = backwards.collect(dict(reversed(predictions.items())), CHEAP)
     assert again.corpus() == first
     assert again.ids == tuple(sorted(predictions))
 
@@ -92,9 +92,9 @@ def test_value_does_not_depend_on_the_order_or_on_earlier_calls():
 def test_clips_keep_their_scores_when_scored_alone():
     predictions, references = random_corpus(8)
     whole = scorer.Scorer(references)
-    each = whole.measure(predictions, CHEAP).each()
-    alone = whole.measure({"clip5": predictions["clip5"]}, CHEAP)
-    assert alone.each()["clip5"] == pytest.approx(each["clip5"], abs=1e-12)
+    each = whole.collect(predictions, CHEAP).per_clip()
+    alone = whole.collect({"clip5": predictions["clip5"]}, CHEAP)
+    assert alone.per_clip()["clip5"] == pytest.approx(each["clip5"], abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def test_bad_input_is_one_sentence(predictions, references, sentence):
 
 
 def test_metrics_are_checked_and_stand_in_one_order():
-    assert scorer.check_metrics(["CIDEr", "BLEU-1"]) == ("BLEU-1", "CIDEr")
+    assert scorer.check_metrics(["CIDEr-D", "BLEU-1"]) == ("BLEU-1", "CIDEr-D")
+    assert scorer.check_metrics(["cider", "bleu_1"]) == ("BLEU-1", "CIDEr-D")
     for wrong in (["SPICE"], []):
         with pytest.raises(scorer.ScoreError, match="choose from BLEU-1"):
             scorer.check_metrics(wrong)

@@ -129,6 +129,14 @@ def test_meteor_reads_the_words_before_the_end():
     assert found[0] == 1.0
 
 
+def test_metrics_may_be_named_as_papers_name_them():
+    config = RewardConfig.from_dict({"CIDEr": 0.5, "BLEU-4": 2.0})
+    assert config == RewardConfig(cider_d=0.5, bleu_4=2.0)
+    assert config.weights() == {"BLEU-4": 2.0, "CIDEr-D": 0.5}
+    assert RewardConfig() == RewardConfig(cider_d=1.0)
+    assert set(config.to_dict()) == {"cider_d", "bleu_4", "meteor", "rouge_l"}
+
+
 def test_wrong_use_is_told():
     with pytest.raises(ConfigError, match="must be above 0"):
         RewardConfig.from_dict(ONLY)

@@ -70,4 +70,4 @@ def test_both_stages_log_the_ranking_loss(tmp_path):
 
 
 def test_what_stands_in_the_features_is_learned(tmp_path):
-    assert run(tmp_path, clips=96, epochs=20).score > 4  # CIDEr, at most 10
+    assert run(tmp_path, clips=96, epochs=20).score > 4  # CIDEr-D, at most 10
