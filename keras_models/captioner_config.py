@@ -6,8 +6,8 @@ from typing import Annotated, Union
 
 from keras_models.attention.bahdanau import AdditiveConfig
 from keras_models.attention.dual import DualConfig
-from keras_models.attention.grid_attention import StreamAttentionConfig
-from keras_models.attention.multi_level import PlacesConfig
+from keras_models.attention.grid_attention import GridAttentionConfig
+from keras_models.attention.multi_level import MultiLevelConfig
 from keras_models.attention.multiplicative import MultiplicativeConfig
 from keras_models.attention.uniform import UniformConfig
 from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
@@ -42,10 +42,10 @@ EncoderConfig = Annotated[
 AttentionConfig = Annotated[
     Union[
         AdditiveConfig,
-        StreamAttentionConfig,
+        GridAttentionConfig,
         MultiplicativeConfig,
         UniformConfig,
-        PlacesConfig,
+        MultiLevelConfig,
         DualConfig,
     ],
     BY_KIND,

@@ -11,7 +11,7 @@ from keras_models.attention.base import StepAttention
 from keras_models.structs import Context, EncodedVideo, State
 
 
-def start(
+def prepare(
     attentions: Sequence[StepAttention], encoded: EncodedVideo, training: bool = False
 ) -> tuple[tuple[State, ...], tuple[Any, ...]]:
     """Every attention's state before the first word, and its memory."""
@@ -23,7 +23,7 @@ def start(
     return tuple(states), tuple(memories)
 
 
-def look(
+def attend(
     attentions: Sequence[StepAttention],
     query: tf.Tensor,
     memories: Sequence[Any],

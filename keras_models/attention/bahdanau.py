@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import tensorflow as tf
 
 from keras_models.attention.base import LinearAttention
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import Context, EncodedVideo, State
 from transform.common.config import Config, Field
@@ -48,7 +48,7 @@ class AdditiveAttention(LinearAttention):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.energy = AdditiveEnergy(units, name="energy")
+        self.energy = AdditiveScore(units, name="energy")
 
     def prepare(self, encoded: EncodedVideo, training: bool = False) -> AdditiveMemory:
         """The keys and values of a batch of videos."""

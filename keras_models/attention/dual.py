@@ -7,12 +7,12 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.attention.multi_level import (
-    ChoiceConfig,
-    PlacesAttention,
-    PlacesMemory,
+    MultiLevelAttention,
+    MultiLevelMemory,
+    SelectionConfig,
 )
-from keras_models.attention.selection import Choice, SoftConfig
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.attention.selection import Selection, SoftConfig
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, State
 from transform.common.config import Config, Field
@@ -23,7 +23,7 @@ class DualConfig(Config):
 
     kind: Literal["dual"] = "dual"
     units: int = Field(512, ge=1)  # not given in the paper
-    choice: ChoiceConfig = SoftConfig()
+    choice: SelectionConfig = SoftConfig()
 
     def build(self, name: str = "attention") -> DualAttention:
         """The layer."""
@@ -31,27 +31,27 @@ class DualConfig(Config):
         return DualAttention(self.units, place, level, name=name)
 
 
-class DualAttention(PlacesAttention):
+class DualAttention(MultiLevelAttention):
     """Weighs the levels by what was taken of their places.
 
         b_tl = w^T tanh(W_s s_tl + W_h h_{t−1} + b) ;  β_t = softmax_l(b_tl)
         z_t  = ψ({s_tl}_l, β_t)                  (Pu et al., 2018, Eq. 6, 7)
 
     Returns:
-        As `PlacesAttention` does, but `vector` is z_t (B, D), `weights["level"]` is β
+        As `MultiLevelAttention`, but `vector` is z_t (B, D), `weights["level"]` is β
         (B, L), and `log_prob` is that of place and level together. Levels that a clip
         lacks have β = 0.
     """
 
-    def __init__(self, units: int, place: Choice, level: Choice, **kwargs: Any):
+    def __init__(self, units: int, place: Selection, level: Selection, **kwargs: Any):
         super().__init__(units, place, **kwargs)
-        self.level_energy = AdditiveEnergy(units, SMALL_UNIFORM, name="level_energy")
+        self.level_energy = AdditiveScore(units, SMALL_UNIFORM, name="level_energy")
         self.level_choice = level
 
     def call(
         self,
         query: tf.Tensor,
-        memory: PlacesMemory,
+        memory: MultiLevelMemory,
         state: State,
         training: bool = False,
     ) -> tuple[Context, State]:

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.attention.branch import Attended, Branch
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.attention.cell_attention import AttentionOutput, CellAttention
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.masking import masked_softmax
 from transform.common.config import Config, Field
 
 
-class AllCellsConfig(Config):
+class GlobalCellAttentionConfig(Config):
     """One softmax over all cells of all frames.
 
     STaTS Table 2, "Temp Att"; with objects for cells, VATEX-2019's spatial attention.
@@ -21,12 +21,12 @@ class AllCellsConfig(Config):
     kind: Literal["all_cells"] = "all_cells"
     units: int = Field(128, ge=1)  # STaTS Sec. 4.1; VATEX does not give it
 
-    def build(self, name: str) -> AllCells:
+    def build(self, name: str) -> GlobalCellAttention:
         """The layer."""
-        return AllCells(self.units, name=name)
+        return GlobalCellAttention(self.units, name=name)
 
 
-class AllCells(Branch):
+class GlobalCellAttention(CellAttention):
     """e = softmax_{n,j} att(h, x_nj) ;  x̂ = Σ_n Σ_j e_nj x_nj.
 
     Weights: "spatial" e (B, T, S), and "temporal" (B, T), their sums over a frame. The
@@ -35,7 +35,7 @@ class AllCells(Branch):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.energy = AdditiveEnergy(units, name="energy")
+        self.energy = AdditiveScore(units, name="energy")
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Those of all cells, (B, T, S, A)."""
@@ -45,7 +45,7 @@ class AllCells(Branch):
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
-    ) -> Attended:
+    ) -> AttentionOutput:
         energies = self.energy(query, keys)  # (B, T, S)
         shape = tf.shape(energies)
         flat = [shape[0], shape[1] * shape[2]]
@@ -56,4 +56,4 @@ class AllCells(Branch):
         weights = tf.ensure_shape(weights, energies.shape)
         vector = tf.einsum("bts,btsd->bd", tf.cast(weights, cells.dtype), cells)
         named = {"temporal": tf.reduce_sum(weights, axis=2), "spatial": weights}
-        return Attended(vector, named, {})
+        return AttentionOutput(vector, named, {})

@@ -7,28 +7,28 @@ from typing import Annotated, Any, Literal, NamedTuple, Union
 import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
-from keras_models.attention.selection import Choice, HardConfig, SoftConfig
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.attention.selection import HardConfig, Selection, SoftConfig
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, EncodedVideo, State
 from transform.common.config import BY_KIND, Config, Field
 
-ChoiceConfig = Annotated[Union[SoftConfig, HardConfig], BY_KIND]
+SelectionConfig = Annotated[Union[SoftConfig, HardConfig], BY_KIND]
 
 
-class PlacesConfig(Config):
+class MultiLevelConfig(Config):
     """dualAFR's spatio-temporal attention alone: its rows of one level."""
 
     kind: Literal["places"] = "places"
     units: int = Field(512, ge=1)  # not given in the paper
-    choice: ChoiceConfig = SoftConfig()
+    choice: SelectionConfig = SoftConfig()
 
-    def build(self, name: str = "attention") -> PlacesAttention:
+    def build(self, name: str = "attention") -> MultiLevelAttention:
         """The layer."""
-        return PlacesAttention(self.units, self.choice.build("place"), name=name)
+        return MultiLevelAttention(self.units, self.choice.build("place"), name=name)
 
 
-class PlacesMemory(NamedTuple):
+class MultiLevelMemory(NamedTuple):
     """What does not depend on the word."""
 
     cells: tf.Tensor  # (B, T, S, L, D), the places' features at each of L levels
@@ -46,7 +46,7 @@ class Places(NamedTuple):
     log_prob: tf.Tensor  # (B,)
 
 
-class PlacesAttention(StepAttention):
+class MultiLevelAttention(StepAttention):
     """One α for all levels, told from what all of them say of a place.
 
         e_ti = w^T tanh(W_a [â_i1 … â_iL] + W_h h_{t−1} + b) ;  α_t = softmax_i(e_ti)
@@ -60,18 +60,20 @@ class PlacesAttention(StepAttention):
         clip without a single place. There is no state.
     """
 
-    def __init__(self, units: int, choice: Choice, **kwargs: Any):
+    def __init__(self, units: int, choice: Selection, **kwargs: Any):
         super().__init__(**kwargs)
-        self.energy = AdditiveEnergy(units, SMALL_UNIFORM, name="energy")
+        self.energy = AdditiveScore(units, SMALL_UNIFORM, name="energy")
         self.choice = choice
 
-    def prepare(self, encoded: EncodedVideo, training: bool = False) -> PlacesMemory:
+    def prepare(
+        self, encoded: EncodedVideo, training: bool = False
+    ) -> MultiLevelMemory:
         """The levels side by side, and the places' keys."""
         del training
         if not encoded.grids:
             raise ValueError("attention to places needs grids; the encoder gives none")
         level_masks = tf.stack(encoded.grid_masks, axis=-1)
-        return PlacesMemory(
+        return MultiLevelMemory(
             cells=tf.stack(encoded.grids, axis=3),
             level_masks=level_masks,
             mask=tf.reduce_any(level_masks, axis=-1),
@@ -79,7 +81,7 @@ class PlacesAttention(StepAttention):
         )
 
     def look(
-        self, query: tf.Tensor, memory: PlacesMemory, training: bool = False
+        self, query: tf.Tensor, memory: MultiLevelMemory, training: bool = False
     ) -> Places:
         """Asks with (B, Q)."""
         energies = self.energy(query, memory.keys)  # (B, T, S): Eq. 4
@@ -101,7 +103,7 @@ class PlacesAttention(StepAttention):
     def call(
         self,
         query: tf.Tensor,
-        memory: PlacesMemory,
+        memory: MultiLevelMemory,
         state: State,
         training: bool = False,
     ) -> tuple[Context, State]:

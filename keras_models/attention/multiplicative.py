@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.attention.base import StepAttention
 from keras_models.layers.functional.masking import masked_softmax
-from keras_models.layers.multiplicative_score import MultiplicativeEnergy
+from keras_models.layers.multiplicative_score import MultiplicativeScore
 from keras_models.structs import Context, EncodedVideo, State
 from transform.common.config import BY_KIND, Config, Field
 
@@ -28,7 +28,7 @@ class Frames(Config):
         return encoded.frames, encoded.frame_mask
 
 
-class Cells(Config):
+class Grid(Config):
     """The cells of one of the encoder's grids, all steps together: AttS."""
 
     kind: Literal["cells"] = "cells"
@@ -53,14 +53,14 @@ class Cells(Config):
         return items, tf.reshape(encoded.grid_masks[self.grid], flat)
 
 
-Items = Annotated[Union[Frames, Cells], BY_KIND]
+SourceConfig = Annotated[Union[Frames, Grid], BY_KIND]
 
 
 class MultiplicativeConfig(Config):
     """VRE's attention (Shi et al., 2019, Sec. 3.3); `over` chooses AttT or AttS."""
 
     kind: Literal["multiplicative"] = "multiplicative"
-    over: Items = Frames()
+    over: SourceConfig = Frames()
     units: int = Field(512, ge=1)  # not given; the hidden state's size
 
     def build(self, name: str = "attention") -> MultiplicativeAttention:
@@ -84,10 +84,10 @@ class MultiplicativeAttention(StepAttention):
         without a single item. There is no state.
     """
 
-    def __init__(self, over: Frames | Cells, units: int, **kwargs: Any):
+    def __init__(self, over: Frames | Grid, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.over = over
-        self.energy = MultiplicativeEnergy(units, name="energy")
+        self.energy = MultiplicativeScore(units, name="energy")
 
     def prepare(
         self, encoded: EncodedVideo, training: bool = False

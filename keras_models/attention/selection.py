@@ -12,7 +12,7 @@ from keras_models.layers.functional.masking import masked_softmax
 from transform.common.config import Config
 
 
-class Chosen(NamedTuple):
+class SelectionWeights(NamedTuple):
     """How much is taken of each item."""
 
     shares: tf.Tensor  # (B, N) float32: ψ is the sum of the items times these
@@ -20,7 +20,7 @@ class Chosen(NamedTuple):
     log_prob: tf.Tensor  # (B,) float32, of the shares; 0 if they follow from weights
 
 
-class Choice(tf.keras.layers.Layer, abc.ABC):
+class Selection(tf.keras.layers.Layer, abc.ABC):
     """ψ({x_i}, {α_i}) of dualAFR (Pu et al., 2018, Eq. 5, 7), in terms of shares.
 
     Call arguments:
@@ -35,7 +35,7 @@ class Choice(tf.keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def call(
         self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
-    ) -> Chosen:
+    ) -> SelectionWeights:
         raise NotImplementedError
 
 
@@ -49,15 +49,15 @@ class SoftConfig(Config):
         return Soft(name=name)
 
 
-class Soft(Choice):
+class Soft(Selection):
     """Every item's share is its weight."""
 
     def call(
         self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
-    ) -> Chosen:
+    ) -> SelectionWeights:
         del training
         weights = masked_softmax(energies, mask)
-        return Chosen(weights, weights, tf.zeros_like(weights[:, 0]))
+        return SelectionWeights(weights, weights, tf.zeros_like(weights[:, 0]))
 
 
 class HardConfig(Config):
@@ -70,7 +70,7 @@ class HardConfig(Config):
         return Hard(name=name)
 
 
-class Hard(Choice):
+class Hard(Selection):
     """m ~ Mult(1, α) takes all; its log-probability is log α_m (Pu et al., 2018).
 
     No gradient flows through the draw, only through `log_prob`. As in `Dropout`, the
@@ -87,7 +87,7 @@ class Hard(Choice):
 
     def call(
         self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
-    ) -> Chosen:
+    ) -> SelectionWeights:
         energies = tf.cast(energies, tf.float32)
         log_weights = tf.nn.log_softmax(tf.where(mask, energies, energies.dtype.min))
         if training:
@@ -98,7 +98,7 @@ class Hard(Choice):
             item = tf.argmax(log_weights, axis=-1)
         one = tf.one_hot(item, tf.shape(mask)[1], True, False, dtype=tf.bool) & mask
         log_prob = tf.reduce_sum(tf.where(one, log_weights, 0.0), axis=-1)
-        return Chosen(
+        return SelectionWeights(
             shares=tf.ensure_shape(tf.cast(one, tf.float32), energies.shape),
             weights=tf.where(mask, tf.exp(log_weights), 0.0),
             log_prob=log_prob,

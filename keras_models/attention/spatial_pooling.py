@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from transform.common.config import Config, Field
 
@@ -37,17 +37,17 @@ class SpatialPooling(tf.keras.layers.Layer, abc.ABC):
         raise NotImplementedError
 
 
-class CellMeanConfig(Config):
+class MeanSpatialPoolingConfig(Config):
     """No spatial attention: the mean of a frame's cells."""
 
     kind: Literal["cell_mean"] = "cell_mean"
 
-    def build(self, name: str) -> CellMeanPooling:
+    def build(self, name: str) -> MeanSpatialPooling:
         """The layer."""
-        return CellMeanPooling(name=name)
+        return MeanSpatialPooling(name=name)
 
 
-class CellMeanPooling(SpatialPooling):
+class MeanSpatialPooling(SpatialPooling):
     """x̂_n = (1/S) Σ_j x_nj over the cells that are there. No weights."""
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -61,18 +61,18 @@ class CellMeanPooling(SpatialPooling):
         return keys, {}
 
 
-class PerFrameConfig(Config):
+class PerFrameAttentionConfig(Config):
     """An attention map of its own for every frame: regions without a fixed grid."""
 
     kind: Literal["per_frame"] = "per_frame"
     units: int = Field(128, ge=1)  # Sec. 4.1
 
-    def build(self, name: str) -> PerFramePooling:
+    def build(self, name: str) -> PerFrameAttention:
         """The layer."""
-        return PerFramePooling(self.units, name=name)
+        return PerFrameAttention(self.units, name=name)
 
 
-class PerFramePooling(SpatialPooling):
+class PerFrameAttention(SpatialPooling):
     """e_n = softmax_j att(h, x_nj) ;  x̂_n = Σ_j e_nj x_nj.
 
     (Cherian et al., 2020, Eq. 3.) Weights: "spatial" (B, T, S).
@@ -80,7 +80,7 @@ class PerFramePooling(SpatialPooling):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.energy = AdditiveEnergy(units, name="energy")
+        self.energy = AdditiveScore(units, name="energy")
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The keys are those of every cell, (B, T, S, A)."""
@@ -95,18 +95,18 @@ class PerFramePooling(SpatialPooling):
         return frames, {"spatial": weights}
 
 
-class SharedGridConfig(Config):
+class SharedSpatialAttentionConfig(Config):
     """One attention map for all frames: cells of a fixed grid (STaTS Sec. 3.1.1)."""
 
     kind: Literal["shared_grid"] = "shared_grid"
     units: int = Field(128, ge=1)  # Sec. 4.1
 
-    def build(self, name: str) -> SharedGridPooling:
+    def build(self, name: str) -> SharedSpatialAttention:
         """The layer."""
-        return SharedGridPooling(self.units, name=name)
+        return SharedSpatialAttention(self.units, name=name)
 
 
-class SharedGridPooling(SpatialPooling):
+class SharedSpatialAttention(SpatialPooling):
     """The same weights in every frame, from the cells' means over time.
 
         x̃_j = (1/N) Σ_n x_nj ;  e = softmax_j att(h, x̃_j) ;  x̂_n = Σ_j e_j x_nj
@@ -116,7 +116,7 @@ class SharedGridPooling(SpatialPooling):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.energy = AdditiveEnergy(units, name="energy")
+        self.energy = AdditiveScore(units, name="energy")
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The keys are those of the mean cells, (B, S, A)."""

@@ -6,26 +6,32 @@ from typing import Annotated, Any, Literal, Union
 
 import tensorflow as tf
 
-from keras_models.attention.branch import Attended, Branch
+from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.attention.spatial_pooling import (
-    CellMeanConfig,
-    PerFrameConfig,
-    SharedGridConfig,
+    MeanSpatialPoolingConfig,
+    PerFrameAttentionConfig,
+    SharedSpatialAttentionConfig,
 )
 from keras_models.attention.temporal_pooling import (
     AdditivePoolingConfig,
-    LastStateConfig,
-    MeanConfig,
-    RankedConfig,
+    LSTMPoolingConfig,
+    MeanPoolingConfig,
+    RankedPoolingConfig,
 )
 from transform.common.config import BY_KIND, Config, validator
 
 SpatialPoolingConfig = Annotated[
-    Union[SharedGridConfig, PerFrameConfig, CellMeanConfig],
+    Union[
+        SharedSpatialAttentionConfig,
+        PerFrameAttentionConfig,
+        MeanSpatialPoolingConfig,
+    ],
     BY_KIND,
 ]
 TemporalPoolingConfig = Annotated[
-    Union[MeanConfig, LastStateConfig, AdditivePoolingConfig, RankedConfig],
+    Union[
+        MeanPoolingConfig, LSTMPoolingConfig, AdditivePoolingConfig, RankedPoolingConfig
+    ],
     BY_KIND,
 ]
 
@@ -34,8 +40,11 @@ class SpatioTemporalConfig(Config):
     """The ST model (STaTS Sec. 3.1); `temporal` chooses the row of Table 2."""
 
     kind: Literal["spatio_temporal"] = "spatio_temporal"
-    spatial: SpatialPoolingConfig = SharedGridConfig()
-    temporal: tuple[TemporalPoolingConfig, ...] = (MeanConfig(), RankedConfig())
+    spatial: SpatialPoolingConfig = SharedSpatialAttentionConfig()
+    temporal: tuple[TemporalPoolingConfig, ...] = (
+        MeanPoolingConfig(),
+        RankedPoolingConfig(),
+    )
 
     @validator("temporal")
     def _some(cls, temporal: tuple) -> tuple:
@@ -48,7 +57,7 @@ class SpatioTemporalConfig(Config):
         return SpatioTemporal(self, name=name)
 
 
-class SpatioTemporal(Branch):
+class SpatioTemporal(CellAttention):
     """x̂_n from the cells of frame n, then x̂_ST from x̂_1 … x̂_N.
 
     Weights and losses are those of the poolings.
@@ -72,7 +81,7 @@ class SpatioTemporal(Branch):
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
-    ) -> Attended:
+    ) -> AttentionOutput:
         frames, weights = self.spatial(query, cells, mask, keys)  # (B, T, D)
         frame_mask = tf.reduce_any(mask, axis=2)
         pooled = [pooling(frames, query, frame_mask) for pooling in self.temporal]
@@ -80,4 +89,6 @@ class SpatioTemporal(Branch):
         for part in pooled:
             weights = weights | part.weights
             losses = losses | part.losses
-        return Attended(tf.add_n([part.vector for part in pooled]), weights, losses)
+        return AttentionOutput(
+            tf.add_n([part.vector for part in pooled]), weights, losses
+        )

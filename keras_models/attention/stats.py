@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.attention.branch import Attended, Branch
+from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.layers.projection import Projection
@@ -33,7 +33,7 @@ class STaTSKeys(NamedTuple):
     temporo_spatial: tf.Tensor
 
 
-class STaTS(Branch):
+class STaTS(CellAttention):
     """x̂ = tanh(w_1 x̂_ST + w_2 x̂_TS).
 
         β_1 = w_ST^T tanh(W_ST x̂_ST + W_h h) ;  β_2 = w_TS^T tanh(W_TS x̂_TS + W_h h)
@@ -65,7 +65,7 @@ class STaTS(Branch):
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: STaTSKeys
-    ) -> Attended:
+    ) -> AttentionOutput:
         st = self.spatio_temporal(query, cells, mask, keys.spatio_temporal)
         ts = self.temporo_spatial(query, cells, mask, keys.temporo_spatial)
         hidden = self.query(query)  # W_h h: (B, A)
@@ -80,4 +80,4 @@ class STaTS(Branch):
         )
         named = {"branch": weights} | ts.weights
         named |= {f"st_{name}": values for name, values in st.weights.items()}
-        return Attended(vector, named, st.losses | ts.losses)
+        return AttentionOutput(vector, named, st.losses | ts.losses)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.attention.branch import Attended
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.attention.cell_attention import AttentionOutput
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.layers.lstm_cell import LSTMCell, input_projection
 from keras_models.layers.masked_lstm import last_state
@@ -24,15 +24,17 @@ class TemporalPooling(tf.keras.layers.Layer, abc.ABC):
         mask: (B, T) bool.
 
     Returns:
-        `Attended`, of the frames' own width D; 0 for a clip without a single frame.
+        `AttentionOutput` of the width D of the frames; 0 for a clip without any frame.
     """
 
     @abc.abstractmethod
-    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+    def call(
+        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+    ) -> AttentionOutput:
         raise NotImplementedError
 
 
-class MeanConfig(Config):
+class MeanPoolingConfig(Config):
     """Mean pooling (STaTS Table 2, "Mean Pool")."""
 
     kind: Literal["mean"] = "mean"
@@ -45,22 +47,24 @@ class MeanConfig(Config):
 class MeanPooling(TemporalPooling):
     """x̂ = (1/N) Σ_n x̂_n over the frames that are there."""
 
-    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+    def call(
+        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+    ) -> AttentionOutput:
         del query
-        return Attended(masked_mean(frames, mask), {}, {})
+        return AttentionOutput(masked_mean(frames, mask), {}, {})
 
 
-class LastStateConfig(Config):
+class LSTMPoolingConfig(Config):
     """An LSTM over the frames (STaTS Table 2, "LSTM")."""
 
     kind: Literal["last_state"] = "last_state"
 
-    def build(self, name: str) -> LastStatePooling:
+    def build(self, name: str) -> LSTMPooling:
         """The layer."""
-        return LastStatePooling(name=name)
+        return LSTMPooling(name=name)
 
 
-class LastStatePooling(TemporalPooling):
+class LSTMPooling(TemporalPooling):
     """x̂ = the last output of an LSTM over x̂_1 … x̂_N (Cherian et al., 2020, Eq. 8).
 
     It is as wide as the frames are. A masked frame leaves the state as it was.
@@ -72,10 +76,12 @@ class LastStatePooling(TemporalPooling):
         self.cell = LSTMCell(width, name="cell")
         super().build(input_shape)
 
-    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+    def call(
+        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+    ) -> AttentionOutput:
         del query
         state = last_state(self.cell, self.frames(frames), mask)
-        return Attended(state.hidden, {}, {})
+        return AttentionOutput(state.hidden, {}, {})
 
 
 class AdditivePoolingConfig(Config):
@@ -97,16 +103,18 @@ class AdditivePooling(TemporalPooling):
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
-        self.energy = AdditiveEnergy(units, name="energy")
+        self.energy = AdditiveScore(units, name="energy")
 
-    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+    def call(
+        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+    ) -> AttentionOutput:
         energies = self.energy(query, self.energy.keys(frames))  # (B, T)
         weights = masked_softmax(energies, mask)
         vector = tf.einsum("bt,btd->bd", tf.cast(weights, frames.dtype), frames)
-        return Attended(vector, {"temporal": weights}, {})
+        return AttentionOutput(vector, {"temporal": weights}, {})
 
 
-class RankedConfig(Config):
+class RankedPoolingConfig(Config):
     """Ranked temporal attention (STaTS Sec. 3.1.2; Table 2, "Ranked Att").
 
     The loss "rank" goes with it: objectives weigh it by `auxiliary`, the paper's λ.
@@ -120,7 +128,7 @@ class RankedConfig(Config):
         return RankedPooling(self.margin, name=name)
 
 
-class RankedPooling(LastStatePooling):
+class RankedPooling(LSTMPooling):
     """`LastStatePooling` that learns to point in the direction of time.
 
         L_rank = Σ_{n ≥ 2} softplus(⟨x̂, x̂_{n−1}⟩ + β − ⟨x̂, x̂_n⟩)
@@ -133,7 +141,9 @@ class RankedPooling(LastStatePooling):
         super().__init__(**kwargs)
         self.margin = margin
 
-    def call(self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor) -> Attended:
+    def call(
+        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+    ) -> AttentionOutput:
         vector = super().call(frames, query, mask).vector
         places = tf.einsum(  # ⟨x̂, x̂_n⟩
             "bd,btd->bt", tf.cast(vector, tf.float32), tf.cast(frames, tf.float32)
@@ -141,4 +151,4 @@ class RankedPooling(LastStatePooling):
         costs = tf.nn.softplus(places[:, :-1] + self.margin - places[:, 1:])
         both = mask[:, :-1] & mask[:, 1:]
         rank = tf.reduce_sum(tf.where(both, costs, 0.0), axis=1)  # (B,)
-        return Attended(vector, {}, {"rank": rank})
+        return AttentionOutput(vector, {}, {"rank": rank})

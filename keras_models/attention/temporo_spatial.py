@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.attention.branch import Attended, Branch
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.attention.cell_attention import AttentionOutput, CellAttention
+from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from transform.common.config import Config, Field
 
@@ -24,7 +24,7 @@ class TemporoSpatialConfig(Config):
         return TemporoSpatial(self, name=name)
 
 
-class TemporoSpatial(Branch):
+class TemporoSpatial(CellAttention):
     """Nearly one frame, then a weighted mean of its cells.
 
         τ = softmax_n( att(h, x̄_n) / temperature )       x̄_n: the mean of its cells
@@ -43,8 +43,8 @@ class TemporoSpatial(Branch):
     def __init__(self, config: TemporoSpatialConfig, **kwargs: Any):
         super().__init__(**kwargs)
         self.temperature = config.temperature
-        self.frame_energy = AdditiveEnergy(config.units, name="frame_energy")
-        self.cell_energy = AdditiveEnergy(config.units, name="cell_energy")
+        self.frame_energy = AdditiveScore(config.units, name="frame_energy")
+        self.cell_energy = AdditiveScore(config.units, name="cell_energy")
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The frames' (B, T, A); those of cells depend on the frame that is chosen."""
@@ -53,7 +53,7 @@ class TemporoSpatial(Branch):
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
-    ) -> Attended:
+    ) -> AttentionOutput:
         frame_energies = self.frame_energy(query, keys)  # (B, T)
         temporal = masked_softmax(  # Eq. 9
             tf.cast(frame_energies, tf.float32) / self.temperature,
@@ -70,4 +70,4 @@ class TemporoSpatial(Branch):
             there,
         )
         vector = tf.einsum("bs,bsd->bd", tf.cast(spatial, frame.dtype), frame)  # Eq. 11
-        return Attended(vector, {"temporal": temporal, "spatial": spatial}, {})
+        return AttentionOutput(vector, {"temporal": temporal, "spatial": spatial}, {})

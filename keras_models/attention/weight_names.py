@@ -10,7 +10,7 @@ import tensorflow as tf
 Weights = dict[str, tf.Tensor]
 
 
-def named_apart(parts: Iterable[Mapping[str, tf.Tensor]]) -> Weights:
+def unique_names(parts: Iterable[Mapping[str, tf.Tensor]]) -> Weights:
     """All of them in one; a name's second bearer becomes `<name>_2`."""
     named: Weights = {}
     for weights in parts:

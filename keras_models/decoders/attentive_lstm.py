@@ -89,7 +89,7 @@ class AttentiveLSTM(Decoder):
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[AttentiveState, AttentiveMemory]:
         """Zeros, and the attentions' memories."""
-        attentions, memories = attend_all.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         vectors = encoded.clip_vectors
         clip = (self.from_clip(tf.concat(vectors, axis=-1)),) if vectors else ()
         zeros = self.lstm.zero_state(tf.shape(encoded.summary)[0])
@@ -106,7 +106,7 @@ class AttentiveLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        contexts, attentions = attend_all.look(
+        contexts, attentions = attend_all.attend(
             self.attentions,
             self.query(state.lstm.hidden, memory),
             memory.attentions,

@@ -95,7 +95,7 @@ class FirstWordLSTM(Decoder):
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[FirstWordState, FirstWordMemory]:
         """The state that the first word is said from, and the attentions' memories."""
-        attentions, memories = attend_all.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         hidden = self.first(encoded.summary)  # h_1
         return FirstWordState(self.lstm.begin(hidden), attentions), FirstWordMemory(
             memories
@@ -109,7 +109,7 @@ class FirstWordLSTM(Decoder):
         training: bool = False,
     ) -> Advance:
         """Reads (B,) token ids."""
-        contexts, attentions = attend_all.look(
+        contexts, attentions = attend_all.attend(
             self.attentions,
             state.lstm.hidden,
             memory.attentions,

@@ -97,7 +97,7 @@ class SelfAttentiveLSTM(Decoder):
     ) -> tuple[SelfAttentiveState, SelfAttentiveMemory]:
         """Zeros and no word, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
-        attentions, memories = attend_all.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         state = SelfAttentiveState(
             self.lstm.zero_state(batch),
             self.written.empty(batch, self.max_words + 1),  # <bos> is one of them
@@ -122,7 +122,7 @@ class SelfAttentiveLSTM(Decoder):
         words = self.embedding_dropout(self.embedding(tokens), training=training)
         history, written = self.written(words, state.written)  # (B, E)
         query = tf.concat([state.lstm.hidden, history], axis=-1)
-        contexts, attentions = attend_all.look(
+        contexts, attentions = attend_all.attend(
             self.attentions, query, memory.attentions, state.attentions, training
         )
         video = tf.concat([context.vector for context in contexts], axis=-1)

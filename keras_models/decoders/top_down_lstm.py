@@ -94,7 +94,7 @@ class TopDownLSTM(Decoder):
     ) -> tuple[TopDownState, TopDownMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
-        attentions, memories = attend_all.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         state = TopDownState(
             self.lower.zero_state(batch),
             self.upper.zero_state(batch),
@@ -117,7 +117,7 @@ class TopDownLSTM(Decoder):
             memory.video + words + self.lower_upper(state.upper.hidden),
             state.lower,
         )
-        contexts, attentions = attend_all.look(
+        contexts, attentions = attend_all.attend(
             self.attentions, lower.hidden, memory.attentions, state.attentions, training
         )
         projected = self.upper_lower(lower.hidden)

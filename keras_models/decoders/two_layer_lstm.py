@@ -105,7 +105,7 @@ class TwoLayerLSTM(Decoder):
     ) -> tuple[TwoLayerState, TwoLayerMemory]:
         """Zeros, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
-        attentions, memories = attend_all.start(self.attentions, encoded, training)
+        attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         state = TwoLayerState(
             self.lower.zero_state(batch),
             self.upper.zero_state(batch),
@@ -127,7 +127,7 @@ class TwoLayerLSTM(Decoder):
         lower = self.lower(words, state.lower)
 
         query = tf.concat([lower.hidden, state.upper.hidden], axis=-1)  # Eq. 11
-        contexts, attentions = attend_all.look(
+        contexts, attentions = attend_all.attend(
             self.attentions, query, memory.attentions, state.attentions, training
         )
 

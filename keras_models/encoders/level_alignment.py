@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.layers.functional.blocks import as_steps, blocks_there, pad_to_blocks
 from keras_models.layers.functional.masking import expand_mask
 from keras_models.layers.initializers import SMALL_UNIFORM
-from keras_models.layers.mlp import Perceptron
+from keras_models.layers.mlp import MLP
 from transform.common.config import Config, Field, root_validator, validator
 
 
@@ -150,7 +150,7 @@ class PooledLevel(LevelAlignment, abc.ABC):
         super().__init__(**kwargs)
         self.ratio = config.ratio
         self.window = config.window
-        self.perceptron = Perceptron(config.units, config.filters, name="perceptron")
+        self.perceptron = MLP(config.units, config.filters, name="perceptron")
 
     @abc.abstractmethod
     def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
@@ -246,7 +246,7 @@ class MLPLevel(LevelAlignment):
     def __init__(self, config: MLPLevelConfig, **kwargs: Any):
         super().__init__(**kwargs)
         self.ratio = config.ratio
-        self.perceptron = Perceptron(config.units, config.filters, name="perceptron")
+        self.perceptron = MLP(config.units, config.filters, name="perceptron")
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         blocks = pad_to_blocks(maps, self.ratio)

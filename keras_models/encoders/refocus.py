@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_models.encoders.first_pass import FirstPass, FirstPassOutput
-from keras_models.layers.multiplicative_score import MultiplicativeEnergy
+from keras_models.layers.multiplicative_score import MultiplicativeScore
 from keras_models.structs import EncodedVideo
 
 
@@ -33,7 +33,7 @@ class Refocus(tf.keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.first_step = FirstPass(units, name="first_step")
-        self.energy = MultiplicativeEnergy(units, name="energy")
+        self.energy = MultiplicativeScore(units, name="energy")
 
     def call(self, encoded: EncodedVideo) -> RefocusOutput:
         first = self.first_step(encoded)

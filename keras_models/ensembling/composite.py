@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
-from keras_models.attention.weight_names import Weights, named_apart
+from keras_models.attention.weight_names import Weights, unique_names
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.ensembling.relevance.model import RelevanceModel
@@ -114,5 +114,5 @@ def check_compatible(
 
 def weights_by_clip(encoders: Iterable[Weights], by_word: Weights) -> Weights:
     """The encoders' attention, each (B, T, S), under names that no word's has."""
-    named = named_apart([by_word, *encoders])
+    named = unique_names([by_word, *encoders])
     return {name: leaf for name, leaf in named.items() if name not in by_word}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from keras_models.attention.weight_names import Weights, named_apart
+from keras_models.attention.weight_names import Weights, unique_names
 from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import (
     CompositeCaptioner,
@@ -123,4 +123,4 @@ def _by_word(found: list[Weights]) -> Weights:
         nothing = tf.zeros_like(next(iter(leaves.values())))
         parts = [leaves.get(place, nothing) for place in range(len(found))]
         joined.append({name: tf.concat(parts, axis=1)})
-    return named_apart(joined)
+    return unique_names(joined)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from keras_models.attention.weight_names import named_apart
+from keras_models.attention.weight_names import unique_names
 from keras_models.structs import Context, State, StepOutput
 from transform.records.vocabulary import EOS, PAD, UNK
 
@@ -47,7 +47,7 @@ def mask_invalid_tokens(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
 
 def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:
     """Returns a step's attention weights; a repeated name becomes `<name>_2`."""
-    return named_apart(context.weights for context in contexts)
+    return unique_names(context.weights for context in contexts)
 
 
 def mask_padding(weights: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

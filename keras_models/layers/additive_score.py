@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.layers.projection import Projection
 
 
-class AdditiveEnergy(tf.keras.layers.Layer):
+class AdditiveScore(tf.keras.layers.Layer):
     """att(h, x) = w^T tanh(W_h h + W_x x + b) (Cherian et al., 2020, Eq. 2).
 
     `keys` computes W_x x + b, for items that stay the same from word to word once. In

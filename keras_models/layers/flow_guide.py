@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from keras_models.layers.area_pooling import AreaPooling
 from keras_models.layers.garu import GARUConfig
-from keras_models.layers.identity_recurrence import DirectConfig
+from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
 from keras_models.structs import VideoBatch
 from transform.common.config import BY_KIND, Config, Field
 
-Recurrence = Annotated[Union[GARUConfig, DirectConfig], BY_KIND]
+Recurrence = Annotated[Union[GARUConfig, IdentityRecurrenceConfig], BY_KIND]
 
 
 class FlowGuideConfig(Config):

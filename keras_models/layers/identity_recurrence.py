@@ -9,17 +9,17 @@ import tensorflow as tf
 from transform.common.config import Config
 
 
-class DirectConfig(Config):
+class IdentityRecurrenceConfig(Config):
     """The rough attention maps are used as they are: the ablation of GARU."""
 
     kind: Literal["direct"] = "direct"
 
-    def build(self) -> Direct:
+    def build(self) -> IdentityRecurrence:
         """The layer."""
-        return Direct(name="direct")
+        return IdentityRecurrence(name="direct")
 
 
-class Direct(tf.keras.layers.Layer):
+class IdentityRecurrence(tf.keras.layers.Layer):
     """A_n = A^r_n: what stands in GARU's place in the rows without it.
 
     Call arguments:

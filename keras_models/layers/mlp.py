@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.layers.initializers import SMALL_UNIFORM
 
 
-class Perceptron(tf.keras.layers.Layer):
+class MLP(tf.keras.layers.Layer):
     """W_2 relu(W_1 x + b_1) + b_2 of the last axis.
 
     Call arguments:

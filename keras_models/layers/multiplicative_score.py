@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_models.layers.projection import Projection
 
 
-class MultiplicativeEnergy(tf.keras.layers.Layer):
+class MultiplicativeScore(tf.keras.layers.Layer):
     """a = w^T tanh(W_q q ⊙ W_v v) (Shi et al., 2019, Eq. 8 and 14).
 
     `keys` computes W_v v, for items that stay the same from word to word once.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_models.attention.dual import DualConfig
-from keras_models.attention.multi_level import PlacesConfig
+from keras_models.attention.multi_level import MultiLevelConfig
 from keras_models.attention.selection import HardConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
@@ -60,7 +60,7 @@ def _one_level(level: LevelConfig) -> Preset:
     return _SOFT.variation(
         row=f"Table 1, C3D fc7 + {layer}",
         encoder=DualAFRConfig(levels=(level,)),
-        attentions=(PlacesConfig(),),
+        attentions=(MultiLevelConfig(),),
     )
 
 

@@ -11,7 +11,7 @@ from keras_models.encoders.mgsa import MGSAConfig
 from keras_models.encoders.modalities import ClipModality, FrameModality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
-from keras_models.layers.identity_recurrence import DirectConfig
+from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
 from keras_models.presets.preset import Preset
 from keras_models.training.optimizers import Adam
 from keras_models.training.plan import Plan, Stage
@@ -36,7 +36,9 @@ PRESETS: Mapping[str, Preset] = {
     "mgsa": _MGSA,
     "mgsa_no_garu": _MGSA.variation(
         row="Table 2, MGSA",
-        encoder=MGSAConfig(spatial=FlowGuideConfig(recurrence=DirectConfig())),
+        encoder=MGSAConfig(
+            spatial=FlowGuideConfig(recurrence=IdentityRecurrenceConfig())
+        ),
     ),
     "spatial_attention_garu": _MGSA.variation(
         row="Table 2, Spatial Attention + GARU",
@@ -44,7 +46,9 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "spatial_attention": _MGSA.variation(
         row="Table 2, Spatial Attention",
-        encoder=MGSAConfig(spatial=AppearanceGuideConfig(recurrence=DirectConfig())),
+        encoder=MGSAConfig(
+            spatial=AppearanceGuideConfig(recurrence=IdentityRecurrenceConfig())
+        ),
     ),
     "mgsa_g": _MGSA.variation(
         row="Table 1, MGSA (G)", encoder=MGSAConfig(grid="googlenet")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.attention.global_cells import AllCellsConfig
-from keras_models.attention.grid_attention import BranchConfig, StreamAttentionConfig
-from keras_models.attention.spatial_pooling import CellMeanConfig, PerFrameConfig
+from keras_models.attention.global_cells import GlobalCellAttentionConfig
+from keras_models.attention.grid_attention import (
+    CellAttentionConfig,
+    GridAttentionConfig,
+)
+from keras_models.attention.spatial_pooling import (
+    MeanSpatialPoolingConfig,
+    PerFrameAttentionConfig,
+)
 from keras_models.attention.spatio_temporal import (
     SpatioTemporalConfig,
     TemporalPoolingConfig,
@@ -14,9 +20,9 @@ from keras_models.attention.spatio_temporal import (
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporal_pooling import (
     AdditivePoolingConfig,
-    LastStateConfig,
-    MeanConfig,
-    RankedConfig,
+    LSTMPoolingConfig,
+    MeanPoolingConfig,
+    RankedPoolingConfig,
 )
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
@@ -64,16 +70,18 @@ def _plan(auxiliary: dict[str, float]) -> Plan:
     return Plan(stages=(first, reinforce))
 
 
-def _look(*looks: BranchConfig) -> tuple[StreamAttentionConfig, ...]:
+def _look(*looks: CellAttentionConfig) -> tuple[GridAttentionConfig, ...]:
     """One attention for every stream."""
     return tuple(
-        StreamAttentionConfig(stream=stream, look=look)
+        GridAttentionConfig(stream=stream, look=look)
         for stream, look in enumerate(looks)
     )
 
 
 _GRID = STaTSConfig()
-_REGIONS = STaTSConfig(spatio_temporal=SpatioTemporalConfig(spatial=PerFrameConfig()))
+_REGIONS = STaTSConfig(
+    spatio_temporal=SpatioTemporalConfig(spatial=PerFrameAttentionConfig())
+)
 
 _STATS = Preset(
     paper="STaTS",
@@ -92,7 +100,9 @@ _STATS_FR = _STATS.variation(
 )
 
 
-def _pooling(row: str, look: BranchConfig, auxiliary: dict[str, float]) -> Preset:
+def _pooling(
+    row: str, look: CellAttentionConfig, auxiliary: dict[str, float]
+) -> Preset:
     """A row of Table 2: an ST model of I3D features, trained by cross-entropy alone.
 
     The table's "Mean + Ranked Att" is the ST model of Table 1 by name, yet has other
@@ -128,24 +138,24 @@ PRESETS: Mapping[str, Preset] = {
         attentions=_look(_REGIONS.temporo_spatial),
         plan=_plan({}),
     ),
-    "stats_pool_mean": _pooling("Mean Pool", _st(MeanConfig()), {}),
-    "stats_pool_lstm": _pooling("LSTM", _st(LastStateConfig()), {}),
+    "stats_pool_mean": _pooling("Mean Pool", _st(MeanPoolingConfig()), {}),
+    "stats_pool_lstm": _pooling("LSTM", _st(LSTMPoolingConfig()), {}),
     "stats_pool_mean_lstm": _pooling(
-        "Mean + LSTM", _st(MeanConfig(), LastStateConfig()), {}
+        "Mean + LSTM", _st(MeanPoolingConfig(), LSTMPoolingConfig()), {}
     ),
     # Sec. 4.2 (iv): over all features of all frames, without spatial attention.
-    "stats_pool_temporal": _pooling("Temp Att", AllCellsConfig(), {}),
+    "stats_pool_temporal": _pooling("Temp Att", GlobalCellAttentionConfig(), {}),
     # Sec. 4.2 (v): the mean over space, then attention over time.
     "stats_pool_mean_temporal": _pooling(
         "Mean + Temp Att",
         SpatioTemporalConfig(
-            spatial=CellMeanConfig(), temporal=(AdditivePoolingConfig(),)
+            spatial=MeanSpatialPoolingConfig(), temporal=(AdditivePoolingConfig(),)
         ),
         {},
     ),
-    "stats_pool_ranked": _pooling("Ranked Att", _st(RankedConfig()), _RANK),
+    "stats_pool_ranked": _pooling("Ranked Att", _st(RankedPoolingConfig()), _RANK),
     "stats_pool_mean_ranked": _pooling(
-        "Mean + Ranked Att", _st(MeanConfig(), RankedConfig()), _RANK
+        "Mean + Ranked Att", _st(MeanPoolingConfig(), RankedPoolingConfig()), _RANK
     ),
     "stats_i3d_fl": _STATS.variation(
         row="Tables 3 and 4, STaTS (I3D+FL)",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_models.attention.bahdanau import AdditiveConfig
-from keras_models.attention.global_cells import AllCellsConfig
-from keras_models.attention.grid_attention import StreamAttentionConfig
+from keras_models.attention.global_cells import GlobalCellAttentionConfig
+from keras_models.attention.grid_attention import GridAttentionConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.encoders.vatex import VatexConfig
@@ -52,7 +52,7 @@ _TEMPORAL = _VANILLA.variation(
 _SPATIAL = _VANILLA.variation(
     row="Table 1, spatial attention",
     encoder=VatexConfig(memory=ObjectMemoryConfig()),
-    attentions=(StreamAttentionConfig(look=AllCellsConfig(units=512)),),
+    attentions=(GridAttentionConfig(look=GlobalCellAttentionConfig(units=512)),),
 )
 
 PRESETS: Mapping[str, Preset] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.attention.multiplicative import Cells, MultiplicativeConfig
+from keras_models.attention.multiplicative import Grid, MultiplicativeConfig
 from keras_models.attention.uniform import UniformConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
@@ -63,7 +63,7 @@ _TWO_STEPS = Plan(
 )
 
 _TEMPORAL = MultiplicativeConfig()
-_SPATIAL = MultiplicativeConfig(over=Cells())
+_SPATIAL = MultiplicativeConfig(over=Grid())
 
 _NO_ENCODER = Preset(
     paper="VRE",

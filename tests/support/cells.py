@@ -32,7 +32,7 @@ def doubled(values):
 
 
 def att(energy):
-    """The matrices of an `AdditiveEnergy`, as `reference.stats.att` takes them."""
+    """The matrices of an `AdditiveScore`, as `reference.stats.att` takes them."""
     return (
         energy.query.kernel.numpy().T,
         energy.key.kernel.numpy().T,

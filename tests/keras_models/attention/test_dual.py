@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.attention.dual import DualConfig
-from keras_models.attention.multi_level import PlacesConfig
+from keras_models.attention.multi_level import MultiLevelConfig
 from keras_models.attention.selection import HardConfig
 from keras_models.structs import Context, EncodedVideo
 from tests.reference import dual_afr as reference
@@ -15,7 +15,7 @@ STEPS, CELLS, WIDTH, LEVELS = 3, 2, 5, 4
 LENGTHS = [3, 1, 0]
 SOFT = DualConfig(units=4)
 HARD = DualConfig(units=4, choice=HardConfig())
-PLACES = PlacesConfig(units=4)
+PLACES = MultiLevelConfig(units=4)
 
 
 def encode(padding=0.0, lacking=None, levels=LEVELS):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.attention.global_cells import AllCellsConfig
-from keras_models.attention.grid_attention import StreamAttentionConfig
+from keras_models.attention.global_cells import GlobalCellAttentionConfig
+from keras_models.attention.grid_attention import GridAttentionConfig
 from keras_models.structs import Context, EncodedVideo
 from tests.reference import stats as reference
 from tests.support.cells import (
@@ -21,7 +21,7 @@ from tests.support.cells import (
 )
 from tests.support.layer_contract import check_layer
 
-CONFIG = StreamAttentionConfig(stream=1, look=AllCellsConfig(units=4))
+CONFIG = GridAttentionConfig(stream=1, look=GlobalCellAttentionConfig(units=4))
 
 
 def encoded():

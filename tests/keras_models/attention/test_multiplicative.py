@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.attention.multiplicative import Cells, MultiplicativeConfig
+from keras_models.attention.multiplicative import Grid, MultiplicativeConfig
 from keras_models.structs import Context
 from tests.keras_models.attention.test_bahdanau import LENGTHS, MASK, encode
 from tests.reference.multiplicative_attention import multiplicative_attention
 from tests.support.layer_contract import check_layer
 
 FRAMES = MultiplicativeConfig(units=4)
-CELLS = MultiplicativeConfig(units=4, over=Cells())
+CELLS = MultiplicativeConfig(units=4, over=Grid())
 
 
 @pytest.fixture

@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.attention.branch import Attended
+from keras_models.attention.cell_attention import AttentionOutput
 from keras_models.attention.spatial_pooling import (
-    CellMeanConfig,
-    PerFrameConfig,
-    SharedGridConfig,
+    MeanSpatialPoolingConfig,
+    PerFrameAttentionConfig,
+    SharedSpatialAttentionConfig,
 )
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporal_pooling import (
     AdditivePoolingConfig,
-    LastStateConfig,
-    MeanConfig,
-    RankedConfig,
+    LSTMPoolingConfig,
+    MeanPoolingConfig,
+    RankedPoolingConfig,
 )
 from tests.reference import stats as reference
 from tests.support.cells import (
@@ -36,10 +36,10 @@ from transform.common.config import ConfigError
 
 MASKS = pytest.mark.parametrize("mask", [GRID, REGIONS], ids=["grid", "regions"])
 POOLINGS = [
-    MeanConfig(),
-    LastStateConfig(),
+    MeanPoolingConfig(),
+    LSTMPoolingConfig(),
     AdditivePoolingConfig(units=4),
-    RankedConfig(),
+    RankedPoolingConfig(),
 ]
 
 
@@ -59,7 +59,7 @@ def lstm_matrices(layer):
 
 @MASKS
 def test_shared_grid_equals_the_equations(mask):
-    layer = SharedGridConfig(units=4).build("pooling")
+    layer = SharedSpatialAttentionConfig(units=4).build("pooling")
     frames, weights = ask(layer, mask)
     for clip in range(3):
         pooled, e = reference.shared_grid(
@@ -74,7 +74,7 @@ def test_shared_grid_equals_the_equations(mask):
 
 @MASKS
 def test_per_frame_equals_the_equations(mask):
-    layer = PerFrameConfig(units=4).build("pooling")
+    layer = PerFrameAttentionConfig(units=4).build("pooling")
     frames, weights = ask(layer, mask)
     for clip in range(3):
         pooled, e = reference.per_frame(
@@ -89,7 +89,7 @@ def test_per_frame_equals_the_equations(mask):
 
 @MASKS
 def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
-    frames, weights = ask(CellMeanConfig().build("pooling"), mask)
+    frames, weights = ask(MeanSpatialPoolingConfig().build("pooling"), mask)
     assert weights == {}
     for clip in range(3):
         expected = reference.cell_mean(doubled(cells(mask)[clip]), mask[clip])
@@ -98,7 +98,7 @@ def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
 
 def test_mean_pooling_equals_the_mean_over_time():
     frames, there = frames_of()
-    pooled = MeanConfig().build("mean")(frames, query(), tf.constant(there))
+    pooled = MeanPoolingConfig().build("mean")(frames, query(), tf.constant(there))
     for clip in range(3):
         expected = reference.temporal_mean(doubled(frames[clip]), there[clip])
         np.testing.assert_allclose(pooled.vector[clip], expected, **CLOSE)
@@ -120,7 +120,9 @@ def test_additive_pooling_equals_the_equations():
         np.testing.assert_allclose(pooled.weights["temporal"][clip], tau, **CLOSE)
 
 
-@pytest.mark.parametrize("config", [LastStateConfig(), RankedConfig(margin=0.3)])
+@pytest.mark.parametrize(
+    "config", [LSTMPoolingConfig(), RankedPoolingConfig(margin=0.3)]
+)
 def test_last_state_equals_an_lstm_and_its_ranking_loss_the_sum(config):
     layer, (frames, there) = config.build("pool"), frames_of()
     there[0, 1] = False  # a hole: its neighbours are not compared across it
@@ -131,20 +133,20 @@ def test_last_state_equals_an_lstm_and_its_ranking_loss_the_sum(config):
         values = doubled(frames[clip])
         vector = reference.last_state(values, there[clip], *lstm_matrices(layer))
         np.testing.assert_allclose(pooled.vector[clip], vector, **CLOSE)
-        if isinstance(config, RankedConfig):
+        if isinstance(config, RankedPoolingConfig):
             loss = reference.rank_loss(vector, values, there[clip], 0.3)
             np.testing.assert_allclose(pooled.losses["rank"][clip], loss, **CLOSE)
     assert set(pooled.losses) == ({"rank"} if hasattr(config, "margin") else set())
 
 
 def test_ranking_loss_of_one_frame_is_zero():
-    layer = RankedConfig().build("pool")
+    layer = RankedPoolingConfig().build("pool")
     frames, there = tf.ones([2, 1, WIDTH]), tf.ones([2, 1], tf.bool)
     assert np.array_equal(layer(frames, query()[:2], there).losses["rank"], [0, 0])
 
 
 def test_descending_the_ranking_loss_puts_frames_in_order():
-    layer, (frames, there) = RankedConfig().build("pool"), frames_of()
+    layer, (frames, there) = RankedPoolingConfig().build("pool"), frames_of()
     frames, there = frames[:1], tf.constant(there[:1])
     optimizer = tf.keras.optimizers.legacy.Adam(0.02)
 
@@ -165,7 +167,8 @@ def test_descending_the_ranking_loss_puts_frames_in_order():
 
 def test_poolings_are_added():
     both = SpatioTemporalConfig(
-        spatial=SharedGridConfig(units=4), temporal=(MeanConfig(), RankedConfig())
+        spatial=SharedSpatialAttentionConfig(units=4),
+        temporal=(MeanPoolingConfig(), RankedPoolingConfig()),
     ).build("st")
     found = ask(both, GRID)
     frames, _ = look(both.spatial, GRID)
@@ -180,7 +183,11 @@ def test_poolings_are_added():
 @pytest.mark.parametrize("pooling", POOLINGS, ids=lambda pooling: pooling.kind)
 @pytest.mark.parametrize(
     "spatial",
-    [SharedGridConfig(units=4), PerFrameConfig(units=4), CellMeanConfig()],
+    [
+        SharedSpatialAttentionConfig(units=4),
+        PerFrameAttentionConfig(units=4),
+        MeanSpatialPoolingConfig(),
+    ],
     ids=lambda spatial: spatial.kind,
 )
 def test_contract(spatial, pooling):
@@ -193,13 +200,13 @@ def test_contract(spatial, pooling):
     }[spatial.kind]
     if isinstance(pooling, AdditivePoolingConfig):
         shapes = shapes | {"temporal": (3, FRAMES)}
-    losses = {"rank": (3,)} if isinstance(pooling, RankedConfig) else {}
+    losses = {"rank": (3,)} if isinstance(pooling, RankedPoolingConfig) else {}
     found = ask(layer, REGIONS)
     assert np.all(found.vector[2] == 0)  # a clip without a single cell
     check_layer(
         layer,
         lambda: look(layer, REGIONS),
-        shapes=Attended((3, WIDTH), shapes, losses),
+        shapes=AttentionOutput((3, WIDTH), shapes, losses),
         config=config,
     )
 

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from keras_models.attention.branch import Attended
-from keras_models.attention.spatial_pooling import PerFrameConfig, SharedGridConfig
+from keras_models.attention.cell_attention import AttentionOutput
+from keras_models.attention.spatial_pooling import (
+    PerFrameAttentionConfig,
+    SharedSpatialAttentionConfig,
+)
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
@@ -32,8 +35,8 @@ def config(spatial):
     )
 
 
-GRID_CONFIG = config(SharedGridConfig(units=4))
-REGIONS_CONFIG = config(PerFrameConfig(units=4))
+GRID_CONFIG = config(SharedSpatialAttentionConfig(units=4))
+REGIONS_CONFIG = config(PerFrameAttentionConfig(units=4))
 
 
 def test_equals_the_equations_from_the_cells_on():
@@ -103,6 +106,6 @@ def test_contract(config, mask, st_spatial):
     check_layer(
         layer,
         lambda: look(layer, mask),
-        shapes=Attended((3, WIDTH), weights, {"rank": (3,)}),
+        shapes=AttentionOutput((3, WIDTH), weights, {"rank": (3,)}),
         config=config,
     )

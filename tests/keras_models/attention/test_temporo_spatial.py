@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_models.attention.branch import Attended
+from keras_models.attention.cell_attention import AttentionOutput
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from tests.reference import stats as reference
 from tests.support.cells import (
@@ -85,7 +85,7 @@ def test_contract():
     check_layer(
         layer,
         lambda: look(layer, REGIONS),
-        shapes=Attended(
+        shapes=AttentionOutput(
             (3, WIDTH), {"temporal": (3, FRAMES), "spatial": (3, PLACES)}, {}
         ),
         config=CONFIG,

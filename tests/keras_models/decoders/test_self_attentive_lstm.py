@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.attention.global_cells import AllCellsConfig
-from keras_models.attention.grid_attention import StreamAttentionConfig
+from keras_models.attention.global_cells import GlobalCellAttentionConfig
+from keras_models.attention.grid_attention import GridAttentionConfig
 from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from keras_models.structs import repeat_batch
@@ -18,7 +18,7 @@ def model():
     """Two streams and a clip vector, with an attention that is plain to follow."""
     config = tiny.shrink(registry.get("stats_i3d_fl_c").model).replace(
         attentions=tuple(
-            StreamAttentionConfig(stream=stream, look=AllCellsConfig(units=4))
+            GridAttentionConfig(stream=stream, look=GlobalCellAttentionConfig(units=4))
             for stream in range(2)
         )
     )

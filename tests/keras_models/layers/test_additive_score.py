@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_models.layers.additive_score import AdditiveEnergy
+from keras_models.layers.additive_score import AdditiveScore
 from tests.reference.stats import att
 from tests.support.cells import att as matrices
 from tests.support.layer_contract import check_layer
@@ -11,7 +11,7 @@ ITEMS = tf.random.stateless_normal([2, 2, 3, 5], [1, 2])
 
 
 def test_every_item_of_any_number_of_axes_gets_its_energy():
-    layer = AdditiveEnergy(4)
+    layer = AdditiveScore(4)
     for items in (ITEMS, ITEMS[:, 0]):
         energies = layer(QUERY, layer.keys(items))
         for index in np.ndindex(*energies.shape):
@@ -22,5 +22,5 @@ def test_every_item_of_any_number_of_axes_gets_its_energy():
 
 
 def test_contract():
-    layer = AdditiveEnergy(4)
+    layer = AdditiveScore(4)
     check_layer(layer, lambda: layer(QUERY, layer.keys(ITEMS)), shapes=(2, 2, 3))

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.layers.garu import GARUConfig
-from keras_models.layers.identity_recurrence import DirectConfig
+from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
 from tests.reference.garu import garu
 from tests.support.layer_contract import assert_same_where, check_layer
 
@@ -54,11 +54,11 @@ def test_padded_frames_change_nothing(inputs):
     assert_same_where(MASK, layer(*inputs), padded)
 
 
-@pytest.mark.parametrize("config", [GARUConfig(), DirectConfig()])
+@pytest.mark.parametrize("config", [GARUConfig(), IdentityRecurrenceConfig()])
 def test_contract(config, inputs):
     layer = config.build()
     check_layer(layer, lambda: layer(*inputs), shapes=(3, 4, 6), config=config)
 
 
 def test_without_recurrence_the_rough_maps_stay(inputs):
-    assert np.array_equal(DirectConfig().build()(*inputs), inputs[0])
+    assert np.array_equal(IdentityRecurrenceConfig().build()(*inputs), inputs[0])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 
-class Attended(NamedTuple):
+class AttentionOutput(NamedTuple):
     """What a look at a video gave for one word."""
 
     vector: tf.Tensor  # (B, D)
@@ -16,7 +16,7 @@ class Attended(NamedTuple):
     losses: dict[str, tf.Tensor]  # each (B,)
 
 
-class Branch(tf.keras.layers.Layer, abc.ABC):
+class CellAttention(tf.keras.layers.Layer, abc.ABC):
     """Turns the cells of all frames into one vector, once per word.
 
     `prepare` computes what does not depend on the word: keys, a nest of tensors with
@@ -29,7 +29,7 @@ class Branch(tf.keras.layers.Layer, abc.ABC):
         keys: The result of `prepare`.
 
     Returns:
-        `Attended`, of the cells' own width D; 0 for a clip without a single cell.
+        `AttentionOutput` of the width D of the cells; 0 for a clip without any cell.
     """
 
     @abc.abstractmethod
@@ -40,5 +40,5 @@ class Branch(tf.keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: Any
-    ) -> Attended:
+    ) -> AttentionOutput:
         raise NotImplementedError
