@@ -38,7 +38,6 @@ from keras_models.metrics.scorer import MetricStatistics, Scorer  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
 from keras_models.training.trainer import train  # noqa: E402
 from pipeline import configs  # noqa: E402
-from serving.evaluation import read_spec  # noqa: E402
 from transform.backbones import loading  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402
@@ -46,8 +45,9 @@ from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
 from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
 from transform.moving_world.render import frame_at  # noqa: E402
 from transform.moving_world.subsets import sample_scene  # noqa: E402
+from transform.records.dataset import ExtractedDataset  # noqa: E402
 from transform.records.vocabulary import Vocabulary  # noqa: E402
-from transform.schema import FeatureSpec, FrameGrid  # noqa: E402
+from transform.schema import FrameGrid  # noqa: E402
 from transform.schema.features.precision import Precision  # noqa: E402
 
 PARTS = ("features", "captions", "model")
@@ -152,7 +152,7 @@ def extracted(work: pathlib.Path, precision: Precision) -> pathlib.Path:
 
 
 def trained(
-    folder: pathlib.Path, spec: FeatureSpec, seed: int, epochs: int
+    dataset: ExtractedDataset, seed: int, epochs: int
 ) -> tuple[Captioner, Vocabulary]:
     """The demo's model after cross-entropy."""
     settings = configs.find("demo")
@@ -164,15 +164,21 @@ def trained(
             "plan": {"stages": [stage.override({"epochs": epochs}).to_dict()]},
         }
     )
-    files = [str(path) for path in sorted((folder / "Split-train").iterdir())]
-    references = RecordDataset(files, spec).references
+    files = dataset.files("train")
+    references = RecordDataset(files, dataset.spec).references
     texts = [text for texts in references.values() for text in texts]
     vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
-    held_out = [str(folder / "Split-val" / "*")]
-    work = folder / "training"
+    work = pathlib.Path(dataset.folder, "training")
     preset = config.preset()
     result = train(
-        config, preset.model, preset.plan, spec, files, held_out, vocabulary, work
+        config,
+        preset.model,
+        preset.plan,
+        dataset.spec,
+        files,
+        dataset.files("val"),
+        vocabulary,
+        work,
     )
     return result.captioner, vocabulary
 
@@ -181,7 +187,8 @@ def measured(
     captioner: Captioner, vocabulary: Vocabulary, folder: pathlib.Path
 ) -> tuple[MetricStatistics, dict[str, str]]:
     """CIDEr-D of the test clips, and what was said of them."""
-    test = RecordDataset([str(folder / "Split-test" / "*")], read_spec(str(folder)))
+    dataset = ExtractedDataset(folder)
+    test = RecordDataset(dataset.files("test"), dataset.spec)
     write = CaptionWriter(captioner, vocabulary, configs.find("demo").search)
     captions = write(test.videos(32, captioner.config.features()))
     return Scorer(test.references).collect(captions, ["CIDEr-D"]), captions
@@ -198,7 +205,7 @@ def compare_captions(
     )
     for seed in seeds:
         results = {
-            folder: trained(folder, read_spec(str(folder)), seed, epochs)
+            folder: trained(ExtractedDataset(folder), seed, epochs)
             for folder in (exact, rounded)
         }
         baseline, said = measured(*results[exact], exact)
@@ -222,7 +229,7 @@ def compare_models(
         title=f"{CORPUS.train} clips to train on, {CORPUS.test} to caption",
     )
     for seed in seeds:
-        captioner, vocabulary = trained(folder, read_spec(str(folder)), seed, epochs)
+        captioner, vocabulary = trained(ExtractedDataset(folder), seed, epochs)
         baseline, said = measured(captioner, vocabulary, folder)
         table.add_row(str(seed), EXACT, *differing(baseline, baseline), "")
         recast = captioner.recast("mixed_bfloat16")

@@ -33,11 +33,11 @@ from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E
 from keras_models.saving import captioner  # noqa: E402
 from keras_models.training.trainer import TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
-from serving.evaluation import read_spec  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402
 from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
 from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
+from transform.records.dataset import ExtractedDataset  # noqa: E402
 from transform.records.vocabulary import Vocabulary  # noqa: E402
 
 CROSS_ENTROPY, SELF_CRITICAL = 0, 1  # stages of the demo's plan
@@ -88,17 +88,17 @@ def _extracted(work: pathlib.Path, clips: int) -> pathlib.Path:
 def _compare(
     seed: int, options: argparse.Namespace, folder: pathlib.Path, work: pathlib.Path
 ) -> dict[str, Any]:
-    spec = read_spec(str(folder))
+    dataset = ExtractedDataset(folder)
+    spec = dataset.spec
     settings = configs.find("demo")
-    files = _enough(sorted((folder / "Split-train").iterdir()), spec, options.clips)
+    files = _enough(dataset.files("train"), spec, options.clips)
     texts = [
         text
         for texts in RecordDataset(files, spec).references.values()
         for text in texts
     ]
     vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
-    held_out = [str(folder / f"Split-{split}" / "*") for split in ("val", "test")]
-    test = RecordDataset(held_out[1:], spec)
+    test = RecordDataset(dataset.files("test"), spec)
 
     def stage(number: int, init_checkpoint: pathlib.Path | None) -> TrainingResult:
         found = settings.training.preset().plan.stages[number]
@@ -126,7 +126,7 @@ def _compare(
             preset.plan,
             spec,
             files,
-            held_out[:1],
+            dataset.files("val"),
             vocabulary,
             work,
             init_checkpoint=init_checkpoint,
@@ -152,13 +152,13 @@ def _compare(
     return {**row, "seconds": round(time.monotonic() - began)}
 
 
-def _enough(files: list[pathlib.Path], spec: Any, clips: int) -> list[str]:
+def _enough(files: list[str], spec: Any, clips: int) -> list[str]:
     """The first files, up to `clips` clips; at least one."""
     chosen: list[str] = []
     for file in files:
         if chosen and len(RecordDataset([*chosen, file], spec).clips) > clips:
             break
-        chosen.append(str(file))
+        chosen.append(file)
     return chosen
 
 

@@ -124,7 +124,8 @@ def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
 def _anomalies(artifact: Artifact) -> tuple[str, ...]:
     found = []
     for split in artifact_utils.decode_split_names(artifact.split_names):
-        path = os.path.join(artifact.uri, f"Split-{split}", "SchemaDiff.pb")
+        folder = artifact_utils.get_split_uri([artifact], split)
+        path = os.path.join(folder, "SchemaDiff.pb")
         with fileio.open(path, "rb") as file:
             anomalies = anomalies_pb2.Anomalies.FromString(file.read())
         for name, info in anomalies.anomaly_info.items():

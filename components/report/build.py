@@ -12,7 +12,7 @@ from keras_models.evaluation.evaluate import Evaluation, ScoredCaption
 from serving.client.local_model import LocalModel
 from serving.visualization import clip_views, filmstrip
 from transform.common.config import ConfigError
-from transform.records.manifest import Manifest
+from transform.records.dataset import ExtractedDataset
 from transform.video.video_info import DecodeError
 
 SHOWN_CLIPS = 6  # best, and as many worst
@@ -123,7 +123,8 @@ class ScoredClips:
 
     def __init__(self, model: LocalModel, records: str):
         self._model = model
-        self._rows = {row.video_id: row for row in Manifest.read(records).rows}
+        manifest = ExtractedDataset(records).manifest
+        self._rows = {row.video_id: row for row in manifest.rows}
 
     def drawn(self, clips: Sequence[ScoredCaption]) -> Iterator[ScoredClip]:
         """Yields the clips with their pictures.

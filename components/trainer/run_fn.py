@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-import tensorflow as tf
 import tensorflow_transform as tft
 from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -20,6 +17,7 @@ from serving.export.train_and_export import (
     train_and_export,
 )
 from transform.common.errors import KinescribeError
+from transform.records.dataset import ExtractedDataset
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -35,7 +33,7 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     settings = TrainerSettings.from_json(fn_args.custom_config["settings"])
     settings.training.distribution.strategy()  # workers meet before all else
-    spec = _spec_of(fn_args.train_files[0])
+    spec = ExtractedDataset.of_split_pattern(fn_args.train_files[0]).spec
     words = tft.TFTransformOutput(fn_args.transform_output)
     result = train_and_export(
         settings,
@@ -63,10 +61,3 @@ def _first_weights(
         logging.info("Training begins with fresh weights: %s", error)
         return ""
     return folder
-
-
-def _spec_of(pattern: str) -> FeatureSpec:
-    """The specification that VideoExampleGen writes beside its splits."""
-    folder = os.path.dirname(os.path.dirname(pattern))
-    with tf.io.gfile.GFile(os.path.join(folder, "feature_spec.json")) as file:
-        return FeatureSpec.from_json(file.read())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import fnmatch
 import functools
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +17,8 @@ import tensorflow as tf
 
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform import schema
-from transform.common.errors import KinescribeError
+from transform.common import storage
+from transform.common.errors import DataError
 from transform.records import example_codec
 from transform.records import vocabulary as words
 from transform.records.vocabulary import Vocabulary
@@ -25,10 +28,6 @@ MEMORY_BYTES = 1 << 30  # clips stay in memory up to here, decoded if that fits
 SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that do not
 PARSED_AT_ONCE = 16  # records
 KNOWN_WORDS = 0.5  # share of the captions' words, below which a vocabulary is wrong
-
-
-class DataError(KinescribeError, ValueError):
-    """Records are absent, empty or broken; the message names the file."""
 
 
 class RecordInfo(NamedTuple):
@@ -43,7 +42,7 @@ class RecordDataset:
     """TFRecord files of one feature specification.
 
     Args:
-        files: Paths or patterns, as in `records/Split-train/*`.
+        files: Paths, or patterns of the names in a folder, as in `records/train/*`.
         spec: What the features have to be made by.
 
     Raises:
@@ -211,15 +210,24 @@ class _Parsed(NamedTuple):
 
 def expand(files: Iterable[str | pathlib.Path]) -> tuple[str, ...]:
     """Paths and patterns → sorted existing paths; `DataError` when one fits nothing."""
-    found: set[str] = set()
+    paths: set[str] = set()
     for pattern in map(str, files):
-        matches = tf.io.gfile.glob(pattern)
+        matches = _matches(pattern)
         if not matches:
             raise DataError(f"no records at {pattern}.")
-        found.update(matches)
-    if not found:
+        paths.update(matches)
+    if not paths:
         raise DataError("no records were given.")
-    return tuple(sorted(found))
+    return tuple(sorted(paths))
+
+
+def _matches(pattern: str) -> list[str]:
+    """Returns the paths that fit a pattern; only the last part may have wildcards."""
+    if tf.io.gfile.exists(pattern):
+        return [pattern]
+    folder, name = os.path.split(pattern)
+    names = fnmatch.filter(storage.names_in(folder), name)
+    return [os.path.join(folder, name) for name in names]
 
 
 def draw_captions(captions: tf.RaggedTensor, count: int, seed: tf.Tensor) -> tf.Tensor:

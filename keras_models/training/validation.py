@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from keras_models.captioner import Captioner
-from keras_models.data.records import MEMORY_BYTES, DataError, RecordDataset
+from keras_models.data.records import MEMORY_BYTES, RecordDataset
 from keras_models.evaluation.generate import CaptionWriter, WrittenBatch
 from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
@@ -15,6 +15,7 @@ from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 from keras_models.training.callbacks.callback import CaptionSample
 from keras_models.training.guards import ValidationMetrics
 from transform.common.config import Config, Field
+from transform.common.errors import DataError
 from transform.records.vocabulary import Vocabulary
 
 SAMPLES = 5  # captions that a person is shown

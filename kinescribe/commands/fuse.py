@@ -49,10 +49,11 @@ def command(
         train_relevance,
     )
     from keras_models.training.callbacks.progress_bar import ProgressBar
-    from serving.evaluation import read_spec
+    from transform.records.dataset import ExtractedDataset
 
     captioners, vocabulary = joining.load(folders)
-    spec = read_spec(records)
+    dataset = ExtractedDataset(records)
+    spec = dataset.spec
     max_words = next(iter(captioners.values())).max_words
     check_compatible(captioners, spec, len(vocabulary), max_words)
     if settings:
@@ -64,9 +65,7 @@ def command(
             {"relevance": {"modalities": modalities}}
         )
     training = training.replace(max_words=max_words)
-    train_files, val_files = (
-        [os.path.join(records, f"Split-{split}", "*")] for split in ("train", "val")
-    )
+    train_files, val_files = dataset.files("train"), dataset.files("val")
     result = train_relevance(
         training,
         spec,

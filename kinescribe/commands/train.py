@@ -51,22 +51,21 @@ def command(
     from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs
     from serving import model_versions
-    from serving.evaluation import read_spec
     from serving.export.train_and_export import (
         TrainerSettings,
         captioner_folder,
         train_and_export,
     )
+    from transform.records.dataset import ExtractedDataset
     from transform.records.vocabulary import Vocabulary
 
     settings = configs.find(config)
     settings.training.distribution.strategy()  # workers meet before all else
     records = records or os.path.join(settings.root, "records")
     out = out or os.path.join(settings.root, "trained")
-    spec = read_spec(records)
-    train_files, val_files = (
-        [os.path.join(records, f"Split-{split}", "*")] for split in ("train", "val")
-    )
+    dataset = ExtractedDataset(records)
+    spec = dataset.spec
+    train_files, val_files = dataset.files("train"), dataset.files("val")
     if vocabulary:
         words = Vocabulary.from_file(vocabulary)
     else:

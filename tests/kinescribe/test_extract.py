@@ -7,6 +7,7 @@ from typer import testing
 
 from kinescribe.commands import extract
 from tests.support import clips, corpus
+from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import Manifest, ManifestError
 
 
@@ -39,7 +40,7 @@ def test_records_and_counts(config, tmp_path, capsys):
     assert "A clip takes up to 43.0KB (log_mel 24.6KB, flow 16.4KB, grid" in told
     assert "1 × there is no such file" in printed
     assert f"2 of 3 clips are in {out}" in printed
-    assert Manifest.read(str(out)).splits() == ["train", "val"]
+    assert ExtractedDataset(out).manifest.splits() == ["train", "val"]
     assert len(list((tmp_path / "root" / "features").rglob("*.zip"))) == 2
 
 

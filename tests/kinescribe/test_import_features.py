@@ -7,7 +7,7 @@ import yaml
 from kinescribe.commands import extract, import_features
 from tests.support import corpus
 from transform.common.config import ConfigError
-from transform.records.manifest import Manifest
+from transform.records.dataset import ExtractedDataset
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_corpus_and_features_are_enough(settings, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "1 × c3d_fc7: there is no " in printed
     assert f"2 of 3 clips are in {out}" in printed
-    assert Manifest.read(str(out)).splits() == ["train", "val"]
+    assert ExtractedDataset(out).manifest.splits() == ["train", "val"]
 
 
 def test_a_run_configuration_will_do_and_extract_does_the_same(

@@ -15,6 +15,7 @@ from transform.common import storage
 from transform.datasets import VideoRecord
 from transform.jobs.import_features import import_again, imported, needs_clips
 from transform.records import example_codec
+from transform.records.dataset import ExtractedDataset
 from transform.records.example_codec import VideoExample
 from transform.records.feature_store import FeatureStore
 from transform.records.manifest import Manifest, ManifestRow
@@ -89,7 +90,7 @@ def deal_out(clips: list[VideoRecord], manifest: Manifest, files: int) -> list[S
         dealt = sorted(rows, key=lambda row: _id_hash(row.video_id))
         total = min(files, len(rows))
         for index in range(total):
-            path = f"Split-{split}/data_tfrecord-{index:05d}-of-{total:05d}"
+            path = ExtractedDataset.shard_path(split, index, total)
             members = sorted(dealt[index::total])
             shards.append(Shard(path, [(by_id[row.video_id], row) for row in members]))
     return shards
@@ -97,15 +98,3 @@ def deal_out(clips: list[VideoRecord], manifest: Manifest, files: int) -> list[S
 
 def _id_hash(video_id: str) -> bytes:
     return hashlib.sha256(video_id.encode()).digest()
-
-
-def remove_other_files(out: str, shards: set[str]) -> None:
-    """Clears the splits of shards that an earlier run left."""
-    for folder in storage.names_in(out):
-        if not folder.startswith("Split-"):
-            continue
-        paths = {f"{folder}/{n}" for n in storage.names_in(os.path.join(out, folder))}
-        for path in paths - shards:
-            tf.io.gfile.remove(os.path.join(out, path))
-        if not paths & shards:
-            tf.io.gfile.rmtree(os.path.join(out, folder))

@@ -26,7 +26,6 @@ from transform.jobs import check_categories
 from transform.jobs.assemble_examples import (
     AssembleExamples,
     deal_out,
-    remove_other_files,
 )
 from transform.jobs.beam_runner import Runner, cores
 from transform.jobs.extract_features import (
@@ -46,12 +45,12 @@ from transform.jobs.import_features import (
 )
 from transform.jobs.journal import Journal
 from transform.records import feature_store
+from transform.records.dataset import ExtractedDataset
 from transform.records.feature_store import FeatureStore
 from transform.records.manifest import Manifest, ManifestRow
 from transform.schema import FeatureSpec
 from transform.video.video_info import VideoInfo
 
-SPEC_FILE = "feature_spec.json"
 JOB_FOLDER = ".job"  # of what workers say of clips, while the first job runs
 
 _log = logging.getLogger(__name__)
@@ -68,9 +67,9 @@ def extract(
 ) -> Manifest:
     """Turns a corpus into records; only clips that the store lacks are decoded.
 
-    Writes to `out`: `Split-<split>/data_tfrecord-…` for each split with a usable clip,
-    `feature_spec.json`, `manifest.parquet` and `manifest.csv`. The same clips and
-    captions give the same bytes, whatever the number of workers.
+    The records become an `ExtractedDataset` in `out`, with a split for each that has
+    a usable clip. The same clips and captions give the same bytes, whatever the number
+    of workers.
 
     Args:
         source: The annotations, and where the clips lie.
@@ -114,13 +113,14 @@ def extract(
             | "Shards" >> beam.Create(shards)
             | "Assemble" >> AssembleExamples(spec, features, out)
         )
-    remove_other_files(out, {shard.path for shard in shards})
+    dataset = ExtractedDataset(out)
+    dataset.remove_shards_except({shard.path for shard in shards})
     places = {row.video_id: shard.path for shard in shards for _, row in shard.clips}
     manifest = Manifest(
         row._replace(shard=places.get(row.video_id, "")) for row in manifest.rows
     )
-    storage.write(os.path.join(out, SPEC_FILE), spec.to_json().encode())
-    manifest.write(out)
+    dataset.write_spec(spec)
+    dataset.write_manifest(manifest)
     _log.info("%s extracted to %s", manifest.coverage(), out)
     return manifest
 

@@ -7,7 +7,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +24,7 @@ _REASONS_SAID = 5
 
 
 class ManifestError(KinescribeError):
-    """Too many clips failed, or what became of them is not written down."""
+    """More clips failed than the settings allow."""
 
 
 class ManifestRow(NamedTuple):
@@ -72,6 +72,8 @@ class ManifestRow(NamedTuple):
 
 class Manifest:
     """The rows of a corpus, by video id."""
+
+    FILE: ClassVar[str] = "manifest.parquet"
 
     def __init__(self, rows: Iterable[ManifestRow]):
         self.rows = tuple(sorted(rows))
@@ -121,7 +123,7 @@ class Manifest:
         }
         parquet = io.BytesIO()
         pq.write_table(pa.table(columns), parquet)
-        storage.write(os.path.join(folder, "manifest.parquet"), parquet.getvalue())
+        storage.write(os.path.join(folder, self.FILE), parquet.getvalue())
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(ManifestRow._fields)
@@ -129,16 +131,14 @@ class Manifest:
         storage.write(os.path.join(folder, "manifest.csv"), text.getvalue().encode())
 
     @classmethod
-    def read(cls, folder: str) -> Manifest:
-        """The inverse of `write`; `ManifestError` where there is none."""
-        path = os.path.join(folder, "manifest.parquet")
+    def read(cls, folder: str) -> Manifest | None:
+        """Returns the manifest that `write` wrote to a folder, None without one."""
+        path = os.path.join(folder, cls.FILE)
         try:
             with tf.io.gfile.GFile(path, "rb") as file:
                 table = pq.read_table(io.BytesIO(file.read()))
-        except tf.errors.NotFoundError as error:
-            raise ManifestError(
-                f"{path} is missing; write the records anew with `kinescribe extract`."
-            ) from error
+        except tf.errors.NotFoundError:
+            return None
         return cls(ManifestRow(**row) for row in table.to_pylist())
 
 

