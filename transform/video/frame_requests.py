@@ -15,7 +15,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from transform.schema.frame_placement import Fit, KeyFrames, Placement, Sampling, Squash
+from transform.schema.frame_placement import KeyFrames, Placement, Sampling
+from transform.schema.resize import Fit, Squash
 from transform.video.video_info import DecodeError
 
 

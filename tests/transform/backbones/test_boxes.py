@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.reference import boxes as reference
 from tests.reference import roi_align as align_reference
 from transform.backbones import boxes
-from transform.schema.frame_placement import Letterbox
+from transform.schema.resize import Letterbox
 
 
 def draw_boxes(rng, *shape):

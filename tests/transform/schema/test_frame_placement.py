@@ -6,16 +6,8 @@ from hypothesis import strategies as st
 from tests.reference import placements
 from transform.common.config import ConfigError
 from transform.schema import ChunkGrid, FrameGrid, Motion
-from transform.schema.frame_placement import (
-    CentreCrop,
-    Every,
-    KeyFrames,
-    Sampling,
-    ShortSide,
-    Squash,
-    Whole,
-    on_clock,
-)
+from transform.schema.frame_placement import Every, KeyFrames, Sampling, Whole, on_clock
+from transform.schema.resize import CentreCrop, ShortSide, Squash
 
 FRAMES = st.integers(1, 400)
 SPANS = st.integers(1, 40)

@@ -2,16 +2,8 @@ import numpy as np
 import pytest
 
 from tests.support import clips
-from transform.schema.frame_placement import (
-    CentreCrop,
-    Every,
-    KeyFrames,
-    Letterbox,
-    Sampling,
-    ShortSide,
-    Squash,
-    Whole,
-)
+from transform.schema.frame_placement import Every, KeyFrames, Sampling, Whole
+from transform.schema.resize import CentreCrop, Letterbox, ShortSide, Squash
 from transform.video import reader
 from transform.video.frame_requests import FrameRequest
 

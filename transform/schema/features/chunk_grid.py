@@ -9,7 +9,8 @@ from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.features.flow_algorithms import FlowAlgorithm, TvL1
 from transform.schema.features.frame_grid import check_grid
 from transform.schema.features.precision import Precision
-from transform.schema.frame_placement import Fit, Placement, Sampling, Squash, Whole
+from transform.schema.frame_placement import Placement, Sampling, Whole
+from transform.schema.resize import Fit, Squash
 
 
 class NetworkMean(Config):

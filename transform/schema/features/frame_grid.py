@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 from transform.common.config import Config, Field, root_validator, validator
 from transform.schema.encodings import Raw, TensorSpec
 from transform.schema.features.precision import Precision
-from transform.schema.frame_placement import Fit, KeyFrames, Placement, Sampling, Squash
+from transform.schema.frame_placement import KeyFrames, Placement, Sampling
+from transform.schema.resize import Fit, Squash
 
 
 class FrameGrid(Config):

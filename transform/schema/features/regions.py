@@ -11,12 +11,11 @@ from transform.schema.features.frame_grid import FrameGrid
 from transform.schema.frame_placement import (
     Every,
     KeyFrames,
-    Letterbox,
     Placement,
     Sampling,
-    Squash,
     Whole,
 )
+from transform.schema.resize import Letterbox, Squash
 
 
 class OwnHead(Config):

@@ -1,0 +1,142 @@
+"""The feature specification: what a record holds, and a hash of how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from transform.common.config import ByteSize, Config, first_difference, validator
+from transform.common.errors import KinescribeError
+from transform.schema.encodings import TensorSpec
+from transform.schema.features import Feature
+from transform.schema.features.category import Category
+from transform.schema.frame_placement import Sampling
+
+# Keys of a record besides its features.
+VIDEO_ID = "video_id"
+CAPTIONS = "captions"
+CATEGORY = "category"
+CLIP_LENGTH = "clip_length"
+MISSING = "missing"
+CLIP_HASH = "clip_hash"
+SPEC_HASH = "spec_hash"
+
+_RESERVED = {
+    VIDEO_ID,
+    CAPTIONS,
+    CATEGORY,
+    CLIP_LENGTH,
+    MISSING,
+    CLIP_HASH,
+    SPEC_HASH,
+}
+
+
+class SpecMismatchError(KinescribeError, ValueError):
+    """Features made by one specification met a reader that expects another."""
+
+
+class FeatureSpec(Config):
+    """Everything that decides a feature's values; its hash travels with the features.
+
+    The hash stands in every record, in the SavedModel and in the served signature;
+    trainer, evaluator and server refuse features of another hash (`check_same`).
+
+    `max_bytes_per_clip` is a budget, as in `20 MB`: a specification whose clips may
+    take more is refused. It is not hashed.
+    """
+
+    version: Literal[1] = 1
+    sampling: Sampling = Sampling()
+    features: tuple[Feature, ...]
+    max_bytes_per_clip: ByteSize | None = None
+
+    unhashed: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
+
+    @validator("features")
+    def _distinct_and_fitting(cls, features: tuple, values: dict) -> tuple:
+        names = [feature.name for feature in features]
+        if len(set(names)) != len(names):
+            raise ValueError(f"feature names must differ; received {names}")
+        for feature in features:
+            text = feature.name == CATEGORY and isinstance(feature, Category)
+            if feature.name in _RESERVED and not text:
+                raise ValueError(
+                    f"feature {feature.name} needs another name, since every record "
+                    f"has a {feature.name} of its own"
+                )
+        if "sampling" in values:
+            for feature in features:
+                feature.tensor(values["sampling"])
+        return features
+
+    @validator("max_bytes_per_clip")
+    def _within_budget(
+        cls,
+        budget: ByteSize | None,
+        values: dict,
+    ) -> ByteSize | None:
+        if budget is None or not {"sampling", "features"} <= values.keys():
+            return budget
+        tensors = [feature.tensor(values["sampling"]) for feature in values["features"]]
+        if sum(tensor.bytes for tensor in tensors) > budget:
+            raise ValueError(
+                f"a clip may take {_bytes_in_words(tensors)}; make these smaller, or "
+                "raise the budget"
+            )
+        return budget
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """The stored tensors, in the order of `features`."""
+        return tuple(feature.tensor(self.sampling) for feature in self.features)
+
+    def tensor(self, name: str) -> TensorSpec:
+        """One stored tensor by name; `KeyError` lists what there is."""
+        for tensor in self.tensors():
+            if tensor.name == name:
+                return tensor
+        have = ", ".join(feature.name for feature in self.features)
+        raise KeyError(
+            f"feature {name!r} is not in specification {self.content_hash} ({have})"
+        )
+
+    @property
+    def content_hash(self) -> str:
+        """Sixteen hex digits."""
+        return _HashedSpec(__root__=self.hashed()).digest()
+
+    def bytes_per_clip(self) -> int:
+        """Upper bound of a clip's uncompressed features."""
+        return sum(tensor.bytes for tensor in self.tensors())
+
+    def bytes_in_words(self) -> str:
+        """`bytes_per_clip` and the features that take most of it, as a person reads."""
+        return _bytes_in_words(self.tensors())
+
+    def check_same(self, other: "FeatureSpec", *, ours: str, theirs: str) -> None:
+        """Raises `SpecMismatchError` with both hashes and the first differing field.
+
+        `ours` and `theirs` say in words where each specification comes from, as in
+        "the model" and "the records in train-00000".
+        """
+        if self.content_hash == other.content_hash:
+            return
+        field = first_difference(self.hashed(), other.hashed())
+        raise SpecMismatchError(
+            f"{ours} expects features of specification {self.content_hash}, but "
+            f"{theirs} has {other.content_hash}; they differ in {field}."
+        )
+
+
+class _HashedSpec(Config):
+    __root__: dict
+
+
+def _bytes_in_words(tensors: Sequence[TensorSpec]) -> str:
+    def words(size: int) -> str:
+        return ByteSize(size).human_readable(decimal=True)
+
+    biggest = sorted(tensors, key=lambda tensor: -tensor.bytes)[:3]
+    parts = ", ".join(f"{tensor.name} {words(tensor.bytes)}" for tensor in biggest)
+    others = " and others" if len(tensors) > len(biggest) else ""
+    return f"{words(sum(tensor.bytes for tensor in tensors))} ({parts}{others})"
