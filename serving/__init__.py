@@ -1,1 +1,1 @@
-"""SavedModel signatures, export, the gRPC server and its client."""
+"""Exports, evaluates, pushes and serves trained models; a client of the server."""

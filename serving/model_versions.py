@@ -1,4 +1,4 @@
-"""Folders of exported models, and those they are pushed to: `<base>/<integer>/`."""
+"""Finds the versions of a model in the folders `<base>/<integer>/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
 
 class FileState(NamedTuple):
-    """One file of a version, as far as a folder's listing tells."""
+    """One file of a version, as the listing of its folder shows it."""
 
     path: str
     size: int
@@ -29,7 +29,7 @@ Snapshot = tuple[FileState, ...]
 
 
 def snapshot(folder: str) -> Snapshot:
-    """Changes whenever a file of the folder does; () where there is none."""
+    """Lists the files of a folder; the result changes whenever one of them does."""
     states = []
     for parent, _, files in tf.io.gfile.walk(folder):
         for name in files:
@@ -43,7 +43,7 @@ def snapshot(folder: str) -> Snapshot:
 
 
 def is_complete(folder: str) -> bool:
-    """Whether the graph and every shard of the variables are there.
+    """Returns whether the graph and every shard of the variables exist.
 
     A copy that is still being written may pass: such a version fails to load, and is
     tried again when its snapshot has changed.
@@ -55,48 +55,48 @@ def is_complete(folder: str) -> bool:
     ):
         return False
     shards = [
-        found
+        match
         for name in storage.names_in(variables)
-        if (found := _SHARD.fullmatch(name))
+        if (match := _SHARD.fullmatch(name))
     ]
     return bool(shards) and all(int(shard[1]) == len(shards) for shard in shards)
 
 
 def complete_versions(base: str) -> dict[int, str]:
-    """The complete versions' folders by number, ascending."""
-    found = {
+    """Returns the folders of the complete versions by number, ascending."""
+    folders = {
         int(name): posixpath.join(base, name)
         for name in storage.names_in(base)
         if name.isdecimal()
     }
     return {
         version: folder
-        for version, folder in sorted(found.items())
+        for version, folder in sorted(folders.items())
         if is_complete(folder)
     }
 
 
 def next_version(base: str) -> str:
-    """Where the version goes that comes after all complete ones."""
+    """Returns the folder for the version after all complete ones."""
     return posixpath.join(base, str(max(complete_versions(base), default=0) + 1))
 
 
 def resolve(folder: str | os.PathLike[str]) -> str:
-    """A model's own folder: the given one, or the newest version in it."""
+    """Returns the folder of a model: the given one, or the newest version in it."""
     base = os.fspath(folder).rstrip("/")
     if tf.io.gfile.exists(posixpath.join(base, "saved_model.pb")):
         return base
-    found = complete_versions(base)
-    if not found:
+    folders = complete_versions(base)
+    if not folders:
         raise ServingError(
             f"{base} holds no model: neither a saved_model.pb nor a numbered version "
             "with one; run `kinescribe demo` or give another folder."
         )
-    return found[max(found)]
+    return folders[max(folders)]
 
 
 def read_spec(folder: str | os.PathLike[str]) -> FeatureSpec:
-    """The specification that an exported model was made for."""
+    """Reads the feature specification of an exported model."""
     path = posixpath.join(os.fspath(folder), "assets", signature_names.SPEC_ASSET)
     try:
         with tf.io.gfile.GFile(path) as file:

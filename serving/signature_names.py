@@ -1,4 +1,4 @@
-"""The names of what an exported model takes and gives; see `export.signatures`."""
+"""The names of an exported model's signatures, inputs, outputs and assets."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ SPEC_ASSET = "feature_spec.json"
 
 
 def mask_name(feature: str) -> str:
-    """The input that says which steps of a feature there are."""
+    """Returns the name of the input that masks a feature's steps."""
     return f"{feature}_mask"

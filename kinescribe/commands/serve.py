@@ -77,7 +77,7 @@ def command(
             key_file=str(tls_key),
             client_ca_file=str(tls_client_ca or ""),
         )
-    process.run(
+    process.run_server(
         ServerConfig.from_dict(
             {
                 "model_base": model_base,
@@ -95,5 +95,5 @@ def command(
                 "tls": tls,
             }
         ),
-        announce=lambda line: print(line, flush=True),
+        on_ready=lambda line: print(line, flush=True),
     )

@@ -1,1 +1,1 @@
-"""Captioning clips with a served or a local model."""
+"""Captions clips with a served or a local model."""

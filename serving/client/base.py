@@ -1,4 +1,4 @@
-"""`ClipCaptioner`: the face of an exported model, near or far."""
+"""`ClipCaptioner`: the interface of an exported model, local or served."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ class ClipCaptioner(abc.ABC):
     @property
     @abc.abstractmethod
     def spec(self) -> FeatureSpec:
-        """How the model's features are made."""
+        """The specification of the model's features."""
 
     @abc.abstractmethod
     def refresh(self) -> None:
-        """Looks for a newer model than the one that `spec` is of."""
+        """Looks for a newer version of the model and updates `spec`."""
 
     @abc.abstractmethod
     def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-        """The outputs of `caption_examples`; `RefusedError` for records unfit."""
+        """Calls the signature `caption_examples`; `RefusedError` if it refuses them."""
 
     def caption_examples(self, examples: Sequence[bytes]) -> list[CaptionResult]:
         """Captions serialized records, as `example_codec.to_example` writes them.
 
         Raises:
-            SpecMismatchError: They are of another specification than the model's.
-            serving.errors.ServingError: The model does not answer, or not to these.
+            SpecMismatchError: The records have another specification than the model.
+            serving.errors.ServingError: The model does not respond, or refuses them.
         """
-        found = []
+        results = []
         for start in range(0, len(examples), ROWS_PER_CALL):
             rows = examples[start : start + ROWS_PER_CALL]
             spec = self.spec
@@ -57,8 +57,8 @@ class ClipCaptioner(abc.ABC):
                 )
                 _check_records(rows, spec)
                 raise
-            found.extend(caption_result.from_outputs(outputs, spec.content_hash))
-        return found
+            results.extend(caption_result.from_outputs(outputs, spec.content_hash))
+        return results
 
     def caption_file(
         self,
@@ -71,16 +71,16 @@ class ClipCaptioner(abc.ABC):
 
         Args:
             path: The file.
-            start: Where the clip begins in it, in seconds; None for its beginning.
-            end: Where it ends; None for the file's end.
-            category: What the clip is about, for models that read that; without it
-                they go by the rest.
+            start: Start of the clip in seconds; None for the beginning of the file.
+            end: End of the clip in seconds; None for the end of the file.
+            category: The clip's category, for models that read it; without it they
+                use the other features.
 
         Raises:
             transform.video.video_info.DecodeError: The clip cannot be read.
             UnknownCategoryError: The model does not know the
                 category.
-            serving.errors.ServingError: The model does not answer.
+            serving.errors.ServingError: The model does not respond.
         """
         try:
             return self._caption_clip(path, start, end, category)
@@ -93,13 +93,18 @@ class ClipCaptioner(abc.ABC):
         start: float | None = None,
         end: float | None = None,
     ) -> Extraction:
-        """A clip's features, by the very extraction that the training records had."""
+        """Extracts a clip's features exactly as those of the training records."""
         return _extractor(self.spec).extract(os.fspath(path), start, end)
 
     def caption_extraction(
         self, extraction: Extraction, category: str = ""
     ) -> CaptionResult:
-        """Captions what `extract` returned; of `category`, see `caption_file`."""
+        """Captions a clip from its extracted features.
+
+        Args:
+            extraction: The result of `extract`.
+            category: The clip's category, as of `caption_file`.
+        """
         video = example_codec.VideoExample("", (), extraction.features, category)
         example = example_codec.to_example(video, self.spec)
         return self.caption_examples([example.SerializeToString()])[0]
@@ -119,9 +124,9 @@ def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
         try:
             record = tf.train.Example.FromString(data)
         except DecodeError:
-            continue  # no record at all: what the model says of it stands
-        found = record.features.feature[SPEC_HASH].bytes_list.value
-        text = found[0].decode(errors="replace") if found else ""
+            continue  # not a record at all: the model's own error is raised
+        hashes = record.features.feature[SPEC_HASH].bytes_list.value
+        text = hashes[0].decode(errors="replace") if hashes else ""
         example_codec.check_spec_hash(text, spec, f"record {row}")
 
 

@@ -1,4 +1,4 @@
-"""`CaptionResult`: what a captioned clip comes back as, from any kind of model."""
+"""`CaptionResult`: the captions of a clip, from a local or a served model."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class CaptionResult(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """The best caption."""
+        """The caption with the best score."""
         return self.captions[0]
 
     @property
     def probabilities(self) -> tuple[float, ...]:
-        """Of each caption, by the model."""
+        """The probability of each caption, according to the model."""
         return tuple(math.exp(log_prob) for log_prob in self.log_probs)
 
 
 def from_outputs(
     outputs: Mapping[str, np.ndarray], spec_hash: str
 ) -> list[CaptionResult]:
-    """A batch of a caption signature's outputs, clip by clip.
+    """Splits the outputs of a caption signature into one result for each clip.
 
     Args:
         outputs: Arrays with the batch in front; strings as bytes objects.
-        spec_hash: Of the features that the captions were made from.
+        spec_hash: Hash of the specification of the features.
     """
     attention = {
         name.removeprefix(signature_names.ATTENTION): values

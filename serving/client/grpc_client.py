@@ -1,4 +1,4 @@
-"""`Client`: a model behind TensorFlow Serving's gRPC protocol."""
+"""`Client`: captions with a model behind TensorFlow Serving's gRPC protocol."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITIO
 
 
 class ClientTLS(Config):
-    """How a server is recognised, and how we make ourselves known to it (PEM files)."""
+    """The authority that a server is checked by, and the client's own certificate."""
 
-    ca_file: str = ""  # the system's authorities where empty
+    ca_file: str = ""  # PEM, like all; the system's authorities if empty
     certificate_file: str = ""  # for servers that ask for one (mutual TLS)
     key_file: str = ""
 
@@ -74,19 +74,19 @@ class Client(ClipCaptioner):
         self.close()
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the channel to the server."""
         self._channel.close()
 
     @property
     def spec(self) -> FeatureSpec:
-        """How the model's features are made; asked for once, see `refresh`."""
+        """The specification of the model's features; requested once, see `refresh`."""
         if self._spec is None:
             self.refresh()
         assert self._spec is not None
         return self._spec
 
     def refresh(self) -> None:
-        """Asks the server for the specification of the model that it has now."""
+        """Requests the specification of the model that the server has now."""
         outputs = self.predict(
             signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
         )
@@ -101,19 +101,24 @@ class Client(ClipCaptioner):
         self._spec = spec
 
     def metadata(self) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """What the server says of the model: its version and its names."""
+        """Returns the server's metadata of the model: its version and signatures."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=model_pb2.ModelSpec(name=self._model_name),
             metadata_field=["signature_def"],
         )
-        return self._ask(self._stub.GetModelMetadata, request)
+        return self._request(self._stub.GetModelMetadata, request)
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any]
     ) -> dict[str, np.ndarray]:
-        """Calls any signature of the model with arrays or what makes one."""
+        """Calls any signature of the model.
+
+        Args:
+            signature: Name of the signature.
+            inputs: Arrays, or values that can be converted to them, by name.
+        """
         request = warmup.request(self._model_name, signature, inputs)
-        response = self._ask(self._stub.Predict, request)
+        response = self._request(self._stub.Predict, request)
         return {
             name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()
         }
@@ -124,7 +129,7 @@ class Client(ClipCaptioner):
             {signature_names.EXAMPLES: list(examples)},
         )
 
-    def _ask(self, method: grpc.UnaryUnaryMultiCallable, request: Any) -> Any:
+    def _request(self, method: grpc.UnaryUnaryMultiCallable, request: Any) -> Any:
         try:
             return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:

@@ -1,4 +1,4 @@
-"""`LocalModel`: an exported model in this process."""
+"""`LocalModel`: captions with an exported model in this process."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class LocalModel(ClipCaptioner):
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
-        self._given = os.fspath(folder)
+        self._base = os.fspath(folder)
         self._folder = ""
         self.refresh()
 
     @property
     def spec(self) -> FeatureSpec:
-        """How the model's features are made."""
+        """The specification of the model's features."""
         return self._spec
 
     def refresh(self) -> None:
         """Loads the newest version, unless that is loaded already."""
-        folder = model_versions.resolve(self._given)
+        folder = model_versions.resolve(self._base)
         if folder == self._folder:
             return
         spec = model_versions.read_spec(folder)

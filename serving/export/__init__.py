@@ -1,1 +1,1 @@
-"""Trained captioners as SavedModels."""
+"""Exports trained captioners as SavedModels."""

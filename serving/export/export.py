@@ -1,4 +1,4 @@
-"""A trained captioner → the SavedModel that is evaluated, pushed and served."""
+"""Exports a trained captioner as a SavedModel."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def export(
     examples: Sequence[bytes] = (),
     precision: ServedPrecision | None = None,
 ) -> str:
-    """Writes a model that decodes whole captions in its graph; all of it or nothing.
+    """Writes a SavedModel whose graph generates whole captions, wholly or not at all.
 
     Args:
         captioner: A built model, or several as one.
-        vocabulary: Its words.
-        spec: What its features are made by; records of another are refused.
+        vocabulary: The vocabulary whose ids the captioner predicts.
+        spec: Specification of its features; records of another are refused.
         folder: Where the SavedModel goes; must not exist, or be empty.
-        search: How captions are found.
+        search: The search that generates captions.
         examples: Serialized records to warm a server up with; a blank clip by default.
-        precision: What the model computes in; by default what it was trained in. With
-            int8, that is float32 but for the products with large kernels at every word.
+        precision: Precision of the computation, by default that of the training. int8
+            means float32 except for the products with large kernels at every word.
 
     Returns:
         `folder`.

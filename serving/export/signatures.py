@@ -1,8 +1,8 @@
-"""The functions that an exported model serves, and the names of what they take.
+"""The signatures that an exported model serves, with their inputs and outputs.
 
     caption_examples  serialized records (B,) → captions; also `serving_default`
     caption           features, masks and the specification's hash → captions
-    feature_spec      (B,) anything → what the model was made for, B times
+    feature_spec      (B,) anything → the model's specification, B times
 
 Outputs of the first two: `caption` (B,), `captions` (B, K), `log_probs` (B, K),
 `words` (B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
@@ -27,7 +27,7 @@ from transform.schema import SPEC_HASH, FeatureSpec
 
 
 class CaptionModule(tf.Module):
-    """A captioner with its search and its words, as functions of tensors."""
+    """A captioner with its search and its vocabulary, as functions of tensors."""
 
     def __init__(
         self,
@@ -37,9 +37,9 @@ class CaptionModule(tf.Module):
         search_config: SearchConfig,
     ):
         super().__init__(name="kinescribe")
-        self._caption_batch = _captions_of(captioner, vocabulary, search_config)
+        self._caption_batch = _caption_function(captioner, vocabulary, search_config)
         self._spec = spec
-        self._facts = {
+        self._constants = {
             SPEC_HASH: spec.content_hash,
             signature_names.SPEC_JSON: spec.to_json(),
             signature_names.VOCABULARY_DIGEST: vocabulary.digest,
@@ -47,7 +47,7 @@ class CaptionModule(tf.Module):
         }
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Every served function by its name; tracks the variables they read."""
+        """Returns every signature by its name, and tracks the variables they read."""
         strings = tf.TensorSpec([None], tf.string)
         features = {}
         for tensor in self._spec.tensors():
@@ -80,12 +80,12 @@ class CaptionModule(tf.Module):
         )
 
     def _caption_features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        found = inputs[SPEC_HASH]
-        check = example_codec.require_spec(found, self._spec)
+        spec_hash = inputs[SPEC_HASH]
+        check = example_codec.require_spec(spec_hash, self._spec)
         features = [tensor.name for tensor in self._spec.tensors()]
         with tf.control_dependencies([check]):
             video = VideoBatch(
-                tf.identity(found),
+                tf.identity(spec_hash),
                 {name: tf.identity(inputs[name]) for name in features},
                 {
                     name: tf.identity(inputs[signature_names.mask_name(name)])
@@ -96,15 +96,15 @@ class CaptionModule(tf.Module):
 
     def _feature_spec(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         rows = tf.shape(inputs[signature_names.REQUEST])  # (1,)
-        return {name: tf.fill(rows, text) for name, text in self._facts.items()}
+        return {name: tf.fill(rows, text) for name, text in self._constants.items()}
 
 
-def _captions_of(
+def _caption_function(
     captioner: Captioner | CompositeCaptioner,
     vocabulary: Vocabulary,
     search_config: SearchConfig,
 ) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:
-    spoken = ["" if word in SPECIAL else word for word in vocabulary.words]
+    texts = ["" if word in SPECIAL else word for word in vocabulary.words]
 
     def caption_batch(video: VideoBatch) -> dict[str, tf.Tensor]:
         written = captioner.caption(
@@ -112,22 +112,22 @@ def _captions_of(
             search_config,
             seed=tf.constant([0, 0]),  # a sampled caption is the same at every call
         )
-        found = written.captions
-        words = tf.gather(tf.constant(spoken), found.tokens)  # (B, K, L)
+        candidates = written.captions
+        words = tf.gather(tf.constant(texts), candidates.tokens)  # (B, K, L)
         captions = tf.strings.strip(
             tf.strings.reduce_join(words, axis=-1, separator=" ")
         )  # (B, K)
-        shared = found.weights.keys() & written.weights.keys()
+        shared = candidates.weights.keys() & written.weights.keys()
         if shared:
             raise ValueError(
                 "encoder and decoder must name their attention apart; both have "
                 f"{sorted(shared)}"
             )
-        attention = {**found.weights, **written.weights}
+        attention = {**candidates.weights, **written.weights}
         return {
             signature_names.CAPTION: captions[:, 0],
             signature_names.CAPTIONS: captions,
-            signature_names.LOG_PROBS: found.log_probs,
+            signature_names.LOG_PROBS: candidates.log_probs,
             signature_names.WORDS: words,
             **written.facts,
             **{
@@ -143,7 +143,7 @@ def _named(
     function: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
     inputs: dict[str, tf.TensorSpec],
 ) -> tf.types.experimental.ConcreteFunction:
-    """Traces a function of a dict as one of named tensors, as a signature must be."""
+    """Traces a function of a dictionary as a signature with named inputs."""
     named = {name: tf.TensorSpec(s.shape, s.dtype, name) for name, s in inputs.items()}
     traced = tf.function(lambda **tensors: function(tensors), autograph=False)
     return traced.get_concrete_function(**named)

@@ -1,4 +1,4 @@
-"""Warm-up requests: what a server replays before it lets a new version answer."""
+"""Warm-up requests, which a server replays before a new version goes live."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATH = "assets.extra/tf_serving_warmup_requests"
 
 
 def blank_clip(spec: FeatureSpec) -> dict[str, np.ndarray]:
-    """Features of a clip of full length on which there is nothing to see."""
+    """Returns the features of a clip of full length, all zeros."""
     return {
         tensor.name: np.zeros((tensor.max_steps, *tensor.step_shape), tensor.dtype)
         for tensor in spec.tensors()
@@ -31,7 +31,7 @@ def blank_clip(spec: FeatureSpec) -> dict[str, np.ndarray]:
 
 
 def blank_example(spec: FeatureSpec) -> bytes:
-    """The record of `blank_clip`."""
+    """Returns the serialized record of a `blank_clip`."""
     video = example_codec.VideoExample("blank", (), blank_clip(spec))
     return example_codec.to_example(video, spec).SerializeToString()
 
@@ -39,9 +39,9 @@ def blank_example(spec: FeatureSpec) -> bytes:
 def requests(
     model_name: str, spec: FeatureSpec, examples: Sequence[bytes]
 ) -> Iterator[predict_pb2.PredictRequest]:
-    """One request for every signature, and a batch of all examples.
+    """Yields one request for every signature, and a batch of all examples.
 
-    The graph is optimised at a signature's first call, whatever the batch.
+    TensorFlow optimises the graph at the first call of a signature, whatever the batch.
     """
     by_record = signature_names.CAPTION_EXAMPLES_SIGNATURE
     yield request(model_name, by_record, {signature_names.EXAMPLES: examples[:1]})
@@ -59,7 +59,7 @@ def requests(
 
 
 def write(folder: str, calls: Iterable[predict_pb2.PredictRequest]) -> None:
-    """Writes requests beside a SavedModel, as TensorFlow Serving reads them."""
+    """Writes requests into a SavedModel's folder, as TensorFlow Serving reads them."""
     path = posixpath.join(folder, PATH)
     tf.io.gfile.makedirs(posixpath.dirname(path))
     with tf.io.TFRecordWriter(path) as writer:
@@ -71,7 +71,7 @@ def write(folder: str, calls: Iterable[predict_pb2.PredictRequest]) -> None:
 
 
 def read(folder: str) -> list[predict_pb2.PredictRequest]:
-    """The requests that `write` wrote; none where there is no file."""
+    """Reads the requests that `write` wrote; an absent file gives none."""
     path = posixpath.join(folder, PATH)
     if not tf.io.gfile.exists(path):
         return []
@@ -84,7 +84,13 @@ def read(folder: str) -> list[predict_pb2.PredictRequest]:
 def request(
     model_name: str, signature: str, inputs: Mapping[str, object]
 ) -> predict_pb2.PredictRequest:
-    """A call of a signature, of arrays or what makes one."""
+    """Returns a call of a signature.
+
+    Args:
+        model_name: Name of the model on the server.
+        signature: Name of the signature.
+        inputs: Arrays, or values that can be converted to them, by name.
+    """
     return predict_pb2.PredictRequest(
         model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
         inputs={name: tf.make_tensor_proto(values) for name, values in inputs.items()},

@@ -1,4 +1,4 @@
-"""Who may call: a bearer token, and the TLS that keeps it secret."""
+"""Authentication by a bearer token, and the TLS that keeps it secret."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPEN_TO_ALL = "/grpc.health.v1.Health/"  # probes have no token
 
 
 class TokenInterceptor(grpc.ServerInterceptor):
-    """Turns away calls that do not bring the token; health checks need none."""
+    """Refuses calls that do not carry the token; health checks need none."""
 
     def __init__(self, token: str):
         self._expected = f"Bearer {token}".encode()
@@ -26,18 +26,18 @@ class TokenInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler | None:
-        """Called by gRPC before each call."""
+        """Checks the token; gRPC calls this before each call."""
         if handler_call_details.method.startswith(OPEN_TO_ALL):
             return continuation(handler_call_details)
         for name, value in handler_call_details.invocation_metadata or ():
-            shown = value if isinstance(value, bytes) else value.encode()
-            if name == HEADER and hmac.compare_digest(shown, self._expected):
+            token = value if isinstance(value, bytes) else value.encode()
+            if name == HEADER and hmac.compare_digest(token, self._expected):
                 return continuation(handler_call_details)
         return self._refuse
 
 
 def server_credentials(tls: ServerTLS) -> grpc.ServerCredentials:
-    """TLS, mutual where a clients' authority is given."""
+    """Returns TLS credentials, mutual if an authority of the clients is given."""
     authority = read_secret(tls.client_ca_file) if tls.client_ca_file else None
     return grpc.ssl_server_credentials(
         [(read_secret(tls.key_file), read_secret(tls.certificate_file))],

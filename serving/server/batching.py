@@ -1,4 +1,4 @@
-"""Dynamic batching: rows of many requests, one run of the graph."""
+"""Dynamic batching: the rows of several requests share one run of the graph."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class _Request(NamedTuple):
     inputs: Arrays
     rows: int
     arrived: float
-    answer: Future[Arrays]
+    future: Future[Arrays]
 
 
 class Batcher:
-    """Runs a function of arrays on what several callers bring.
+    """Runs a function on arrays that several callers submit.
 
     All inputs and outputs have the batch on axis 0, and inputs agree in their other
     axes. If a batch fails, its requests run one by one, so that each gets its own
-    answer or its own error.
+    result or its own error.
 
     Args:
         run: The function.
-        config: Size and patience.
-        observe: Told the number of rows of every run.
+        config: The largest batch and the longest wait.
+        observe: Called with the number of rows of every run.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Batcher:
         self._thread.start()
 
     def submit(self, inputs: Arrays) -> Future[Arrays]:
-        """Queues a request; a cancelled future is not run."""
+        """Queues a request; it is not run if its future is cancelled."""
         rows = len(next(iter(inputs.values())))
         request = _Request(inputs, rows, time.monotonic(), Future())
         with self._changed:
@@ -60,33 +60,33 @@ class Batcher:
                 raise RuntimeError("the batcher is closed")
             self._waiting.append(request)
             self._changed.notify()
-        return request.answer
+        return request.future
 
     def close(self) -> None:
-        """Answers what waits and ends the thread."""
+        """Runs the requests that are waiting and ends the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._thread.join()
 
     def _work(self) -> None:
-        while gathered := self._gather():
-            batch = [r for r in gathered if r.answer.set_running_or_notify_cancel()]
+        while requests := self._gather():
+            batch = [r for r in requests if r.future.set_running_or_notify_cancel()]
             if batch:
-                self._answer(batch)
+                self._run_batch(batch)
 
     def _gather(self) -> list[_Request]:
-        """Waits for a batch; an empty one says that there is no more to come."""
+        """Waits for a batch; an empty one means that the batcher is closed."""
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
             if not self._waiting:
                 return []
-            due = self._waiting[0].arrived + self._config.max_wait_seconds
+            deadline = self._waiting[0].arrived + self._config.max_wait_seconds
             while not self._closed and self._rows() < self._config.max_rows:
-                if (left := due - time.monotonic()) <= 0:
+                if (remaining := deadline - time.monotonic()) <= 0:
                     break
-                self._changed.wait(left)
+                self._changed.wait(remaining)
             batch = [self._waiting.popleft()]
             rows = batch[0].rows
             while (
@@ -99,7 +99,7 @@ class Batcher:
     def _rows(self) -> int:
         return sum(request.rows for request in self._waiting)
 
-    def _answer(self, batch: list[_Request]) -> None:
+    def _run_batch(self, batch: list[_Request]) -> None:
         try:
             outputs = self._run_rows(
                 {
@@ -109,15 +109,15 @@ class Batcher:
             )
         except Exception as error:
             if len(batch) == 1:
-                batch[0].answer.set_exception(error)
+                batch[0].future.set_exception(error)
                 return
             for request in batch:
-                self._answer([request])
+                self._run_batch([request])
             return
         start = 0
         for request in batch:
             end = start + request.rows
-            request.answer.set_result(
+            request.future.set_result(
                 {name: values[start:end] for name, values in outputs.items()}
             )
             start = end

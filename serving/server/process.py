@@ -1,4 +1,4 @@
-"""Runs a `Server` as a process: log, ports on standard output, end on SIGTERM."""
+"""Runs a `Server` as a process, with a log, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from serving.server.config import ServerConfig
 from serving.server.server import Server
 
 
-def run(config: ServerConfig, announce: Callable[[str], None] = print) -> None:
-    """Serves until SIGTERM or SIGINT, then lets calls under way end.
+def run_server(config: ServerConfig, on_ready: Callable[[str], None] = print) -> None:
+    """Serves until SIGTERM or SIGINT, then finishes the calls in progress.
 
     Args:
         config: The server's settings.
-        announce: Given one line of JSON when the ports are open: `address`,
+        on_ready: Called with one line of JSON when the ports are open: `address`,
             `metrics_port`, `model`, `version`.
     """
     logging.getLogger("kinescribe.serving").setLevel(logging.INFO)
@@ -29,7 +29,7 @@ def run(config: ServerConfig, announce: Callable[[str], None] = print) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with Server(config) as server:
-        announce(
+        on_ready(
             json.dumps(
                 {
                     "address": server.address,

@@ -1,4 +1,4 @@
-"""What a server tells Prometheus."""
+"""The metrics of a server, and their endpoint for Prometheus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """One server's counters, in a registry of their own."""
+    """The counters of one server, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = prometheus_client.CollectorRegistry()
@@ -34,7 +34,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._under_way = prometheus_client.Gauge(
+        self._in_progress = prometheus_client.Gauge(
             "kinescribe_requests_in_progress",
             "Calls that are being answered.",
             registry=self.registry,
@@ -59,35 +59,35 @@ class Metrics:
 
     @contextmanager
     def call(self, method: str) -> Iterator[Call]:
-        """Times one call; the caller fills in what it learns of it."""
+        """Times one call, whose signature and status the caller fills in."""
         call = Call(method)
-        begun = time.perf_counter()
-        with self._under_way.track_inprogress():
+        started = time.perf_counter()
+        with self._in_progress.track_inprogress():
             try:
                 yield call
             finally:
                 self._calls.labels(method, call.signature, call.code.name).inc()
                 self._seconds.labels(method, call.signature).observe(
-                    time.perf_counter() - begun
+                    time.perf_counter() - started
                 )
 
     def batch(self, rows: int) -> None:
-        """The graph runs on so many rows."""
+        """Records a run of the graph on `rows` rows."""
         self._batch_rows.observe(rows)
 
     def live(self, version: int) -> None:
-        """A version went live."""
+        """Records that a version went live."""
         self._version.set(version)
         self._loads.labels("live").inc()
 
     def load_failed(self, version: int) -> None:
-        """A version did not load."""
+        """Records that a version failed to load."""
         del version
         self._loads.labels("failed").inc()
 
 
 class Call:
-    """One call, while it is answered."""
+    """A call in progress, with what is known of it."""
 
     def __init__(self, method: str):
         self.method = method
@@ -96,7 +96,7 @@ class Call:
 
 
 class MetricsEndpoint:
-    """`http://host:port/metrics`, while it is open."""
+    """The HTTP endpoint `http://host:port/metrics`, until it is closed."""
 
     def __init__(self, metrics: Metrics, host: str, port: int):
         try:
@@ -112,7 +112,7 @@ class MetricsEndpoint:
         self.port: int = server.server_port
 
     def close(self) -> None:
-        """Frees the port."""
+        """Stops the endpoint and frees its port."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

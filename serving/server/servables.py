@@ -1,4 +1,4 @@
-"""Versions of a model in memory: loading, serving, swapping, letting go."""
+"""Loads, serves, swaps and unloads the versions of a model."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Signature = Any  # a loaded tf.types.experimental.ConcreteFunction
 
 
 class Servable:
-    """One loaded version.
+    """One loaded version of a model.
 
-    A signature all of whose inputs and outputs have a free leading axis is batched;
+    A signature is batched if the leading axis of all its inputs and outputs is free;
     any other runs as it is called.
     """
 
@@ -53,24 +53,24 @@ class Servable:
         }
 
     def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
-        """What a signature takes, by name."""
+        """Returns the inputs of a signature by their names."""
         return dict(self.signatures[signature].structured_input_signature[1])
 
     def submit(
         self, signature: str, arrays: Mapping[str, np.ndarray]
     ) -> Future[Mapping[str, np.ndarray]]:
-        """Runs a signature on checked inputs, with other requests where it can be."""
+        """Runs a signature on checked inputs, batched with others if possible."""
         if signature in self._batchers:
             return self._batchers[signature].submit(arrays)
-        answer: Future[Mapping[str, np.ndarray]] = Future()
+        future: Future[Mapping[str, np.ndarray]] = Future()
         try:
-            answer.set_result(self._runner(signature)(arrays))
+            future.set_result(self._runner(signature)(arrays))
         except Exception as error:
-            answer.set_exception(error)
-        return answer
+            future.set_exception(error)
+        return future
 
     def warm_up(self, folder: str) -> int:
-        """Replays the version's warm-up requests; their number."""
+        """Replays the version's warm-up requests and returns their number."""
         requests = warmup.read(folder)
         for request in requests:
             name = request.model_spec.signature_name
@@ -81,7 +81,7 @@ class Servable:
         return len(requests)
 
     def close(self) -> None:
-        """Ends its threads and lets go of its memory."""
+        """Ends the version's threads and frees its memory."""
         for batcher in self._batchers.values():
             batcher.close()
         self.signatures.clear()
@@ -107,7 +107,7 @@ class Servable:
 
 
 class State(enum.Enum):
-    """Where a version is in its life."""
+    """The state of a version, as TensorFlow Serving calls it."""
 
     LOADING = "loading"
     AVAILABLE = "available"
@@ -116,7 +116,7 @@ class State(enum.Enum):
 
 
 class VersionStatus(NamedTuple):
-    """What is known of a version."""
+    """The state of a version and the error that it ended with."""
 
     state: State
     error: str  # why it did not load; '' if it did
@@ -139,10 +139,10 @@ class ServableManager:
 
     Args:
         base: The folder of numbered versions.
-        load: Makes a servable, warmed up, of a version's number and folder.
+        load: Loads and warms up a servable, given a version's number and folder.
         pinned: The only version to load; the newest, if None.
-        on_live: Told the version's number each time that another goes live.
-        on_failure: Told the version's number each time that one fails to load.
+        on_live: Called with the version's number whenever another goes live.
+        on_failure: Called with the version's number whenever one fails to load.
     """
 
     def __init__(
@@ -168,23 +168,23 @@ class ServableManager:
 
     @property
     def version(self) -> int | None:
-        """The live version's number."""
+        """The number of the live version, if there is one."""
         with self._lock:
             return self._live.servable.version if self._live else None
 
     @property
     def pinned(self) -> int | None:
-        """The only version wanted, if there is one."""
+        """The only version to serve, if one is pinned."""
         return self._pinned
 
     def statuses(self) -> dict[int, VersionStatus]:
-        """Every version that was ever looked at, by number."""
+        """Returns the status of every version seen so far, by number."""
         with self._lock:
             return dict(self._statuses)
 
     @contextlib.contextmanager
     def use(self) -> Iterator[Servable | None]:
-        """Lends the live servable, which stays open until it is given back."""
+        """Lends the live servable, which stays loaded until the block ends."""
         with self._lock:
             live = self._live
             if live:
@@ -196,23 +196,23 @@ class ServableManager:
                 self._give_back(live)
 
     def poll(self) -> None:
-        """Looks at the folder once; loads and swaps if another version is wanted.
+        """Looks at the folder once; loads and swaps if another version is due.
 
-        The one wanted is the newest complete one, but for those that failed to load
-        and have not changed since.
+        That is the newest complete one, except for those that failed to load and have
+        not changed since.
         """
         with self._loading:
-            self._look()
+            self._load_newest()
 
     def pin(self, version: int | None) -> None:
-        """Changes which version is wanted, and looks at once."""
+        """Changes the version to serve, None being the newest, and looks at once."""
         with self._loading:
             self._pinned = version
             self._failed.clear()
-            self._look()
+            self._load_newest()
 
     def start(self, poll_seconds: float) -> None:
-        """Looks now and from then on in a thread of its own."""
+        """Looks at the folder now, and from then on in a separate thread."""
         self.poll()
         self._poller = threading.Thread(
             target=self._poll_for_ever, args=(poll_seconds,), name="poller", daemon=True
@@ -220,7 +220,7 @@ class ServableManager:
         self._poller.start()
 
     def close(self) -> None:
-        """Stops looking and unloads."""
+        """Stops polling and unloads the live version."""
         self._stop.set()
         if self._poller:
             self._poller.join()
@@ -234,20 +234,20 @@ class ServableManager:
             except Exception:
                 LOG.exception("cannot look at %s; trying again", self._base)
 
-    def _look(self) -> None:
+    def _load_newest(self) -> None:
         if self._stop.is_set():
             return
-        found = model_versions.complete_versions(self._base)
-        for version in sorted(found, reverse=True):
+        folders = model_versions.complete_versions(self._base)
+        for version in sorted(folders, reverse=True):
             if self._pinned not in (None, version):
                 continue
-            if version == self.version or self._try(version, found[version]):
+            if version == self.version or self._try_load(version, folders[version]):
                 return
 
-    def _try(self, version: int, folder: str) -> bool:
-        """Loads a version and makes it live; False if it fails, or has before."""
-        seen = model_versions.snapshot(folder)
-        if self._failed.get(version) == seen:
+    def _try_load(self, version: int, folder: str) -> bool:
+        """Loads a version and makes it live; False if it fails or has before."""
+        snapshot = model_versions.snapshot(folder)
+        if self._failed.get(version) == snapshot:
             return False
         self._set(version, State.LOADING)
         try:
@@ -256,7 +256,7 @@ class ServableManager:
             LOG.error(
                 "version %d does not load: %s", version, errors.one_sentence(error)
             )
-            self._failed[version] = seen
+            self._failed[version] = snapshot
             self._set(version, State.END, errors.one_sentence(error))
             self._on_failure(version)
             return False
@@ -302,7 +302,7 @@ class ServableManager:
 def load_version(
     batching: BatchingConfig, observe_batch: Callable[[int], None]
 ) -> Load:
-    """Loading as a server does it: warmed up, or not at all."""
+    """Returns the loader of a server, which warms every version up."""
 
     def load(version: int, folder: str) -> Servable:
         servable = Servable(version, folder, batching, observe_batch)

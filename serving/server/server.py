@@ -1,4 +1,4 @@
-"""`Server`: TensorFlow Serving's gRPC protocol over a folder of versions."""
+"""Serves a folder of versions with TensorFlow Serving's gRPC protocol."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ class Server:
 
     @property
     def version(self) -> int | None:
-        """The live version's number."""
+        """The number of the live version, if there is one."""
         return self._manager.version
 
     @property
     def address(self) -> str:
-        """`host:port` for a client."""
+        """The server's `host:port`, for a client."""
         return f"{self._config.host}:{self.port}"
 
     def __enter__(self) -> Server:
@@ -107,7 +107,7 @@ class Server:
             )
 
     def stop(self) -> None:
-        """Lets calls under way end, then closes everything."""
+        """Finishes the calls in progress, then closes everything."""
         self._health.enter_graceful_shutdown()
         self._grpc.stop(self._config.drain_seconds).wait()
         self._manager.close()

@@ -29,7 +29,7 @@ from serving.server.servables import Servable, ServableManager, State, VersionSt
 
 LOG = logging.getLogger("kinescribe.serving")
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 Code = grpc.StatusCode
 _VersionStatus = get_model_status_pb2.ModelVersionStatus
 _STATES = {
@@ -41,15 +41,15 @@ _STATES = {
 
 
 class _RefusalError(Exception):
-    """An answer that is a status."""
+    """A request that is refused with a gRPC status and a sentence."""
 
     def __init__(self, code: grpc.StatusCode, sentence: str):
         super().__init__(sentence)
         self.code = code
 
 
-class _Answering:
-    """What both services share: the model, and how errors become statuses."""
+class _ServiceBase:
+    """The base of both services: holds the model and turns errors into statuses."""
 
     def __init__(
         self, config: ServerConfig, manager: ServableManager, metrics: Metrics
@@ -58,12 +58,12 @@ class _Answering:
         self._manager = manager
         self._metrics = metrics
 
-    def _answer(
+    def _respond(
         self,
         method: str,
         context: grpc.ServicerContext,
-        work: Callable[[Call], Answer],
-    ) -> Answer:
+        work: Callable[[Call], Response],
+    ) -> Response:
         with self._metrics.call(method) as call:
             try:
                 return work(call)
@@ -76,7 +76,10 @@ class _Answering:
             except tf.errors.ResourceExhaustedError as error:
                 call.code, details = Code.RESOURCE_EXHAUSTED, errors.one_sentence(error)
             except (FutureTimeoutError, CancelledError):
-                call.code, details = Code.DEADLINE_EXCEEDED, "nobody waits any more"
+                call.code, details = (
+                    Code.DEADLINE_EXCEEDED,
+                    "deadline exceeded or cancelled",
+                )
             except Exception as error:
                 LOG.exception("%s failed", method)
                 call.code, details = Code.INTERNAL, errors.one_sentence(error)
@@ -119,29 +122,29 @@ class _Answering:
 
 
 class PredictionService(
-    _Answering, prediction_service_pb2_grpc.PredictionServiceServicer
+    _ServiceBase, prediction_service_pb2_grpc.PredictionServiceServicer
 ):
-    """Predict and GetModelMetadata."""
+    """Implements Predict and GetModelMetadata; the other methods are refused."""
 
     def Predict(  # noqa: N802
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
-        """Runs a signature."""
+        """Runs a signature of the live model on a request's inputs."""
 
         def work(call: Call) -> predict_pb2.PredictResponse:
             self._check_name(request.model_spec)
-            with self._manager.use() as lent:
-                servable = self._check_servable(lent, request.model_spec)
+            with self._manager.use() as live:
+                servable = self._check_servable(live, request.model_spec)
                 return self._predict(servable, request, context, call)
 
-        return self._answer("Predict", context, work)
+        return self._respond("Predict", context, work)
 
     def GetModelMetadata(  # noqa: N802
         self,
         request: get_model_metadata_pb2.GetModelMetadataRequest,
         context: grpc.ServicerContext,
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Describes the signatures."""
+        """Describes the signatures of the live model."""
 
         def work(call: Call) -> get_model_metadata_pb2.GetModelMetadataResponse:
             self._check_name(request.model_spec)
@@ -151,8 +154,8 @@ class PredictionService(
                     "metadata_field must be signature_def; "
                     f"received {list(request.metadata_field)}",
                 )
-            with self._manager.use() as lent:
-                servable = self._check_servable(lent, request.model_spec)
+            with self._manager.use() as live:
+                servable = self._check_servable(live, request.model_spec)
                 signatures = get_model_metadata_pb2.SignatureDefMap(
                     signature_def=servable.signature_defs
                 )
@@ -162,23 +165,23 @@ class PredictionService(
             response.metadata["signature_def"].Pack(signatures)
             return response
 
-        return self._answer("GetModelMetadata", context, work)
+        return self._respond("GetModelMetadata", context, work)
 
     def Classify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Not for captions."""
-        return self._not_for_captions("Classify", context)
+        """Refuses the call, which is not for captioning models."""
+        return self._unimplemented("Classify", context)
 
     def Regress(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Not for captions."""
-        return self._not_for_captions("Regress", context)
+        """Refuses the call, which is not for captioning models."""
+        return self._unimplemented("Regress", context)
 
     def MultiInference(  # noqa: N802
         self, request: Any, context: grpc.ServicerContext
     ) -> Any:
-        """Not for captions."""
-        return self._not_for_captions("MultiInference", context)
+        """Refuses the call, which is not for captioning models."""
+        return self._unimplemented("MultiInference", context)
 
-    def _not_for_captions(self, method: str, context: grpc.ServicerContext) -> Any:
+    def _unimplemented(self, method: str, context: grpc.ServicerContext) -> Any:
         def work(call: Call) -> None:
             raise _RefusalError(
                 Code.UNIMPLEMENTED,
@@ -186,7 +189,7 @@ class PredictionService(
                 "Predict",
             )
 
-        return self._answer(method, context, work)
+        return self._respond(method, context, work)
 
     def _predict(
         self,
@@ -206,45 +209,45 @@ class PredictionService(
                 f" asked for {name!r}",
             )
         call.signature = name
-        wanted = self._wanted_outputs(servable, name, request)
+        requested = self._requested_outputs(servable, name, request)
         arrays = tensor_protos.unpack(
             request.inputs,
             servable.inputs(name),
             self._config.max_rows,
             self._config.max_message_bytes,
         )
-        answer = servable.submit(name, arrays)
-        context.add_callback(answer.cancel)  # nothing happens once it is done
-        outputs = answer.result(timeout=_patience(context))
+        future = servable.submit(name, arrays)
+        context.add_callback(future.cancel)  # nothing happens once it is done
+        outputs = future.result(timeout=_remaining_seconds(context))
         return predict_pb2.PredictResponse(
             model_spec=self._model_spec(servable, name),
-            outputs={key: tf.make_tensor_proto(outputs[key]) for key in wanted},
+            outputs={key: tf.make_tensor_proto(outputs[key]) for key in requested},
         )
 
-    def _wanted_outputs(
+    def _requested_outputs(
         self, servable: Servable, signature: str, request: predict_pb2.PredictRequest
     ) -> list[str]:
-        have = servable.signatures[signature].structured_outputs
-        wanted = list(request.output_filter) or list(have)
-        unknown = sorted(set(wanted) - set(have))
+        outputs = servable.signatures[signature].structured_outputs
+        requested = list(request.output_filter) or list(outputs)
+        unknown = sorted(set(requested) - set(outputs))
         if unknown:
             raise _RefusalError(
                 Code.INVALID_ARGUMENT,
-                f"{signature} has the outputs {', '.join(sorted(have))}; asked for "
+                f"{signature} has the outputs {', '.join(sorted(outputs))}; asked for "
                 f"{', '.join(unknown)}",
             )
-        return wanted
+        return requested
 
 
-class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus and HandleReloadConfigRequest."""
+class ModelService(_ServiceBase, model_service_pb2_grpc.ModelServiceServicer):
+    """Implements the methods GetModelStatus and HandleReloadConfigRequest."""
 
     def GetModelStatus(  # noqa: N802
         self,
         request: get_model_status_pb2.GetModelStatusRequest,
         context: grpc.ServicerContext,
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Says in what state each version is."""
+        """Returns the state of each version, the newest first."""
 
         def work(call: Call) -> get_model_status_pb2.GetModelStatusResponse:
             self._check_name(request.model_spec)
@@ -263,35 +266,35 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
                 ]
             )
 
-        return self._answer("GetModelStatus", context, work)
+        return self._respond("GetModelStatus", context, work)
 
     def HandleReloadConfigRequest(  # noqa: N802
         self,
         request: model_management_pb2.ReloadConfigRequest,
         context: grpc.ServicerContext,
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Looks for versions at once, and pins one where the policy names it.
+        """Looks for new versions at once, and pins one if the policy names it.
 
-        The model and its folder are given at start-up and stay.
+        The model and its folder are set at start-up and do not change.
         """
 
         def work(call: Call) -> model_management_pb2.ReloadConfigResponse:
             pinned = self._pinned_by(request)
             self._manager.pin(pinned)
-            live = self._manager.version
-            if pinned not in (None, live):
+            version = self._manager.version
+            if pinned not in (None, version):
                 raise _RefusalError(
                     Code.FAILED_PRECONDITION,
-                    f"version {pinned} cannot be loaded; {live or 'none'} stays",
+                    f"version {pinned} cannot be loaded; {version or 'none'} stays",
                 )
             return model_management_pb2.ReloadConfigResponse()
 
-        return self._answer("HandleReloadConfigRequest", context, work)
+        return self._respond("HandleReloadConfigRequest", context, work)
 
     def _pinned_by(
         self, request: model_management_pb2.ReloadConfigRequest
     ) -> int | None:
-        """The version that a configuration asks for; None is the newest."""
+        """Returns the version that a configuration requests; None is the newest."""
         models = list(request.config.model_config_list.config)
         base = self._config.model_base
         if len(models) != 1 or models[0].name != self._config.model_name:
@@ -317,8 +320,8 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
         )
 
 
-def _patience(context: grpc.ServicerContext) -> float:
-    """Seconds that the caller still waits; a call without a deadline has many."""
+def _remaining_seconds(context: grpc.ServicerContext) -> float:
+    """Returns the seconds until the call's deadline, or as many as a lock can wait."""
     remaining = context.time_remaining()
     return (
         threading.TIMEOUT_MAX

@@ -1,4 +1,4 @@
-"""Tensors of a request: checked against a signature before they are unpacked."""
+"""Checks the tensors of a request against a signature and unpacks them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tensorflow.core.framework import tensor_pb2
 
 
 class BadInputError(ValueError):
-    """A request does not fit its signature; the message is one sentence."""
+    """The inputs of a request do not fit its signature."""
 
 
 def unpack(
@@ -20,15 +20,15 @@ def unpack(
     max_rows: int,
     max_bytes: int,
 ) -> dict[str, np.ndarray]:
-    """A request's inputs as arrays.
+    """Returns the inputs of a request as arrays.
 
-    A few bytes can claim to be a tensor of any size, hence the bounds.
+    The bounds are needed since a few bytes can claim to be a tensor of any size.
 
     Args:
-        protos: What came in.
-        expected: What the signature takes.
-        max_rows: Bound of axis 0.
-        max_bytes: Bound of one tensor, unpacked.
+        protos: The inputs of the request.
+        expected: The inputs of the signature.
+        max_rows: Largest allowed size of axis 0.
+        max_bytes: Largest allowed size of one unpacked tensor.
     """
     if protos.keys() != expected.keys():
         raise BadInputError(

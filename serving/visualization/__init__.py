@@ -1,1 +1,1 @@
-"""Pictures of what a caption looked at."""
+"""Draws the attention of a caption over the frames of its clip."""

@@ -1,4 +1,4 @@
-"""What a model looked at in a clip, made ready for `visualization.filmstrip`."""
+"""Collects a clip's key frames and attention for `visualization.filmstrip`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def view(
     start: float | None = None,
     end: float | None = None,
 ) -> ClipView:
-    """The best caption's words beside the key frames and weights they came from."""
+    """Returns the best caption's words with the key frames and attention weights."""
     clip = reader.read_frames(path, spec.sampling, [_PICTURES], start, end)
-    key_frames = _in_proportion(clip)  # (N, height, width, 3)
+    key_frames = _with_aspect_ratio(clip)  # (N, height, width, 3)
     steps, words = len(key_frames), result.words[0]
     temporal = result.attention.get("temporal", NOTHING)  # (K, L, T)
     flows = [feature.name for feature in spec.features if isinstance(feature, Flow)]
@@ -47,8 +47,8 @@ def view(
     )
 
 
-def _in_proportion(clip: ClipFrames) -> np.ndarray:
-    """Key frames in the clip's own proportions, `PICTURE_SIZE` wide."""
+def _with_aspect_ratio(clip: ClipFrames) -> np.ndarray:
+    """Returns the key frames in the clip's aspect ratio, `PICTURE_SIZE` wide."""
     frames, rows = clip.frame_sets[_PICTURES]
     height = max(1, round(PICTURE_SIZE * clip.info.height / clip.info.width))
     return np.stack(
@@ -60,7 +60,7 @@ def _in_proportion(clip: ClipFrames) -> np.ndarray:
 
 
 def _spatial(spec: FeatureSpec, result: CaptionResult, steps: int) -> np.ndarray:
-    """(N, rows, columns), or nothing where no grid has as many cells."""
+    """Returns weights (N, rows, columns), or none if no grid has as many cells."""
     weights = result.attention.get("spatial", NOTHING)  # (T, S)
     if weights.ndim != 2:  # none, or one by word and not by clip
         return NOTHING

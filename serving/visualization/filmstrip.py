@@ -1,4 +1,4 @@
-"""Pictures of what a model looked at: key frames, spatial attention, flow, words.
+"""Draws a captioned clip: key frames, spatial attention, optical flow, words.
 
 Images are uint8 RGB arrays (height, width, 3).
 """
@@ -62,7 +62,7 @@ def flow_image(planes: np.ndarray, full_scale: float = 40.0) -> np.ndarray:
 
 
 def filmstrip(view: ClipView, columns: int = 8, cell: int = 132) -> np.ndarray:
-    """One picture of a captioned clip.
+    """Draws one picture of a captioned clip.
 
     From top to bottom: key frames, the same with spatial attention, optical flow, and
     a row a word whose blue bars are the weights of all key frames, in time.
@@ -100,12 +100,12 @@ def filmstrip(view: ClipView, columns: int = 8, cell: int = 132) -> np.ndarray:
 
 
 def save(image: np.ndarray, path: str | pathlib.Path) -> None:
-    """Writes a PNG or JPEG, by the ending."""
+    """Writes an image as PNG or JPEG, as the ending of `path` says."""
     Image.fromarray(image).save(path)
 
 
 def _bars(weights: np.ndarray, width: int, height: int) -> Image.Image:
-    """(N,) weights as cells of one row, deeper blue for more."""
+    """Draws (N,) weights as cells of one row, deeper blue for larger ones."""
     share = np.asarray(weights, np.float64) / max(float(np.max(weights)), 1e-9)
     colours = np.array(PAPER) + share[:, None] * (np.array(WEIGHT) - np.array(PAPER))
     row = Image.fromarray(colours.astype(np.uint8)[np.newaxis])
