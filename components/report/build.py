@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.report.page import Curve, Report, Row, ScoredClip
+from keras_models.data.records import DataError
 from keras_models.evaluation.evaluate import Evaluation, ScoredCaption
 from serving.client.local_model import LocalModel
 from serving.visualization import clip_views, filmstrip
-from transform.common.config import ConfigError
+from transform.records import example_codec
 from transform.records.dataset import ExtractedDataset
+from transform.records.manifest import ManifestRow
+from transform.schema import VIDEO_ID
 from transform.video.video_info import DecodeError
 
 SHOWN_CLIPS = 6  # best, and as many worst
@@ -119,29 +124,36 @@ def gate_result(blessed: bool, evaluation: str, baseline: str) -> GateResult:
 
 
 class ScoredClips:
-    """Draws captioned clips from the files that the manifest names."""
+    """Draws captioned clips from their records and the files that the manifest names.
+
+    Captions and attention come from the features in the records; the file is decoded
+    once, for its key frames alone.
+    """
 
     def __init__(self, model: LocalModel, records: str):
         self._model = model
+        self._records = records
         manifest = ExtractedDataset(records).manifest
         self._rows = {row.video_id: row for row in manifest.rows}
 
     def drawn(self, clips: Sequence[ScoredCaption]) -> Iterator[ScoredClip]:
         """Yields the clips with their pictures.
 
-        A clip whose file no longer exists is left out, and so is every clip when
-        features are imported, since the model cannot caption a file then.
+        A clip whose file no longer exists is left out.
         """
+        spec = self._model.spec
         for clip in clips:
             row = self._rows[clip.video_id]
             try:
-                extraction = self._model.extract(row.uri, row.start, row.end)
-                result = self._model.caption_extraction(extraction)
-                view = clip_views.view(
-                    row.uri, self._model.spec, extraction, result, row.start, row.end
+                key_frames = clip_views.read_key_frames(
+                    row.uri, spec, row.start, row.end
                 )
-            except (DecodeError, ConfigError):
+            except DecodeError:
                 continue
+            example = self._example(row)
+            features = example_codec.from_example(example, spec).features
+            (result,) = self._model.caption_examples([example.SerializeToString()])
+            view = clip_views.view(spec, key_frames, features, result)
             yield ScoredClip(
                 clip.video_id,
                 clip.caption,
@@ -149,6 +161,16 @@ class ScoredClips:
                 clip.references,
                 filmstrip.filmstrip(view),
             )
+
+    def _example(self, row: ManifestRow) -> tf.train.Example:
+        """Reads the record of a clip from the shard that holds it."""
+        path = os.path.join(self._records, row.shard)
+        for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            example = tf.train.Example.FromString(data)
+            (video_id,) = example.features.feature[VIDEO_ID].bytes_list.value
+            if video_id.decode() == row.video_id:
+                return example
+        raise DataError(f"clip {row.video_id} is not in {path}; extract again.")
 
 
 def _slice_value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:

@@ -152,9 +152,9 @@ def _caption(
 
     from serving.visualization import clip_views, filmstrip
 
-    extraction = captioner.extract(clip, start, end)
+    extraction = captioner.extract(clip, start, end, keep_frames=True)
     result = captioner.caption_extraction(extraction, category)
-    view = clip_views.view(clip, captioner.spec, extraction, result, start, end)
+    view = clip_views.of_extraction(captioner.spec, extraction, result)
     picture_folder.mkdir(parents=True, exist_ok=True)
     filmstrip.save(filmstrip.filmstrip(view), picture_folder / f"{clip.name}.png")
     return result

@@ -92,9 +92,17 @@ class ClipCaptioner(abc.ABC):
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
+        keep_frames: bool = False,
     ) -> Extraction:
-        """Extracts a clip's features exactly as those of the training records."""
-        return _extractor(self.spec).extract(os.fspath(path), start, end)
+        """Extracts a clip's features exactly as those of the training records.
+
+        Args:
+            path: The file.
+            start: Where the clip begins in it, in seconds; None for its beginning.
+            end: Where it ends; None for the file's end.
+            keep_frames: Also keeps the key frames, for pictures.
+        """
+        return _extractor(self.spec).extract(os.fspath(path), start, end, keep_frames)
 
     def caption_extraction(
         self, extraction: Extraction, category: str = ""

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-INK = (32, 33, 36)
-PAPER = (255, 255, 255)
-WEIGHT = (26, 115, 232)  # a full temporal weight
+from keras_models.training.callbacks.attention_image import (
+    INK,
+    PAPER,
+    weight_colours,
+)
 
 
 class ClipView(NamedTuple):
@@ -105,8 +107,6 @@ def save(image: np.ndarray, path: str | pathlib.Path) -> None:
 
 
 def _bars(weights: np.ndarray, width: int, height: int) -> Image.Image:
-    """Draws (N,) weights as cells of one row, deeper blue for larger ones."""
-    share = np.asarray(weights, np.float64) / max(float(np.max(weights)), 1e-9)
-    colours = np.array(PAPER) + share[:, None] * (np.array(WEIGHT) - np.array(PAPER))
-    row = Image.fromarray(colours.astype(np.uint8)[np.newaxis])
+    """Draws (N,) weights as cells of one row, deeper blue for more."""
+    row = Image.fromarray(weight_colours(weights)[np.newaxis])
     return row.resize((width, height), Image.Resampling.NEAREST)

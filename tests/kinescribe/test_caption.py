@@ -13,6 +13,7 @@ from serving.client.local_model import LocalModel
 from serving.errors import ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
+from transform.video import reader
 
 
 @pytest.fixture
@@ -72,6 +73,20 @@ def test_a_picture_shows_what_the_model_looked_at(run, exported, clip, tmp_path)
     assert code == 0
     picture = (tmp_path / "pictures" / "square.mp4.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
+
+
+def test_a_picture_costs_no_second_decoding(run, exported, clip, tmp_path, monkeypatch):
+    paths = []
+    read_frames = reader.read_frames
+
+    def counted(path, *arguments):
+        paths.append(path)
+        return read_frames(path, *arguments)
+
+    monkeypatch.setattr(reader, "read_frames", counted)
+    code, _ = run(clip, "--model", exported, "--attention", tmp_path / "pictures")
+    assert code == 0
+    assert paths == [str(clip)]
 
 
 def test_no_model_yet_is_said(run, clip, tmp_path):

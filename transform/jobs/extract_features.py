@@ -172,10 +172,11 @@ def _extract_into(
         return VideoInfo.failed(str(extractor).removesuffix("."))
     tensor = extractor.spec.tensor
     try:
-        info, features, _ = extractor.extract(path, clip.start, clip.end)
+        extraction = extractor.extract(path, clip.start, clip.end)
+        info = extraction.info
         encoded = {
             key: example_codec.encode_tensor(value, tensor(key))
-            for key, value in features.items()
+            for key, value in extraction.features.items()
         }
     except DecodeError as error:
         info, encoded = VideoInfo.failed(error.reason), {}

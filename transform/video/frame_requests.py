@@ -37,6 +37,10 @@ class FrameSet(NamedTuple):
     frames: np.ndarray  # (F, size, size, 3) uint8 RGB or (F, size, size) uint8 grey
     rows: np.ndarray  # (N, chunk_size + lookahead) int64 rows of `frames`
 
+    def first_frames(self) -> np.ndarray:
+        """Returns the first frame of each chunk, as an array (N, size, size, …)."""
+        return self.frames[self.rows[:, 0]]
+
 
 class FramePlan(NamedTuple):
     """Indices among a clip's frames of all that is requested of it."""

@@ -22,12 +22,17 @@ def attention_picture(caption: str, weights: np.ndarray) -> np.ndarray:
         (height, width, 3) uint8 RGB.
     """
     words = [*caption.split(), "<eos>"]
-    share = weights / max(float(weights.max(initial=0)), 1e-9)  # (L, T)
-    colours = np.array(PAPER) * (1 - share[..., np.newaxis]) + FULL * share[..., None]
-    cells = colours.round().astype(np.uint8).repeat(CELL, 0).repeat(CELL, 1)
+    cells = weight_colours(weights).repeat(CELL, 0).repeat(CELL, 1)
     picture = Image.new("RGB", (MARGIN + cells.shape[1], cells.shape[0]), PAPER)
     picture.paste(Image.fromarray(cells), (MARGIN, 0))
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default()
     for row, word in enumerate(words):
         draw.text((4, row * CELL + 4), word, INK, font)
     return np.asarray(picture)
+
+
+def weight_colours(weights: np.ndarray) -> np.ndarray:
+    """Maps (…) weights to (…, 3) uint8 RGB: white is 0, blue the largest weight."""
+    share = weights / max(float(weights.max(initial=0)), 1e-9)  # (…)
+    colours = np.array(PAPER) * (1 - share[..., np.newaxis]) + FULL * share[..., None]
+    return colours.round().astype(np.uint8)
