@@ -53,7 +53,7 @@ from transform.backbones import loading, registry  # noqa: E402
 from transform.datasets import Jsonl, VideoRecord  # noqa: E402
 from transform.jobs import extract_features, extraction_job  # noqa: E402
 from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
-from transform.jobs.journal import Journal  # noqa: E402
+from transform.jobs.work_tracker import WorkTracker  # noqa: E402
 from transform.moving_world.render import frames as scene_frames  # noqa: E402
 from transform.moving_world.subsets import sample_scene  # noqa: E402
 from transform.records import example_codec, feature_store  # noqa: E402
@@ -190,7 +190,7 @@ def stages(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -
         "rest: look-up": (FeatureStore, "info"),
     }
     store = FeatureStore(str(folder / "store"), spec.content_hash)
-    journal = Journal(str(folder / "journal"))
+    tracker = WorkTracker(str(folder / "tracker"))
     text = spec.to_json()
     with clock.watching(watched):
         for number, path in enumerate([paths[0], *paths]):
@@ -198,7 +198,7 @@ def stages(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -
                 clock.seconds.clear()
                 tf.io.gfile.rmtree(store.folder)
             record = VideoRecord(path.stem, str(path), "train", ("x",), "")
-            with clock.time("all"), journal.holding(record):
+            with clock.time("all"), tracker.claim(record):
                 row = extract_features.extract_clip(record, text, store)
             assert row.status == "ok", row
     whole = clock.seconds.pop("all")

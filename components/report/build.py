@@ -10,10 +10,10 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.report.page import Curve, Report, Row, ScoredClip
-from keras_models.data.records import DataError
 from keras_models.evaluation.evaluate import Evaluation, ScoredCaption
 from serving.client.local_model import LocalModel
 from serving.visualization import clip_views, filmstrip
+from transform.common.errors import DataError
 from transform.records import example_codec
 from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import ManifestRow

@@ -46,7 +46,7 @@ def command(
     feature = _only_one(settings.features, config)
     extraction = applied(settings.extraction, workers, beam)
     out = out or feature.codebook
-    heard = learn_codebook.learn(
+    sources = learn_codebook.learn(
         settings.corpus,
         feature,
         out=out,
@@ -55,18 +55,18 @@ def command(
         seed=seed,
     )
     if as_json:
-        found = {"out": out, "words": feature.words, **heard._asdict()}
+        found = {"out": out, "words": feature.words, **sources._asdict()}
         typer.echo(json.dumps(found))
         return
 
     import rich.console
 
     console = rich.console.Console(highlight=False, soft_wrap=True)
-    for reason, clips in heard.reasons.items():
+    for reason, clips in sources.reasons.items():
         console.print(f"[yellow]{clips:,} ×[/yellow] {reason}")
     console.print(
-        f"{feature.words:,} words from {heard.windows:,} windows of "
-        f"{heard.with_sound:,} of {heard.clips:,} training clips are in {out}"
+        f"{feature.words:,} words from {sources.windows:,} windows of "
+        f"{sources.with_sound:,} of {sources.clips:,} training clips are in {out}"
     )
 
 

@@ -28,11 +28,11 @@ def command(
     from pipeline import configs
     from transform.common.config import ConfigError
     from transform.jobs import extraction_job
-    from transform.jobs.import_features import needs_clips
+    from transform.jobs.import_features import reads_video
 
     settings = configs.find_records(config)
     for feature in settings.features.features:
-        if needs_clips(settings.features.replace(features=(feature,))):
+        if reads_video(settings.features.replace(features=(feature,))):
             raise ConfigError(
                 f"feature {feature.name} is not imported but made from the clips: "
                 "`kinescribe extract` makes such features, and joins imported ones to "

@@ -1,8 +1,8 @@
 """Networks run on the frames of several clips at once.
 
-Threads that each extract a clip meet in a `Batcher`: what they give to one network goes
-through it together, in batches of a fixed size. What a last batch lacks is filled up
-with zeros, so that a frame's values do not depend on the clips it was run with.
+Threads that each extract a clip meet in a `ClipBatcher`: what they give to one network
+goes through it together, in batches of a fixed size. The last batch is padded with
+zeros, so that a frame's values do not depend on the clips it was run with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Network = Callable[[np.ndarray], tuple[np.ndarray, ...]]  # (N, …) → each (N
 def run(network: Network, values: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
     """A network's outputs, `size` rows at a time.
 
-    In the block of a `Batcher`, rows of other clips fill the batches; elsewhere the
+    In the block of a `ClipBatcher`, rows of other clips fill the batches; elsewhere the
     last batch is what is left.
 
     Args:
@@ -40,7 +40,7 @@ def joined(parts: Iterable[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-class Batcher:
+class ClipBatcher:
     """Where the threads of several clips meet.
 
     with batcher.clip():  # in each thread
@@ -133,6 +133,6 @@ class _Rows:
         return part
 
 
-_current: contextvars.ContextVar[Batcher | None] = contextvars.ContextVar(
+_current: contextvars.ContextVar[ClipBatcher | None] = contextvars.ContextVar(
     "_current", default=None
 )

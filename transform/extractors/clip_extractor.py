@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from transform import extractors
-from transform.backbones.batching import Batcher
-from transform.extractors.feature_extractor import halves
+from transform.backbones.batching import ClipBatcher
+from transform.extractors.feature_extractor import to_float16
 from transform.schema import FeatureSpec
 from transform.video import reader
 from transform.video.clip import Clip
@@ -50,7 +50,7 @@ class Extractor:
         WeightsError: A network's weights are not to be had.
     """
 
-    def __init__(self, spec: FeatureSpec, batcher: Batcher | None = None):
+    def __init__(self, spec: FeatureSpec, batcher: ClipBatcher | None = None):
         self.spec = spec
         self._batcher = batcher
         self._extractors = extractors.build(spec)
@@ -89,6 +89,6 @@ class Extractor:
                 values = extractor.extract(clip)
                 if values is not None:
                     wide = values.dtype == np.float32
-                    features[name] = halves(name, values) if wide else values
+                    features[name] = to_float16(name, values) if wide else values
         kept = frames.frame_sets[KEY_FRAMES].first_frames() if keep_frames else None
         return Extraction(clip.info, features, frames.key_seconds, kept)

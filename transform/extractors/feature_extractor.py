@@ -1,4 +1,4 @@
-"""The face of every extractor: what it needs of a clip, what it makes of it."""
+"""`FeatureExtractor`: the interface that every extractor has."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from transform.video.frame_requests import FrameRequest
 
 
 class FeatureExtractor(Protocol):
-    """Makes one feature of clips, one clip at a time.
+    """Computes one feature of clips, one clip at a time.
 
-        extractor = FrameGridExtractor(feature, spec.sampling)
-        frames = video_io.read_frames(path, spec.sampling, extractor.frame_requests())
+        extractor = FlowExtractor(feature, spec.sampling)
+        frames = reader.read_frames(path, spec.sampling, extractor.frame_requests())
         values = extractor.extract(Clip(path, frames))
 
     It may be used by several threads.
     """
 
     def frame_requests(self) -> Sequence[FrameRequest]:
-        """The frames to decode; sound needs no request: `clip.samples` has it."""
+        """Returns the frames to decode; `clip.samples` has the sound unasked."""
         ...
 
     def extract(self, clip: Clip) -> np.ndarray | None:
-        """(steps, *step_shape) as the feature's `tensor` says, or None if absent.
+        """Returns (steps, *step_shape), as the feature's `tensor` says; None if absent.
 
         Planes are uint8; other values float16, or float32 that is yet to be narrowed.
         """
         ...
 
 
-def halves(name: str, values: np.ndarray) -> np.ndarray:
-    """The float16 that is stored of a feature's values.
+def to_float16(name: str, values: np.ndarray) -> np.ndarray:
+    """Narrows a feature's values to float16, as they are stored.
 
     Raises:
         ValueError: Some are beyond its range.

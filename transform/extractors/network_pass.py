@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from transform.backbones import batching
-from transform.extractors.feature_extractor import halves
+from transform.extractors.feature_extractor import to_float16
 from transform.schema import ChunkGrid, FrameGrid
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -64,7 +64,7 @@ class PassExtractor:
 
     def _all(self, clip: Clip) -> tuple[np.ndarray, ...]:
         return batching.joined(
-            tuple(map(halves, self._network.names, steps))
+            tuple(map(to_float16, self._network.names, steps))
             for steps in self._network.steps(clip)
         )
 

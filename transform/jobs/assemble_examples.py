@@ -1,4 +1,4 @@
-"""`AssembleExamples`: captions and stored features → TFRecord shards."""
+"""`AssembleExamples`: captions and stored features as shards of TFRecords."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apache_beam.metrics import Metrics
 
 from transform.common import storage
 from transform.datasets import VideoRecord
-from transform.jobs.import_features import import_again, imported, needs_clips
+from transform.jobs.import_features import import_again, imported, reads_video
 from transform.records import example_codec
 from transform.records.dataset import ExtractedDataset
 from transform.records.example_codec import VideoExample
@@ -23,14 +23,14 @@ from transform.schema import FeatureSpec
 
 
 class Shard(NamedTuple):
-    """One file of records: its path below the artifact's root, and what goes in."""
+    """One file of records: its path below the artifact's root, and its clips."""
 
     path: str
     clips: list[tuple[VideoRecord, ManifestRow]]  # by video id
 
 
 class AssembleExamples(beam.PTransform):
-    """`Shard`s → the paths of TFRecord files below `out`, uncompressed.
+    """Writes `Shard`s as TFRecord files below `out`, uncompressed; gives their paths.
 
     Each file is there whole or not at all.
     """
@@ -53,7 +53,7 @@ class _WriteShard(beam.DoFn):
     def process(self, shard: Shard) -> Iterator[str]:
         spec = FeatureSpec.from_json(self._spec_json)
         imports = imported(spec)
-        opened = needs_clips(spec)
+        from_video = reads_video(spec)
         with (
             storage.replacing(os.path.join(self._out, shard.path)) as path,
             tf.io.TFRecordWriter(path) as file,
@@ -68,7 +68,7 @@ class _WriteShard(beam.DoFn):
                     clip_hash=row.clip_hash,
                 )
                 encoded = import_again(clip, imports)
-                if opened:
+                if from_video:
                     encoded |= self._store.get(row.clip_hash).features
                 example = example_codec.to_example(video, spec, encoded=encoded)
                 file.write(example.SerializeToString(deterministic=True))
@@ -81,8 +81,10 @@ def _length(row: ManifestRow) -> str:
     return example_codec.length_bucket(row.seconds) if known else "unknown"
 
 
-def deal_out(clips: list[VideoRecord], manifest: Manifest, files: int) -> list[Shard]:
-    """Deals a split's usable clips out to files, evenly and by their ids alone."""
+def assign_shards(
+    clips: list[VideoRecord], manifest: Manifest, files: int
+) -> list[Shard]:
+    """Assigns each split's usable clips to files, evenly and by their ids alone."""
     by_id = {clip.video_id: clip for clip in clips}
     shards = []
     for split in manifest.splits():

@@ -1,4 +1,4 @@
-"""`Runner`: where a Beam job runs, and with how many workers."""
+"""`BeamRunner`: the place where a Beam job runs, and its number of workers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-class Runner(NamedTuple):
-    """Where Beam runs the jobs."""
+class BeamRunner(NamedTuple):
+    """Runs Beam jobs where the settings say, with a suitable number of workers."""
 
     settings: ExtractionSettings
     pipeline_options: Sequence[str] = ()
@@ -34,24 +34,26 @@ class Runner(NamedTuple):
         return (chosen or "DirectRunner") == "DirectRunner"
 
     def options(self, workers: int) -> PipelineOptions:
-        """Beam's options for so many processes; one works inside this process.
+        """Returns Beam's options for so many processes; one works inside this process.
 
         Other runners take their number of workers from their own options.
         """
         mode = "multi_processing" if workers > 1 else "in_memory"
-        here = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
+        local = [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"]
         return PipelineOptions(
             [
                 *self.pipeline_options,
-                *(here if self.local else []),
+                *(local if self.local else []),
                 *self.settings.beam_options,
             ]
         )
 
-    def begin(
+    def estimate_workers(
         self, items: list[ItemT], work: Callable[[ItemT], ResultT]
     ) -> tuple[list[ResultT], list[ItemT], int]:
-        """Does a few items in this process where it is left open how many workers pay.
+        """Times a few items in this process and sizes the pool of workers for the rest.
+
+        Nothing is timed where the number of workers is set.
 
         Returns:
             The results so far, the items that are left, and how many workers those are
@@ -73,5 +75,5 @@ class Runner(NamedTuple):
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""Categories of clips, for specifications that have them as a feature."""
+"""Checks the clips' categories against the feature that is made of them."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from transform.backbones.batching import Batcher
+from transform.backbones.batching import ClipBatcher
 from transform.common import storage
 from transform.common.errors import KinescribeError
 from transform.datasets import VideoRecord
 from transform.extractors.clip_extractor import Extractor
-from transform.jobs.journal import Journal
+from transform.jobs.work_tracker import WorkTracker
 from transform.records import example_codec, feature_store
 from transform.records.feature_store import FeatureStore
 from transform.records.manifest import ManifestRow
@@ -42,18 +42,18 @@ class ExtractFeatures(beam.PTransform):
     """`VideoRecord`s → manifest rows; usable clips are in the store afterwards.
 
     The output tagged `FAILED` has the rows of clips that gave nothing. Each process has
-    `clips_together` clips at hand.
+    `clips_in_flight` clips in flight.
     """
 
     def __init__(
         self,
         spec: FeatureSpec,
         store: FeatureStore,
-        journal: Journal,
-        clips_together: int = 1,
+        tracker: WorkTracker,
+        clips_in_flight: int = 1,
     ):
         super().__init__()
-        self._do = _ExtractClips(spec.to_json(), store, journal, clips_together)
+        self._do = _ExtractClips(spec.to_json(), store, tracker, clips_in_flight)
 
     def expand(self, clips: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         """Builds the job."""
@@ -65,25 +65,25 @@ class ExtractFeatures(beam.PTransform):
 
 
 class _ExtractClips(beam.DoFn):
-    """Extracts each clip in a thread; with one together, before the next comes."""
+    """Extracts each clip in a thread; with one in flight, before the next comes."""
 
     def __init__(
         self,
         spec_json: str,
         store: FeatureStore,
-        journal: Journal,
-        clips_together: int,
+        tracker: WorkTracker,
+        clips_in_flight: int,
     ):
         self._spec_json = spec_json
         self._store = store
-        self._journal = journal
-        self._together = clips_together
+        self._tracker = tracker
+        self._clips_in_flight = clips_in_flight
         self._launcher = _PROCESS
 
     def setup(self) -> None:
         if _PROCESS != self._launcher:  # one of several: a core each
             _use_one_thread()
-        self._threads = ThreadPoolExecutor(self._together)
+        self._threads = ThreadPoolExecutor(self._clips_in_flight)
         self._begun: set[Future[_Done]] = set()
 
     def teardown(self) -> None:
@@ -91,10 +91,10 @@ class _ExtractClips(beam.DoFn):
 
     def process(self, clip: VideoRecord) -> Iterator[Any]:
         self._begun.add(self._threads.submit(self._extract, clip))
-        if len(self._begun) == self._together:
+        if len(self._begun) == self._clips_in_flight:
             done, self._begun = wait(self._begun, return_when=FIRST_COMPLETED)
             if any(future.exception() for future in done):
-                wait(self._begun)  # the journal should hold nothing when the job ends
+                wait(self._begun)  # the tracker should hold nothing when the job ends
             for future in done:
                 yield _output(future.result())
 
@@ -109,8 +109,10 @@ class _ExtractClips(beam.DoFn):
 
     def _extract(self, clip: VideoRecord) -> _Done:
         began = time.monotonic()
-        with self._journal.holding(clip):
-            row = extract_clip(clip, self._spec_json, self._store, self._together)
+        with self._tracker.claim(clip):
+            row = extract_clip(
+                clip, self._spec_json, self._store, self._clips_in_flight
+            )
         return _Done(row, round(1000 * (time.monotonic() - began)))
 
 
@@ -138,13 +140,13 @@ def _in_bundle(row: ManifestRow) -> WindowedValue:
 
 
 def extract_clip(
-    clip: VideoRecord, spec_json: str, store: FeatureStore, clips_together: int = 1
+    clip: VideoRecord, spec_json: str, store: FeatureStore, clips_in_flight: int = 1
 ) -> ManifestRow:
     """Sees to it that the store has a clip, and says what became of it.
 
     What depends on a clip's content is remembered, a failure too. A missing file and
-    an error of ours are met anew in the next run. With several clips together, networks
-    run in batches of a fixed size, which calls from several threads share.
+    an error of ours are met anew in the next run. With several clips in flight,
+    networks run in batches of a fixed size, which calls from several threads share.
     """
     name = ""
     try:
@@ -152,7 +154,7 @@ def extract_clip(
             name = feature_store.clip_hash(path, clip.start, clip.end)
             info = store.info(name)
             if info is None:
-                extractor = _extractor(spec_json, clips_together)
+                extractor = _extractor(spec_json, clips_in_flight)
                 info = _extract_into(store, name, clip, path, extractor)
     except FileNotFoundError:
         info = VideoInfo.failed("there is no such file")
@@ -187,18 +189,18 @@ def _extract_into(
     return info
 
 
-def _extractor(spec_json: str, clips_together: int) -> Extractor | KinescribeError:
+def _extractor(spec_json: str, clips_in_flight: int) -> Extractor | KinescribeError:
     """One a process; what cannot be built is not tried again for every clip."""
     with _building:
-        return _built(spec_json, clips_together)
+        return _built(spec_json, clips_in_flight)
 
 
 _building = threading.Lock()
 
 
 @functools.cache
-def _built(spec_json: str, clips_together: int) -> Extractor | KinescribeError:
-    batcher = Batcher() if clips_together > 1 else None
+def _built(spec_json: str, clips_in_flight: int) -> Extractor | KinescribeError:
+    batcher = ClipBatcher() if clips_in_flight > 1 else None
     try:
         return Extractor(FeatureSpec.from_json(spec_json), batcher)
     except KinescribeError as error:

@@ -23,11 +23,8 @@ from transform.common import progress_bar, storage
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
 from transform.jobs import check_categories
-from transform.jobs.assemble_examples import (
-    AssembleExamples,
-    deal_out,
-)
-from transform.jobs.beam_runner import Runner, cores
+from transform.jobs.assemble_examples import AssembleExamples, assign_shards
+from transform.jobs.beam_runner import BeamRunner, cores
 from transform.jobs.extract_features import (
     FAILED,
     USABLE,
@@ -37,13 +34,13 @@ from transform.jobs.extract_features import (
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.import_features import (
     ImportFeatures,
+    computed_features,
     import_row,
     imported,
-    made_from_clips,
-    needs_clips,
-    unopened,
+    reads_video,
+    row_without_video,
 )
-from transform.jobs.journal import Journal
+from transform.jobs.work_tracker import WorkTracker
 from transform.records import feature_store
 from transform.records.dataset import ExtractedDataset
 from transform.records.feature_store import FeatureStore
@@ -91,14 +88,14 @@ def extract(
     check_categories.check(clips, spec)
     spec = loading.resolve(spec)
     imports = imported(spec)
-    made = made_from_clips(spec)
+    made = computed_features(spec)
     features = FeatureStore(store, made.content_hash)
-    runner = Runner(settings, pipeline_options)
+    runner = BeamRunner(settings, pipeline_options)
 
-    if needs_clips(made):
+    if reads_video(made):
         rows = _extract_features(clips, made, features, out, runner)
     else:
-        rows = [unopened(clip) for clip in clips]
+        rows = [row_without_video(clip) for clip in clips]
     if imports:
         rows = _import_features(clips, rows, spec, out, runner)
     manifest = Manifest(rows)
@@ -106,7 +103,7 @@ def extract(
         _log.warning("%d × %s", clips_lost, reason)
     manifest.check(settings.max_failure_ratio)
 
-    shards = deal_out(clips, manifest, settings.shards)
+    shards = assign_shards(clips, manifest, settings.shards)
     with beam.Pipeline(options=runner.options(1)) as pipeline:
         _ = (
             pipeline
@@ -130,15 +127,15 @@ def _extract_features(
     spec: FeatureSpec,
     store: FeatureStore,
     out: str,
-    runner: Runner,
+    runner: BeamRunner,
 ) -> list[ManifestRow]:
     """The rows of all clips; those that the store lacks go through the first job."""
     with progress_bar.shown("Extracting clips", len(clips)) as report:
         rows, missing = _look_up(clips, store, report)
         spec_json = spec.to_json()
-        together = runner.settings.clips_together
-        found, missing, workers = runner.begin(
-            missing, lambda clip: extract_clip(clip, spec_json, store, together)
+        clips_in_flight = runner.settings.clips_together
+        found, missing, workers = runner.estimate_workers(
+            missing, lambda clip: extract_clip(clip, spec_json, store, clips_in_flight)
         )
         rows += found
         if missing:
@@ -188,7 +185,7 @@ def _import_features(
     rows: list[ManifestRow],
     spec: FeatureSpec,
     out: str,
-    runner: Runner,
+    runner: BeamRunner,
 ) -> list[ManifestRow]:
     """The rows after a look at the imports of clips that are usable so far."""
     by_id = {clip.video_id: clip._replace(captions=()) for clip in clips}
@@ -196,23 +193,23 @@ def _import_features(
     pairs = [(by_id[row.video_id], row) for row in sorted(rows) if row.usable]
     total = len(pairs)
     with progress_bar.shown("Looking at imports", total) as report:
-        found, pairs, workers = runner.begin(
+        found, pairs, workers = runner.estimate_workers(
             pairs, lambda pair: import_row(*pair, spec)
         )
         done += found
         if pairs:
             folder = os.path.join(out, JOB_FOLDER)
             storage.remove(folder)
-            journal = Journal(os.path.join(folder, "journal"))
+            tracker = WorkTracker(os.path.join(folder, "tracker"))
             options = runner.options(workers)
             with (
-                journal.watched(lambda more: report(total - len(pairs) + more)),
+                tracker.watched(lambda more: report(total - len(pairs) + more)),
                 beam.Pipeline(options=options) as pipeline,
             ):
                 found = (
                     pipeline
                     | "Clips" >> beam.Create(pairs)
-                    | "Imports" >> ImportFeatures(spec, journal)
+                    | "Imports" >> ImportFeatures(spec, tracker)
                 )
                 _write_rows(found, folder)
             done += _read_rows(folder)
@@ -243,7 +240,7 @@ def _run_until_none_dies(
     spec: FeatureSpec,
     store: FeatureStore,
     out: str,
-    runner: Runner,
+    runner: BeamRunner,
     workers: int,
     report: Callable[[int], None],
 ) -> list[ManifestRow]:
@@ -253,25 +250,26 @@ def _run_until_none_dies(
     """
     folder = os.path.join(out, JOB_FOLDER)
     options = runner.options(workers)
-    together = runner.settings.clips_together
+    clips_in_flight = runner.settings.clips_together
     for attempt in count():
         storage.remove(folder)
-        journal = Journal(os.path.join(folder, f"journal-{attempt}"))
+        tracker = WorkTracker(os.path.join(folder, f"tracker-{attempt}"))
         try:
-            with journal.watched(report), beam.Pipeline(options=options) as pipeline:
+            with tracker.watched(report), beam.Pipeline(options=options) as pipeline:
                 found = (
                     pipeline
                     | "Clips" >> beam.Create(clips)
-                    | "Features" >> ExtractFeatures(spec, store, journal, together)
+                    | "Features"
+                    >> ExtractFeatures(spec, store, tracker, clips_in_flight)
                 )
                 both = (found[USABLE], found[FAILED]) | "Together" >> beam.Flatten()
                 _write_rows(both, folder)
         except Exception:
-            suspects = journal.held()
+            suspects = tracker.claimed()
             if not suspects:
                 raise
             for clip in suspects:
-                if not _settle(clip, spec, store, together):
+                if not _settle(clip, spec, store, clips_in_flight):
                     raise
         else:
             break
@@ -279,7 +277,7 @@ def _run_until_none_dies(
 
 
 def _settle(
-    clip: VideoRecord, spec: FeatureSpec, store: FeatureStore, together: int
+    clip: VideoRecord, spec: FeatureSpec, store: FeatureStore, clips_in_flight: int
 ) -> bool:
     """Extracts a clip in a process of its own; one that ends the process has failed.
 
@@ -287,7 +285,7 @@ def _settle(
     False if no clip is to blame but what is around it, such as a full disk.
     """
     process = multiprocessing.get_context("spawn").Process(
-        target=extract_clip, args=(clip, spec.to_json(), store, together)
+        target=extract_clip, args=(clip, spec.to_json(), store, clips_in_flight)
     )
     process.start()
     process.join()

@@ -13,8 +13,8 @@ class ExtractionSettings(Config):
     as many as pay, a core each at the most. `beam_options` are any of Beam's own
     (`--runner=DataflowRunner`, …) and win.
 
-    Each process has `clips_together` clips at hand: while networks run on the frames of
-    all of them, in batches of a fixed size, the next are decoded. That pays where a
+    Each process has `clips_together` clips in flight: while networks run on the frames
+    of all of them, in batches of a fixed size, the next are decoded. That pays where a
     network leaves cores idle, as on an accelerator; on one that adds up a batch's sums
     in another order, it changes the last bits of values.
     """

@@ -1,4 +1,4 @@
-"""`ImportFeatures`: which clips have the features that were computed elsewhere.
+"""`ImportFeatures`: finds the clips whose imported features can be used.
 
 Imported features are not kept in the feature store: they lie in files already. They are
 looked at once before it is decided which clips are usable, and read again when records
@@ -20,7 +20,7 @@ from transform.common.errors import KinescribeError
 from transform.datasets import VideoRecord
 from transform.jobs import import_readers
 from transform.jobs.import_readers import AbsentFeature, ImportProblem
-from transform.jobs.journal import Journal
+from transform.jobs.work_tracker import WorkTracker
 from transform.records import example_codec
 from transform.records.manifest import ManifestRow
 from transform.schema import Category, FeatureSpec, Imported, Sampling
@@ -35,7 +35,7 @@ class ChangedImportError(KinescribeError):
 
 
 class Imports(NamedTuple):
-    """A clip's imported features, as they go into its record."""
+    """The imported features of one clip, as they go into its record."""
 
     features: dict[str, bytes]
     remarks: tuple[str, ...]  # what is masked, and why
@@ -50,43 +50,44 @@ class Imports(NamedTuple):
 
 
 def imported(spec: FeatureSpec) -> tuple[Imported, ...]:
-    """The features that come from files.
+    """Returns the features of a specification that come from files.
 
     Raises:
-        ConfigError: It is not said of one where its files lie.
+        ConfigError: The `files` of one are not given.
     """
-    found = tuple(f for f in spec.features if isinstance(f, Imported))
-    for feature in found:
+    features = tuple(f for f in spec.features if isinstance(f, Imported))
+    for feature in features:
         if feature.files is None:
             raise ConfigError(
                 f"feature {feature.name} is imported "
                 f"({feature.origin or 'of unknown origin'}), but its `files` does not "
                 'say from where, as in {kind: npy, file: "features/{video_id}.npy"}.'
             )
-    return found
+    return features
 
 
-def made_from_clips(spec: FeatureSpec) -> FeatureSpec:
-    """The specification without what is imported or stands in the annotation.
+def computed_features(spec: FeatureSpec) -> FeatureSpec:
+    """Returns the specification of the features that are computed from clips alone.
 
-    What the feature store goes by.
+    Imported features and those that stand in the annotation are left out. Its hash is
+    the one that the feature store uses.
     """
     kept = tuple(f for f in spec.features if not isinstance(f, Imported | Category))
     return spec.replace(features=kept) if len(kept) < len(spec.features) else spec
 
 
-def needs_clips(spec: FeatureSpec) -> bool:
-    """Whether a video file has to be opened for any of the features."""
+def reads_video(spec: FeatureSpec) -> bool:
+    """Returns whether a video file has to be opened for any of the features."""
     return any(not isinstance(f, Imported | Category) for f in spec.features)
 
 
 def import_clip(clip: VideoRecord, features: Sequence[Imported]) -> Imports:
-    """A clip's imported features; one that is absent is masked where its files say so.
+    """Reads a clip's imported features; an absent one is masked if its files say so.
 
     Raises:
         ImportProblem: The clip cannot be used.
     """
-    found: dict[str, bytes] = {}
+    encoded: dict[str, bytes] = {}
     remarks = []
     for feature in features:
         try:
@@ -97,15 +98,15 @@ def import_clip(clip: VideoRecord, features: Sequence[Imported]) -> Imports:
             remarks.append(f"left out {error}")
         else:
             tensor = feature.tensor(Sampling())  # which it does not depend on
-            found[feature.name] = example_codec.encode_tensor(values, tensor)
-    return Imports(found, tuple(remarks))
+            encoded[feature.name] = example_codec.encode_tensor(values, tensor)
+    return Imports(encoded, tuple(remarks))
 
 
 def import_again(clip: VideoRecord, features: Sequence[Imported]) -> dict[str, bytes]:
-    """The imported features of a clip that was found usable before.
+    """Reads the imported features of a clip that was usable before.
 
     Raises:
-        ChangedImportError: It is so no longer.
+        ChangedImportError: It is no longer usable.
     """
     try:
         return import_clip(clip, features).features
@@ -117,15 +118,15 @@ def import_again(clip: VideoRecord, features: Sequence[Imported]) -> dict[str, b
 
 
 class ImportFeatures(beam.PTransform):
-    """(clip, row of the manifest) pairs → the rows, with what the imports are like.
+    """Checks the imports of (clip, row of the manifest) pairs and gives their rows.
 
     A clip whose imports cannot be used has failed. The row of a clip that was not
     opened gets the hash of its imports.
     """
 
-    def __init__(self, spec: FeatureSpec, journal: Journal):
+    def __init__(self, spec: FeatureSpec, tracker: WorkTracker):
         super().__init__()
-        self._do = _ImportClip(spec.to_json(), journal)
+        self._do = _ImportClip(spec.to_json(), tracker)
 
     def expand(self, pairs: beam.PCollection) -> beam.PCollection:
         """Builds the job."""
@@ -133,40 +134,43 @@ class ImportFeatures(beam.PTransform):
 
 
 class _ImportClip(beam.DoFn):
-    def __init__(self, spec_json: str, journal: Journal):
+    def __init__(self, spec_json: str, tracker: WorkTracker):
         self._spec_json = spec_json
-        self._journal = journal
+        self._tracker = tracker
 
     def setup(self) -> None:
         self._spec = FeatureSpec.from_json(self._spec_json)
 
     def process(self, pair: tuple[VideoRecord, ManifestRow]) -> Iterator[ManifestRow]:
         clip, row = pair
-        with self._journal.holding(clip):
+        with self._tracker.claim(clip):
             row = import_row(clip, row, self._spec)
         Metrics.counter("kinescribe", f"imports_{row.status}").inc()
         yield row
 
 
 def import_row(clip: VideoRecord, row: ManifestRow, spec: FeatureSpec) -> ManifestRow:
-    """A usable clip's row, after a look at its imports."""
+    """Checks the imports of a usable clip and returns its row."""
     try:
-        found = import_clip(clip, imported(spec))
-        if not found.features and not needs_clips(spec):
-            raise ImportProblem("; ".join((*found.remarks, "no feature is there")))
+        imports = import_clip(clip, imported(spec))
+        if not imports.features and not reads_video(spec):
+            raise ImportProblem("; ".join((*imports.remarks, "no feature is there")))
     except ImportProblem as error:
         return row._replace(status="failed", reason=str(error))
     except Exception as error:  # one clip never stops a run
         _log.exception("clip %s", clip.video_id)
         return row._replace(status="failed", reason=f"{type(error).__name__}: {error}")
     return row._replace(
-        reason="; ".join(filter(None, (row.reason, *found.remarks))),
-        clip_hash=row.clip_hash or found.digest,
+        reason="; ".join(filter(None, (row.reason, *imports.remarks))),
+        clip_hash=row.clip_hash or imports.digest,
     )
 
 
-def unopened(clip: VideoRecord) -> ManifestRow:
-    """The row of a clip whose file nothing needs; its length is known if annotated."""
+def row_without_video(clip: VideoRecord) -> ManifestRow:
+    """Returns the row of a clip whose file is not opened.
+
+    Its length is known if the annotation has it.
+    """
     info = VideoInfo(
         status="ok",
         reason="",

@@ -25,9 +25,9 @@ from transform.common import progress_bar, storage
 from transform.common.errors import KinescribeError
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
-from transform.jobs.beam_runner import Runner
+from transform.jobs.beam_runner import BeamRunner
 from transform.jobs.extraction_settings import ExtractionSettings
-from transform.jobs.journal import Journal
+from transform.jobs.work_tracker import WorkTracker
 from transform.schema import AudioWords
 from transform.video import reader
 from transform.video.video_info import DecodeError
@@ -40,8 +40,8 @@ class CodebookError(KinescribeError, ValueError):
     """There is too little sound to learn a codebook from."""
 
 
-class Heard(NamedTuple):
-    """What a codebook was learnt from."""
+class CodebookSources(NamedTuple):
+    """Numbers of clips and windows that a codebook was learnt from."""
 
     clips: int  # of the training split
     with_sound: int
@@ -76,7 +76,7 @@ def learn(
     windows: int = WINDOWS,
     seed: int = 0,
     pipeline_options: Sequence[str] = (),
-) -> Heard:
+) -> CodebookSources:
     """Writes the codebook of a feature, whole or not at all.
 
     Args:
@@ -94,46 +94,51 @@ def learn(
     """
     clips = [clip for clip in read_annotations(source) if clip.split == "train"]
     each = math.ceil(windows / max(1, len(clips)))
-    samples = _listen(
-        clips, Listener(feature, each, seed), out, Runner(settings, pipeline_options)
+    samples = _sample_windows(
+        clips,
+        WindowSampler(feature, each, seed),
+        out,
+        BeamRunner(settings, pipeline_options),
     )
-    found = [sample.windows for sample in samples if len(sample.windows)]
-    points = np.concatenate([*found, np.zeros((0, 3 * feature.coefficients), "f4")])
+    sampled = [sample.windows for sample in samples if len(sample.windows)]
+    points = np.concatenate([*sampled, np.zeros((0, 3 * feature.coefficients), "f4")])
     steps = feature.words + bag_of_words.MAX_ROUNDS
     try:
         with progress_bar.shown("Learning words", steps) as report:
             codebook = bag_of_words.learn(points, feature.words, seed, report)
     except ValueError as error:
         raise CodebookError(
-            f"{len(found)} of {len(clips)} training clips have sound, with too few "
+            f"{len(sampled)} of {len(clips)} training clips have sound, with too few "
             f"windows for {feature.words} words ({error}); lower the feature's `words`."
         ) from error
     codebook.save(out, feature)
     reasons = collections.Counter(sample.reason for sample in samples if sample.reason)
-    return Heard(len(clips), len(found), len(points), dict(sorted(reasons.items())))
+    return CodebookSources(
+        len(clips), len(sampled), len(points), dict(sorted(reasons.items()))
+    )
 
 
-def _listen(
-    clips: list[VideoRecord], listener: Listener, out: str, runner: Runner
+def _sample_windows(
+    clips: list[VideoRecord], sampler: WindowSampler, out: str, runner: BeamRunner
 ) -> list[Sample]:
-    """A sample of every clip, by video id."""
+    """Samples the windows of every clip, in the order of the video ids."""
     folder = f"{out}.job"
     clips = [clip._replace(captions=()) for clip in clips]
     storage.remove(folder)
     with progress_bar.shown("Listening to clips", len(clips)) as report:
-        samples, rest, workers = runner.begin(clips, listener)
+        samples, rest, workers = runner.estimate_workers(clips, sampler)
         report(len(samples))
         if rest:
-            journal = Journal(os.path.join(folder, "journal"))
+            tracker = WorkTracker(os.path.join(folder, "tracker"))
             with (
-                journal.watched(lambda more: report(len(samples) + more)),
+                tracker.watched(lambda more: report(len(samples) + more)),
                 beam.Pipeline(options=runner.options(workers)) as pipeline,
             ):
                 _ = (
                     pipeline
                     | "Clips" >> beam.Create(rest)
                     | "Spread" >> beam.Reshuffle()
-                    | "Listen" >> beam.ParDo(_Listen(listener, journal))
+                    | "Listen" >> beam.ParDo(_SampleWindows(sampler, tracker))
                     | "Samples" >> beam.io.WriteToText(os.path.join(folder, "samples"))
                 )
             samples = [*samples, *_read(folder)]
@@ -141,8 +146,14 @@ def _listen(
     return sorted(samples, key=lambda sample: sample.video_id)
 
 
-class Listener:
-    """Takes windows out of clips."""
+class WindowSampler:
+    """Draws windows of sound from a clip, by its id and a seed.
+
+    Args:
+        feature: The audio words; windows are described as it says.
+        each: The number of windows to draw from a clip.
+        seed: Seed of the choice.
+    """
 
     def __init__(self, feature: AudioWords, each: int, seed: int):
         self._feature = feature
@@ -171,14 +182,14 @@ class Listener:
         return Sample(clip.video_id, "", windows[chosen])
 
 
-class _Listen(beam.DoFn):
-    def __init__(self, listener: Listener, journal: Journal):
-        self._listener = listener
-        self._journal = journal
+class _SampleWindows(beam.DoFn):
+    def __init__(self, sampler: WindowSampler, tracker: WorkTracker):
+        self._sampler = sampler
+        self._tracker = tracker
 
     def process(self, clip: VideoRecord) -> Iterator[str]:
-        with self._journal.holding(clip):
-            sample = self._listener(clip)
+        with self._tracker.claim(clip):
+            sample = self._sampler(clip)
         yield sample.to_json()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support import clips, corpus
 from transform.backbones import batching, loading
-from transform.backbones.batching import Batcher
+from transform.backbones.batching import ClipBatcher
 from transform.extractors.clip_extractor import Extractor
 
 
@@ -49,14 +49,14 @@ def test_rows_of_several_clips_share_batches_of_one_size() -> None:
     network = Doubling()
     values = [np.full((rows, 2), rows, np.uint8) for rows in (1, 2, 3, 4)]
     jobs = [lambda v=v: batching.run(network, v, 5) for v in values]
-    for given_, (found,) in zip(values, _together(Batcher(), jobs), strict=True):
+    for given_, (found,) in zip(values, _together(ClipBatcher(), jobs), strict=True):
         np.testing.assert_array_equal(found, 2.0 * given_)
     assert [batch.shape for batch in network.batches] == [(5, 2), (5, 2)]
 
 
 def test_what_a_last_batch_lacks_is_zeros() -> None:
     network = Doubling()
-    with (batcher := Batcher()).clip():
+    with (batcher := ClipBatcher()).clip():
         (found,) = batcher.run(network, np.ones((3, 2)), 4)
     assert len(found) == 3
     np.testing.assert_array_equal(network.batches[0][3:], np.zeros((1, 2)))
@@ -83,7 +83,7 @@ def test_each_clip_gets_its_own_rows_back_in_order(counts, size) -> None:
 
         return run
 
-    _together(Batcher(), [job(clip, calls) for clip, calls in enumerate(counts)])
+    _together(ClipBatcher(), [job(clip, calls) for clip, calls in enumerate(counts)])
     for network in networks:
         assert {len(batch) for batch in network.batches} <= {size}
 
@@ -91,7 +91,7 @@ def test_each_clip_gets_its_own_rows_back_in_order(counts, size) -> None:
 def test_clips_of_other_shapes_are_run_apart() -> None:
     network = Doubling()
     values = [np.ones((2, 3)), np.ones((2, 4))]
-    _together(Batcher(), [lambda v=v: batching.run(network, v, 4) for v in values])
+    _together(ClipBatcher(), [lambda v=v: batching.run(network, v, 4) for v in values])
     assert sorted(batch.shape for batch in network.batches) == [(4, 3), (4, 4)]
 
 
@@ -101,7 +101,7 @@ def test_a_clip_that_gives_up_holds_nobody_up() -> None:
     def fails():
         raise KeyError("bad clip")
 
-    batcher = Batcher()
+    batcher = ClipBatcher()
     inside = threading.Barrier(2)
 
     def in_clip(job):
@@ -133,7 +133,7 @@ def test_a_network_that_fails_fails_for_all_clips_of_the_batch_and_no_other() ->
         except ValueError as error:
             return str(error)
 
-    found = _together(Batcher(), [lambda v=v: run(v) for v in (1, 2, 3)])
+    found = _together(ClipBatcher(), [lambda v=v: run(v) for v in (1, 2, 3)])
     assert found == ["out of memory", 2.0, 3.0]
 
 
@@ -145,7 +145,7 @@ def test_features_are_the_same_bits_alone_and_among_other_clips(tmp_path) -> Non
     extractor = Extractor(spec)
     alone = [extractor.extract(path) for path in paths]
     together = _together(
-        Batcher(), [lambda path=path: extractor.extract(path) for path in paths]
+        ClipBatcher(), [lambda path=path: extractor.extract(path) for path in paths]
     )
     for one, other in zip(alone, together, strict=True):
         for name, values in one.features.items():

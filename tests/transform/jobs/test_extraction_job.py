@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 from transform.backbones import loading
 from transform.extractors.clip_extractor import Extractor
 from transform.jobs import beam_runner, extraction_job
-from transform.jobs.beam_runner import Runner
+from transform.jobs.beam_runner import BeamRunner
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.records import example_codec
 from transform.records.dataset import ExtractedDataset
@@ -301,8 +301,8 @@ def chosen(monkeypatch):
         chosen.append(workers)
         return original(self, 1)
 
-    original = Runner.options
-    monkeypatch.setattr(Runner, "options", options)
+    original = BeamRunner.options
+    monkeypatch.setattr(BeamRunner, "options", options)
     monkeypatch.setattr(beam_runner, "TIMED_ITEMS", 2)
     monkeypatch.setattr(beam_runner, "cores", lambda: 5)
     return chosen
@@ -330,8 +330,8 @@ def test_no_more_processes_than_clips(run, chosen):
 
 def test_clips_are_not_timed_here_for_workers_elsewhere(run):
     settings = SETTINGS.replace(beam_options=("--runner=DataflowRunner",))
-    assert not Runner(settings).local
-    assert Runner(SETTINGS, ("--temp_location=/tmp",)).local
+    assert not BeamRunner(settings).local
+    assert BeamRunner(SETTINGS, ("--temp_location=/tmp",)).local
 
 
 def test_workers_change_no_byte(folder, tmp_path, done):

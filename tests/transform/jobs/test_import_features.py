@@ -13,7 +13,7 @@ from transform.datasets import Jsonl
 from transform.jobs import extraction_job, import_features
 from transform.jobs.data_digest import data_digest
 from transform.jobs.extraction_settings import ExtractionSettings
-from transform.jobs.import_features import ChangedImportError, made_from_clips
+from transform.jobs.import_features import ChangedImportError, computed_features
 from transform.records import example_codec
 from transform.records.manifest import Manifest, ManifestError
 from transform.schema import Category, FeatureSpec, Imported
@@ -209,12 +209,12 @@ def test_other_workers_and_files_of_another_place_give_the_same_bytes(
 def test_files_that_change_while_records_are_written_are_named(
     files, source, tmp_path, monkeypatch
 ):
-    def deal_out(*arguments):
+    def assign_shards(*arguments):
         (files / "maps" / "short.npy").unlink()
         return original(*arguments)
 
-    original = extraction_job.deal_out
-    monkeypatch.setattr(extraction_job, "deal_out", deal_out)
+    original = extraction_job.assign_shards
+    monkeypatch.setattr(extraction_job, "assign_shards", assign_shards)
     with pytest.raises(Exception, match="features of clip short changed") as caught:
         run(source, specification(files), tmp_path)
     error = caught.value
@@ -312,7 +312,7 @@ def test_other_imports_extract_nothing_anew(files, videos, tmp_path, monkeypatch
     both = corpus.SPEC.replace(
         features=(*corpus.SPEC.features, *specification(files).features)
     )
-    assert made_from_clips(both) == corpus.SPEC
+    assert computed_features(both) == corpus.SPEC
     run(source, corpus.SPEC, tmp_path)
     monkeypatch.setattr(extraction_job, "ExtractFeatures", None)  # no job is even built
     run(source, both, tmp_path)

@@ -111,7 +111,7 @@ def test_another_seed_chooses_other_windows(corpus, learnt, tmp_path):
 def test_part_of_a_file_is_listened_to(tmp_path):
     path = tmp_path / "long.wav"
     sounds.write(path, "tone", 2.0)
-    listener = learn_codebook.Listener(FEATURE, 1000, 0)
+    listener = learn_codebook.WindowSampler(FEATURE, 1000, 0)
     record = learn_codebook.VideoRecord("a", str(path), "train", ())
     assert len(listener(record).windows) == 198
     assert len(listener(record._replace(start=0.5, end=1.0)).windows) == 48

@@ -1,7 +1,7 @@
-"""What a job's workers are at, told through a folder of files that all can reach.
+"""Tracks the work of a job through a folder of files that all workers can reach.
 
-Beam says nothing of a running job, nor which clip a worker held when it died. Here
-lies a file for each clip that is held, and one for each process: how many it finished.
+Beam says nothing of a running job, nor which clip a worker had when it died. Here lies
+a file for each clip that is claimed, and one for each process: how many it finished.
 Neither process ids nor a common parent are relied on, so that the workers may be
 threads, or containers on other machines.
 """
@@ -33,22 +33,28 @@ _written: dict[str, float] = {}
 _lock = threading.Lock()
 
 
-class Journal:
-    """A job's journal; it may be pickled and sent to the workers."""
+class WorkTracker:
+    """Tracks which clips a job's workers have claimed and how many they finished.
+
+    It may be pickled and sent to the workers.
+
+    Args:
+        folder: Folder of the job's files.
+    """
 
     def __init__(self, folder: str):
         self.folder = folder
 
     @contextlib.contextmanager
-    def holding(self, record: VideoRecord) -> Iterator[None]:
-        """Marks a clip as held while the block runs, and as finished after it."""
-        held = os.path.join(self.folder, f"{uuid.uuid4().hex}.held")
-        storage.write(held, json.dumps(record._replace(captions=())))
+    def claim(self, record: VideoRecord) -> Iterator[None]:
+        """Claims a clip while the block runs, and counts it as finished after that."""
+        claim = os.path.join(self.folder, f"{uuid.uuid4().hex}.claim")
+        storage.write(claim, json.dumps(record._replace(captions=())))
         try:
             yield
         finally:
             with contextlib.suppress(tf.errors.NotFoundError):  # the job was given up
-                tf.io.gfile.remove(held)
+                tf.io.gfile.remove(claim)
         self._count()
 
     def _count(self) -> None:
@@ -62,7 +68,7 @@ class Journal:
             storage.write(path, str(_finished[self.folder]))
 
     def finished(self) -> int:
-        """How many clips are finished, as far as the processes have told."""
+        """Returns how many clips are finished, as far as the processes have told."""
         return sum(int(text) for text in self._texts(".finished"))
 
     @contextlib.contextmanager
@@ -83,13 +89,13 @@ class Journal:
             watcher.join()
             report(self.finished())
 
-    def held(self) -> list[VideoRecord]:
-        """The clips that are held; after a job, those that its workers left behind.
+    def claimed(self) -> list[VideoRecord]:
+        """Returns the claimed clips; after a job, those that its workers left behind.
 
         They come without their captions.
         """
-        found = [VideoRecord(*json.loads(text)) for text in self._texts(".held")]
-        return [record._replace(captions=()) for record in found]
+        records = [VideoRecord(*json.loads(text)) for text in self._texts(".claim")]
+        return [record._replace(captions=()) for record in records]
 
     def _texts(self, suffix: str) -> Iterator[str]:
         for name in storage.names_in(self.folder):
