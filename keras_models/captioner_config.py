@@ -17,6 +17,7 @@ from keras_models.decoders.self_attentive_lstm import SelfAttentiveLSTMConfig
 from keras_models.decoders.top_down_lstm import TopDownLSTMConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
 from keras_models.encoders.dual_afr import DualAFRConfig
+from keras_models.encoders.encoder import EncoderConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig
 from keras_models.encoders.kbigru import KBiGRUConfig
 from keras_models.encoders.mgsa import MGSAConfig
@@ -26,7 +27,7 @@ from keras_models.encoders.vatex import VatexConfig
 from keras_models.encoders.vre import VREConfig
 from transform.common.config import BY_KIND, Config
 
-EncoderConfig = Annotated[
+BuiltInEncoder = Annotated[
     Union[
         MGSAConfig,
         StreamsConfig,
@@ -66,7 +67,7 @@ DecoderConfig = Annotated[
 class CaptionerConfig(Config):
     """The parts that a captioner is built of, with all their sizes."""
 
-    encoder: EncoderConfig
+    encoder: Union[BuiltInEncoder, EncoderConfig]  # also one of a user's own
     attentions: tuple[AttentionConfig, ...]
     decoder: DecoderConfig
 

@@ -7,7 +7,7 @@ from keras_models.encoders.dual_afr import (
     DualAFREncoder,
     LevelConfig,
 )
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig, FrameLSTMEncoder
 from keras_models.encoders.kbigru import KBiGRUConfig, KBiGRUEncoder
 from keras_models.encoders.level_alignment import (
@@ -41,6 +41,7 @@ __all__ = [
     "DualAFRConfig",
     "DualAFREncoder",
     "Encoder",
+    "EncoderConfig",
     "FrameLSTMConfig",
     "FrameLSTMEncoder",
     "FrameModality",

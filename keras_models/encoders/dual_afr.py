@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.level_alignment import (
     AlignedLevel,
     ConvLevelConfig,
@@ -18,7 +18,7 @@ from keras_models.encoders.level_alignment import (
 from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import BY_KIND, Config, ConfigError
+from transform.common.config import BY_KIND, ConfigError
 from transform.schema import FeatureSpec
 
 LevelConfig = Annotated[
@@ -33,7 +33,7 @@ LevelConfig = Annotated[
 ]
 
 
-class DualAFRConfig(Config):
+class DualAFRConfig(EncoderConfig):
     """The features of Pu et al. (2018); `levels` chooses the row of Table 1."""
 
     kind: Literal["dual_afr"] = "dual_afr"
@@ -46,11 +46,11 @@ class DualAFRConfig(Config):
     )
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         return (self.clip, *(level.feature for level in self.levels))
 
     def build(self, spec: FeatureSpec) -> DualAFREncoder:
-        """The encoder; `ConfigError` where a level is no volume of cells."""
+        """Returns the encoder; raises `ConfigError` if a level has no 3-D cells."""
         for level in self.levels:
             shape = spec.tensor(level.feature).step_shape
             if len(shape) != 3:

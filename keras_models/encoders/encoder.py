@@ -1,4 +1,4 @@
-"""`Encoder`: the interface of all video encoders."""
+"""The interface of all video encoders: `EncoderConfig` and `Encoder`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,25 @@ from typing import ClassVar
 import tensorflow as tf
 
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import ConfigError
+from transform.common.config import Config, ConfigError
+from transform.schema import FeatureSpec
+
+
+class EncoderConfig(Config, abc.ABC):
+    """The settings of an encoder, which say what it reads and build its layer.
+
+    `CaptionerConfig.encoder` takes an instance of any subclass. One that YAML and saved
+    models name by its `kind` must also be in the union of
+    `keras_models.captioner_config`.
+    """
+
+    @abc.abstractmethod
+    def features(self) -> tuple[str, ...]:
+        """Returns the names of the record features that the encoder reads."""
+
+    @abc.abstractmethod
+    def build(self, spec: FeatureSpec) -> Encoder:
+        """Returns the encoder of records with a specification."""
 
 
 class Encoder(tf.keras.layers.Layer, abc.ABC):

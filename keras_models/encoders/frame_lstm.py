@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.modalities import FrameModality
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, Field
+from transform.common.config import Field
 from transform.schema import FeatureSpec
 
 
-class FrameLSTMConfig(Config):
+class FrameLSTMConfig(EncoderConfig):
     """The encoder of an LSTM encoder–decoder (dualAFR Table 1, "ResNet + LSTM")."""
 
     kind: Literal["frame_lstm"] = "frame_lstm"
@@ -26,11 +26,11 @@ class FrameLSTMConfig(Config):
     units: int = Field(512, ge=1)
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         return (self.frames,)
 
     def build(self, spec: FeatureSpec) -> FrameLSTMEncoder:
-        """The encoder; it fits features of every shape."""
+        """Returns the encoder, which fits features of every shape."""
         del spec
         return FrameLSTMEncoder(self, name="encoder")
 

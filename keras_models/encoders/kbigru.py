@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.first_pass import FirstPass
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, Field
+from transform.common.config import Field
 from transform.schema import FeatureSpec
 
 
-class KBiGRUConfig(Config):
+class KBiGRUConfig(EncoderConfig):
     """The encoder of the KBiGRU models (Shi et al., 2019, Sec. 4.3)."""
 
     kind: Literal["kbigru"] = "kbigru"
@@ -20,11 +20,11 @@ class KBiGRUConfig(Config):
     units: int = Field(512, ge=1)  # Sec. 4.2
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         return self.inputs.features()
 
     def build(self, spec: FeatureSpec) -> KBiGRUEncoder:
-        """The encoder of records of a specification."""
+        """Returns the encoder of records with a specification."""
         return KBiGRUEncoder(self, spec, name="encoder")
 
 

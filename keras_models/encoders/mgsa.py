@@ -6,19 +6,19 @@ from typing import Annotated, Any, Literal, Union
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.modalities import ClipModality, Modality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import BY_KIND, Config, ConfigError
+from transform.common.config import BY_KIND, ConfigError
 from transform.schema import FeatureSpec
 
 SpatialGuide = Annotated[Union[FlowGuideConfig, AppearanceGuideConfig], BY_KIND]
 
 
-class MGSAConfig(Config):
+class MGSAConfig(EncoderConfig):
     """The encoder of Chen and Jiang (2019); `spatial` chooses the row of Table 2."""
 
     kind: Literal["mgsa"] = "mgsa"
@@ -27,12 +27,12 @@ class MGSAConfig(Config):
     fused: tuple[Modality, ...] = ()  # Table 1: C3D, audio, category
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         fused = (modality.feature for modality in self.fused)
         return tuple(dict.fromkeys((self.grid, *self.spatial.features(), *fused)))
 
     def build(self, spec: FeatureSpec) -> MGSAEncoder:
-        """The encoder of records of a specification."""
+        """Returns the encoder of records with a specification."""
         return MGSAEncoder(self, spec, name="encoder")
 
 

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, ConfigError
+from transform.common.config import ConfigError
 from transform.schema import FeatureSpec
 
 
-class PooledConfig(Config):
+class PooledConfig(EncoderConfig):
     """The features of VRE (Shi et al., 2019, Sec. 3.1) as they are."""
 
     kind: Literal["pooled"] = "pooled"
@@ -22,11 +22,11 @@ class PooledConfig(Config):
     clip: tuple[str, ...] = ()  # record features of the whole clip: the sound v^a
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         return (self.grid, *self.clip)
 
     def build(self, spec: FeatureSpec) -> PooledEncoder:
-        """The encoder of records of a specification."""
+        """Returns the encoder of records with a specification."""
         return PooledEncoder(self, spec, name="encoder")
 
 

@@ -7,18 +7,18 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.layers.functional.masking import (
     expand_mask,
     masked_mean,
     present_regions,
 )
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, Field, validator
+from transform.common.config import Field, validator
 from transform.schema import FeatureSpec
 
 
-class StreamsConfig(Config):
+class StreamsConfig(EncoderConfig):
     """The inputs of STaTS (Cherian et al., 2020, Sec. 4.1); a row of Tables 3 and 4."""
 
     kind: Literal["streams"] = "streams"
@@ -33,11 +33,11 @@ class StreamsConfig(Config):
         return streams
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         return (*self.streams, *self.clip)
 
     def build(self, spec: FeatureSpec) -> StreamsEncoder:
-        """The encoder; it fits features of every shape."""
+        """Returns the encoder, which fits features of every shape."""
         del spec
         return StreamsEncoder(self, name="encoder")
 

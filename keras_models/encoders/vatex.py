@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.modalities import ClipModality
 from keras_models.encoders.vatex_memory import (
     GlobalMemoryConfig,
@@ -14,7 +14,7 @@ from keras_models.encoders.vatex_memory import (
     SegmentMemoryConfig,
 )
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import BY_KIND, Config, Field, validator
+from transform.common.config import BY_KIND, Field, validator
 from transform.schema import FeatureSpec
 
 MemoryConfig = Annotated[
@@ -23,7 +23,7 @@ MemoryConfig = Annotated[
 ]
 
 
-class VatexConfig(Config):
+class VatexConfig(EncoderConfig):
     """The encoder of Chen et al. (2019); `memory` chooses the row of Table 1."""
 
     kind: Literal["vatex"] = "vatex"
@@ -38,11 +38,11 @@ class VatexConfig(Config):
         return modalities
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads, each once."""
+        """Returns the names of the record features that the encoder reads."""
         return tuple(dict.fromkeys((*self.modalities, *self.memory.features())))
 
     def build(self, spec: FeatureSpec) -> VatexEncoder:
-        """The encoder of records of a specification."""
+        """Returns the encoder of records with a specification."""
         return VatexEncoder(self, spec, name="encoder")
 
 

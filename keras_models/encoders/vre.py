@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 
-from keras_models.encoders.encoder import Encoder
+from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.refocus import Refocus, RefocusOutput
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import Config, Field
+from transform.common.config import Field
 from transform.schema import FeatureSpec
 
 
@@ -24,7 +24,7 @@ class Phase(enum.IntEnum):
     FROZEN = 2  # from the key frames that were chosen when this phase began
 
 
-class VREConfig(Config):
+class VREConfig(EncoderConfig):
     """The encoder of Shi et al. (2019), Sec. 3.2."""
 
     kind: Literal["vre"] = "vre"
@@ -32,11 +32,11 @@ class VREConfig(Config):
     units: int = Field(512, ge=1)  # Sec. 4.2
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the encoder reads."""
+        """Returns the names of the record features that the encoder reads."""
         return self.inputs.features()
 
     def build(self, spec: FeatureSpec) -> VREEncoder:
-        """The encoder of records of a specification."""
+        """Returns the encoder of records with a specification."""
         return VREEncoder(self, spec, name="encoder")
 
 
