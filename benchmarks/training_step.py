@@ -23,7 +23,7 @@ from keras_models import generation
 from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
-from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling
+from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling
 
 VOCABULARY, LENGTH = 500, 16
 
@@ -41,7 +41,7 @@ def main() -> None:
         name="tiny", network="tiny", layer="grid", size=112, grid=(7, 7), width=64
     )
     spec = FeatureSpec(
-        sampling=Sampling(frames=options.frames), features=(Flow(size=56), grid)
+        sampling=FrameSampling(frames=options.frames), features=(Flow(size=56), grid)
     )
     spatial = {"channels": [16, 32, 32, 32], "first_stride": options.stride}
     config = registry.get("mgsa").model.override(

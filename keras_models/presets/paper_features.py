@@ -14,24 +14,24 @@ from transform.schema import (
     CentreCrop,
     ChunkGrid,
     ChunkMap,
-    Every,
     Feature,
     FeatureSpec,
     Flow,
+    FlowInput,
     FrameGrid,
     FrameMap,
+    FrameSampling,
     KeyFrames,
     LogMel,
     MeanFile,
-    Motion,
-    Pixels,
+    PixelInput,
     Placement,
     Regions,
-    Sampling,
     ShortSide,
-    Squash,
+    Stretch,
+    Strided,
     VGGish,
-    Whole,
+    WholeClip,
 )
 
 _FRAMES = 20  # MGSA Sec. 4.2, VRE Sec. IV: key frames of a clip
@@ -40,8 +40,8 @@ _C3D_FRAMES = 128  # dualAFR: of clips of a minute
 _C3D_FPS = 2.0  # dualAFR: frames a second
 _SEGMENTS = 20  # VATEX Sec. 2.1: one per 32 frames; its clips last 10 s
 
-_CHUNKS_OF_16 = Every(frames=16, max_steps=_CHUNKS, fps=25.0)
-_CHUNKS_OF_32 = Every(frames=32, max_steps=_SEGMENTS)
+_CHUNKS_OF_16 = Strided(frames=16, max_steps=_CHUNKS, fps=25.0)
+_CHUNKS_OF_32 = Strided(frames=32, max_steps=_SEGMENTS)
 
 # Names of the published files, looked for in the folder of weights.
 _C3D_WEIGHTS = "conv3d_deepnetA_sport1m_iter_1900000"
@@ -74,7 +74,7 @@ def _c3d(name: str, layer: str, at: Placement) -> ChunkGrid:
         size=112,
         at=at,
         fit=CentreCrop(rows=128, columns=171),
-        input=Pixels(mean=MeanFile(weights=_C3D_MEAN)),
+        input=PixelInput(mean=MeanFile(weights=_C3D_MEAN)),
         times="steps",
         grid=grid,
         width=width,
@@ -87,10 +87,12 @@ def _dual_afr(name: str, layer: str, at: Placement, times: int = 1) -> ChunkGrid
 
     There is no mean of such frames; the means of the colours are subtracted.
     """
-    return _c3d(name, layer, at).replace(fit=Squash(), input=Pixels(), map_times=times)
+    return _c3d(name, layer, at).replace(
+        fit=Stretch(), input=PixelInput(), map_times=times
+    )
 
 
-def _i3d(name: str, checkpoint: str, pixels: Pixels | Motion) -> ChunkGrid:
+def _i3d(name: str, checkpoint: str, pixels: PixelInput | FlowInput) -> ChunkGrid:
     """Mixed_5c of I3D, 2 × 7 × 7 × 1024 for every 16 frames, preprocessed as there."""
     return ChunkGrid(
         name=name,
@@ -129,7 +131,7 @@ def _objects(
     )
 
 
-_WHOLE = Whole(max_frames=_C3D_FRAMES, fps=_C3D_FPS)
+_WHOLE = WholeClip(max_frames=_C3D_FRAMES, fps=_C3D_FPS)
 
 _FEATURES: tuple[Feature, ...] = (
     Flow(),
@@ -164,9 +166,9 @@ _FEATURES: tuple[Feature, ...] = (
     _c3d("c3d", "fc6", KeyFrames()),
     AudioWords(),
     Category(names=MSRVTT_CATEGORIES),
-    _i3d("i3d_rgb", "rgb_imagenet", Pixels()),
-    _i3d("i3d_flow", "flow_imagenet", Motion()),
-    _c3d("c3d_chunks", "pool5", Every(frames=16, max_steps=_CHUNKS)),
+    _i3d("i3d_rgb", "rgb_imagenet", PixelInput()),
+    _i3d("i3d_flow", "flow_imagenet", FlowInput()),
+    _c3d("c3d_chunks", "pool5", Strided(frames=16, max_steps=_CHUNKS)),
     _dual_afr("c3d_pool2", "pool2", _WHOLE, times=8),
     _dual_afr("c3d_pool3", "pool3", _WHOLE, times=4),
     _dual_afr("c3d_pool4", "pool4", _WHOLE, times=2),
@@ -174,7 +176,7 @@ _FEATURES: tuple[Feature, ...] = (
     _dual_afr(
         "c3d_fc7",
         "fc7",
-        Every(frames=8, max_steps=_C3D_FRAMES // 8 - 1, fps=_C3D_FPS),
+        Strided(frames=8, max_steps=_C3D_FRAMES // 8 - 1, fps=_C3D_FPS),
     ),
     _objects(
         "rcnn_regions",
@@ -253,6 +255,6 @@ def paper_spec(config: CaptionerConfig | LateFusionConfig) -> FeatureSpec:
         KeyError: The model reads a feature that no paper has.
     """
     return FeatureSpec(
-        sampling=Sampling(frames=_FRAMES),
+        sampling=FrameSampling(frames=_FRAMES),
         features=tuple(PAPER_FEATURES[name] for name in config.features()),
     )

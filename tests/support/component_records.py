@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from transform.records import example_codec
 from transform.records.example_codec import VideoExample
-from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling
+from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling
 
 SPEC = FeatureSpec(
-    sampling=Sampling(frames=2, window=3),
+    sampling=FrameSampling(frames=2, window=3),
     features=(
         Flow(size=8),
         FrameGrid(

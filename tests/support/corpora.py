@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary, split
-from transform.schema import FeatureSpec, Flow, FrameGrid, Png, Sampling
+from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling, Png
 
 COLOURS = ("red", "green", "blue", "white")
 MOVES = ("rolls", "jumps", "spins")
 PATTERNS = ("a {} ball {}", "the {} ball {} slowly", "there {} {} a ball")
 
 SPEC = FeatureSpec(
-    sampling=Sampling(frames=3, window=2),
+    sampling=FrameSampling(frames=3, window=2),
     features=(
         Flow(size=16, encoding=Png()),
         FrameGrid(

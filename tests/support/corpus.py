@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from tests.support import clips
 from transform.datasets import Jsonl
-from transform.schema import FeatureSpec, Flow, FrameGrid, LogMel, Png, Sampling
+from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling, LogMel, Png
 
 SPEC = FeatureSpec(
-    sampling=Sampling(frames=4, window=3),
+    sampling=FrameSampling(frames=4, window=3),
     features=(
         Flow(size=32, encoding=Png()),
         FrameGrid(

@@ -6,14 +6,14 @@ from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from tests.support import tiny
 from tests.support.relevance_parts import sharpen
-from transform.schema import FeatureSpec, Sampling
+from transform.schema import FeatureSpec, FrameSampling
 
 # One looks at places before the words, one while it writes; they share a specification.
 ROWS = ("mgsa", "vre_attention")
 CONFIGS = {name: tiny.shrink(registry.get(name).model) for name in ROWS}
 FEATURES = [name for config in CONFIGS.values() for name in config.features()]
 SPEC = FeatureSpec(
-    sampling=Sampling(frames=tiny.STEPS, window=2),
+    sampling=FrameSampling(frames=tiny.STEPS, window=2),
     features=tuple(tiny.FEATURES[name] for name in FEATURES),
 )
 

@@ -6,10 +6,17 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
-from transform.schema import FeatureSpec, Flow, FrameGrid, Imported, LogMel, Sampling
+from transform.schema import (
+    FeatureSpec,
+    Flow,
+    FrameGrid,
+    FrameSampling,
+    Imported,
+    LogMel,
+)
 
 SPEC = FeatureSpec(
-    sampling=Sampling(frames=4, window=3),
+    sampling=FrameSampling(frames=4, window=3),
     features=(
         Flow(size=8),
         FrameGrid(name="grid", network="tiny", layer="x", size=8, grid=(2, 2), width=6),

@@ -9,7 +9,7 @@ from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.presets import registry
 from tests.support import tiny
-from transform.schema import FeatureSpec, Sampling
+from transform.schema import FeatureSpec, FrameSampling
 
 NAME = "vatex_temporal_spatial_rl"
 RELEVANCE = registry.FUSIONS[NAME].model.relevance.override(
@@ -23,7 +23,7 @@ CONFIG = LateFusionConfig(
     relevance=RELEVANCE,
 )
 SPEC = FeatureSpec(
-    sampling=Sampling(frames=tiny.STEPS),
+    sampling=FrameSampling(frames=tiny.STEPS),
     features=tuple(tiny.FEATURES[name] for name in CONFIG.features()),
 )
 

@@ -18,7 +18,7 @@ from keras_models.presets import registry
 from serving.export.export import export
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary
-from transform.schema import FeatureSpec, Flow, FrameGrid, Sampling
+from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ WORDS = ("a", "the", "ball", "cube", "red", "blue", "rolls", "spins", "and", "st
 @pytest.fixture(scope="session")
 def spec() -> FeatureSpec:
     return FeatureSpec(
-        sampling=Sampling(frames=4, window=3),
+        sampling=FrameSampling(frames=4, window=3),
         features=(
             Flow(size=16),
             FrameGrid(

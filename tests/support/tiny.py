@@ -20,11 +20,11 @@ from transform.schema import (
     FeatureSpec,
     Flow,
     FrameGrid,
+    FrameSampling,
     Imported,
     Label,
     LogMel,
     Png,
-    Sampling,
 )
 
 STEPS = 3
@@ -93,7 +93,7 @@ def shrink(config: CaptionerConfig) -> CaptionerConfig:
 def spec(config: CaptionerConfig) -> FeatureSpec:
     """What it reads, with small features."""
     return FeatureSpec(
-        sampling=Sampling(frames=STEPS, window=2),
+        sampling=FrameSampling(frames=STEPS, window=2),
         features=tuple(FEATURES[name] for name in config.features()),
     )
 

@@ -11,13 +11,13 @@ from keras_models.captioner import Captioner
 from keras_models.presets.vre import PRESETS
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support import tiny
-from transform.schema import FeatureSpec, FrameGrid, Imported, Sampling
+from transform.schema import FeatureSpec, FrameGrid, FrameSampling, Imported
 
 GRID = FrameGrid(
     name="resnet152_grid", network="tiny", layer="top", size=8, grid=(2, 3), width=7
 )
 SOUND = Imported(name="vggish", shape=(3,), max_steps=2)
-SPEC = FeatureSpec(sampling=Sampling(frames=6), features=(GRID, SOUND))
+SPEC = FeatureSpec(sampling=FrameSampling(frames=6), features=(GRID, SOUND))
 LENGTHS = (6, 4, 5, 1)
 UNITS = tiny.SETTINGS["units"]
 

@@ -34,7 +34,7 @@ from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, WeightsFile
-from transform.schema import CentreCrop, ChunkGrid, MeanFile, Pixels, Whole
+from transform.schema import CentreCrop, ChunkGrid, MeanFile, PixelInput, WholeClip
 
 NAME = "c3d"
 MEAN = (90.25, 97.66, 101.41)  # blue, green, red: of Sports-1M's mean cube
@@ -253,7 +253,7 @@ def read_mean(path: pathlib.Path) -> np.ndarray:
 
 def _mean(feature: ChunkGrid) -> np.ndarray | tuple[float, ...]:
     """What is subtracted from a feature's chunks; see `SubtractMean`."""
-    if not isinstance(feature.input, Pixels):
+    if not isinstance(feature.input, PixelInput):
         raise ConfigError(
             f"feature {feature.name}: {NAME} sees pixels; received the input "
             f"{feature.input.kind}."
@@ -267,7 +267,7 @@ def _mean(feature: ChunkGrid) -> np.ndarray | tuple[float, ...]:
             f"feature {feature.name}: its mean is of frames of {rows} × {columns}; set "
             f"fit to {{kind: centre_crop, rows: {rows}, columns: {columns}}}."
         )
-    if isinstance(feature.at, Whole) or feature.chunk != times:
+    if isinstance(feature.at, WholeClip) or feature.chunk != times:
         cube = cube.mean(axis=0, keepdims=True)
     top, left = (rows - feature.size) // 2, (columns - feature.size) // 2
     return cube[:, top : top + feature.size, left : left + feature.size]

@@ -23,7 +23,7 @@ from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
-from transform.schema import ChunkGrid, Motion, NetworkMean, Pixels
+from transform.schema import ChunkGrid, FlowInput, NetworkMean, PixelInput
 
 EPSILON = 1e-3  # Sonnet's, in batch normalisation
 CLASSES = 400  # of Kinetics
@@ -293,7 +293,7 @@ class _Stream(NamedTuple):
 
     network: str
     name: str  # in the checkpoints
-    input: type[Pixels] | type[Motion]
+    input: type[PixelInput] | type[FlowInput]
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """`random` is for tests; else the path of a checkpoint."""
@@ -325,16 +325,16 @@ class _Stream(NamedTuple):
         else:
             restore(network, weights.path, self.name)
         network = with_outputs(network, *(each.layer for each in features))
-        if self.input is Motion:
+        if self.input is FlowInput:
             return network
         pixels = tf.keras.Input(feature.input_shape, name="pixels")
         scaled = tf.keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")
         return tf.keras.Model(pixels, network(scaled(pixels)), name=self.network)
 
 
-def _kind(config: type[Pixels] | type[Motion]) -> str:
+def _kind(config: type[PixelInput] | type[FlowInput]) -> str:
     return config.__fields__["kind"].default
 
 
-RGB = _Stream("i3d_rgb", "RGB", Pixels)
-FLOW = _Stream("i3d_flow", "Flow", Motion)
+RGB = _Stream("i3d_rgb", "RGB", PixelInput)
+FLOW = _Stream("i3d_flow", "Flow", FlowInput)

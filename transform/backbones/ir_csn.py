@@ -32,7 +32,7 @@ from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsFile
-from transform.schema import ChunkGrid, Pixels
+from transform.schema import ChunkGrid, PixelInput
 
 EPSILON = 1e-3
 Activation = Callable[[tf.Tensor], tf.Tensor]
@@ -252,7 +252,7 @@ class IrCSN(NamedTuple):
         """Chunks → the features' layers."""
         features = (feature, *other_features)
         last = deepest(features, self.layers)
-        if feature.input != Pixels():
+        if feature.input != PixelInput():
             raise ConfigError(
                 f"feature {feature.name}: {self.name} sees pixels less a mean of its "
                 "own; leave `input` out."

@@ -29,7 +29,7 @@ from transform.schema import (
     Pca,
     Regions,
     VGGish,
-    Whole,
+    WholeClip,
 )
 from transform.schema.features.precision import Precision
 
@@ -114,7 +114,7 @@ def load_chunks(feature: ChunkGrid, *other_features: ChunkGrid) -> ChunkBackbone
     """The 3-D network that a feature names; as `load`."""
     _resolved(feature.input)  # a mean's file must be the right one, too
     model = _model(CHUNK_NETWORKS, feature, *other_features)
-    any_length = isinstance(feature.at, Whole)
+    any_length = isinstance(feature.at, WholeClip)
     outputs = model.outputs
     if any_length:
         one = tf.keras.Input((feature.chunk, *feature.input_shape[1:]))

@@ -48,10 +48,10 @@ class Config(pydantic.BaseModel):
     """
 
     # Fields that `hashed` leaves out: they say where something lies, not what it is.
-    unhashed: ClassVar[frozenset[str]] = frozenset()
+    hash_excluded: ClassVar[frozenset[str]] = frozenset()
     # Fields younger than the hashes that are about. One that has its default is left
     # out, so that what was hashed before the field existed keeps its hash.
-    added: ClassVar[frozenset[str]] = frozenset()
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset()
 
     class Config:
         """Pydantic's own settings."""
@@ -109,8 +109,11 @@ class Config(pydantic.BaseModel):
         return {
             name: _hashed(getattr(self, name))
             for name, field in self.__fields__.items()
-            if name not in self.unhashed
-            and not (name in self.added and getattr(self, name) == field.default)
+            if name not in self.hash_excluded
+            and not (
+                name in self.hash_default_omitted
+                and getattr(self, name) == field.default
+            )
         }
 
     def replace(self: ConfigT, **changes: Any) -> ConfigT:

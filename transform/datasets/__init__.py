@@ -9,7 +9,7 @@ from transform.datasets.activitynet import ActivityNet
 from transform.datasets.csv_table import CsvTable
 from transform.datasets.jsonl import Jsonl
 from transform.datasets.msrvtt import MSRVTT_CATEGORIES, Msrvtt
-from transform.datasets.msvd import CorpusCsv, Msvd, Sentences
+from transform.datasets.msvd import CorpusCsv, Msvd, SentenceFile
 from transform.datasets.mvad import Mvad
 from transform.datasets.splits import ByNumber, HeldOut, Lists, Official
 from transform.datasets.vatex import CutVideos, Vatex, WholeVideos
@@ -31,7 +31,7 @@ __all__ = [
     "Msvd",
     "Mvad",
     "Official",
-    "Sentences",
+    "SentenceFile",
     "Split",
     "Vatex",
     "VideoRecord",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union
 from transform.common.config import BY_KIND, Config
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     Split,
     VideoRecord,
     field,
@@ -51,7 +51,7 @@ class ActivityNet(Config):
 
     def read(self) -> list[VideoRecord]:
         """The segments of all splits."""
-        corpus = Corpus()
+        corpus = RecordCollector()
         names = [name for files in self.files.values() for name in files]
         for split, files in self.files.items():
             seen: set[str] = set()

@@ -8,7 +8,7 @@ from typing import Literal
 from transform.common.config import Config
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     VideoRecord,
     split_named,
     table_rows,
@@ -33,7 +33,7 @@ class CsvTable(Config):
     def read(self) -> list[VideoRecord]:
         """All clips."""
         path = pathlib.Path(self.file)
-        corpus = Corpus()
+        corpus = RecordCollector()
         seen: dict[str, VideoRecord] = {}
         for where, row in table_rows(path, _NEEDED, self.delimiter):
             if unknown := [name for name in row if name not in _COLUMNS]:

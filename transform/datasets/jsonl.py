@@ -9,7 +9,7 @@ from typing import Literal
 from transform.common.config import Config, ConfigError, Field, StrictStr
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     VideoRecord,
     numbered_lines,
     split_named,
@@ -31,7 +31,7 @@ class Jsonl(Config):
     def read(self) -> list[VideoRecord]:
         """All clips."""
         path = pathlib.Path(self.file)
-        corpus = Corpus()
+        corpus = RecordCollector()
         for where, line in numbered_lines(path):
             row = _parse(line, where)
             record = VideoRecord(

@@ -11,7 +11,7 @@ from transform.datasets.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.datasets.splits import Listed, Official, Splits
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     VideoRecord,
     field,
     read_json,
@@ -48,7 +48,7 @@ class Msrvtt(Config):
         splits = self.splits.assign(
             [clip for clips in listed.values() for clip in clips]
         )
-        corpus = Corpus()
+        corpus = RecordCollector()
         for name, data in contents.items():
             path = pathlib.Path(name)
             for clip, video in zip(listed[name], data["videos"], strict=True):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Union
 from transform.common.config import BY_KIND, Config
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     Split,
     VideoRecord,
     numbered_lines,
@@ -37,7 +37,7 @@ class CorpusCsv(Config):
                 yield clip, row["Description"], where
 
 
-class Sentences(Config):
+class SentenceFile(Config):
     """Lines of `vidN`, a tab, a sentence: the tokenised form that most papers use."""
 
     kind: Literal["sentences"] = "sentences"
@@ -65,7 +65,7 @@ class Msvd(Config):
     """
 
     kind: Literal["msvd"] = "msvd"
-    captions: Annotated[Union[CorpusCsv, Sentences], BY_KIND]
+    captions: Annotated[Union[CorpusCsv, SentenceFile], BY_KIND]
     mapping: str
     videos: str = "videos"
     extension: str = ".avi"
@@ -80,7 +80,7 @@ class Msvd(Config):
             if name not in numbers:
                 raise AnnotationError(f"{where}: {path} has no video {name!r}.")
             captions.setdefault(numbers[name], []).append((sentence, where))
-        corpus = Corpus()
+        corpus = RecordCollector()
         for number, sentences in sorted(captions.items()):
             clip, where = clips[number]
             uri = path.parent / self.videos / f"{clip}{self.extension}"

@@ -8,7 +8,7 @@ from typing import Literal
 from transform.common.config import Config
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     Split,
     VideoRecord,
     numbered_lines,
@@ -30,7 +30,7 @@ class Mvad(Config):
 
     def read(self) -> list[VideoRecord]:
         """The clips of all splits; `category` is the movie."""
-        corpus = Corpus()
+        corpus = RecordCollector()
         seen: dict[str, Split] = {}
         for split, name in self.files.items():
             path = pathlib.Path(name)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Union
 from transform.common.config import BY_KIND, Config
 from transform.datasets.video_record import (
     AnnotationError,
-    Corpus,
+    RecordCollector,
     Split,
     VideoRecord,
     field,
@@ -59,7 +59,7 @@ class Vatex(Config):
 
     def read(self) -> list[VideoRecord]:
         """The clips of all splits."""
-        corpus = Corpus()
+        corpus = RecordCollector()
         for split, name in self.files.items():
             path = pathlib.Path(name)
             entries = read_json(path)

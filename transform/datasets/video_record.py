@@ -44,7 +44,7 @@ class VideoRecord(NamedTuple):
     end: float | None = None  # exclusive; None for its end
 
 
-class Corpus:
+class RecordCollector:
     """Collects records and refuses what does not fit together.
 
     Ids are unique, captions belong to known clips, and each clip of the train and val

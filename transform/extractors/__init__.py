@@ -29,14 +29,14 @@ from transform.schema import (
     FeatureSpec,
     Flow,
     FrameGrid,
+    FrameSampling,
     Imported,
     LogMel,
     Regions,
-    Sampling,
     VGGish,
 )
 
-EXTRACTORS: Mapping[type[Config], Callable[[Any, Sampling], FeatureExtractor]] = {
+EXTRACTORS: Mapping[type[Config], Callable[[Any, FrameSampling], FeatureExtractor]] = {
     Flow: FlowExtractor,
     Regions: RegionsExtractor,
     LogMel: LogMelExtractor,
@@ -72,7 +72,7 @@ def build(spec: FeatureSpec) -> dict[str, FeatureExtractor]:
     }
 
 
-def _single(feature: Feature, sampling: Sampling) -> FeatureExtractor:
+def _single(feature: Feature, sampling: FrameSampling) -> FeatureExtractor:
     if isinstance(feature, Imported):
         raise ConfigError(
             f"feature {feature.name} is imported from files "

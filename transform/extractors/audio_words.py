@@ -6,7 +6,7 @@ import numpy as np
 
 from transform.audio import bag_of_words
 from transform.backbones import loading
-from transform.schema import AudioWords, Sampling
+from transform.schema import AudioWords, FrameSampling
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
 
@@ -14,7 +14,7 @@ from transform.video.frame_requests import FrameRequest
 class AudioWordsExtractor:
     """How often each word of a codebook is heard in the sound track."""
 
-    def __init__(self, feature: AudioWords, sampling: Sampling):
+    def __init__(self, feature: AudioWords, sampling: FrameSampling):
         del sampling
         self._feature = feature
         self._codebook = loading.load_codebook(feature)

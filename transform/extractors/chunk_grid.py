@@ -10,7 +10,7 @@ import numpy as np
 
 from transform.backbones import batching, loading
 from transform.common.config import Config
-from transform.schema import ChunkGrid, Motion, Pixels
+from transform.schema import ChunkGrid, FlowInput, PixelInput
 from transform.video import optical_flow
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest, FrameSet
@@ -99,7 +99,7 @@ class Movement:
             chunk_size=feature.chunk,
             lookahead=1,
         )
-        assert isinstance(feature.input, Motion)
+        assert isinstance(feature.input, FlowInput)
         self._motion = feature.input
 
     def batches(self, chunks: FrameSet, together: int) -> Iterator[np.ndarray]:
@@ -121,6 +121,6 @@ class Movement:
 
 
 _INPUTS: Mapping[type[Config], Callable[[ChunkGrid], ChunkInput]] = {
-    Pixels: Colours,
-    Motion: Movement,
+    PixelInput: Colours,
+    FlowInput: Movement,
 }

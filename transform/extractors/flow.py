@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from transform.schema import Flow, Sampling
+from transform.schema import Flow, FrameSampling
 from transform.video import optical_flow
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -13,7 +13,7 @@ from transform.video.frame_requests import FrameRequest
 class FlowExtractor:
     """Optical flow within the window of each key frame."""
 
-    def __init__(self, feature: Flow, sampling: Sampling):
+    def __init__(self, feature: Flow, sampling: FrameSampling):
         self._feature = feature
         self._frames = FrameRequest(
             feature.size, pixels="gray", chunk_size=sampling.window

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from transform.audio import log_mel
-from transform.schema import LogMel, Sampling
+from transform.schema import FrameSampling, LogMel
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
 
@@ -13,7 +13,7 @@ from transform.video.frame_requests import FrameRequest
 class LogMelExtractor:
     """Log-mel patches of the sound track."""
 
-    def __init__(self, feature: LogMel, sampling: Sampling):
+    def __init__(self, feature: LogMel, sampling: FrameSampling):
         del sampling
         self._feature = feature
 

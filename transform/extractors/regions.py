@@ -14,7 +14,7 @@ from transform.common.config import Config
 from transform.extractors.chunk_grid import ChunkPass
 from transform.extractors.frame_grid import FramePass
 from transform.extractors.network_pass import NetworkPass
-from transform.schema import ChunkMap, FrameMap, OwnHead, Regions, Sampling
+from transform.schema import ChunkMap, FrameMap, FrameSampling, OwnHead, Regions
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
 
@@ -27,7 +27,7 @@ class RegionsExtractor:
     Features of the same objects look for them once.
     """
 
-    def __init__(self, feature: Regions, sampling: Sampling):
+    def __init__(self, feature: Regions, sampling: FrameSampling):
         del sampling
         self._feature = feature
         self._frames = FrameRequest(feature.size, feature.at, feature.fit)

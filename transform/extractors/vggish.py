@@ -6,7 +6,7 @@ import numpy as np
 
 from transform.audio import log_mel
 from transform.backbones import loading
-from transform.schema import LogMel, Sampling, VGGish
+from transform.schema import FrameSampling, LogMel, VGGish
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
 
@@ -14,7 +14,7 @@ from transform.video.frame_requests import FrameRequest
 class VGGishExtractor:
     """The network's embedding of each patch of the sound track."""
 
-    def __init__(self, feature: VGGish, sampling: Sampling):
+    def __init__(self, feature: VGGish, sampling: FrameSampling):
         del sampling
         self._patches = LogMel(max_patches=feature.max_patches)
         self._embed = loading.load_embedder(feature)

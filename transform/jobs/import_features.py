@@ -23,7 +23,7 @@ from transform.jobs.import_readers import AbsentFeature, ImportProblem
 from transform.jobs.work_tracker import WorkTracker
 from transform.records import example_codec
 from transform.records.manifest import ManifestRow
-from transform.schema import Category, FeatureSpec, Imported, Sampling
+from transform.schema import Category, FeatureSpec, FrameSampling, Imported
 from transform.schema.features.feature_files import MaskFeature
 from transform.video.video_info import VideoInfo
 
@@ -97,7 +97,7 @@ def import_clip(clip: VideoRecord, features: Sequence[Imported]) -> Imports:
                 raise
             remarks.append(f"left out {error}")
         else:
-            tensor = feature.tensor(Sampling())  # which it does not depend on
+            tensor = feature.tensor(FrameSampling())  # which it does not depend on
             encoded[feature.name] = example_codec.encode_tensor(values, tensor)
     return Imports(encoded, tuple(remarks))
 

@@ -238,7 +238,7 @@ def _limited(values: np.ndarray, feature: Imported, files: FeatureFiles) -> np.n
     if steps <= limit:
         return values
     if isinstance(files.too_many, Evenly):
-        # As `Sampling.key_frames`: the centre of part n is (n + 1/2) · steps / limit.
+        # The centre of part n is (n + 1/2) · steps / limit, as in `FrameSampling`.
         return values[(2 * np.arange(limit) + 1) * steps // (2 * limit)]
     if isinstance(files.too_many, First):
         return values[:limit]

@@ -10,8 +10,8 @@ Nothing here imports TensorFlow.
 
 from transform.moving_world.corpus import (
     UNUSED_SEEDS,
-    Corpus,
     CorpusConfig,
+    RenderedCorpus,
     clip_seed,
     render_corpus,
 )
@@ -24,9 +24,9 @@ from transform.moving_world.subsets import SUBSETS, sample_scene
 __all__ = [
     "SUBSETS",
     "UNUSED_SEEDS",
-    "Corpus",
     "CorpusConfig",
     "Picture",
+    "RenderedCorpus",
     "Scene",
     "clip_seed",
     "describe",

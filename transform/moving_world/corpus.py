@@ -47,7 +47,7 @@ class CorpusConfig(Config):
         return subset
 
 
-class Corpus(NamedTuple):
+class RenderedCorpus(NamedTuple):
     """Where a rendered corpus lies."""
 
     videos: pathlib.Path  # a folder of <video_id>.mp4
@@ -56,7 +56,7 @@ class Corpus(NamedTuple):
     kept: int  # clips that were there already
 
 
-class Clip(NamedTuple):
+class SceneClip(NamedTuple):
     """One clip to be: everything that a worker process needs to know."""
 
     video_id: str
@@ -75,13 +75,13 @@ def clip_seed(config: CorpusConfig, split: str, index: int) -> int:
     return (len(_SPLITS) * config.seed + block) * _SEEDS_A_SPLIT + index
 
 
-def clips(config: CorpusConfig) -> Iterator[Clip]:
+def clips(config: CorpusConfig) -> Iterator[SceneClip]:
     """Yields the corpus' clips: train, then val, then test."""
     number = 0
     for split in _SPLITS:
         for index in range(getattr(config, split)):
             seed = clip_seed(config, split, index)
-            yield Clip(f"video{number}", split, seed, config.subset)
+            yield SceneClip(f"video{number}", split, seed, config.subset)
             number += 1
 
 
@@ -90,7 +90,7 @@ def render_corpus(
     folder: str | os.PathLike[str],
     workers: int = 2,
     progress: Progress | None = None,
-) -> Corpus:
+) -> RenderedCorpus:
     """Renders what is missing of a corpus and writes its annotations.
 
     A clip that is there with the same content is kept, whichever call rendered it, so
@@ -120,7 +120,7 @@ def render_corpus(
     partial = annotations.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(annotate(config), indent=1) + "\n")
     os.replace(partial, annotations)
-    return Corpus(videos, annotations, rendered, len(todo) - rendered)
+    return RenderedCorpus(videos, annotations, rendered, len(todo) - rendered)
 
 
 def annotate(config: CorpusConfig) -> dict:
@@ -162,7 +162,7 @@ def annotate(config: CorpusConfig) -> dict:
     return {"info": info, "videos": videos, "sentences": sentences}
 
 
-def _ensure(videos: pathlib.Path, picture: Picture, clip: Clip) -> bool:
+def _ensure(videos: pathlib.Path, picture: Picture, clip: SceneClip) -> bool:
     """Renders a clip unless its file is there; says whether it had to."""
     scene = sample_scene(clip.scene_seed, clip.subset)
     path = videos / f"{clip.video_id}.mp4"
@@ -174,7 +174,7 @@ def _ensure(videos: pathlib.Path, picture: Picture, clip: Clip) -> bool:
 
 
 def _map(
-    work: Callable[[Clip], bool], todo: list[Clip], workers: int
+    work: Callable[[SceneClip], bool], todo: list[SceneClip], workers: int
 ) -> Iterable[bool]:
     if workers == 1:
         yield from map(work, todo)

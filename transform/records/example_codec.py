@@ -13,12 +13,12 @@ import tensorflow as tf
 from transform import schema
 from transform.common.errors import KinescribeError
 from transform.schema import (
+    FeatureLayout,
     FeatureSpec,
     Jpeg,
     Label,
     Raw,
     SpecMismatchError,
-    TensorSpec,
 )
 
 
@@ -64,7 +64,7 @@ def length_bucket(seconds: float) -> str:
     return "60s_and_over"
 
 
-def encode_tensor(array: np.ndarray, tensor: TensorSpec) -> bytes:
+def encode_tensor(array: np.ndarray, tensor: FeatureLayout) -> bytes:
     """One feature's bytes; `ValueError` when the array does not fit its description."""
     steps, *step_shape = array.shape
     if tuple(step_shape) != tensor.step_shape or not 0 < steps <= tensor.max_steps:
@@ -91,7 +91,7 @@ def encode_tensor(array: np.ndarray, tensor: TensorSpec) -> bytes:
     return data.tobytes()
 
 
-def decode_tensor(data: bytes, tensor: TensorSpec) -> np.ndarray:
+def decode_tensor(data: bytes, tensor: FeatureLayout) -> np.ndarray:
     """The inverse of `encode_tensor` in NumPy."""
     if isinstance(tensor.encoding, Raw):
         return np.frombuffer(data, dtype="<f2").reshape(-1, *tensor.step_shape)
@@ -237,7 +237,9 @@ def require_spec(found: tf.Tensor, spec: FeatureSpec) -> tf.Operation:
     )
 
 
-def _decode_batch(data: tf.Tensor, tensor: TensorSpec) -> tuple[tf.Tensor, tf.Tensor]:
+def _decode_batch(
+    data: tf.Tensor, tensor: FeatureLayout
+) -> tuple[tf.Tensor, tf.Tensor]:
     """(B,) bytes → (B, T, …) stored values and (B, T) mask."""
     if isinstance(tensor.encoding, Raw):
         size = 2 * math.prod(tensor.step_shape)
@@ -263,7 +265,9 @@ def _decode_batch(data: tf.Tensor, tensor: TensorSpec) -> tuple[tf.Tensor, tf.Te
     return values, tf.sequence_mask(steps, tensor.max_steps)
 
 
-def _decode_planes(data: tf.Tensor, tensor: TensorSpec) -> tuple[tf.Tensor, tf.Tensor]:
+def _decode_planes(
+    data: tf.Tensor, tensor: FeatureLayout
+) -> tuple[tf.Tensor, tf.Tensor]:
     rows, columns, planes = tensor.step_shape
 
     def decode() -> tf.Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from transform.schema.encodings import (
     MAX_IMAGE_ROWS,
+    FeatureLayout,
     ImageEncoding,
     Jpeg,
     Label,
     Png,
     Raw,
-    TensorSpec,
 )
 from transform.schema.feature_spec import (
     CAPTIONS,
@@ -27,11 +27,11 @@ from transform.schema.features.audio_words import AudioWords
 from transform.schema.features.category import Category
 from transform.schema.features.chunk_grid import (
     ChunkGrid,
+    FlowInput,
     Input,
     MeanFile,
-    Motion,
     NetworkMean,
-    Pixels,
+    PixelInput,
 )
 from transform.schema.features.flow import Flow
 from transform.schema.features.flow_algorithms import (
@@ -46,13 +46,13 @@ from transform.schema.features.log_mel import LogMel
 from transform.schema.features.regions import ChunkMap, FrameMap, OwnHead, Regions
 from transform.schema.features.vggish import Embedding, Pca, VGGish
 from transform.schema.frame_placement import (
-    Every,
+    FrameSampling,
     KeyFrames,
     Placement,
-    Sampling,
-    Whole,
+    Strided,
+    WholeClip,
 )
-from transform.schema.resize import CentreCrop, Fit, Letterbox, ShortSide, Squash
+from transform.schema.resize import CentreCrop, Letterbox, Resize, ShortSide, Stretch
 
 __all__ = [
     "CAPTIONS",
@@ -70,15 +70,16 @@ __all__ = [
     "ChunkMap",
     "Dis",
     "Embedding",
-    "Every",
     "Farneback",
     "Feature",
+    "FeatureLayout",
     "FeatureSpec",
-    "Fit",
     "Flow",
     "FlowAlgorithm",
+    "FlowInput",
     "FrameGrid",
     "FrameMap",
+    "FrameSampling",
     "ImageEncoding",
     "Imported",
     "Input",
@@ -88,21 +89,20 @@ __all__ = [
     "Letterbox",
     "LogMel",
     "MeanFile",
-    "Motion",
     "NetworkMean",
     "OwnHead",
     "Pca",
-    "Pixels",
+    "PixelInput",
     "Placement",
     "Png",
     "Raw",
     "Regions",
-    "Sampling",
+    "Resize",
     "ShortSide",
     "SpecMismatchError",
-    "Squash",
-    "TensorSpec",
+    "Stretch",
+    "Strided",
     "TvL1",
     "VGGish",
-    "Whole",
+    "WholeClip",
 ]

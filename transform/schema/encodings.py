@@ -43,7 +43,7 @@ class Label(Config):
     names: tuple[str, ...]
 
 
-class TensorSpec(NamedTuple):
+class FeatureLayout(NamedTuple):
     """One stored tensor: time first, `max_steps` of it at the most."""
 
     name: str

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from transform.common.config import ByteSize, Config, first_difference, validator
 from transform.common.errors import KinescribeError
-from transform.schema.encodings import TensorSpec
+from transform.schema.encodings import FeatureLayout
 from transform.schema.features import Feature
 from transform.schema.features.category import Category
-from transform.schema.frame_placement import Sampling
+from transform.schema.frame_placement import FrameSampling
 
 # Keys of a record besides its features.
 VIDEO_ID = "video_id"
@@ -47,11 +47,11 @@ class FeatureSpec(Config):
     """
 
     version: Literal[1] = 1
-    sampling: Sampling = Sampling()
+    sampling: FrameSampling = FrameSampling()
     features: tuple[Feature, ...]
     max_bytes_per_clip: ByteSize | None = None
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
 
     @validator("features")
     def _distinct_and_fitting(cls, features: tuple, values: dict) -> tuple:
@@ -86,11 +86,11 @@ class FeatureSpec(Config):
             )
         return budget
 
-    def tensors(self) -> tuple[TensorSpec, ...]:
+    def tensors(self) -> tuple[FeatureLayout, ...]:
         """The stored tensors, in the order of `features`."""
         return tuple(feature.tensor(self.sampling) for feature in self.features)
 
-    def tensor(self, name: str) -> TensorSpec:
+    def tensor(self, name: str) -> FeatureLayout:
         """One stored tensor by name; `KeyError` lists what there is."""
         for tensor in self.tensors():
             if tensor.name == name:
@@ -132,7 +132,7 @@ class _HashedSpec(Config):
     __root__: dict
 
 
-def _bytes_in_words(tensors: Sequence[TensorSpec]) -> str:
+def _bytes_in_words(tensors: Sequence[FeatureLayout]) -> str:
     def words(size: int) -> str:
         return ByteSize(size).human_readable(decimal=True)
 

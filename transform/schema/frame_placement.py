@@ -1,7 +1,7 @@
-"""Which frames of a clip are looked at, and how a frame becomes a square.
+"""Frame placements: which frames of a clip a feature is computed from.
 
-A placement says where in a clip a feature's steps stand. A step is a run of `span`
-consecutive frames, one for a 2-D network, a chunk for a 3-D one.
+A placement says where in a clip a feature's steps are. A step is computed from a chunk
+of `chunk_size` consecutive frames: one for a 2-D network, more for a 3-D one.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 
 from transform.common.config import BY_KIND, Config, Field
 
-# Seconds: what rounding adds to time stamps, which are microseconds or coarser.
-_NO_DISTANCE = 1e-6
+# Seconds: the error of rounded timestamps, whose unit is a microsecond or more.
+_ROUNDING = 1e-6
 
 
-class Sampling(Config):
-    """The key frames of a clip, and the filter that every frame is resized with.
+class FrameSampling(Config):
+    """Chooses the key frames of a clip, and the filter that resizes every frame.
 
-    `frames` key frames stand at the centres of as many equal segments of the clip;
-    around each lie `window` consecutive frames, which optical flow is computed from.
+    `frames` key frames are the centres of as many equal segments of the clip. Optical
+    flow is computed from the `window` consecutive frames around each of them.
     """
 
     frames: int = Field(20, ge=1)  # MGSA Sec. 4.2: N = 20
@@ -29,52 +29,56 @@ class Sampling(Config):
     resize: Literal["area", "bilinear", "bicubic"] = "bilinear"
 
     def key_frames(self, frames: int) -> np.ndarray:
-        """(N,) int64 indices among a clip's `frames`, distinct and ascending."""
+        """Returns (N,) int64 indices among `frames` frames, distinct and ascending."""
         count = min(self.frames, frames)
         # The centre of segment n is (n + 1/2) · frames / count.
         return (2 * np.arange(count) + 1) * frames // (2 * count)
 
 
 class KeyFrames(Config):
-    """A step at each key frame; a run is centred there.
+    """Places a step at each key frame, with its chunk centred there.
 
-    Where it would reach beyond the clip, the first or last frame is repeated.
+    Where a chunk would reach beyond the clip, the first or last frame is repeated.
     """
 
     kind: Literal["key_frames"] = "key_frames"
 
-    def units(self, sampling: Sampling, span: int) -> int:
-        """How many runs there are at the most."""
-        del span
+    def num_chunks(self, sampling: FrameSampling, chunk_size: int) -> int:
+        """Returns the largest number of chunks of a clip."""
+        del chunk_size
         return sampling.frames
 
-    def runs(
-        self, seconds: np.ndarray, sampling: Sampling, span: int = 1, ahead: int = 0
+    def frame_indices(
+        self,
+        seconds: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        lookahead: int = 0,
     ) -> np.ndarray:
-        """The frames of each run.
+        """Returns the frames of each chunk.
 
         Args:
-            seconds: (F,) when each frame of the clip is shown.
-            sampling: the key frames.
-            span: frames of a run.
-            ahead: further frames behind each run, which do not move it.
+            seconds: (F,) presentation times of the clip's frames.
+            sampling: The key frames.
+            chunk_size: Number of consecutive frames in a chunk.
+            lookahead: Number of further frames after each chunk, which do not move it.
 
         Returns:
-            (N, span + ahead) int64 indices among the clip's frames.
+            (N, chunk_size + lookahead) int64 indices among the clip's frames.
         """
         keys = sampling.key_frames(len(seconds))
-        offsets = np.arange(span + ahead) - (span - 1) // 2
+        offsets = np.arange(chunk_size + lookahead) - (chunk_size - 1) // 2
         return np.clip(keys[:, None] + offsets, 0, len(seconds) - 1)
 
 
-class Every(Config):
-    """A step every `frames` frames, from the clip's beginning: the first `max_steps`.
+class Strided(Config):
+    """Places a step every `frames` frames of a clip, `max_steps` of them at the most.
 
-    A run begins with its step; a single frame is the step's middle one. What is left
-    at the clip's end and no whole step is not looked at, unless the clip is shorter
-    than one: then its last frame is repeated.
+    A chunk begins where its step begins; a single frame is the step's middle one.
+    Frames at the clip's end that fill no step are not used, unless the clip is shorter
+    than one step: then its last frame is repeated.
 
-    Steps count the file's own frames, or with `fps` those of a regular clock
+    Steps count the file's own frames or, with `fps`, those of a regular clock
     (`on_clock`).
     """
 
@@ -83,67 +87,84 @@ class Every(Config):
     max_steps: int = Field(ge=1)
     fps: float | None = Field(None, gt=0)
 
-    def units(self, sampling: Sampling, span: int) -> int:
-        """How many runs there are at the most."""
-        del sampling, span
+    def num_chunks(self, sampling: FrameSampling, chunk_size: int) -> int:
+        """Returns the largest number of chunks of a clip."""
+        del sampling, chunk_size
         return self.max_steps
 
-    def runs(
-        self, seconds: np.ndarray, sampling: Sampling, span: int = 1, ahead: int = 0
+    def frame_indices(
+        self,
+        seconds: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        lookahead: int = 0,
     ) -> np.ndarray:
-        """The frames of each run; see `KeyFrames.runs`."""
+        """Returns the frames of each chunk, as `KeyFrames.frame_indices` does."""
         del sampling
         clock = on_clock(seconds, self.fps)  # (C,)
-        whole = (len(clock) - max(span, self.frames)) // self.frames + 1
+        whole = (len(clock) - max(chunk_size, self.frames)) // self.frames + 1
         starts = self.frames * np.arange(min(max(whole, 1), self.max_steps))
-        if span == 1:
+        if chunk_size == 1:
             starts += min(self.frames, len(clock)) // 2
-        inside = np.minimum(starts[:, None] + np.arange(span + ahead), len(clock) - 1)
+        inside = np.minimum(
+            starts[:, None] + np.arange(chunk_size + lookahead), len(clock) - 1
+        )
         return clock[inside]
 
 
-class Whole(Config):
-    """The clip at once, its first `max_frames` frames at the most.
+class WholeClip(Config):
+    """Uses all frames of a clip, the first `max_frames` of them at the most.
 
-    Single frames are a step each. A 3-D network sees all of them in one run, whose
-    length is a multiple of the network's chunk: the last frame is repeated up to there.
-    Each time step of its map is a step.
+    For a 2-D network each frame is a step. A 3-D network sees all frames at once,
+    padded with the last frame to a multiple of the network's chunk; each time step of
+    its map is a step.
     """
 
     kind: Literal["whole"] = "whole"
     max_frames: int = Field(ge=1)
     fps: float | None = Field(None, gt=0)
 
-    def units(self, sampling: Sampling, span: int) -> int:
-        """How many times `span` frames there are at the most."""
+    def num_chunks(self, sampling: FrameSampling, chunk_size: int) -> int:
+        """Returns the largest number of chunks that cover a clip."""
         del sampling
-        return math.ceil(self.max_frames / span)
+        return math.ceil(self.max_frames / chunk_size)
 
-    def runs(
-        self, seconds: np.ndarray, sampling: Sampling, span: int = 1, ahead: int = 0
+    def frame_indices(
+        self,
+        seconds: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        lookahead: int = 0,
     ) -> np.ndarray:
-        """The frames of the only run, (1, a multiple of span + ahead), or of each."""
+        """Returns the frames of each chunk of one frame, or of all chunks in one row.
+
+        Returns:
+            (N, 1 + lookahead) for a `chunk_size` of 1, else
+            (1, m · chunk_size + lookahead) int64 indices.
+        """
         del sampling
         clock = on_clock(seconds, self.fps)[: self.max_frames]  # (C,)
-        if span == 1:
-            inside = np.arange(len(clock))[:, None] + np.arange(1 + ahead)
+        if chunk_size == 1:
+            inside = np.arange(len(clock))[:, None] + np.arange(1 + lookahead)
         else:
-            inside = np.arange(math.ceil(len(clock) / span) * span + ahead)[None]
+            inside = np.arange(
+                math.ceil(len(clock) / chunk_size) * chunk_size + lookahead
+            )[None]
         return clock[np.minimum(inside, len(clock) - 1)]
 
 
-Placement = Annotated[Union[KeyFrames, Every, Whole], BY_KIND]
+Placement = Annotated[Union[KeyFrames, Strided, WholeClip], BY_KIND]
 
 
 def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
-    """The frame nearest to each tick of a clock that starts with the first frame.
+    """Returns the frame nearest to each tick of a clock that starts with the clip.
 
     The clock ticks until a frame that would follow the clip's last one, at the mean
     distance, is nearer. Of two frames equally near, the earlier is taken.
 
     Args:
-        seconds: (F,) when each frame is shown.
-        fps: ticks a second; None for the frames as they are.
+        seconds: (F,) presentation times of the frames.
+        fps: Ticks a second; None for the frames as they are.
 
     Returns:
         (C,) int64 indices of frames, ascending; not empty.
@@ -151,11 +172,11 @@ def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
     count = len(seconds)
     if fps is None:
         return np.arange(count)
-    shown = np.maximum.accumulate(seconds - seconds[0])  # damage may turn time back
+    times = np.maximum.accumulate(seconds - seconds[0])  # damage may turn time back
     if count == 1:
         return np.zeros(1, np.int64)
-    last = shown[-1] + shown[-1] / (count - 1) / 2
-    ticks = np.arange(math.floor((last + _NO_DISTANCE) * fps) + 1) / fps
-    after = np.searchsorted(shown, ticks).clip(1, count - 1)
-    before_is_near = ticks - shown[after - 1] <= shown[after] - ticks + _NO_DISTANCE
-    return np.where(before_is_near, after - 1, after)
+    last = times[-1] + times[-1] / (count - 1) / 2
+    ticks = np.arange(math.floor((last + _ROUNDING) * fps) + 1) / fps
+    after = np.searchsorted(times, ticks).clip(1, count - 1)
+    earlier_is_nearer = ticks - times[after - 1] <= times[after] - ticks + _ROUNDING
+    return np.where(earlier_is_nearer, after - 1, after)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Union
 from transform.common.config import BY_KIND, Config, Field
 
 
-class Squash(Config):
+class Stretch(Config):
     """The whole frame as a square, whatever its proportions."""
 
     kind: Literal["squash"] = "squash"
@@ -91,7 +91,7 @@ class Letterbox(Config):
         return top, left, top + rows, left + columns
 
 
-Fit = Annotated[
-    Union[Squash, CentreCrop, ShortSide, Letterbox],
+Resize = Annotated[
+    Union[Stretch, CentreCrop, ShortSide, Letterbox],
     BY_KIND,
 ]

@@ -15,8 +15,8 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from transform.schema.frame_placement import KeyFrames, Placement, Sampling
-from transform.schema.resize import Fit, Squash
+from transform.schema.frame_placement import FrameSampling, KeyFrames, Placement
+from transform.schema.resize import Resize, Stretch
 from transform.video.video_info import DecodeError
 
 
@@ -25,7 +25,7 @@ class FrameRequest(NamedTuple):
 
     size: int  # of the square
     placement: Placement = KeyFrames()
-    resize: Fit = Squash()
+    resize: Resize = Stretch()
     pixels: Literal["rgb24", "gray"] = "rgb24"
     chunk_size: int = 1  # consecutive frames
     lookahead: int = 0  # further frames behind each chunk
@@ -52,12 +52,12 @@ class FramePlan(NamedTuple):
     def of(
         cls,
         timestamps: np.ndarray,
-        sampling: Sampling,
+        sampling: FrameSampling,
         requests: Collection[FrameRequest],
     ) -> FramePlan:
         """Returns the plan for a clip whose frames are shown at (F,) `timestamps`."""
         indices = {
-            request: request.placement.runs(
+            request: request.placement.frame_indices(
                 timestamps, sampling, request.chunk_size, request.lookahead
             )
             for request in requests
@@ -75,7 +75,7 @@ class _FrameFormat(NamedTuple):
     """Size, resize mode and pixels; requests that share them share converted frames."""
 
     size: int
-    resize: Fit
+    resize: Resize
     pixels: str
 
     @classmethod
@@ -90,7 +90,7 @@ class FrameCollector:
     """
 
     def __init__(
-        self, path: str | os.PathLike, plan: FramePlan, sampling: Sampling
+        self, path: str | os.PathLike, plan: FramePlan, sampling: FrameSampling
     ) -> None:
         self._path = path
         self._plan = plan

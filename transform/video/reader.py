@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from transform.schema.frame_placement import Sampling
+from transform.schema.frame_placement import FrameSampling
 from transform.video.decoder import StreamDecoder
 from transform.video.frame_requests import (
     FrameCollector,
@@ -34,7 +34,7 @@ class ClipFrames(NamedTuple):
 
 def read_frames(
     path: str | os.PathLike,
-    sampling: Sampling,
+    sampling: FrameSampling,
     requests: Collection[FrameRequest] = (),
     start: float | None = None,
     end: float | None = None,

@@ -13,7 +13,7 @@ from keras_models.data.records import (
 from tests.support import corpora
 from transform.common.errors import DataError
 from transform.records.vocabulary import EOS, Vocabulary
-from transform.schema import Sampling, SpecMismatchError
+from transform.schema import FrameSampling, SpecMismatchError
 
 FEATURES = ("flow", "tiny")
 
@@ -57,7 +57,7 @@ def test_a_pattern_in_a_folder_with_brackets_finds_the_files(corpus, tmp_path):
 
 
 def test_records_of_another_specification_are_refused_with_the_files_name(corpus):
-    other = corpus.spec.replace(sampling=Sampling(frames=4, window=2))
+    other = corpus.spec.replace(sampling=FrameSampling(frames=4, window=2))
     with pytest.raises(SpecMismatchError, match=r"records-00000-of-00003"):
         RecordDataset(corpus.files, other)
 

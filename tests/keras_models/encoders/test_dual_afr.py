@@ -7,7 +7,7 @@ from keras_models.encoders.level_alignment import ConvLevelConfig, IdentityLevel
 from tests.support import tiny
 from tests.support.dual_afr_models import batch, captioner
 from transform.common.config import ConfigError
-from transform.schema import FeatureSpec, Sampling
+from transform.schema import FeatureSpec, FrameSampling
 
 
 def test_paper_sizes_are_the_defaults():
@@ -49,7 +49,7 @@ def test_a_shorter_level_is_masked_behind_its_end():
 
 def _spec(*names):
     features = tuple(tiny.FEATURES[name] for name in names)
-    return FeatureSpec(sampling=Sampling(frames=3, window=2), features=features)
+    return FeatureSpec(sampling=FrameSampling(frames=3, window=2), features=features)
 
 
 def test_levels_of_other_widths_are_refused():

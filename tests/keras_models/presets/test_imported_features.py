@@ -15,7 +15,7 @@ from transform.datasets import VideoRecord
 from transform.jobs import import_features
 from transform.records import example_codec
 from transform.records.example_codec import VideoExample
-from transform.schema import Category, FeatureSpec, Imported, Sampling
+from transform.schema import Category, FeatureSpec, FrameSampling, Imported
 
 CLIPS = [
     VideoRecord("whole", "whole.mp4", "train", ("a b",), "music"),
@@ -43,7 +43,7 @@ def imported(tmp_path_factory) -> dict[str, Imported | Category]:
     random = np.random.default_rng(0)
     found: dict[str, Imported | Category] = {}
     for feature in tiny.FEATURES.values():
-        tensor = feature.tensor(Sampling(frames=tiny.STEPS, window=2))
+        tensor = feature.tensor(FrameSampling(frames=tiny.STEPS, window=2))
         if isinstance(feature, Category):
             found[tensor.name] = feature
             continue

@@ -16,13 +16,13 @@ from transform.common.weight_files import WeightsError
 from transform.schema import (
     CentreCrop,
     ChunkGrid,
-    Every,
     FeatureSpec,
+    FlowInput,
     KeyFrames,
     MeanFile,
-    Motion,
-    Pixels,
-    Whole,
+    PixelInput,
+    Strided,
+    WholeClip,
 )
 
 # Blobs of conv3d_deepnetA_sport1m_iter_1900000, as its prototxt describes them.
@@ -46,7 +46,7 @@ FEATURE = ChunkGrid(
     network="c3d",
     layer="pool2",
     size=32,
-    at=Every(frames=16, max_steps=2),
+    at=Strided(frames=16, max_steps=2),
     map_times=8,
     times="steps",
     grid=(8, 8),
@@ -249,7 +249,7 @@ def with_mean(path, **changes):
             "grid": (32, 32),
             "width": 64,
             "fit": CentreCrop(rows=40, columns=52),
-            "input": Pixels(mean=MeanFile(weights=str(path))),
+            "input": PixelInput(mean=MeanFile(weights=str(path))),
             **changes,
         }
     )
@@ -267,7 +267,7 @@ def test_middle_of_the_mean_is_subtracted(tmp_path, name):
 
 def test_other_lengths_are_less_the_means_mean_over_time(tmp_path):
     cube = mean_cube(tmp_path)
-    whole = {"at": Whole(max_frames=32), "times": "steps"}
+    whole = {"at": WholeClip(max_frames=32), "times": "steps"}
     for changes in (whole, {"chunk": 8, "map_times": 8}):
         feature = with_mean(tmp_path / "mean.npy", **changes)
         model = c3d.C3D.model(feature, c3d.C3D.weights(feature))
@@ -373,7 +373,7 @@ def test_connected_layers_want_the_chunks_they_were_made_for(shape, received):
 
 
 def test_flow_is_refused():
-    feature = FEATURE.replace(input=Motion())
+    feature = FEATURE.replace(input=FlowInput())
     with pytest.raises(ConfigError, match="c3d sees pixels; received the input motion"):
         c3d.C3D.model(feature, c3d.C3D.weights(feature))
 

@@ -12,7 +12,14 @@ from transform.backbones import i3d, loading, registry
 from transform.backbones.formats import tf_checkpoint
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
-from transform.schema import ChunkGrid, Every, MeanFile, Motion, Pixels, ShortSide
+from transform.schema import (
+    ChunkGrid,
+    FlowInput,
+    MeanFile,
+    PixelInput,
+    ShortSide,
+    Strided,
+)
 
 # The convolutions of the published checkpoints: kernel, input and output width.
 CONVOLUTIONS = {
@@ -37,7 +44,7 @@ FEATURE = ChunkGrid(
     network="i3d_rgb",
     layer="Mixed_5c",
     size=224,
-    at=Every(frames=16, max_steps=60, fps=25),
+    at=Strided(frames=16, max_steps=60, fps=25),
     fit=ShortSide(side=256),
     map_times=2,
     times="join",
@@ -263,7 +270,7 @@ def test_pixels_are_scaled_to_one(tmp_path):
 
 def test_flow_is_taken_as_it_is():
     stem = {"layer": "Conv3d_1a_7x7", "grid": (16, 16), "map_times": 8, "width": 512}
-    feature = small(network="i3d_flow", input=Motion(), **stem)
+    feature = small(network="i3d_flow", input=FlowInput(), **stem)
     chunks = np.random.default_rng(0).uniform(-1, 1, (2, 16, 32, 32, 2))
     chunks = chunks.astype(np.float32)
     (found,) = loading.load_chunks(feature)(chunks)
@@ -278,10 +285,10 @@ def test_flow_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"input": Motion()}, "i3d_rgb sees pixels; received the input motion"),
+        ({"input": FlowInput()}, "i3d_rgb sees pixels; received the input motion"),
         ({"network": "i3d_flow"}, "i3d_flow sees motion; received the input pixels"),
         (
-            {"input": Pixels(mean=MeanFile(weights="mean.npy"))},
+            {"input": PixelInput(mean=MeanFile(weights="mean.npy"))},
             "i3d_rgb subtracts no mean",
         ),
         ({"layer": "Mixed_5d"}, "no endpoint named 'Mixed_5d'; there are Conv3d_1a"),

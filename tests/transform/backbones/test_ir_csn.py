@@ -12,7 +12,7 @@ from tests.support import torch_files
 from transform.backbones import ir_csn, loading, registry
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, WeightsFile
-from transform.schema import ChunkGrid, Every, Motion
+from transform.schema import ChunkGrid, FlowInput, Strided
 
 WHOLE = ir_csn.IR_CSN152
 SMALL = WHOLE._replace(blocks=(1, 2, 1, 2), stem=4)
@@ -35,7 +35,7 @@ CHUNKS = ChunkGrid(
     layer="avg_pool",
     size=32,
     chunk=8,
-    at=Every(frames=8, max_steps=4),
+    at=Strided(frames=8, max_steps=4),
     grid=(),
     width=128,
 )
@@ -237,7 +237,7 @@ def test_entry_of_the_table_fills_the_model(values, tmp_path):
 
 
 def test_flow_is_refused():
-    feature = CHUNKS.replace(input=Motion(), weights="random")
+    feature = CHUNKS.replace(input=FlowInput(), weights="random")
     with pytest.raises(ConfigError, match="ir_csn152 sees pixels less a mean"):
         loading.load_chunks(feature)
 

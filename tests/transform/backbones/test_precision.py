@@ -4,7 +4,14 @@ import tensorflow as tf
 
 from transform.backbones import loading
 from transform.common.precision import dtype_policy
-from transform.schema import ChunkGrid, Every, FeatureSpec, FrameGrid, Motion, Pixels
+from transform.schema import (
+    ChunkGrid,
+    FeatureSpec,
+    FlowInput,
+    FrameGrid,
+    PixelInput,
+    Strided,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -29,7 +36,7 @@ def chunk(network, layer, times, cells, width, size, length, **changes) -> Chunk
         layer=layer,
         size=size,
         chunk=length,
-        at=Every(frames=length, max_steps=1),
+        at=Strided(frames=length, max_steps=1),
         map_times=times,
         grid=(cells, cells),
         width=width,
@@ -81,16 +88,16 @@ def test_bfloat16_stays_near_float32(feature):
 @pytest.mark.parametrize(
     "feature",
     [
-        chunk("c3d", "pool5", 1, 4, 512, 112, 16, input=Pixels()),
-        chunk("i3d_rgb", "Mixed_5c", 2, 7, 1024, 224, 16, input=Pixels()),
-        chunk("i3d_flow", "Mixed_5c", 2, 7, 1024, 224, 16, input=Motion()),
-        chunk("ir_csn152", "layer4", 4, 7, 2048, 224, 32, input=Pixels()),
+        chunk("c3d", "pool5", 1, 4, 512, 112, 16, input=PixelInput()),
+        chunk("i3d_rgb", "Mixed_5c", 2, 7, 1024, 224, 16, input=PixelInput()),
+        chunk("i3d_flow", "Mixed_5c", 2, 7, 1024, 224, 16, input=FlowInput()),
+        chunk("ir_csn152", "layer4", 4, 7, 2048, 224, 32, input=PixelInput()),
     ],
     ids=lambda feature: feature.network,
 )
 def test_bfloat16_stays_near_float32_in_chunks(feature):
     chunks = smooth(feature.chunk, feature.size, feature.size, feature.input.channels)
-    if isinstance(feature.input, Motion):
+    if isinstance(feature.input, FlowInput):
         chunks = (chunks.astype(np.float32) - 128) / 128
     error = relative_error(loading.load_chunks, feature, chunks[None])
     assert 1e-4 < error < 0.03

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.paths import SHARED
 from transform import datasets
-from transform.datasets import AnnotationError, CorpusCsv, Msvd, Sentences
+from transform.datasets import AnnotationError, CorpusCsv, Msvd, SentenceFile
 
 REAL = SHARED / "captions"
 
@@ -24,7 +24,7 @@ SENTENCES = "vid1\ta squirrel is eating\nvid2\ta man runs\n\nvid1\tit eats\n"
 
 def _source(
     folder: pathlib.Path,
-    kind: type = Sentences,
+    kind: type = SentenceFile,
     text: str = SENTENCES,
     mapping: str = MAPPING,
     **changes,
@@ -107,7 +107,9 @@ def test_mistakes_are_one_sentence_with_their_line(tmp_path, changes, sentence) 
 )
 def test_the_real_corpus_is_read_whole() -> None:
     mapping = str(REAL / "youtube_mapping.txt")
-    whole = Msvd(captions=Sentences(file=str(REAL / "msvd_all.txt")), mapping=mapping)
+    whole = Msvd(
+        captions=SentenceFile(file=str(REAL / "msvd_all.txt")), mapping=mapping
+    )
     records = whole.read()
     splits = collections.Counter(record.split for record in records)
     assert splits == {"train": 1200, "val": 100, "test": 670}

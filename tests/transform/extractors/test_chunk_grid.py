@@ -11,27 +11,27 @@ from transform.extractors.chunk_grid import ChunkPass, in_steps
 from transform.extractors.clip_extractor import Extractor
 from transform.schema import (
     ChunkGrid,
-    Every,
     Farneback,
     FeatureSpec,
     Flow,
+    FlowInput,
+    FrameSampling,
     KeyFrames,
-    Motion,
     Png,
-    Sampling,
-    Whole,
+    Strided,
+    WholeClip,
 )
 from transform.video import reader
 from transform.video.clip import Clip
 
-SAMPLING = Sampling(frames=3)
+SAMPLING = FrameSampling(frames=3)
 FEATURE = ChunkGrid(
     name="chunks",
     network="halves",
     layer="map",
     size=48,
     chunk=8,
-    at=Every(frames=8, max_steps=20),
+    at=Strided(frames=8, max_steps=20),
     map_times=2,
     times="join",
     grid=(2, 2),
@@ -125,7 +125,7 @@ def test_times_may_be_averaged(path) -> None:
 
 
 def test_whole_clips_have_as_many_steps_as_their_map(path) -> None:
-    feature = FEATURE.replace(at=Whole(max_frames=99), times="steps", width=3)
+    feature = FEATURE.replace(at=WholeClip(max_frames=99), times="steps", width=3)
     values, [chunk] = _extract(path, feature)
     assert chunk.shape[0] == 72  # 70 frames, and the last again
     assert values.shape == (18, 2, 2, 3)
@@ -161,7 +161,7 @@ def test_the_number_of_chunks_at_once_changes_nothing(
 ) -> None:
     feature = FEATURE.replace(at=KeyFrames())
     if motion:
-        feature = feature.replace(input=Motion(algorithm=Farneback()), width=4)
+        feature = feature.replace(input=FlowInput(algorithm=Farneback()), width=4)
     expected, _ = _extract(path, feature)
     monkeypatch.setattr(chunk_grid, "MOST_FRAMES", frames)
     values, _ = _extract(path, feature)
@@ -172,7 +172,7 @@ def test_the_number_of_chunks_at_once_changes_nothing(
 
 
 def test_motion_is_the_flow_to_the_next_frame_of_the_clip(path) -> None:
-    motion = Motion(algorithm=Farneback(), clip=2.0)
+    motion = FlowInput(algorithm=Farneback(), clip=2.0)
     feature = FEATURE.replace(input=motion, width=4)
     values, chunks = _extract(path, feature)
     assert chunks.shape == (8, 9, 48, 48)
@@ -193,14 +193,14 @@ def test_motion_is_the_flow_to_the_next_frame_of_the_clip(path) -> None:
 def test_motion_is_not_quantised_and_agrees_with_the_stored_planes(path) -> None:
     algorithm = Farneback()
     feature = FEATURE.replace(
-        at=KeyFrames(), input=Motion(algorithm=algorithm, clip=4.0), width=4
+        at=KeyFrames(), input=FlowInput(algorithm=algorithm, clip=4.0), width=4
     )
     network = ChunkPass(feature)
     clip = Clip(path, reader.read_frames(path, SAMPLING, network.frame_requests()))
     frame_set = clip.frame_set(network.frame_requests()[0])
     [scaled] = chunk_grid.Movement(feature).batches(frame_set, 3)  # (3, 8, 48, 48, 2)
     spec = FeatureSpec(
-        sampling=Sampling(frames=3, window=8),
+        sampling=FrameSampling(frames=3, window=8),
         features=(Flow(size=48, clip=4.0, algorithm=algorithm, encoding=Png()),),
     )
     planes = Extractor(spec).extract(path).features["flow"]
@@ -213,7 +213,7 @@ def test_motion_is_not_quantised_and_agrees_with_the_stored_planes(path) -> None
 def test_the_clips_last_frame_does_not_move(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 3)
     feature = FEATURE.replace(
-        input=Motion(algorithm=Farneback()), times="steps", width=2
+        input=FlowInput(algorithm=Farneback()), times="steps", width=2
     )
     values, _ = _extract(path, feature)
     assert np.abs(values[0]).max() > 0
@@ -243,7 +243,7 @@ def test_a_map_of_another_shape_is_answered_with_the_right_one() -> None:
 
 
 def test_whole_clips_are_checked_at_one_chunk() -> None:
-    feature = FEATURE.replace(at=Whole(max_frames=99), times="steps", width=3)
+    feature = FEATURE.replace(at=WholeClip(max_frames=99), times="steps", width=3)
     loading.load_chunks(feature)
     with pytest.raises(ConfigError, match="gives 2 × 2 × 2 × 3 for chunks"):
         loading.load_chunks(feature.replace(map_times=4))

@@ -6,7 +6,7 @@ from transform.backbones import loading
 from transform.common.config import ConfigError
 from transform.extractors.clip_extractor import Extractor
 from transform.records import example_codec
-from transform.schema import FeatureSpec, Flow, Imported, LogMel, Sampling
+from transform.schema import FeatureSpec, Flow, FrameSampling, Imported, LogMel
 from transform.video import optical_flow, reader
 from transform.video.frame_requests import FrameRequest
 from transform.video.video_info import DecodeError
@@ -70,7 +70,7 @@ def test_clip_of_few_frames_has_as_many_steps(tmp_path):
 
 
 def test_flows_of_two_sizes_are_each_measured_on_their_own_frames(clip):
-    sampling = Sampling(frames=2, window=3)
+    sampling = FrameSampling(frames=2, window=3)
     flows = (Flow(name="small", size=32), Flow(name="large", size=64))
     found = Extractor(FeatureSpec(sampling=sampling, features=flows)).extract(clip)
     for flow in flows:

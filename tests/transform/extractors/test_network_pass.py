@@ -7,9 +7,16 @@ from tests.support import clips
 from transform.backbones import loading
 from transform.extractors import network_pass
 from transform.extractors.clip_extractor import Extractor
-from transform.schema import ChunkGrid, Every, FeatureSpec, FrameGrid, Sampling, Whole
+from transform.schema import (
+    ChunkGrid,
+    FeatureSpec,
+    FrameGrid,
+    FrameSampling,
+    Strided,
+    WholeClip,
+)
 
-SAMPLING = Sampling(frames=2)
+SAMPLING = FrameSampling(frames=2)
 
 
 def frame(network: str, layer: str, grid: tuple, width: int, **more) -> FrameGrid:
@@ -33,7 +40,7 @@ def chunk(network: str, layer: str, grid: tuple, width: int, **more) -> ChunkGri
         grid=grid,
         width=width,
         weights="random",
-        **{"size": 32, "chunk": 8, "at": Every(frames=8, max_steps=4), **more},
+        **{"size": 32, "chunk": 8, "at": Strided(frames=8, max_steps=4), **more},
     )
 
 
@@ -47,7 +54,7 @@ FRAMES = {
         frame("resnet50", "conv3_block1_out", (8, 8), 512),
     ),
 }
-WHOLE = {"size": 112, "chunk": 16, "at": Whole(max_frames=32), "times": "steps"}
+WHOLE = {"size": 112, "chunk": 16, "at": WholeClip(max_frames=32), "times": "steps"}
 CHUNKS = {
     "c3d": (
         chunk("c3d", "pool2", (28, 28), 128, map_times=8, **WHOLE),

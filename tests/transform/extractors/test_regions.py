@@ -12,18 +12,18 @@ from transform.extractors.clip_extractor import Extractor
 from transform.extractors.regions import RegionsExtractor
 from transform.schema import (
     ChunkMap,
-    Every,
     FeatureSpec,
     FrameMap,
+    FrameSampling,
     KeyFrames,
     Regions,
-    Sampling,
-    Whole,
+    Strided,
+    WholeClip,
 )
 from transform.video import reader
 from transform.video.clip import Clip
 
-SAMPLING = Sampling(frames=3)
+SAMPLING = FrameSampling(frames=3)
 MAP = FrameMap(network="cells", layer="map", size=64, grid=(16, 16), width=3)
 CHUNKS = ChunkMap(
     network="cells", layer="map", size=64, chunk=8, map_times=2, grid=(16, 16), width=3
@@ -131,7 +131,7 @@ def test_turned_clip_has_its_black_beside_it(tmp_path):
 
 
 @pytest.mark.parametrize("source", [MAP, CHUNKS], ids=["frame", "chunk"])
-@pytest.mark.parametrize("at", [KeyFrames(), Every(frames=8, max_steps=4)])
+@pytest.mark.parametrize("at", [KeyFrames(), Strided(frames=8, max_steps=4)])
 def test_region_of_a_map_is_what_lies_in_the_box(clip, source, at):
     found = extract(clip, feature(source=source, at=at))
     assert found.shape == (3 if at == KeyFrames() else 4, 4, 3)
@@ -141,7 +141,7 @@ def test_region_of_a_map_is_what_lies_in_the_box(clip, source, at):
 
 
 def test_maps_come_from_the_frames_that_the_detector_sees(clip):
-    every = Every(frames=8, max_steps=5)
+    every = Strided(frames=8, max_steps=5)
     wanted = RegionsExtractor(feature(source=MAP, at=every), SAMPLING).frame_requests()
     plans = [reader.read_frames(clip, SAMPLING, wanted).frame_sets[w] for w in wanted]
     numbers = [
@@ -152,7 +152,7 @@ def test_maps_come_from_the_frames_that_the_detector_sees(clip):
 
 
 def test_more_frames_than_are_cut_out_at_once(clip):
-    every = Every(frames=2, max_steps=20)
+    every = Strided(frames=2, max_steps=20)
     found = extract(clip, feature(source=MAP, at=every))
     some = extract(clip, feature(source=MAP, at=every.replace(max_steps=5)))
     assert found.shape == (20, 4, 3)
@@ -180,7 +180,7 @@ def test_clip_on_which_no_box_passes_gives_zeros(clip, monkeypatch):
 
 def test_step_is_as_many_vectors_as_regions():
     assert feature().tensor(SAMPLING).step_shape == (4, 1024)
-    every = Every(frames=16, max_steps=7)
+    every = Strided(frames=16, max_steps=7)
     tensor = feature(source=MAP, at=every).tensor(SAMPLING)
     assert (tensor.max_steps, tensor.step_shape) == (7, (4, 3))
 
@@ -197,8 +197,14 @@ def test_hash_of_a_maps_weights_becomes_part_of_the_specification(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"source": CHUNKS, "at": Whole(max_frames=64)}, "whole clips have no chunks"),
-        ({"source": CHUNKS, "at": Every(frames=4, max_steps=9)}, "8 frames are longer"),
+        (
+            {"source": CHUNKS, "at": WholeClip(max_frames=64)},
+            "whole clips have no chunks",
+        ),
+        (
+            {"source": CHUNKS, "at": Strided(frames=4, max_steps=9)},
+            "8 frames are longer",
+        ),
         ({"size": 100}, "multiple of 64"),
         ({"detector": "yolo"}, "permitted: 'mask_rcnn', 'faster_rcnn'"),
     ],
@@ -226,7 +232,7 @@ def test_one_detection_serves_every_feature_of_its_settings(clip, monkeypatch):
         feature(name="own"),
         feature(name="mapped", source=MAP),
         feature(name="chunked", source=CHUNKS),
-        feature(name="sparse", at=Every(frames=20, max_steps=4)),
+        feature(name="sparse", at=Strided(frames=20, max_steps=4)),
     )
     spec = loading.resolve(FeatureSpec(sampling=SAMPLING, features=wanted))
     together = Extractor(spec).extract(clip).features

@@ -12,7 +12,7 @@ from transform.common.config import ConfigError
 from transform.datasets import VideoRecord
 from transform.jobs import import_readers
 from transform.jobs.import_readers import AbsentFeature, ImportProblem
-from transform.schema import Imported, Sampling
+from transform.schema import FrameSampling, Imported
 
 CLIP = VideoRecord("clip7", "videos/abc_1_5.avi", "val", ())
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -84,7 +84,7 @@ def test_steps_are_thinned_as_key_frames_are_chosen(steps, limit):
     values = np.arange(steps, dtype=np.float16)[:, None]
     described = feature({"kind": "npy", "file": "{video_id}"}, (1,), limit)
     found = import_readers._limited(values, described, described.files)
-    chosen = Sampling(frames=limit).key_frames(steps)
+    chosen = FrameSampling(frames=limit).key_frames(steps)
     np.testing.assert_array_equal(found[:, 0], chosen)
 
 

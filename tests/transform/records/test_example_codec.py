@@ -10,10 +10,10 @@ from transform.schema import (
     FeatureSpec,
     Flow,
     FrameGrid,
+    FrameSampling,
     Jpeg,
     LogMel,
     Png,
-    Sampling,
     SpecMismatchError,
 )
 
@@ -23,7 +23,7 @@ def make_spec(encoding=Png(), frames=4) -> FeatureSpec:  # noqa: B008
         name="tiny", network="tiny", layer="grid", size=16, grid=(2, 2), width=3
     )
     return FeatureSpec(
-        sampling=Sampling(frames=frames, window=3),
+        sampling=FrameSampling(frames=frames, window=3),
         features=(Flow(size=8, encoding=encoding), grid, LogMel(max_patches=2)),
     )
 

@@ -4,19 +4,19 @@ from transform.common.config import ConfigError
 from transform.schema import (
     ChunkGrid,
     Dis,
-    Every,
     FeatureSpec,
     Flow,
     FrameGrid,
+    FrameSampling,
     KeyFrames,
     LogMel,
     MeanFile,
-    Pixels,
+    PixelInput,
     Png,
-    Sampling,
     ShortSide,
     SpecMismatchError,
-    Squash,
+    Stretch,
+    Strided,
 )
 
 GRID = FrameGrid(
@@ -71,10 +71,10 @@ def test_tensor_shapes_follow_from_sampling_and_features():
 
 
 def test_fields_that_are_younger_than_a_hash_leave_it_as_it_was():
-    now = GRID.replace(at=KeyFrames(), fit=Squash())
+    now = GRID.replace(at=KeyFrames(), fit=Stretch())
     assert GRID.hashed().keys().isdisjoint({"at", "fit", "weights"})
     assert now.hashed() == GRID.hashed()
-    placed = GRID.replace(at=Every(frames=8, max_steps=5))
+    placed = GRID.replace(at=Strided(frames=8, max_steps=5))
     assert placed.hashed()["at"] == {
         "kind": "every",
         "frames": 8,
@@ -98,7 +98,7 @@ def test_the_place_of_nested_weights_is_not_hashed_and_their_sha256_is():
                     layer="fc6",
                     size=112,
                     at=KeyFrames(),
-                    input=Pixels(mean=MeanFile(**mean)),
+                    input=PixelInput(mean=MeanFile(**mean)),
                     grid=(),
                     width=4096,
                 ),
@@ -158,4 +158,6 @@ def test_two_features_of_one_name_are_refused():
 
 def test_flow_that_exceeds_one_image_is_refused_with_what_to_lower():
     with pytest.raises(ConfigError, match=r"lower features\.size or sampling\.frames"):
-        FeatureSpec.from_dict({"sampling": Sampling(frames=40), "features": [Flow()]})
+        FeatureSpec.from_dict(
+            {"sampling": FrameSampling(frames=40), "features": [Flow()]}
+        )

@@ -5,9 +5,15 @@ from hypothesis import strategies as st
 
 from tests.reference import placements
 from transform.common.config import ConfigError
-from transform.schema import ChunkGrid, FrameGrid, Motion
-from transform.schema.frame_placement import Every, KeyFrames, Sampling, Whole, on_clock
-from transform.schema.resize import CentreCrop, ShortSide, Squash
+from transform.schema import ChunkGrid, FlowInput, FrameGrid
+from transform.schema.frame_placement import (
+    FrameSampling,
+    KeyFrames,
+    Strided,
+    WholeClip,
+    on_clock,
+)
+from transform.schema.resize import CentreCrop, ShortSide, Stretch
 
 FRAMES = st.integers(1, 400)
 SPANS = st.integers(1, 40)
@@ -22,60 +28,70 @@ def _seconds(frames: int, fps: float = 25.0) -> np.ndarray:
 # ------------------------------------------------------------------ placements
 
 
-@given(frames=FRAMES, wanted=MOST, span=SPANS, ahead=AHEAD)
-def test_runs_are_centred_on_key_frames(frames, wanted, span, ahead) -> None:
-    sampling = Sampling(frames=wanted)
-    runs = KeyFrames().runs(_seconds(frames), sampling, span, ahead)
+@given(frames=FRAMES, wanted=MOST, chunk_size=SPANS, lookahead=AHEAD)
+def test_runs_are_centred_on_key_frames(frames, wanted, chunk_size, lookahead) -> None:
+    sampling = FrameSampling(frames=wanted)
+    indices = KeyFrames().frame_indices(
+        _seconds(frames), sampling, chunk_size, lookahead
+    )
     keys = placements.key_frames(frames, wanted)
-    assert runs.tolist() == placements.around(keys, frames, span, ahead)
+    assert indices.tolist() == placements.around(keys, frames, chunk_size, lookahead)
     assert (np.diff(sampling.key_frames(frames)) > 0).all()
-    assert len(runs) <= KeyFrames().units(sampling, span)
+    assert len(indices) <= KeyFrames().num_chunks(sampling, chunk_size)
 
 
-@given(frames=FRAMES, step=SPANS, most=MOST, span=SPANS, ahead=AHEAD)
+@given(frames=FRAMES, step=SPANS, most=MOST, chunk_size=SPANS, lookahead=AHEAD)
 def test_steps_follow_each_other_through_the_clip(
-    frames, step, most, span, ahead
+    frames, step, most, chunk_size, lookahead
 ) -> None:
-    at = Every(frames=step, max_steps=most)
-    runs = at.runs(_seconds(frames), Sampling(), span, ahead)
-    assert runs.tolist() == placements.every(frames, step, most, span, ahead)
-    assert 1 <= len(runs) <= at.units(Sampling(), span)
+    at = Strided(frames=step, max_steps=most)
+    indices = at.frame_indices(_seconds(frames), FrameSampling(), chunk_size, lookahead)
+    assert indices.tolist() == placements.every(
+        frames, step, most, chunk_size, lookahead
+    )
+    assert 1 <= len(indices) <= at.num_chunks(FrameSampling(), chunk_size)
 
 
-@given(frames=FRAMES, most=MOST, span=SPANS, ahead=AHEAD)
-def test_a_whole_clip_is_one_run_of_whole_chunks(frames, most, span, ahead) -> None:
-    at = Whole(max_frames=most)
-    runs = at.runs(_seconds(frames), Sampling(), span, ahead)
-    assert runs.tolist() == placements.whole(frames, most, span, ahead)
-    assert (runs.size - ahead * len(runs)) / span <= at.units(Sampling(), span)
+@given(frames=FRAMES, most=MOST, chunk_size=SPANS, lookahead=AHEAD)
+def test_a_whole_clip_is_one_run_of_whole_chunks(
+    frames, most, chunk_size, lookahead
+) -> None:
+    at = WholeClip(max_frames=most)
+    indices = at.frame_indices(_seconds(frames), FrameSampling(), chunk_size, lookahead)
+    assert indices.tolist() == placements.whole(frames, most, chunk_size, lookahead)
+    chunks = (indices.size - lookahead * len(indices)) / chunk_size
+    assert chunks <= at.num_chunks(FrameSampling(), chunk_size)
 
 
 @given(
     frames=FRAMES,
     at=st.one_of(
         st.just(KeyFrames()),
-        st.builds(Every, frames=SPANS, max_steps=MOST, fps=st.floats(0.2, 90)),
-        st.builds(Whole, max_frames=MOST, fps=st.floats(0.2, 90)),
+        st.builds(Strided, frames=SPANS, max_steps=MOST, fps=st.floats(0.2, 90)),
+        st.builds(WholeClip, max_frames=MOST, fps=st.floats(0.2, 90)),
     ),
     fps=st.floats(1, 120),
-    span=SPANS,
-    ahead=AHEAD,
+    chunk_size=SPANS,
+    lookahead=AHEAD,
 )
 def test_every_run_is_within_the_clip_and_goes_forward(
-    frames, at, fps, span, ahead
+    frames, at, fps, chunk_size, lookahead
 ) -> None:
-    runs = at.runs(_seconds(frames, fps), Sampling(), span, ahead)
-    assert runs.ndim == 2 and len(runs) >= 1
-    assert 0 <= runs.min() and runs.max() < frames
-    assert (np.diff(runs) >= 0).all()
-    assert (np.diff(runs[:, 0]) >= 0).all()
+    indices = at.frame_indices(
+        _seconds(frames, fps), FrameSampling(), chunk_size, lookahead
+    )
+    assert indices.ndim == 2 and len(indices) >= 1
+    assert 0 <= indices.min() and indices.max() < frames
+    assert (np.diff(indices) >= 0).all()
+    assert (np.diff(indices[:, 0]) >= 0).all()
 
 
 def test_frames_and_chunks_of_one_placement_have_the_same_steps() -> None:
-    at = Every(frames=32, max_steps=20)
+    at = Strided(frames=32, max_steps=20)
     for frames in (1, 31, 32, 33, 95, 96, 300):
         single, chunks, shorter = (
-            at.runs(_seconds(frames), Sampling(), span) for span in (1, 32, 16)
+            at.frame_indices(_seconds(frames), FrameSampling(), chunk_size)
+            for chunk_size in (1, 32, 16)
         )
         assert len(single) == len(chunks) == len(shorter) == max(1, frames // 32)
         if frames >= 32:
@@ -83,8 +99,11 @@ def test_frames_and_chunks_of_one_placement_have_the_same_steps() -> None:
 
 
 def test_chunks_may_overlap() -> None:
-    runs = Every(frames=8, max_steps=99).runs(_seconds(128), Sampling(), 16)
-    assert runs[:, 0].tolist() == list(range(0, 113, 8))  # dualAFR's 15 of 128 frames
+    indices = Strided(frames=8, max_steps=99).frame_indices(
+        _seconds(128), FrameSampling(), 16
+    )
+    # dualAFR's 15 chunks of 128 frames.
+    assert indices[:, 0].tolist() == list(range(0, 113, 8))
 
 
 # ----------------------------------------------------------------------- clocks
@@ -134,7 +153,7 @@ def test_time_that_turns_back_is_taken_as_standing_still() -> None:
 @pytest.mark.parametrize(
     ("fit", "height", "width", "expected"),
     [
-        (Squash(), 240, 320, (112, 112)),
+        (Stretch(), 240, 320, (112, 112)),
         (CentreCrop(rows=128, columns=171), 240, 320, (128, 171)),
         (ShortSide(side=256), 240, 320, (256, 341)),  # 341.33
         (ShortSide(side=256), 320, 240, (341, 256)),
@@ -187,7 +206,7 @@ CHUNKS = ChunkGrid(
     network="i3d",
     layer="Mixed_5c",
     size=224,
-    at=Every(frames=16, max_steps=60),
+    at=Strided(frames=16, max_steps=60),
     fit=ShortSide(side=256),
     map_times=2,
     times="join",
@@ -197,22 +216,22 @@ CHUNKS = ChunkGrid(
 
 
 def test_shapes_of_chunks_follow_from_their_times() -> None:
-    assert CHUNKS.tensor(Sampling())[1:3] == (60, (7, 7, 2048))
+    assert CHUNKS.tensor(FrameSampling())[1:3] == (60, (7, 7, 2048))
     assert CHUNKS.map_shape == (2, 7, 7, 1024)
     assert CHUNKS.input_shape == (16, 224, 224, 3)
-    each = CHUNKS.replace(times="steps", width=1024, input=Motion())
-    assert each.tensor(Sampling())[1:3] == (120, (7, 7, 1024))
+    each = CHUNKS.replace(times="steps", width=1024, input=FlowInput())
+    assert each.tensor(FrameSampling())[1:3] == (120, (7, 7, 1024))
     assert each.input_shape == (16, 224, 224, 2)
     mean = CHUNKS.replace(times="mean", grid=(), width=1024, at=KeyFrames())
-    assert mean.tensor(Sampling(frames=5))[1:3] == (5, (1024,))
-    whole = each.replace(at=Whole(max_frames=120, fps=2), chunk=16)
-    assert whole.tensor(Sampling())[1] == 16  # 8 chunks, 2 times each
+    assert mean.tensor(FrameSampling(frames=5))[1:3] == (5, (1024,))
+    whole = each.replace(at=WholeClip(max_frames=120, fps=2), chunk=16)
+    assert whole.tensor(FrameSampling())[1] == 16  # 8 chunks, 2 times each
     assert whole.input_shape[0] is None
 
 
 def test_whole_clips_have_no_joined_times() -> None:
     with pytest.raises(ConfigError, match="times join should be steps"):
-        CHUNKS.replace(at=Whole(max_frames=128))
+        CHUNKS.replace(at=WholeClip(max_frames=128))
 
 
 def test_joined_times_share_the_width() -> None:

@@ -2,12 +2,17 @@ import numpy as np
 import pytest
 
 from tests.support import clips
-from transform.schema.frame_placement import Every, KeyFrames, Sampling, Whole
-from transform.schema.resize import CentreCrop, Letterbox, ShortSide, Squash
+from transform.schema.frame_placement import (
+    FrameSampling,
+    KeyFrames,
+    Strided,
+    WholeClip,
+)
+from transform.schema.resize import CentreCrop, Letterbox, ShortSide, Stretch
 from transform.video import reader
 from transform.video.frame_requests import FrameRequest
 
-ONE = Sampling(frames=1)
+ONE = FrameSampling(frames=1)
 LOSSLESS = {"codec": "png", "pixel_format": "rgb24"}
 
 
@@ -19,7 +24,7 @@ def _ramp(height: int, width: int) -> np.ndarray:
     return np.stack([red, green, 255 - red], -1).round().astype(np.uint8)
 
 
-def _read(path, *requests: FrameRequest, sampling: Sampling = ONE, **bounds):
+def _read(path, *requests: FrameRequest, sampling: FrameSampling = ONE, **bounds):
     found = reader.read_frames(path, sampling, requests, **bounds)
     return [found.frame_sets[request] for request in requests]
 
@@ -41,7 +46,7 @@ def _cut(image: np.ndarray, size: int) -> np.ndarray:
         (CentreCrop(rows=61, columns=50), 61, 50),
         (ShortSide(side=64), 64, 85),
         (ShortSide(side=64), 85, 64),
-        (Squash(), 48, 48),
+        (Stretch(), 48, 48),
     ],
 )
 def test_a_frame_of_the_right_size_is_only_cut(tmp_path, fit, height, width) -> None:
@@ -58,7 +63,7 @@ def test_a_frame_of_the_right_size_is_only_cut(tmp_path, fit, height, width) -> 
         (CentreCrop(rows=60, columns=81), 240, 320, (60, 81)),
         (ShortSide(side=60), 240, 320, (60, 80)),
         (ShortSide(side=60), 322, 241, (80, 60)),
-        (Squash(), 240, 320, (48, 48)),
+        (Stretch(), 240, 320, (48, 48)),
     ],
 )
 def test_the_middle_of_the_resized_frame_is_cut(
@@ -66,7 +71,7 @@ def test_the_middle_of_the_resized_frame_is_cut(
 ) -> None:
     image = _ramp(height, width)
     path = clips.write(tmp_path / "a.mov", 1, turn=lambda _: image, **LOSSLESS)
-    sampling = Sampling(frames=1, resize=resize)
+    sampling = FrameSampling(frames=1, resize=resize)
     [frame_set] = _read(path, FrameRequest(48, resize=fit), sampling=sampling)
     # Any filter keeps a ramp a ramp, away from the frame's border. The centre of a
     # pixel of the small frame lies at the same share of the width as in the large one.
@@ -133,7 +138,7 @@ def _numbers(frame_set) -> list[list[int]]:
 
 def test_chunks_follow_each_other_and_the_flow_needs_one_frame_more(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 50)
-    at = Every(frames=16, max_steps=9)
+    at = Strided(frames=16, max_steps=9)
     [chunks, motion] = _read(
         path,
         FrameRequest(48, at, chunk_size=16),
@@ -146,7 +151,7 @@ def test_chunks_follow_each_other_and_the_flow_needs_one_frame_more(tmp_path) ->
 
 def test_the_last_flow_of_a_clip_is_from_its_last_frame_to_itself(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 16)
-    at = Every(frames=16, max_steps=9)
+    at = Strided(frames=16, max_steps=9)
     [motion] = _read(
         path, FrameRequest(64, at, pixels="gray", chunk_size=16, lookahead=1)
     )
@@ -155,7 +160,7 @@ def test_the_last_flow_of_a_clip_is_from_its_last_frame_to_itself(tmp_path) -> N
 
 def test_a_clip_of_less_than_a_chunk_repeats_its_last_frame(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 5)
-    for at in (Every(frames=16, max_steps=9), Whole(max_frames=64)):
+    for at in (Strided(frames=16, max_steps=9), WholeClip(max_frames=64)):
         [chunks] = _read(path, FrameRequest(48, at, chunk_size=16))
         assert _numbers(chunks) == [[0, 1, 2, 3] + [4] * 12]
         assert len(chunks.frames) == 5
@@ -164,14 +169,14 @@ def test_a_clip_of_less_than_a_chunk_repeats_its_last_frame(tmp_path) -> None:
 def test_a_clock_takes_the_frames_that_are_shown_then(tmp_path) -> None:
     stamps = [0, 10, 20, 30, 1000, 1010, 1020, 2000, 2500, 2510]
     path = clips.write(tmp_path / "a.mkv", 10, milliseconds=stamps)
-    [frames] = _read(path, FrameRequest(48, Whole(max_frames=99, fps=2)))
+    [frames] = _read(path, FrameRequest(48, WholeClip(max_frames=99, fps=2)))
     assert _numbers(frames) == [[0], [3], [4], [6], [7], [8]]
     assert len(frames.frames) == 6
 
 
 def test_placements_are_within_the_part_of_the_video(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 60)
-    request = FrameRequest(48, Whole(max_frames=99, fps=10))
+    request = FrameRequest(48, WholeClip(max_frames=99, fps=10))
     [frames] = _read(path, request, start=1.0, end=1.5)
     assert _numbers(frames) == [[30], [33], [36], [39], [42]]
 
@@ -179,7 +184,7 @@ def test_placements_are_within_the_part_of_the_video(tmp_path) -> None:
 def test_runs_are_placed_anew_among_the_frames_that_decode(tmp_path) -> None:
     options = {"g": "10", "bf": "0"}
     path = clips.write(tmp_path / "a.mp4", 60, options=options, size=(320, 240))
-    request = FrameRequest(48, Every(frames=8, max_steps=99), chunk_size=8)
+    request = FrameRequest(48, Strided(frames=8, max_steps=99), chunk_size=8)
     found = reader.read_frames(clips.scramble(path, 0.4, 1500), ONE, [request])
     assert found.info.status == "repaired"
     there = found.info.frames
@@ -188,7 +193,7 @@ def test_runs_are_placed_anew_among_the_frames_that_decode(tmp_path) -> None:
     np.testing.assert_array_equal(
         runs, np.arange(there // 8 * 8).reshape(there // 8, 8)
     )
-    clock = FrameRequest(48, Whole(max_frames=99, fps=30))
+    clock = FrameRequest(48, WholeClip(max_frames=99, fps=30))
     filled = reader.read_frames(path, ONE, [clock]).frame_sets[clock]
     assert len(filled.rows) == 60  # the gap is filled with its neighbours
     assert len(filled.frames) == there
@@ -201,11 +206,11 @@ def test_a_clip_of_4k_is_read_at_any_fit(tmp_path) -> None:
     requests = (
         FrameRequest(112, KeyFrames(), CentreCrop(rows=128, columns=171)),
         FrameRequest(
-            224, Every(frames=2, max_steps=4), ShortSide(side=256), chunk_size=2
+            224, Strided(frames=2, max_steps=4), ShortSide(side=256), chunk_size=2
         ),
         FrameRequest(64, pixels="gray", chunk_size=3),
     )
-    found = reader.read_frames(path, Sampling(frames=3), requests)
+    found = reader.read_frames(path, FrameSampling(frames=3), requests)
     assert (found.info.status, found.info.width, found.info.height) == (
         "ok",
         3840,

@@ -18,10 +18,10 @@ from transform.video.frame_requests import FrameRequest
 from transform.video.video_info import DecodeError, VideoInfo
 
 REAL = SHARED / "clips"
-SAMPLING = schema.Sampling(frames=6, window=3)
+SAMPLING = schema.FrameSampling(frames=6, window=3)
 KEYS = FrameRequest(48)
 WINDOWS = FrameRequest(64, pixels="gray", chunk_size=3)
-CLOCK = FrameRequest(48, schema.Whole(max_frames=99, fps=2))
+CLOCK = FrameRequest(48, schema.WholeClip(max_frames=99, fps=2))
 
 
 def _read(path: pathlib.Path, **bounds: float) -> reader.ClipFrames:
@@ -78,7 +78,7 @@ def test_key_frames_are_timed_though_no_feature_asks_for_them(tmp_path) -> None:
 
 def test_what_several_features_ask_for_is_kept_once(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 40)
-    chunks = FrameRequest(48, schema.Every(frames=8, max_steps=9), chunk_size=16)
+    chunks = FrameRequest(48, schema.Strided(frames=8, max_steps=9), chunk_size=16)
     read = reader.read_frames(path, SAMPLING, [KEYS, chunks])
     assert read.frame_sets[KEYS].frames is read.frame_sets[chunks].frames
     assert len(read.frame_sets[KEYS].frames) == 40
@@ -97,8 +97,10 @@ def test_windows_are_clamped_at_the_ends(tmp_path) -> None:
 @pytest.mark.parametrize("resize", ["area", "bilinear", "bicubic"])
 def test_resize_filter_is_honoured(tmp_path, resize) -> None:
     path = clips.write(tmp_path / "a.mp4", 1, size=(320, 240))
-    one = schema.Sampling(frames=1, resize=resize)
-    other = schema.Sampling(frames=1, resize="area" if resize != "area" else "bilinear")
+    one = schema.FrameSampling(frames=1, resize=resize)
+    other = schema.FrameSampling(
+        frames=1, resize="area" if resize != "area" else "bilinear"
+    )
     request = FrameRequest(24)
     ours = reader.read_frames(path, one, [request]).frame_sets[request].frames
     theirs = reader.read_frames(path, other, [request]).frame_sets[request].frames
@@ -552,7 +554,7 @@ def test_real_clips_end_with_the_right_status(name) -> None:
         "decord_video_180.mov": "short",
     }.get(name, "ok")
     request = FrameRequest(56)
-    read = reader.read_frames(REAL / name, schema.Sampling(), [request, WINDOWS])
+    read = reader.read_frames(REAL / name, schema.FrameSampling(), [request, WINDOWS])
     assert read.info.status == expected
     assert (
         read.info.reason
@@ -577,7 +579,7 @@ def test_real_damaged_rotated_and_two_stream_clips() -> None:
 
     request = FrameRequest(64)
     turned = reader.read_frames(
-        REAL / "decord_video_180.mov", schema.Sampling(), [request]
+        REAL / "decord_video_180.mov", schema.FrameSampling(), [request]
     )
     assert turned.info.rotation == 180
     assert turned.info.frames == 3
@@ -605,7 +607,7 @@ def test_key_frames_of_real_clips_are_those_at_the_centres(
 ) -> None:
     every = _every_frame(REAL / name, stream, 48)
     assert len(every) == frames
-    read = reader.read_frames(REAL / name, schema.Sampling(), [KEYS, CLOCK])
+    read = reader.read_frames(REAL / name, schema.FrameSampling(), [KEYS, CLOCK])
     centres = (2 * np.arange(20) + 1) * frames // 40
     np.testing.assert_array_equal(_steps(read, KEYS), every[centres])
     if name.endswith(".mkv") and frames == 310:  # 30 frames a second, less a little

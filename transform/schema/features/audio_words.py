@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from transform.common.config import Config, Field, root_validator
-from transform.schema.encodings import Raw, TensorSpec
-from transform.schema.frame_placement import Sampling
+from transform.schema.encodings import FeatureLayout, Raw
+from transform.schema.frame_placement import FrameSampling
 
 
 class AudioWords(Config):
@@ -29,7 +29,7 @@ class AudioWords(Config):
     codebook: str = "audio_words.npz"
     codebook_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"codebook"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"codebook"})
 
     @root_validator(skip_on_failure=True)
     def _enough_bands(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class AudioWords(Config):
             raise ValueError(f"{bands} bands do not give {coefficients} coefficients")
         return values
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
         del sampling
-        return TensorSpec(self.name, 1, (self.words,), Raw())
+        return FeatureLayout(self.name, 1, (self.words,), Raw())

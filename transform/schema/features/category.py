@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from transform.common.config import Config, validator
-from transform.schema.encodings import Label, TensorSpec
-from transform.schema.frame_placement import Sampling
+from transform.schema.encodings import FeatureLayout, Label
+from transform.schema.frame_placement import FrameSampling
 
 
 class Category(Config):
@@ -27,8 +27,8 @@ class Category(Config):
             raise ValueError("categories need names that differ and are not empty")
         return names
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
         del sampling
         encoding = Label(names=self.names)
-        return TensorSpec(self.name, 1, (len(self.names),), encoding)
+        return FeatureLayout(self.name, 1, (len(self.names),), encoding)

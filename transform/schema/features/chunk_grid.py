@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Union
 
 from transform.common.config import BY_KIND, Config, Field, root_validator, validator
-from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.features.flow_algorithms import FlowAlgorithm, TvL1
 from transform.schema.features.frame_grid import check_grid
 from transform.schema.features.precision import Precision
-from transform.schema.frame_placement import Placement, Sampling, Whole
-from transform.schema.resize import Fit, Squash
+from transform.schema.frame_placement import FrameSampling, Placement, WholeClip
+from transform.schema.resize import Resize, Stretch
 
 
 class NetworkMean(Config):
@@ -29,13 +29,13 @@ class MeanFile(Config):
     weights: str
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
 
 Mean = Annotated[Union[NetworkMean, MeanFile], BY_KIND]
 
 
-class Pixels(Config):
+class PixelInput(Config):
     """RGB frames in 0…255."""
 
     kind: Literal["pixels"] = "pixels"
@@ -44,7 +44,7 @@ class Pixels(Config):
     channels: ClassVar[int] = 3
 
 
-class Motion(Config):
+class FlowInput(Config):
     """Optical flow, x then y, from each frame of the chunk to the next of the clip.
 
     Displacements in pixels of the fitted frame, clipped to ±`clip` and scaled to
@@ -58,7 +58,7 @@ class Motion(Config):
     channels: ClassVar[int] = 2
 
 
-Input = Annotated[Union[Pixels, Motion], BY_KIND]
+Input = Annotated[Union[PixelInput, FlowInput], BY_KIND]
 
 
 class ChunkGrid(Config):
@@ -77,8 +77,8 @@ class ChunkGrid(Config):
     size: int = Field(ge=8)  # of the square that the network sees
     chunk: int = Field(16, ge=1)
     at: Placement
-    fit: Fit = Squash()
-    input: Input = Pixels()
+    fit: Resize = Stretch()
+    input: Input = PixelInput()
     map_times: int = Field(1, ge=1)
     times: Literal["join", "steps", "mean"] = "mean"
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
@@ -87,8 +87,8 @@ class ChunkGrid(Config):
     weights: str = "builtin"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
-    added: ClassVar[frozenset[str]] = frozenset({"precision"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"precision"})
 
     @validator("grid")
     def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:
@@ -98,7 +98,7 @@ class ChunkGrid(Config):
     def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:
         values["fit"].check(values["size"])
         times, count = values["times"], values["map_times"]
-        if isinstance(values["at"], Whole) and times != "steps":
+        if isinstance(values["at"], WholeClip) and times != "steps":
             raise ValueError(
                 f"whole clips have maps of any length: times {times} should be steps"
             )
@@ -111,7 +111,7 @@ class ChunkGrid(Config):
     @property
     def input_shape(self) -> tuple[int | None, int, int, int]:
         """(frames, size, size, channels); whole clips have any multiple of `chunk`."""
-        frames = None if isinstance(self.at, Whole) else self.chunk
+        frames = None if isinstance(self.at, WholeClip) else self.chunk
         return frames, self.size, self.size, self.input.channels
 
     @property
@@ -123,9 +123,9 @@ class ChunkGrid(Config):
         joined = self.map_times if self.times == "join" else 1
         return self.map_times, *self.grid, self.width // joined
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
-        steps = self.at.units(sampling, self.chunk)
+        steps = self.at.num_chunks(sampling, self.chunk)
         if self.times == "steps":
             steps *= self.map_times
-        return TensorSpec(self.name, steps, (*self.grid, self.width), Raw())
+        return FeatureLayout(self.name, steps, (*self.grid, self.width), Raw())

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from transform.common.config import Config, ConfigError, Field
-from transform.schema.encodings import MAX_IMAGE_ROWS, ImageEncoding, Jpeg, TensorSpec
+from transform.schema.encodings import (
+    MAX_IMAGE_ROWS,
+    FeatureLayout,
+    ImageEncoding,
+    Jpeg,
+)
 from transform.schema.features.flow_algorithms import Dis, FlowAlgorithm
-from transform.schema.frame_placement import Sampling
+from transform.schema.frame_placement import FrameSampling
 
 
 class Flow(Config):
@@ -26,7 +31,7 @@ class Flow(Config):
     algorithm: FlowAlgorithm = Dis()
     encoding: ImageEncoding = Jpeg()
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
         planes = 2 * (sampling.window - 1)
         if sampling.frames * planes * self.size > MAX_IMAGE_ROWS:
@@ -36,4 +41,4 @@ class Flow(Config):
                 "features.size or sampling.frames."
             )
         shape = (self.size, self.size, planes)
-        return TensorSpec(self.name, sampling.frames, shape, self.encoding)
+        return FeatureLayout(self.name, sampling.frames, shape, self.encoding)

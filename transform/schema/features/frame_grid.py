@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from transform.common.config import Config, Field, root_validator, validator
-from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.features.precision import Precision
-from transform.schema.frame_placement import KeyFrames, Placement, Sampling
-from transform.schema.resize import Fit, Squash
+from transform.schema.frame_placement import FrameSampling, KeyFrames, Placement
+from transform.schema.resize import Resize, Stretch
 
 
 class FrameGrid(Config):
@@ -25,15 +25,17 @@ class FrameGrid(Config):
     layer: str
     size: int = Field(ge=8)  # of the square that the network sees
     at: Placement = KeyFrames()
-    fit: Fit = Squash()
+    fit: Resize = Stretch()
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
     width: int = Field(ge=1)
     precision: Precision = "float32"
     weights: str = "builtin"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
-    added: ClassVar[frozenset[str]] = frozenset({"at", "fit", "precision"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset(
+        {"at", "fit", "precision"}
+    )
 
     @validator("grid")
     def _two_axes_or_none(cls, grid: tuple[int, ...]) -> tuple[int, ...]:
@@ -44,10 +46,10 @@ class FrameGrid(Config):
         values["fit"].check(values["size"])
         return values
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
-        steps = self.at.units(sampling, 1)
-        return TensorSpec(self.name, steps, (*self.grid, self.width), Raw())
+        steps = self.at.num_chunks(sampling, 1)
+        return FeatureLayout(self.name, steps, (*self.grid, self.width), Raw())
 
 
 def check_grid(grid: tuple[int, ...]) -> tuple[int, ...]:

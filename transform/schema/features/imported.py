@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal, Union
 
 from transform.common.config import Config, Field
-from transform.schema.encodings import Raw, TensorSpec
+from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.features.feature_files import H5File, NpyFiles, NpzFiles
-from transform.schema.frame_placement import Sampling
+from transform.schema.frame_placement import FrameSampling
 
 
 class Imported(Config):
@@ -24,9 +24,9 @@ class Imported(Config):
     origin: str = ""
     files: Union[NpyFiles, NpzFiles, H5File, None] = Field(None, discriminator="kind")
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"files"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"files"})
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
         del sampling
-        return TensorSpec(self.name, self.max_steps, self.shape, Raw())
+        return FeatureLayout(self.name, self.max_steps, self.shape, Raw())

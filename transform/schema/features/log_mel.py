@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from transform.common.config import Config, Field
-from transform.schema.encodings import Raw, TensorSpec
-from transform.schema.frame_placement import Sampling
+from transform.schema.encodings import FeatureLayout, Raw
+from transform.schema.frame_placement import FrameSampling
 
 
 class LogMel(Config):
@@ -21,7 +21,7 @@ class LogMel(Config):
     bands: int = Field(64, ge=1)
     max_patches: int = Field(20, ge=1)
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
         del sampling
-        return TensorSpec(self.name, self.max_patches, (96, self.bands), Raw())
+        return FeatureLayout(self.name, self.max_patches, (96, self.bands), Raw())

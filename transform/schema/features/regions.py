@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Union
 
 from transform.common.config import BY_KIND, Config, Field, root_validator
-from transform.schema.encodings import Raw, TensorSpec
-from transform.schema.features.chunk_grid import ChunkGrid, Input, Pixels
+from transform.schema.encodings import FeatureLayout, Raw
+from transform.schema.features.chunk_grid import ChunkGrid, Input, PixelInput
 from transform.schema.features.frame_grid import FrameGrid
 from transform.schema.frame_placement import (
-    Every,
+    FrameSampling,
     KeyFrames,
     Placement,
-    Sampling,
-    Whole,
+    Strided,
+    WholeClip,
 )
-from transform.schema.resize import Letterbox, Squash
+from transform.schema.resize import Letterbox, Stretch
 
 
 class OwnHead(Config):
@@ -38,11 +38,11 @@ class FrameMap(Config):
     weights: str = "builtin"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def feature(self, name: str, at: Placement) -> FrameGrid:
         """The feature whose steps are these maps."""
-        return FrameGrid(name=name, at=at, fit=Squash(), **_without_kind(self))
+        return FrameGrid(name=name, at=at, fit=Stretch(), **_without_kind(self))
 
 
 class ChunkMap(Config):
@@ -58,19 +58,19 @@ class ChunkMap(Config):
     layer: str
     size: int = Field(ge=8)
     chunk: int = Field(ge=1)
-    input: Input = Pixels()
+    input: Input = PixelInput()
     map_times: int = Field(1, ge=1)
     grid: tuple[int, int]
     width: int = Field(ge=1)
     weights: str = "builtin"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def feature(self, name: str, at: Placement) -> ChunkGrid:
         """The feature whose steps are these maps."""
         settings = _without_kind(self)
-        return ChunkGrid(name=name, at=at, fit=Squash(), times="mean", **settings)
+        return ChunkGrid(name=name, at=at, fit=Stretch(), times="mean", **settings)
 
 
 Source = Annotated[Union[OwnHead, FrameMap, ChunkMap], BY_KIND]
@@ -99,15 +99,15 @@ class Regions(Config):
     weights: str = "builtin"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     @root_validator(skip_on_failure=True)
     def _as_many_maps_as_frames(cls, values: dict[str, Any]) -> dict[str, Any]:
         at, source = values["at"], values["source"]
         if isinstance(source, ChunkMap):
-            if isinstance(at, Whole):
+            if isinstance(at, WholeClip):
                 raise ValueError("whole clips have no chunks; use every or key_frames")
-            if isinstance(at, Every) and source.chunk > at.frames:
+            if isinstance(at, Strided) and source.chunk > at.frames:
                 raise ValueError(
                     f"chunks of {source.chunk} frames are longer than the {at.frames} "
                     "frames of a step"
@@ -119,10 +119,10 @@ class Regions(Config):
         """How the detector sees a frame."""
         return Letterbox()
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
-        steps = self.at.units(sampling, 1)
-        return TensorSpec(self.name, steps, (self.count, self.source.width), Raw())
+        steps = self.at.num_chunks(sampling, 1)
+        return FeatureLayout(self.name, steps, (self.count, self.source.width), Raw())
 
 
 def _without_kind(source: FrameMap | ChunkMap) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal, Union
 
 from transform.common.config import BY_KIND, Config, Field
-from transform.schema.encodings import Raw, TensorSpec
-from transform.schema.frame_placement import Sampling
+from transform.schema.encodings import FeatureLayout, Raw
+from transform.schema.frame_placement import FrameSampling
 
 
 class Embedding(Config):
@@ -27,7 +27,7 @@ class Pca(Config):
     weights: str = "vggish_pca_params.npz"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
 
 Postprocess = Annotated[Union[Embedding, Pca], BY_KIND]
@@ -47,10 +47,10 @@ class VGGish(Config):
     weights: str = "vggish_model.ckpt"
     weights_sha256: str = ""
 
-    unhashed: ClassVar[frozenset[str]] = frozenset({"weights"})
+    hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
     width: ClassVar[int] = 128
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """The stored tensor's description."""
         del sampling
-        return TensorSpec(self.name, self.max_patches, (self.width,), Raw())
+        return FeatureLayout(self.name, self.max_patches, (self.width,), Raw())
