@@ -1,6 +1,6 @@
-"""How each kind of feature is made of a clip: one kind a file, and the table of them.
+"""Extractors: one file for each kind of feature, and the table of them.
 
-An extractor's face is `extractor.FeatureExtractor`. Most are built with the feature
+Their interface is `feature_extractor.FeatureExtractor`. Most are built with the feature
 and the specification's sampling; those of networks' maps, with the pass of the network
 that they share.
 """
@@ -52,7 +52,7 @@ PASSES: Mapping[type[Config], Callable[..., NetworkPass]] = {
 
 
 def build(spec: FeatureSpec) -> dict[str, FeatureExtractor]:
-    """The extractors of a specification's features, by name and in their order.
+    """Builds the extractors of a specification's features, by name and in their order.
 
     Raises:
         ConfigError: A feature names a network or layer that there is not, or is not
