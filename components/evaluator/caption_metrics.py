@@ -41,7 +41,7 @@ def write_references(path: str, references: Mapping[str, Sequence[str]]) -> None
 
 
 def read_references(path: str) -> dict[str, list[str]]:
-    """The inverse of `write_references`."""
+    """Reads the captions that `write_references` wrote."""
     try:
         with tf.io.gfile.GFile(path) as file:
             return json.load(file)
@@ -75,13 +75,13 @@ def _describe(corpus: Corpus, measure: Callable[[Iterable[str]], float]) -> floa
 
 
 def _scorer_of(corpus: Corpus, path: str) -> Scorer:
-    """The whole corpus' scorer, once it is sure that the slice belongs to it."""
+    """Returns the whole corpus' scorer, after checking that the slice belongs to it."""
     status = tf.io.gfile.stat(path) if tf.io.gfile.exists(path) else None
     version = (status.length, status.mtime_nsec) if status else (0, 0)
     references, scorer = _read_scorer(path, version)
     for clip, (_, texts) in corpus.items():
-        known = references.get(clip, [])
-        if known != list(texts) and sorted(known) != sorted(texts):
+        expected = references.get(clip, [])
+        if expected != list(texts) and sorted(expected) != sorted(texts):
             raise ReferencesError(
                 f"{path} has other captions for clip {clip!r} than the evaluated "
                 "records; write it anew from these records."
@@ -144,7 +144,7 @@ class _CollectCaptions(beam.CombineFn):
 
 
 def _text(value: Any) -> str:
-    """A string feature, label or prediction, however deep TFMA has wrapped it."""
+    """Unwraps a string that TFMA has nested in lists or arrays of any depth."""
     while not isinstance(value, bytes | str):
         value = value.ravel()[0] if hasattr(value, "ravel") else value[0]
     return value.decode() if isinstance(value, bytes) else str(value)
@@ -161,7 +161,7 @@ def _computations(
     output_names: list[str] | None = None,
     **settings: str,
 ) -> list:
-    """What TFMA runs: collect each model's captions once, then derive the value."""
+    """Returns TFMA's computations: collect a model's captions, derive the value."""
     value = functools.partial(value, **settings)
     preprocessor = tfma.metrics.FeaturePreprocessor([schema.VIDEO_ID])
     computations: list = []
@@ -187,7 +187,7 @@ def _derive(
 
 
 class _Score(tfma.metrics.Metric):
-    """One of the scorer's metrics.
+    """A TFMA metric with the values of one of the scorer's metrics.
 
     Args:
         name: Its name in the results.
@@ -236,18 +236,18 @@ class _Description(tfma.metrics.Metric):
 
 
 class CaptionLength(_Description):
-    """Mean number of words."""
+    """The mean number of words in a caption."""
 
     measure = staticmethod(diversity.caption_length)
 
 
 class VocabularySize(_Description):
-    """Number of different words."""
+    """The number of different words in all captions."""
 
     measure = staticmethod(diversity.vocabulary_size)
 
 
 class Repetition(_Description):
-    """Share of bigrams that stood in the same caption before."""
+    """The share of bigrams that stood in the same caption before."""
 
     measure = staticmethod(diversity.repetition)

@@ -1,1 +1,1 @@
-"""One HTML page about a model: scores, controls, slices, clips with attention."""
+"""One HTML page about a model: scores, baselines, slices, clips with attention."""

@@ -183,7 +183,7 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[Curve]:
     """Yields the training curves that a person looks at first."""
     epochs = range(1, len(rows) + 1)
     for key, label in (
-        ("CIDEr-D", "validation CIDEr-D"),
+        ("CIDEr-D", "validation CIDEr-D (vocabulary tokens)"),
         ("cross_entropy", "cross-entropy"),
         ("reward", "reward"),
     ):

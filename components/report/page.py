@@ -1,4 +1,4 @@
-"""`Report` → one HTML page that needs no other file."""
+"""Renders a `Report` as one HTML page that needs no other file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Row(NamedTuple):
 
 
 class ScoredClip(NamedTuple):
-    """One clip of the page."""
+    """A clip that the page shows, with its picture."""
 
     video_id: str
     caption: str
@@ -31,7 +31,7 @@ class ScoredClip(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A quantity over training epochs."""
+    """The values of one quantity over the training epochs."""
 
     label: str
     epochs: Sequence[float]
@@ -39,10 +39,10 @@ class Curve(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Everything the page shows."""
+    """Everything that the page shows, in the order shown."""
 
     title: str
-    verdict: str  # what the gates said, in a sentence
+    verdict: str  # the outcome of the gates, in a sentence
     blessed: bool
     facts: Sequence[tuple[str, str]]
     scores: Sequence[Row]  # the model first, then its baselines
@@ -53,7 +53,7 @@ class Report(NamedTuple):
 
 
 def render(report: Report) -> str:
-    """The page."""
+    """Renders the page as an HTML document."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("components.report", "."),
         autoescape=True,
@@ -75,7 +75,7 @@ def _data_uri(image: np.ndarray) -> str:
 
 
 def _plot(curves: Sequence[Curve]) -> str:
-    """The training curves side by side, as SVG; '' when there are none."""
+    """Draws the training curves side by side, as SVG; '' when there are none."""
     from matplotlib.figure import Figure  # no pyplot: no global state
 
     curves = [curve for curve in curves if len(curve.values)]

@@ -1,4 +1,4 @@
-"""A model's captions of a split, scored beside what they have to be compared with."""
+"""Scores of a model's captions of a split, beside those of three baselines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROUNDS = 5
 
 
 class ScoredCaption(NamedTuple):
-    """One clip."""
+    """A clip with its caption, the caption's score and the references."""
 
     video_id: str
     caption: str
@@ -34,7 +34,7 @@ class ScoredCaption(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What `evaluate` found; scores are fractions."""
+    """The scores of a model and of its baselines, as fractions."""
 
     scores: dict[str, Interval]  # with a 95 % bootstrap interval over clips
     baselines: dict[str, dict[str, float]]
@@ -43,10 +43,12 @@ class Evaluation(NamedTuple):
     clips: tuple[ScoredCaption, ...]  # best first
 
     def to_json(self) -> str:
-        """For files and for `--json`."""
+        """Returns the scores and captions as JSON, for files and for `--json`."""
         data: dict[str, Any] = {
-            "model": {name: found.value for name, found in self.scores.items()},
-            "intervals": {name: found[1:] for name, found in self.scores.items()},
+            "model": {name: score.value for name, score in self.scores.items()},
+            "intervals": {
+                name: [score.low, score.high] for name, score in self.scores.items()
+            },
             "controls": self.baselines,
             "constant": self.constant,
             "language": self.language,
@@ -71,11 +73,11 @@ def evaluate(
     - `HUMAN`: each clip's references in turn, against its other ones.
 
     Args:
-        captions: The model's, by video id.
+        captions: The model's captions, by video id.
         references: Captions of the same clips; CIDEr-D takes its document
             frequencies from them.
         training_references: Captions of the training clips.
-        seed: Of the derangements and the bootstrap.
+        seed: Makes the derangements and the bootstrap repeatable.
     """
     scored = {clip: captions[clip] for clip in captions if clip in references}
     scorer = Scorer(references)
@@ -103,7 +105,7 @@ def evaluate(
 
 
 def best_constant(references: Mapping[str, Sequence[str]]) -> str:
-    """The caption among `references` with the highest mean CIDEr-D over all clips.
+    """Finds the caption with the highest mean CIDEr-D over all clips.
 
     The most typical captions are tried on a sample of the clips, the best of these on
     all clips.
@@ -112,10 +114,10 @@ def best_constant(references: Mapping[str, Sequence[str]]) -> str:
     captions = [caption for texts in references.values() for caption in texts]
     order = np.argsort(-cider_d.typicality(), kind="stable")
     candidates = list(dict.fromkeys(captions[row] for row in order))
-    every = np.arange(len(references))
-    sample = every[:: max(1, len(every) // _SHORTLIST_CLIPS)]
-    for clips, most in ((sample, _TYPICAL), (every, _SHORTLIST)):
-        candidates = candidates[:most]
+    all_clips = np.arange(len(references))
+    sample = all_clips[:: max(1, len(all_clips) // _SHORTLIST_CLIPS)]
+    for clips, limit in ((sample, _TYPICAL), (all_clips, _SHORTLIST)):
+        candidates = candidates[:limit]
         values = cider_d.score_rows(
             np.tile(clips, len(candidates)).tolist(),
             np.repeat(candidates, len(clips)).tolist(),
@@ -129,36 +131,38 @@ def best_constant(references: Mapping[str, Sequence[str]]) -> str:
 def derangements(
     captions: Mapping[str, str], count: int, seed: int
 ) -> list[dict[str, str]]:
-    """`count` ways to give every clip another clip's caption."""
+    """Returns `count` ways to give every clip another clip's caption."""
     clips = list(captions)
     if len(clips) < 2:
         return [dict(captions)]
     random = np.random.default_rng(seed)
-    found = []
+    shuffled = []
     for _ in range(count):
-        order = random.permutation(len(clips))  # one cycle: nobody keeps his own
+        order = random.permutation(len(clips))  # one cycle: no clip keeps its own
         others = {clips[a]: clips[b] for a, b in zip(order, np.roll(order, 1))}  # noqa: B905
-        found.append({clip: captions[others[clip]] for clip in clips})
-    return found
+        shuffled.append({clip: captions[others[clip]] for clip in clips})
+    return shuffled
 
 
 def leave_one_out(references: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """References scored against the other ones of their clip, in up to five rounds.
+    """Scores references against the other ones of their clip, in up to five rounds.
 
     Clips with a single reference cannot take part; {} when no clip can.
     """
-    able = {clip: list(texts) for clip, texts in references.items() if len(texts) > 1}
-    if not able:
+    scorable = {
+        clip: list(texts) for clip, texts in references.items() if len(texts) > 1
+    }
+    if not scorable:
         return {}
-    rounds = min(_ROUNDS, *(len(texts) for texts in able.values()))
-    found = []
+    rounds = min(_ROUNDS, *(len(texts) for texts in scorable.values()))
+    scores = []
     for turn in range(rounds):
         others = {
-            clip: texts[:turn] + texts[turn + 1 :] for clip, texts in able.items()
+            clip: texts[:turn] + texts[turn + 1 :] for clip, texts in scorable.items()
         }
-        turns = {clip: texts[turn] for clip, texts in able.items()}
-        found.append(Scorer(others).collect(turns).corpus())
-    return _mean(found)
+        turns = {clip: texts[turn] for clip, texts in scorable.items()}
+        scores.append(Scorer(others).collect(turns).corpus())
+    return _mean(scores)
 
 
 def _mean(scores: Any) -> dict[str, float]:

@@ -10,7 +10,7 @@ from keras_models.metrics.metric import Candidates, Metric, References, TokenRew
 from keras_models.metrics.ngrams import ORDERS, Counts, ReferenceNgrams
 
 STATISTICS = 2 * ORDERS + 2
-# What the COCO caption evaluation adds to stay defined where nothing matches.
+# The COCO caption evaluation adds these to stay defined where nothing matches.
 _SMALL, _TINY = 1e-9, 1e-15
 
 

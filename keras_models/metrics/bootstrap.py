@@ -1,4 +1,4 @@
-"""How far a corpus' scores would move with other clips (Efron, 1979; Koehn, 2004)."""
+"""Bootstrap intervals of scores over clips (Efron, 1979; Koehn, 2004)."""
 
 from __future__ import annotations
 

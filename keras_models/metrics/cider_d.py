@@ -36,8 +36,8 @@ class CiderD(MeanMetric):
 class ReferenceWeights:
     """Scores captions by the tf-idf-weighted n-grams that they share with references.
 
-    What depends on the references alone (document frequencies, every reference's
-    n-gram weights and their norms) is computed once. Document frequencies are those of
+    Document frequencies, and every reference's n-gram weights and their norms, depend
+    on the references alone and are computed once. Document frequencies are those of
     all clips in `references`, also where `score` is asked for a few of them.
 
     Args:

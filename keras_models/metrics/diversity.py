@@ -1,4 +1,4 @@
-"""What captions look like, without references: length, words, repetition, endings."""
+"""Properties of captions that need no references, such as length and repetition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD_ENDINGS = frozenset(
 
 
 def summary(captions: Iterable[str]) -> dict[str, float]:
-    """Every measure of this module by its name."""
+    """Returns every property that this module computes, by its name."""
     captions = list(captions)
     return {
         "caption_length": caption_length(captions),
@@ -33,36 +33,36 @@ def summary(captions: Iterable[str]) -> dict[str, float]:
 
 
 def caption_length(captions: Iterable[str]) -> float:
-    """Mean number of words."""
+    """Returns the mean number of words in a caption."""
     return _mean(len(words) for words in _split(captions))
 
 
 def vocabulary_size(captions: Iterable[str]) -> int:
-    """Number of different words in all captions."""
+    """Counts the different words in all captions."""
     return len({word for words in _split(captions) for word in words})
 
 
 def distinct_captions(captions: Iterable[str]) -> float:
-    """Different captions per caption: near 0 where a model says one thing always."""
+    """Returns the share of different captions, near 0 if a model repeats one."""
     texts = [" ".join(words) for words in _split(captions)]
     return len(set(texts)) / len(texts) if texts else 0.0
 
 
 def distinct(captions: Iterable[str], order: int) -> float:
-    """Different n-grams per n-gram of all captions (Li et al., 2016)."""
+    """Returns the different n-grams per n-gram of all captions (Li et al., 2016)."""
     grams = [gram for words in _split(captions) for gram in _grams(words, order)]
     return len(set(grams)) / len(grams) if grams else 0.0
 
 
 def repetition(captions: Iterable[str], order: int = 2) -> float:
-    """Share of n-grams that stood in the same caption before."""
-    every = [list(_grams(words, order)) for words in _split(captions)]
-    total = sum(map(len, every))
-    return 1.0 - sum(len(set(grams)) for grams in every) / total if total else 0.0
+    """Returns the share of n-grams that stood in the same caption before."""
+    per_caption = [list(_grams(words, order)) for words in _split(captions)]
+    total = sum(map(len, per_caption))
+    return 1.0 - sum(len(set(grams)) for grams in per_caption) / total if total else 0.0
 
 
 def bad_endings(captions: Iterable[str]) -> float:
-    """Share of captions whose last word cannot end a sentence; empty ones count."""
+    """Returns the share of captions that are empty or end as no sentence can."""
     return _mean(not words or words[-1] in BAD_ENDINGS for words in _split(captions))
 
 
@@ -71,7 +71,7 @@ def _split(captions: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _grams(words: list[str], order: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[at : at + order]) for at in range(len(words) - order + 1))
+    return (tuple(words[i : i + order]) for i in range(len(words) - order + 1))
 
 
 def _mean(values: Iterable[float]) -> float:

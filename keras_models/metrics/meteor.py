@@ -50,7 +50,7 @@ class Meteor(Metric):
 
 
 class MeteorProcess:
-    """A METEOR process that lives as long as this object's `with` block.
+    """A METEOR process, which ends with this object's `with` block.
 
     The process starts with the first caption (it reads a paraphrase table for some
     seconds and then holds half a gigabyte) and reads from a pipe: it ends when the pipe
@@ -83,7 +83,7 @@ class MeteorProcess:
     def score(
         self, candidates: Sequence[str], references: Sequence[Sequence[str]]
     ) -> np.ndarray:
-        """Each caption's METEOR against its references, (N,) float64 in [0, 1]."""
+        """Scores captions against their references: (N,) float64 in [0, 1]."""
         return score(self.statistics(candidates, references))
 
     def statistics(
@@ -96,11 +96,11 @@ class MeteorProcess:
 
         Args:
             candidates: N tokenised captions.
-            references: Beside each caption its references, one at least.
+            references: The references of each caption, one at least.
         """
         lines = [
-            _request(candidate, of_it)
-            for candidate, of_it in zip(candidates, references, strict=True)
+            _request(candidate, texts)
+            for candidate, texts in zip(candidates, references, strict=True)
         ]
         keys = [hashlib.blake2b(line, digest_size=16).digest() for line in lines]
         with self._lock:
@@ -117,7 +117,7 @@ class MeteorProcess:
         return np.array(table).reshape(-1, STATISTICS)
 
     def close(self) -> None:
-        """Ends the process; a later call would start another."""
+        """Ends the process; a later call starts another one."""
         with self._lock:
             self._end()
 
@@ -174,20 +174,20 @@ class MeteorProcess:
         unsent = memoryview(request)
         received = bytearray()
         count = 0
-        heard = time.monotonic()
+        last_answer = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             selector.register(process.stdin, selectors.EVENT_WRITE)
             while count < answers:
-                left = heard + self._timeout - time.monotonic()
+                left = last_answer + self._timeout - time.monotonic()
                 ready = {key.fileobj for key, _ in selector.select(max(left, 0))}
                 if process.stdout in ready:
                     chunk = process.stdout.read(1 << 16)
                     if not chunk:
-                        raise java.JavaError(f"METEOR ended: {self._complaint()}.")
+                        raise java.JavaError(f"METEOR ended: {self._last_error()}.")
                     received += chunk
                     count += chunk.count(b"\n")
-                    heard = time.monotonic()
+                    last_answer = time.monotonic()
                 elif left <= 0:
                     raise java.JavaError(
                         f"METEOR gave no answer in {self._timeout:g} s "
@@ -200,13 +200,13 @@ class MeteorProcess:
                     except BrokenPipeError as error:
                         process.wait(self._timeout)
                         raise java.JavaError(
-                            f"METEOR ended: {self._complaint()}."
+                            f"METEOR ended: {self._last_error()}."
                         ) from error
                     if not unsent:
                         selector.unregister(process.stdin)
         return bytes(received).splitlines()
 
-    def _complaint(self) -> str:
+    def _last_error(self) -> str:
         assert self._errors is not None
         self._errors.seek(0)
         return tokenizer.last_line(self._errors.read())
@@ -231,16 +231,16 @@ def score(statistics: np.ndarray) -> np.ndarray:
     )
     share = np.divide(matched, length, out=np.zeros_like(matched), where=length > 0)
     precision, recall = share[..., 0], share[..., 1]
-    some = (precision > 0) & (recall > 0)
+    matched_both = (precision > 0) & (recall > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = 1.0 / ((1.0 - _ALPHA) / precision + _ALPHA / recall)
         fragmentation = chunks / ((test_matches + reference_matches) / 2)
-    score = mean * (1.0 - _GAMMA * fragmentation**_BETA)
-    return np.where(some, score, 0.0)
+    value = mean * (1.0 - _GAMMA * fragmentation**_BETA)
+    return np.where(matched_both, value, 0.0)
 
 
 def shared() -> MeteorProcess:
-    """This process' own METEOR; it is started when first used and ends with it."""
+    """Returns this process' own METEOR, which is started at first use."""
     return _shared(os.getpid())  # a forked child gets one of its own
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from keras_models.metrics.ngrams import Counts, ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import Counts, ReferenceNgrams, TokenSequences
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class References(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def lines(self) -> Sentences:
+    def lines(self) -> TokenSequences:
         """The references' words as ROUGE-L splits them: at every single space."""
 
     @property
@@ -54,12 +54,12 @@ class Candidates(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def sentences(self) -> Sentences:
+    def sentences(self) -> TokenSequences:
         """The captions' words, numbered as in `references.ngrams`."""
 
     @property
     @abc.abstractmethod
-    def lines(self) -> Sentences:
+    def lines(self) -> TokenSequences:
         """The captions' words as ROUGE-L splits them, numbered as the references'."""
 
     @property

@@ -1,7 +1,7 @@
 """N-grams of token ids, counted once for references and looked up for candidates.
 
-An n-gram is known by its rank in a sorted table, and the n-gram one word longer by the
-pair (rank, next word). Nothing is hashed, so nothing collides, and any id below 2³¹ is
+An n-gram is known by its rank in a sorted table, and the n-gram one token longer by the
+pair (rank, next token). Nothing is hashed, so nothing collides, and any id below 2³¹ is
 possible.
 """
 
@@ -16,39 +16,39 @@ import numpy as np
 ORDERS = 4  # BLEU-4 and CIDEr-D both end there
 
 
-class Sentences(NamedTuple):
-    """N sentences of token ids, one behind the other: W words in all."""
+class TokenSequences(NamedTuple):
+    """N sentences of token ids, one behind the other: W tokens in all."""
 
-    words: np.ndarray  # (W,) int64
-    rows: np.ndarray  # (W,) int64: the sentence that a word stands in
-    left: np.ndarray  # (W,) int64: words from here to the sentence's end, this one too
+    tokens: np.ndarray  # (W,) int64
+    rows: np.ndarray  # (W,) int64: the sentence that a token stands in
+    remaining: np.ndarray  # (W,) int64: tokens to the sentence's end, this one too
     lengths: np.ndarray  # (N,) int64
 
     @classmethod
-    def of(cls, sentences: Iterable[Sequence[int]]) -> Sentences:
-        """From one sequence of ids a sentence."""
+    def from_lists(cls, sentences: Iterable[Sequence[int]]) -> TokenSequences:
+        """Joins sentences that are given as one sequence of ids each."""
         sentences = list(sentences)
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        words = np.fromiter(
+        tokens = np.fromiter(
             itertools.chain.from_iterable(sentences), np.int64, lengths.sum()
         )
-        return cls.flat(words, lengths)
+        return cls.from_flat(tokens, lengths)
 
     @classmethod
-    def flat(cls, words: np.ndarray, lengths: np.ndarray) -> Sentences:
-        """From all words in one row, and each sentence's number of them."""
+    def from_flat(cls, tokens: np.ndarray, lengths: np.ndarray) -> TokenSequences:
+        """Takes all tokens in one row, and how many of them each sentence has."""
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))
-        return cls(words.astype(np.int64, copy=False), rows, left, lengths)
+        remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(tokens))
+        return cls(tokens.astype(np.int64, copy=False), rows, remaining, lengths)
 
     def padded(self, rows: np.ndarray, padding: int) -> np.ndarray:
-        """Some of the sentences: (len(rows), their longest) with `padding` behind."""
+        """Pads the sentences at some rows: (len(rows), length of the longest)."""
         lengths = self.lengths[rows]
         firsts = np.cumsum(self.lengths) - self.lengths
         steps = np.arange(lengths.max(initial=0))
         inside = steps < lengths[:, np.newaxis]
         table = np.full(inside.shape, padding, np.int32)
-        table[inside] = self.words[(firsts[rows, np.newaxis] + steps)[inside]]
+        table[inside] = self.tokens[(firsts[rows, np.newaxis] + steps)[inside]]
         return table
 
 
@@ -63,7 +63,7 @@ class Counts(NamedTuple):
 class Postings(NamedTuple):
     """The n-grams of one order in the references: G in all, P (clip, n-gram) pairs."""
 
-    table: np.ndarray  # (G,) sorted (rank of all but the last word) << 32 | last word
+    table: np.ndarray  # (G,) sorted (rank of all but the last token) << 32 | last token
     documents: np.ndarray  # (G,) number of clips in whose references it stands
     keys: np.ndarray  # (P,) sorted clip · G + rank
     most: np.ndarray  # (P,) its largest count in one reference of the clip
@@ -73,13 +73,14 @@ class Postings(NamedTuple):
     times: np.ndarray  # (E,) how often
 
     def find(self, clips: np.ndarray, grams: np.ndarray) -> tuple:
-        """Which (clip, n-gram) pairs are there: (M,) bool, (M,) position in `keys`."""
+        """Looks (clip, n-gram) pairs up: (M,) bool mask, (M,) position in `keys`."""
         if not len(self.keys):
             return np.zeros(len(grams), bool), np.zeros(len(grams), np.int64)
         wanted = clips * len(self.table) + grams
-        where = np.searchsorted(self.keys, wanted)
-        where = np.minimum(where, len(self.keys) - 1)
-        return (grams < len(self.table)) & (self.keys[where] == wanted), where
+        position = np.searchsorted(self.keys, wanted)
+        position = np.minimum(position, len(self.keys) - 1)
+        mask = (grams < len(self.table)) & (self.keys[position] == wanted)
+        return mask, position
 
 
 class ReferenceNgrams:
@@ -99,7 +100,7 @@ class ReferenceNgrams:
             )
         self.sizes = sizes  # (C,) references of a clip
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])  # (C + 1,)
-        self.sentences = Sentences.of(itertools.chain.from_iterable(clips))
+        self.sentences = TokenSequences.from_lists(itertools.chain.from_iterable(clips))
         clip_of = np.repeat(np.arange(len(sizes)), sizes)  # (R,)
         self.orders = tuple(
             _postings(*grown, clip_of) for grown in _grow_tables(self.sentences)
@@ -108,10 +109,10 @@ class ReferenceNgrams:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def count(self, candidates: Sentences) -> tuple[Counts, ...]:
+    def count(self, candidates: TokenSequences) -> tuple[Counts, ...]:
         """Counts the candidates' n-grams, one `Counts` for each order from 1 to 4."""
         counted = []
-        starts = np.arange(len(candidates.words))
+        starts = np.arange(len(candidates.tokens))
         ranks = np.zeros(len(starts), np.int64)
         for order, postings in enumerate(self.orders, 1):
             starts, ranks, keys = _longer(candidates, order, starts, ranks)
@@ -120,7 +121,7 @@ class ReferenceNgrams:
         return tuple(counted)
 
     def pairs(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Every candidate beside every reference of its clip: two (Q,) arrays of rows.
+        """Pairs each candidate with every reference of its clip: two (Q,) row arrays.
 
         Args:
             clips: (N,) each candidate's clip.
@@ -132,16 +133,16 @@ class ReferenceNgrams:
 
 
 def _longer(
-    sentences: Sentences, order: int, starts: np.ndarray, ranks: np.ndarray
+    sentences: TokenSequences, order: int, starts: np.ndarray, ranks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the (n − 1)-grams at `starts` those that a word follows, and the new keys."""
-    fits = sentences.left[starts] >= order
+    """Extends the (n − 1)-grams at `starts` by the next token, where there is one."""
+    fits = sentences.remaining[starts] >= order
     starts, ranks = starts[fits], ranks[fits]
-    return starts, ranks, ranks << 32 | sentences.words[starts + order - 1]
+    return starts, ranks, ranks << 32 | sentences.tokens[starts + order - 1]
 
 
 def _ranks(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Each key's place in the table; unknown keys are numbered from its end on."""
+    """Finds each key's rank in the table; unknown keys are numbered from its end on."""
     wanted, inverse = np.unique(keys, return_inverse=True)  # neighbours: warm caches
     ranks = np.asarray(np.searchsorted(table, wanted))
     known = np.zeros(len(wanted), bool)
@@ -157,8 +158,8 @@ def _count(rows: np.ndarray, grams: np.ndarray) -> Counts:
     return Counts(pairs // width, pairs % width, count)
 
 
-def _grow_tables(sentences: Sentences) -> Iterable[tuple[np.ndarray, Counts]]:
-    starts = np.arange(len(sentences.words))
+def _grow_tables(sentences: TokenSequences) -> Iterable[tuple[np.ndarray, Counts]]:
+    starts = np.arange(len(sentences.tokens))
     ranks = np.zeros(len(starts), np.int64)
     for order in range(1, ORDERS + 1):
         starts, ranks, keys = _longer(sentences, order, starts, ranks)

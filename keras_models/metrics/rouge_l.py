@@ -10,7 +10,7 @@ from keras_models.metrics.metric import (
     References,
     TokenReward,
 )
-from keras_models.metrics.ngrams import Sentences
+from keras_models.metrics.ngrams import TokenSequences
 
 _BETA = 1.2  # as in the COCO caption evaluation
 _BLOCK = 1 << 14  # pairs of sentences compared at a time
@@ -31,12 +31,12 @@ class RougeL(MeanMetric):
 
 
 def score(
-    candidates: Sentences,
-    references: Sentences,
+    candidates: TokenSequences,
+    references: TokenSequences,
     candidate: np.ndarray,
     reference: np.ndarray,
 ) -> np.ndarray:
-    """ROUGE-L of N captions: (N,) float64.
+    """Returns the ROUGE-L of N captions: (N,) float64.
 
     The largest precision and the largest recall over a caption's references, not
     necessarily of the same one, are joined to an F-measure with β = 1.2.
@@ -44,8 +44,9 @@ def score(
     Args:
         candidates: N captions.
         references: R references.
-        candidate: (Q,) rows of candidates, in order, beside …
-        reference: (Q,) … the references that each is compared with, one at least.
+        candidate: (Q,) rows of `candidates`, in order.
+        reference: (Q,) rows of `references`: those that each caption is compared with,
+            one at least.
     """
     common = longest_common_subsequence(candidates, references, candidate, reference)
     first = np.flatnonzero(np.diff(candidate, prepend=-1))
@@ -62,15 +63,15 @@ def score(
 
 
 def longest_common_subsequence(
-    candidates: Sentences,
-    references: Sentences,
+    candidates: TokenSequences,
+    references: TokenSequences,
     candidate: np.ndarray,
     reference: np.ndarray,
 ) -> np.ndarray:
-    """Lengths of the longest common subsequences of (Q,) pairs of rows: (Q,) int64."""
+    """Returns the lengths of the longest common subsequences of (Q,) pairs of rows."""
     parts = []
-    for at in range(0, len(candidate), _BLOCK):
-        block = slice(at, at + _BLOCK)
+    for start in range(0, len(candidate), _BLOCK):
+        block = slice(start, start + _BLOCK)
         ours = candidates.padded(candidate[block], -1)  # (block, L)
         theirs = references.padded(reference[block], -2)  # (block, L')
         parts.append(_common(ours, theirs))

@@ -1,4 +1,4 @@
-"""The COCO caption metrics of a corpus, of its clips, and of any resampling of them."""
+"""Scores of captions: of a corpus, of each clip, and of resampled corpora."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_models.metrics import METRICS, canonical_name, tokenizer
 from keras_models.metrics.metric import Candidates, References
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 from transform.common.errors import KinescribeError
 
 
@@ -159,19 +159,19 @@ class _TextReferences(References):
         )
 
     @functools.cached_property
-    def lines(self) -> Sentences:
-        """The references as ROUGE-L sees them: one empty word where there is none."""
+    def lines(self) -> TokenSequences:
+        """The references split at every space: one empty word where there is none."""
         return self.encode([text.split(" ") for texts in self._texts for text in texts])
 
     @functools.cached_property
     def _ids(self) -> dict[str, int]:
-        """The references' words; ROUGE-L splits at single spaces, the others at any."""
+        """Each word's number; ROUGE-L splits at single spaces, the others at any."""
         texts = [text for texts in self._texts for text in texts]
         words = (w for text in texts for w in (*text.split(), *text.split(" ")))
         return {word: number for number, word in enumerate(dict.fromkeys(words))}
 
-    def encode(self, sentences: list[list[str]]) -> Sentences:
-        """Numbers words; those that no reference has get numbers beyond, for now."""
+    def encode(self, sentences: list[list[str]]) -> TokenSequences:
+        """Numbers words; those of no reference get numbers beyond, for this call."""
         ids = self._ids
         new: dict[str, int] = {}
 
@@ -180,7 +180,9 @@ class _TextReferences(References):
                 ids[word] if word in ids else new.setdefault(word, len(ids) + len(new))
             )
 
-        return Sentences.of([[number(word) for word in words] for words in sentences])
+        return TokenSequences.from_lists(
+            [[number(word) for word in words] for words in sentences]
+        )
 
 
 class _TextCandidates(Candidates):
@@ -198,11 +200,11 @@ class _TextCandidates(Candidates):
         return self._texts
 
     @functools.cached_property
-    def sentences(self) -> Sentences:
+    def sentences(self) -> TokenSequences:
         return self._encode([text.split() for text in self._texts])
 
     @functools.cached_property
-    def lines(self) -> Sentences:
+    def lines(self) -> TokenSequences:
         return self._encode([text.split(" ") for text in self._texts])
 
 

@@ -11,7 +11,7 @@ from keras_models.metrics import java
 
 _JAR = "tokenizer/stanford-corenlp-3.4.1.jar"
 _CLASS = "edu.stanford.nlp.process.PTBTokenizer"
-# What the COCO caption evaluation leaves out of the scored words.
+# The tokens that the COCO caption evaluation does not score.
 _PUNCTUATION = frozenset(
     "'' ' `` ` -LRB- -RRB- -LCB- -RCB- . ? ! , : - -- ... ;".split()
 )
@@ -24,7 +24,7 @@ _lock = threading.Lock()
 
 
 def tokenize(sentences: Iterable[str], timeout: float = 600.0) -> list[str]:
-    """Lower-cased PTB tokens without punctuation, joined by single spaces.
+    """Returns lower-cased PTB tokens without punctuation, joined by single spaces.
 
     Every call that meets a new sentence starts one Java process (about half a second),
     so pass all sentences at once; those seen before come from a cache.
@@ -41,14 +41,14 @@ def tokenize(sentences: Iterable[str], timeout: float = 600.0) -> list[str]:
     with _lock:
         new = [text for text in dict.fromkeys(sentences) if text not in _cache]
         tokenized = dict(zip(new, _run(new, timeout), strict=True))
-        found = [
+        tokens = [
             _cache[text] if text in _cache else tokenized[text] for text in sentences
         ]
         if len(_cache) + len(tokenized) > _CACHED:
             _cache.clear()
         if len(tokenized) <= _CACHED:
             _cache.update(tokenized)
-    return found
+    return tokens
 
 
 def _run(sentences: list[str], timeout: float) -> list[str]:
@@ -87,6 +87,6 @@ def _run(sentences: list[str], timeout: float) -> list[str]:
 
 
 def last_line(text: bytes) -> str:
-    """What a program said last, for an error message."""
+    """Returns the last line that a program printed, for an error message."""
     lines = text.decode(errors="replace").strip().splitlines()
     return lines[-1].rstrip(".") if lines else "it said nothing"

@@ -8,12 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.metrics.cider_d import ReferenceWeights
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 from transform.records import vocabulary
 
 
 class VocabularyCiderD:
-    """CIDEr-D of captions that are split into words as the vocabulary splits them.
+    """CIDEr-D (vocabulary tokens): words are split as the vocabulary splits them.
+
+    The scorer's CIDEr-D splits words as the PTB tokenizer does, in a Java process, so
+    the two differ a little: validation uses this one, and only to compare weights.
 
     Words outside a vocabulary count as themselves, so that scores of models with
     different vocabularies compare.
@@ -35,15 +38,15 @@ class VocabularyCiderD:
         self._weights = ReferenceWeights(self._ngrams)
 
     def score(self, captions: Mapping[str, str]) -> dict[str, float]:
-        """Captions by video id → their scores by video id."""
+        """Scores captions by video id: video id → score."""
         scores = self.score_rows(
             [self._rows[video_id] for video_id in captions], list(captions.values())
         )
         return dict(zip(captions, scores.tolist(), strict=True))
 
     def score_rows(self, rows: Sequence[int], captions: Sequence[str]) -> np.ndarray:
-        """Captions of the clips at `rows` of the references → (N,) float64."""
-        sentences = Sentences.of(self._encode(captions))
+        """Scores captions of the clips at `rows` of the references: (N,) float64."""
+        sentences = TokenSequences.from_lists(self._encode(captions))
         return self._weights.score(
             np.asarray(rows, np.int64),
             sentences.lengths,
@@ -51,7 +54,7 @@ class VocabularyCiderD:
         )
 
     def typicality(self) -> np.ndarray:
-        """How near each reference is to all references of all clips: (R,) float64.
+        """Rates how near each reference is to those of all clips: (R,) float64.
 
         It is CIDEr without the clipping and the penalty that make CIDEr-D: a mean of
         cosines between tf-idf vectors, hence one product with the mean vector.

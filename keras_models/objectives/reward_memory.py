@@ -1,4 +1,4 @@
-"""What every clip was worth when it was last seen."""
+"""The reward that every clip had when it was last seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class RewardMemory(tf.Module):
     """One reward for each clip, by video id; part of a checkpoint.
 
     Args:
-        video_ids: All clips that there are.
+        video_ids: Ids of all clips.
     """
 
     def __init__(self, video_ids: Iterable[str]):
@@ -59,5 +59,5 @@ class RewardMemory(tf.Module):
         return tf.gather(before, rows[:, 0])
 
     def reset_state(self) -> None:
-        """As before any clip was seen."""
+        """Forgets all rewards, as before any clip was seen."""
         self.rewards.assign(tf.fill(self.rewards.shape, math.nan))

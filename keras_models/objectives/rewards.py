@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_models.metrics import METRICS, canonical_name
 from keras_models.metrics.metric import Candidates, References
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 from transform.common.config import Config, Field, root_validator, with_fields
 
 PAD, EOS = 0, 2  # as in transform.records.vocabulary
@@ -149,7 +149,7 @@ class _TokenReferences(References):
         return self._ngrams
 
     @property
-    def lines(self) -> Sentences:
+    def lines(self) -> TokenSequences:
         return self._ngrams.sentences
 
     @functools.cached_property
@@ -172,11 +172,11 @@ class _TokenCandidates(Candidates):
         self._text = references.text
 
     @functools.cached_property
-    def sentences(self) -> Sentences:
+    def sentences(self) -> TokenSequences:
         return _sentences(self._tokens)
 
     @property
-    def lines(self) -> Sentences:
+    def lines(self) -> TokenSequences:
         return self.sentences
 
     @functools.cached_property
@@ -194,7 +194,7 @@ def _before_end(ids: Sequence[int]) -> list[int]:
     return words
 
 
-def _sentences(tokens: np.ndarray) -> Sentences:
+def _sentences(tokens: np.ndarray) -> TokenSequences:
     """Cuts (N, L) ids behind the first <eos>, or before the first <pad>."""
     if tokens.ndim != 2:
         raise ValueError(f"tokens must be (N, L); received shape {tokens.shape}")
@@ -205,4 +205,4 @@ def _sentences(tokens: np.ndarray) -> Sentences:
     padded = np.pad(tokens, ((0, 0), (0, 1)))
     lengths += padded[np.arange(len(tokens)), lengths] == EOS
     inside = np.arange(tokens.shape[1]) < lengths[:, np.newaxis]
-    return Sentences.flat(tokens[inside], lengths)
+    return TokenSequences.from_flat(tokens[inside], lengths)

@@ -1,4 +1,4 @@
-"""`kinescribe evaluate`."""
+"""`kinescribe evaluate`: scores of a model beside those of its baselines."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def command(
         bool, typer.Option("--json", help="Print scores and captions as JSON.")
     ] = False,
 ) -> None:
-    """Score a model's captions, beside what they have to be compared with.
+    """Score a model's captions, beside those of three baselines.
 
-    The controls: the best single caption for all clips, the model on other clips'
+    The baselines: the best single caption for all clips, the model on other clips'
     features, and a person, who is scored against the other people.
     """
     from rich.console import Console
@@ -39,11 +39,11 @@ def command(
 
     with Console(stderr=True).status("Captioning and scoring ..."):
         evaluation, coverage = evaluate_split(LocalModel(model), records, split)
-    found = {"coverage": coverage, **json.loads(evaluation.to_json())}
+    result = {"coverage": coverage, **json.loads(evaluation.to_json())}
     if out:
-        storage.write(out, json.dumps(found, indent=1))
+        storage.write(out, json.dumps(result, indent=1))
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(result))
     else:
         _print(evaluation, coverage)
 

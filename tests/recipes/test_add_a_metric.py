@@ -29,7 +29,7 @@ from keras_models.metrics.metric import (
     References,
     TokenReward,
 )
-from keras_models.metrics.ngrams import Sentences
+from keras_models.metrics.ngrams import TokenSequences
 
 
 class UnigramF1(MeanMetric):
@@ -53,10 +53,10 @@ class UnigramF1(MeanMetric):
         return best
 
 
-def _bags(sentences: Sentences) -> list[collections.Counter]:
+def _bags(sentences: TokenSequences) -> list[collections.Counter]:
     ends = np.cumsum(sentences.lengths)[:-1]
-    words = np.split(sentences.words, ends)
-    return [collections.Counter(ids.tolist()) for ids in words]
+    rows = np.split(sentences.tokens, ends)
+    return [collections.Counter(tokens.tolist()) for tokens in rows]
 '''
 
 ROW = "        CiderD(),\n"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
 from keras_models.metrics import bleu
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 
 SENTENCES = st.lists(st.integers(1, 5), max_size=12)
 CLIPS = st.tuples(SENTENCES, st.lists(SENTENCES, min_size=1, max_size=4))
@@ -13,7 +13,7 @@ CLIPS = st.tuples(SENTENCES, st.lists(SENTENCES, min_size=1, max_size=4))
 
 def count(clips):
     references = ReferenceNgrams([references for _, references in clips])
-    sentences = Sentences.of([candidate for candidate, _ in clips])
+    sentences = TokenSequences.from_lists([candidate for candidate, _ in clips])
     rows = np.arange(len(clips))
     counts = references.count(sentences)
     return bleu.match_counts(references, rows, sentences.lengths, counts)

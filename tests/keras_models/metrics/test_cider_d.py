@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 
 from keras_models.metrics.cider_d import ReferenceWeights
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 
 SENTENCES = st.lists(st.integers(1, 6), max_size=12)
 CLIPS = st.tuples(SENTENCES, st.lists(SENTENCES, min_size=1, max_size=4))
@@ -17,7 +17,7 @@ def text(ids):
 
 def score(corpus, clips, candidates):
     references = ReferenceNgrams(corpus)
-    sentences = Sentences.of(candidates)
+    sentences = TokenSequences.from_lists(candidates)
     return ReferenceWeights(references).score(
         np.asarray(clips), sentences.lengths, references.count(sentences)
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_models.metrics.ngrams import ORDERS, ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ORDERS, ReferenceNgrams, TokenSequences
 
 # A few ids that meet often, and some beyond 16 bits.
 WORDS = st.sampled_from([1, 2, 3, 65_536, 65_537, 2**31 - 1])
@@ -21,7 +21,7 @@ def grams(sentence, order):
 @given(CORPORA, st.lists(SENTENCES, min_size=1, max_size=5))
 def test_counts_and_postings_are_those_of_a_dictionary(corpus, candidates):
     references = ReferenceNgrams(corpus)
-    counted = references.count(Sentences.of(candidates))
+    counted = references.count(TokenSequences.from_lists(candidates))
     for order in range(1, ORDERS + 1):
         postings = references.orders[order - 1]
         documents = collections.Counter(
@@ -57,7 +57,7 @@ def test_pairs_stand_candidate_by_candidate():
 
 
 def test_padding_stands_behind_the_chosen_sentences():
-    sentences = Sentences.of([[1, 2, 3], [], [4]])
+    sentences = TokenSequences.from_lists([[1, 2, 3], [], [4]])
     assert sentences.padded(np.array([2, 1, 0]), -1).tolist() == [
         [4, -1, -1],
         [-1, -1, -1],

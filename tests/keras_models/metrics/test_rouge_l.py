@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.rouge.rouge import Rouge, my_lcs
 
 from keras_models.metrics import rouge_l
-from keras_models.metrics.ngrams import ReferenceNgrams, Sentences
+from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 
 SENTENCES = st.lists(st.integers(1, 5), min_size=1, max_size=10)
 CLIPS = st.tuples(SENTENCES, st.lists(SENTENCES, min_size=1, max_size=4))
@@ -15,7 +15,7 @@ CLIPS = st.tuples(SENTENCES, st.lists(SENTENCES, min_size=1, max_size=4))
 def test_values_are_those_of_the_coco_evaluation(clips):
     references = ReferenceNgrams([references for _, references in clips])
     found = rouge_l.score(
-        Sentences.of([candidate for candidate, _ in clips]),
+        TokenSequences.from_lists([candidate for candidate, _ in clips]),
         references.sentences,
         *references.pairs(np.arange(len(clips))),
     )
@@ -36,8 +36,8 @@ def test_subsequences_cross_the_64_bit_words(seed, ours, theirs):
     random = np.random.default_rng(seed)
     first, second = random.integers(1, 4, ours), random.integers(1, 4, theirs)
     found = rouge_l.longest_common_subsequence(
-        Sentences.of([first, first[:1]]),
-        Sentences.of([second, second[:1]]),
+        TokenSequences.from_lists([first, first[:1]]),
+        TokenSequences.from_lists([second, second[:1]]),
         np.array([0, 1]),
         np.array([0, 0]),
     )
@@ -47,7 +47,9 @@ def test_subsequences_cross_the_64_bit_words(seed, ours, theirs):
 
 def test_blocks_of_pairs_change_nothing(monkeypatch):
     random = np.random.default_rng(0)
-    sentences = Sentences.of([random.integers(1, 5, n).tolist() for n in range(30)])
+    sentences = TokenSequences.from_lists(
+        [random.integers(1, 5, n).tolist() for n in range(30)]
+    )
     pairs = np.repeat(np.arange(30), 30), np.tile(np.arange(30), 30)
     whole = rouge_l.longest_common_subsequence(sentences, sentences, *pairs)
     monkeypatch.setattr(rouge_l, "_BLOCK", 7)
@@ -56,7 +58,7 @@ def test_blocks_of_pairs_change_nothing(monkeypatch):
 
 
 def test_a_sentence_without_words_scores_nothing():
-    empty, some = Sentences.of([[]]), Sentences.of([[1, 2]])
+    empty, some = TokenSequences.from_lists([[]]), TokenSequences.from_lists([[1, 2]])
     one = np.zeros(1, int)
     assert rouge_l.score(empty, some, one, one).tolist() == [0.0]
     assert rouge_l.score(some, empty, one, one).tolist() == [0.0]
