@@ -29,9 +29,8 @@ from kinescribe.cli import quiet_frameworks
 
 quiet_frameworks()
 
-from keras_models.captioner import Captioner  # noqa: E402
+from keras_models.captioning_model import CaptioningModel  # noqa: E402
 from keras_models.data.records import RecordDataset  # noqa: E402
-from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.inference.int8 import int8_inference  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import MetricStatistics, Scorer  # noqa: E402
@@ -151,9 +150,7 @@ def extracted(work: pathlib.Path, precision: Precision) -> pathlib.Path:
     return work / precision
 
 
-def trained(
-    dataset: ExtractedDataset, seed: int, epochs: int
-) -> tuple[Captioner, Vocabulary]:
+def trained(dataset: ExtractedDataset, seed: int, epochs: int) -> CaptioningModel:
     """The demo's model after cross-entropy."""
     settings = configs.find("demo")
     stage = settings.training.preset().plan.stages[0]
@@ -180,17 +177,17 @@ def trained(
         vocabulary,
         work,
     )
-    return result.captioner, vocabulary
+    return result.model
 
 
 def measured(
-    captioner: Captioner, vocabulary: Vocabulary, folder: pathlib.Path
+    model: CaptioningModel, folder: pathlib.Path
 ) -> tuple[MetricStatistics, dict[str, str]]:
     """CIDEr-D of the test clips, and what was said of them."""
     dataset = ExtractedDataset(folder)
     test = RecordDataset(dataset.files("test"), dataset.spec)
-    write = CaptionWriter(captioner, vocabulary, configs.find("demo").search)
-    captions = write(test.videos(32, captioner.config.features()))
+    videos = test.videos(32, model.captioner.config.features())
+    captions = model.caption(videos, configs.find("demo").search)
     return Scorer(test.references).collect(captions, ["CIDEr-D"]), captions
 
 
@@ -208,9 +205,9 @@ def compare_captions(
             folder: trained(ExtractedDataset(folder), seed, epochs)
             for folder in (exact, rounded)
         }
-        baseline, said = measured(*results[exact], exact)
+        baseline, said = measured(results[exact], exact)
         for of, on in ((exact, exact), (exact, rounded), (rounded, rounded)):
-            found, captions = measured(*results[of], on)
+            found, captions = measured(results[of], on)
             others = np.mean([captions[clip] != said[clip] for clip in said])
             table.add_row(
                 *(str(seed), of.name, on.name),
@@ -229,14 +226,14 @@ def compare_models(
         title=f"{CORPUS.train} clips to train on, {CORPUS.test} to caption",
     )
     for seed in seeds:
-        captioner, vocabulary = trained(ExtractedDataset(folder), seed, epochs)
-        baseline, said = measured(captioner, vocabulary, folder)
+        model = trained(ExtractedDataset(folder), seed, epochs)
+        baseline, said = measured(model, folder)
         table.add_row(str(seed), EXACT, *differing(baseline, baseline), "")
-        recast = captioner.recast("mixed_bfloat16")
-        with int8_inference(captioner):
+        narrow = model.with_precision("mixed_bfloat16")
+        with int8_inference(model.captioner):
             results = {
-                ROUNDED: measured(recast, vocabulary, folder),
-                "int8": measured(captioner, vocabulary, folder),
+                ROUNDED: measured(narrow, folder),
+                "int8": measured(model, folder),
             }
         for name, (found, captions) in results.items():
             others = np.mean([captions[clip] != said[clip] for clip in said])

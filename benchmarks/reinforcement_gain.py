@@ -25,12 +25,10 @@ from kinescribe.cli import quiet_frameworks
 quiet_frameworks()
 
 from keras_models.data.records import RecordDataset  # noqa: E402
-from keras_models.evaluation.generate import CaptionWriter  # noqa: E402
 from keras_models.generation import Greedy  # noqa: E402
 from keras_models.metrics import diversity  # noqa: E402
 from keras_models.metrics.scorer import Scorer  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
-from keras_models.saving import captioner  # noqa: E402
 from keras_models.training.trainer import TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
@@ -135,8 +133,9 @@ def _compare(
     def measured(result: TrainingResult) -> dict[str, float]:
         found = {"validation": result.score}
         for name, search in zip(SEARCHES, (settings.search, Greedy()), strict=True):
-            write = CaptionWriter(result.captioner, vocabulary, search)
-            captions = write(test.videos(32, result.captioner.config.features()))
+            model = result.model
+            videos = test.videos(32, model.captioner.config.features())
+            captions = model.caption(videos, search)
             scores = Scorer(test.references).collect(captions, ["CIDEr-D"]).corpus()
             ends = diversity.bad_endings(captions.values())
             for what, value in zip(MEASURES, (scores["CIDEr-D"], ends), strict=True):
@@ -146,7 +145,7 @@ def _compare(
     began = time.monotonic()
     before = stage(CROSS_ENTROPY, None)
     saved = work / f"seed-{seed}"
-    captioner.save(before.captioner, vocabulary, saved)
+    before.model.save(saved)
     row = {"seed": seed, "before": measured(before)}
     row["after"] = measured(stage(SELF_CRITICAL, saved))
     return {**row, "seconds": round(time.monotonic() - began)}

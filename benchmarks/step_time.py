@@ -233,6 +233,7 @@ def update(tf: Any, name: str, batch: str, steps: str) -> dict:
 
 def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     """Writes an exported model."""
+    from keras_models.captioning_model import CaptioningModel
     from keras_models.decoders.decoder import Decoder
     from keras_models.generation import BeamSearch
     from serving.export.export import export
@@ -244,7 +245,8 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
             bias = decoder.words.bias
             bias.assign(tf.tensor_scatter_nd_update(bias, [[EOS]], [-50.0]))
     beam = BeamSearch(width=BEAM)
-    export(captioner, words(), captioner.spec, folder, beam, precision=precision)
+    model = CaptioningModel(captioner, words())
+    export(model, folder, beam, precision=precision)
     sizes = [
         path.stat().st_size for path in pathlib.Path(folder, "variables").iterdir()
     ]

@@ -11,18 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from transform.common.errors import KinescribeError
-from transform.records.vocabulary import Vocabulary
 
 
 class WordVectorsError(KinescribeError):
     """A file of word vectors is unusable; the message names it."""
 
 
-def assign(
-    path: str | pathlib.Path, captioner: Captioner, vocabulary: Vocabulary
-) -> int:
-    """Gives a built captioner's words the vectors of a file in word2vec's format.
+def assign(path: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
+    """Gives a model's words the vectors of a file in word2vec's format.
 
     dualAFR begins with those of Google News (Pu et al., 2018, appendix). Words that the
     file lacks keep the vectors that they have. All of them are learnt further.
@@ -30,8 +28,7 @@ def assign(
     Args:
         path: Binary where its name ends in .bin, else text; compressed where it ends in
             .gz after that.
-        captioner: Its decoder's embedding is changed.
-        vocabulary: Its words.
+        model: The model, whose decoder's embedding is changed.
 
     Returns:
         How many words the file knows.
@@ -39,8 +36,8 @@ def assign(
     Raises:
         WordVectorsError: It cannot be read, or its vectors have another length.
     """
-    rows = {word: row for row, word in enumerate(vocabulary.words)}
-    table = captioner.decoder.embedding.embeddings
+    rows = {word: row for row, word in enumerate(model.vocabulary.words)}
+    table = model.captioner.decoder.embedding.embeddings
     values = table.numpy()
     found = set()
     for word, vector in read(path):

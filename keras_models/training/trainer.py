@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
+from keras_models.captioning_model import CaptioningModel
 from keras_models.data.records import RecordDataset, TrainingBatches
 from keras_models.inference.precision import Precision
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
@@ -60,7 +61,7 @@ class TrainingConfig(Config):
 class TrainingResult(NamedTuple):
     """What `train` returns."""
 
-    captioner: Captioner  # with its best weights
+    model: CaptioningModel[Captioner]  # with its best weights
     score: float  # their validation CIDEr-D
     history: tuple[EpochLog, ...]  # one row an epoch
     folder: str  # of the run
@@ -95,7 +96,8 @@ def train(
         vocabulary: The words.
         workdir: A folder that outlives the process.
         callbacks: Told of everything; the history files are always written.
-        init_checkpoint: A folder of `saving.captioner.save`: its weights come first.
+        init_checkpoint: A folder that `CaptioningModel.save` wrote; training starts
+            from its weights.
 
     Raises:
         TrainingError: No usable weights came out.
@@ -135,13 +137,13 @@ class _Run:
         training, validation = clips
         self._config = config
         self._stages = plan.stages
-        self._vocabulary = vocabulary
         self._folder = folder
         self._callbacks = callbacks
         tf.keras.utils.set_random_seed(config.seed)
         self._captioner = Captioner(
             model, spec, len(vocabulary), config.max_words
         ).build_from_spec()
+        self._model = CaptioningModel(self._captioner, vocabulary)
         self._batches = TrainingBatches(
             training,
             vocabulary,
@@ -151,9 +153,7 @@ class _Run:
             max_words=config.max_words,
             seed=config.seed,
         )
-        self._validator = Validator(
-            self._captioner, vocabulary, config.validation, validation
-        )
+        self._validator = Validator(self._model, config.validation, validation)
         self._counters = StepCounters()
         self._context = ObjectiveContext(
             vocabulary, training.references, config.max_words, self._counters
@@ -190,23 +190,19 @@ class _Run:
                 f"{difference}."
             )
         if init_checkpoint is not None:
-            known = warm_start.copy_weights(
-                init_checkpoint, self._captioner, self._vocabulary
-            )
+            known = warm_start.copy_weights(init_checkpoint, self._model)
             found = self._validator()
             progress.keep(found.metrics)
             score = found.metrics.score
             self._callbacks.on_message(
                 f"Begins with the weights in {init_checkpoint}, which know {known} of "
-                f"{len(self._vocabulary)} words: CIDEr-D {score:.3f}."
+                f"{len(self._model.vocabulary)} words: CIDEr-D {score:.3f}."
             )
         elif vectors := self._config.word_vectors:
-            known = pretrained_embeddings.assign(
-                vectors, self._captioner, self._vocabulary
-            )
+            known = pretrained_embeddings.assign(vectors, self._model)
             self._callbacks.on_message(
-                f"{known} of {len(self._vocabulary)} words begin with the vectors in "
-                f"{vectors}."
+                f"{known} of {len(self._model.vocabulary)} words begin with the "
+                f"vectors in {vectors}."
             )
         self._checkpoints.save_best()
 
@@ -226,7 +222,7 @@ class _Run:
             progress.begin_stage(progress.stage + 1)
         self._checkpoints.restore_best()
         return TrainingResult(
-            self._captioner, progress.best_score, tuple(progress.rows), self._folder
+            self._model, progress.best_score, tuple(progress.rows), self._folder
         )
 
     def _run_stage(self, stage: Stage) -> None:

@@ -6,9 +6,12 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from keras_models.captioner import Captioner
+from keras_models.captioning_model import (
+    BatchCaptions,
+    CaptionGenerator,
+    CaptioningModel,
+)
 from keras_models.data.records import MEMORY_BYTES, RecordDataset
-from keras_models.evaluation.generate import CaptionWriter, WrittenBatch
 from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
@@ -16,7 +19,6 @@ from keras_models.training.callbacks.callback import CaptionSample
 from keras_models.training.guards import ValidationMetrics
 from transform.common.config import Config, Field
 from transform.common.errors import DataError
-from transform.records.vocabulary import Vocabulary
 
 SAMPLES = 5  # captions that a person is shown
 
@@ -41,8 +43,7 @@ class Validator:
     """Captions the validation clips and scores them.
 
     Args:
-        captioner: Its current weights count at every call.
-        vocabulary: Its words.
+        model: The model, whose current weights are used at every call.
         config: The settings.
         clips: The validation split; clips without captions are captioned too, but have
             no score.
@@ -50,8 +51,7 @@ class Validator:
 
     def __init__(
         self,
-        captioner: Captioner,
-        vocabulary: Vocabulary,
+        model: CaptioningModel,
         config: ValidationConfig,
         clips: RecordDataset,
     ):
@@ -61,9 +61,9 @@ class Validator:
             raise DataError(
                 f"no clip of {', '.join(clips.files)} has a caption to validate with."
             )
-        self._write = CaptionWriter(captioner, vocabulary, config.search)
+        self._generate = CaptionGenerator(model, config.search)
         self._videos = clips.videos(
-            config.batch_size, captioner.config.features(), config.clips
+            config.batch_size, model.captioner.config.features(), config.clips
         )
         if clips.decoded_bytes() <= MEMORY_BYTES:
             self._videos = self._videos.cache()
@@ -73,7 +73,7 @@ class Validator:
         """Captions and scores with the captioner's current weights."""
         captions: dict[str, str] = {}
         samples: list[CaptionSample] = []
-        for batch in self._write.batches(self._videos):
+        for batch in self._generate.batches(self._videos):
             captions.update(zip(batch.video_ids, batch.captions, strict=True))
             samples.extend(self._samples(batch, SAMPLES - len(samples)))
         scores = self._cider_d.score(
@@ -90,7 +90,7 @@ class Validator:
         )
         return Validation(metrics, captions, tuple(samples))
 
-    def _samples(self, batch: WrittenBatch, count: int) -> list[CaptionSample]:
+    def _samples(self, batch: BatchCaptions, count: int) -> list[CaptionSample]:
         """The first `count` clips of a batch."""
         found = []
         for row, video_id in enumerate(batch.video_ids[:count]):

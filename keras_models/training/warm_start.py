@@ -8,10 +8,9 @@ import numpy as np
 
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
-from keras_models.saving import captioner as saving
+from keras_models.captioning_model import CaptioningModel
 from transform.common.config import first_difference
 from transform.common.errors import KinescribeError
-from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
 
@@ -29,22 +28,18 @@ def check(
         SpecMismatchError: It reads other features.
         WarmStartError: It has other parts.
     """
-    source, _ = saving.load(folder)
-    _compare(folder, source, config, spec)
+    _compare(folder, CaptioningModel.load(folder).captioner, config, spec)
 
 
-def copy_weights(
-    folder: str | pathlib.Path, captioner: Captioner, vocabulary: Vocabulary
-) -> int:
-    """Gives a built captioner the weights of a saved one.
+def copy_weights(folder: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
+    """Gives a model the weights of a saved one.
 
     The vocabularies may differ, as they do once captions were added: what belongs to a
     word goes with the word, and new words keep the weights that they have.
 
     Args:
-        folder: Of `saving.save`.
-        captioner: Built with `vocabulary`.
-        vocabulary: Its words.
+        folder: A folder that `CaptioningModel.save` wrote.
+        model: The model whose weights are changed.
 
     Returns:
         How many words both models know.
@@ -52,12 +47,12 @@ def copy_weights(
     Raises:
         LoadError, SpecMismatchError, WarmStartError: As `check`.
     """
-    source, their_words = saving.load(folder)
+    saved = CaptioningModel.load(folder)
+    captioner, source = model.captioner, saved.captioner
     _compare(folder, source, captioner.config, captioner.spec)
-    rows = {word: row for row, word in enumerate(their_words.words)}
-    shared = [
-        (row, rows[word]) for row, word in enumerate(vocabulary.words) if word in rows
-    ]
+    rows = {word: row for row, word in enumerate(saved.vocabulary.words)}
+    words = model.vocabulary.words
+    shared = [(row, rows[word]) for row, word in enumerate(words) if word in rows]
     new, old = (list(side) for side in zip(*shared, strict=True))
     for target, weight, axis in zip(
         captioner.weights,

@@ -9,11 +9,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from kinescribe import joining
+from kinescribe import ensembling
 
 
 def command(
-    members: joining.Members,
+    members: ensembling.Members,
     out: Annotated[str, typer.Option(help="Folder for the ensemble.")],
     weight: Annotated[
         Optional[list[str]],
@@ -26,7 +26,7 @@ def command(
     captions: Annotated[
         int, typer.Option(min=1, help="How many captions are written, best first.")
     ] = 1,
-    precision: joining.Precision = None,
+    precision: ensembling.Precision = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
@@ -37,19 +37,20 @@ def command(
     """
     import os
 
-    folders = joining.folders(members)
+    folders = ensembling.member_folders(members)
     weights = _weights(weight or [], folders)
 
+    from keras_models.captioning_model import CaptioningModel
     from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 
-    captioners, vocabulary = joining.load(folders)
+    captioners, vocabulary = ensembling.load_members(folders)
     config = EnsembleConfig(
         members={name: captioner.config for name, captioner in captioners.items()},
         weights=weights,
     )
-    ensemble = Ensemble(config, captioners)
+    ensemble = CaptioningModel(Ensemble(config, captioners), vocabulary)
     models = os.path.join(out, "models")
-    model = joining.write(ensemble, vocabulary, models, width, captions, precision)
+    model = ensembling.export_version(ensemble, models, width, captions, precision)
     if as_json:
         typer.echo(json.dumps({"model": model, "shares": config.shares()}))
         return

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from kinescribe import joining
+from kinescribe import ensembling
 
 
 def command(
-    members: joining.Members,
+    members: ensembling.Members,
     records: Annotated[
         str, typer.Option(help="Folder that `kinescribe extract` wrote.")
     ],
@@ -27,7 +27,7 @@ def command(
     captions: Annotated[
         int, typer.Option(min=1, help="How many captions of each member compete.")
     ] = 1,
-    precision: joining.Precision = None,
+    precision: ensembling.Precision = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
@@ -39,8 +39,9 @@ def command(
     """
     import os
 
-    folders = joining.folders(members)
+    folders = ensembling.member_folders(members)
 
+    from keras_models.captioning_model import CaptioningModel
     from keras_models.ensembling.composite import check_compatible
     from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
     from keras_models.ensembling.relevance import saving as relevance_saving
@@ -51,7 +52,7 @@ def command(
     from keras_models.training.callbacks.progress_bar import ProgressBar
     from transform.records.dataset import ExtractedDataset
 
-    captioners, vocabulary = joining.load(folders)
+    captioners, vocabulary = ensembling.load_members(folders)
     dataset = ExtractedDataset(records)
     spec = dataset.spec
     max_words = next(iter(captioners.values())).max_words
@@ -79,9 +80,9 @@ def command(
         members={name: captioner.config for name, captioner in captioners.items()},
         relevance=training.relevance,
     )
-    fusion = LateFusion(config, captioners, result.model)
+    fusion = CaptioningModel(LateFusion(config, captioners, result.model), vocabulary)
     models = os.path.join(out, "models")
-    model = joining.write(fusion, vocabulary, models, width, captions, precision)
+    model = ensembling.export_version(fusion, models, width, captions, precision)
     weights = os.path.join(models, "relevance")
     relevance_saving.save(result.model, vocabulary, weights)
     if as_json:

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import CompositeCaptioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.int8 import int8_inference
 from keras_models.inference.kernel_layouts import packed_kernels
@@ -21,32 +20,26 @@ from serving.errors import ServingError
 from serving.export import signatures, warmup
 from serving.model_versions import read_spec
 from transform.common import storage
-from transform.records.vocabulary import Vocabulary
-from transform.schema import FeatureSpec
 
 __all__ = ["export", "read_spec"]
 
 
 def export(
-    captioner: Captioner | CompositeCaptioner,
-    vocabulary: Vocabulary,
-    spec: FeatureSpec,
+    model: CaptioningModel,
     folder: str | os.PathLike[str],
     search: SearchConfig,
-    examples: Sequence[bytes] = (),
     precision: ServedPrecision | None = None,
+    examples: Sequence[bytes] = (),
 ) -> str:
     """Writes a SavedModel whose graph generates whole captions, wholly or not at all.
 
     Args:
-        captioner: A built model, or several as one.
-        vocabulary: The vocabulary whose ids the captioner predicts.
-        spec: Specification of its features; records of another are refused.
-        folder: Where the SavedModel goes; must not exist, or be empty.
-        search: The search that generates captions.
+        model: The model; records of another specification than its own are refused.
+        folder: Folder of the SavedModel; must not exist, or be empty.
+        search: How captions are searched for.
+        precision: The precision of the computation; by default that of the training.
+            int8 is float32 but for the products with large kernels at every word.
         examples: Serialized records to warm a server up with; a blank clip by default.
-        precision: Precision of the computation, by default that of the training. int8
-            means float32 except for the products with large kernels at every word.
 
     Returns:
         `folder`.
@@ -59,14 +52,16 @@ def export(
     check_precision_supported(precision)
     inference = int8_inference if precision == "int8" else packed_kernels
     if precision is not None:
-        captioner = captioner.recast("float32" if precision == "int8" else precision)
-    module = signatures.CaptionModule(captioner, vocabulary, spec, search)
+        model = model.with_precision("float32" if precision == "int8" else precision)
+    module = signatures.CaptionModule(model, search)
     partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
     try:
         with tempfile.TemporaryDirectory() as assets:
-            vocabulary.to_file(posixpath.join(assets, signature_names.VOCABULARY_ASSET))
+            model.vocabulary.to_file(
+                posixpath.join(assets, signature_names.VOCABULARY_ASSET)
+            )
             with open(posixpath.join(assets, signature_names.SPEC_ASSET), "w") as file:
-                file.write(spec.to_json())
+                file.write(model.spec.to_json())
             module.assets = [
                 tf.saved_model.Asset(posixpath.join(assets, name))
                 for name in (
@@ -74,12 +69,14 @@ def export(
                     signature_names.SPEC_ASSET,
                 )
             ]
-            with inference(captioner):
+            with inference(model.captioner):
                 tf.saved_model.save(module, partial, signatures=module.signatures())
-        blank = [warmup.blank_example(spec)] * 4
+        blank = [warmup.blank_example(model.spec)] * 4
         warmup.write(
             partial,
-            warmup.requests(signature_names.MODEL_NAME, spec, list(examples) or blank),
+            warmup.requests(
+                signature_names.MODEL_NAME, model.spec, list(examples) or blank
+            ),
         )
         storage.remove(target)
         tf.io.gfile.rename(partial, target)

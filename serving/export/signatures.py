@@ -16,14 +16,13 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_models.captioner import Captioner
-from keras_models.ensembling.composite import CompositeCaptioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
 from serving import signature_names
 from transform.records import example_codec
-from transform.records.vocabulary import SPECIAL, Vocabulary
-from transform.schema import SPEC_HASH, FeatureSpec
+from transform.records.vocabulary import SPECIAL
+from transform.schema import SPEC_HASH
 
 
 class CaptionModule(tf.Module):
@@ -31,19 +30,17 @@ class CaptionModule(tf.Module):
 
     def __init__(
         self,
-        captioner: Captioner | CompositeCaptioner,
-        vocabulary: Vocabulary,
-        spec: FeatureSpec,
-        search_config: SearchConfig,
+        model: CaptioningModel,
+        search: SearchConfig,
     ):
         super().__init__(name="kinescribe")
-        self._caption_batch = _caption_function(captioner, vocabulary, search_config)
-        self._spec = spec
+        spec = self._spec = model.spec
+        self._caption_batch = _caption_function(model, search)
         self._constants = {
             SPEC_HASH: spec.content_hash,
             signature_names.SPEC_JSON: spec.to_json(),
-            signature_names.VOCABULARY_DIGEST: vocabulary.digest,
-            signature_names.VARIANT_JSON: captioner.config.to_json(),
+            signature_names.VOCABULARY_DIGEST: model.vocabulary.digest,
+            signature_names.VARIANT_JSON: model.captioner.config.to_json(),
         }
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
@@ -100,16 +97,14 @@ class CaptionModule(tf.Module):
 
 
 def _caption_function(
-    captioner: Captioner | CompositeCaptioner,
-    vocabulary: Vocabulary,
-    search_config: SearchConfig,
+    model: CaptioningModel, search: SearchConfig
 ) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:
-    texts = ["" if word in SPECIAL else word for word in vocabulary.words]
+    texts = ["" if word in SPECIAL else word for word in model.vocabulary.words]
 
     def caption_batch(video: VideoBatch) -> dict[str, tf.Tensor]:
-        written = captioner.caption(
+        written = model.captioner.caption(
             video,
-            search_config,
+            search,
             seed=tf.constant([0, 0]),  # a sampled caption is the same at every call
         )
         candidates = written.captions

@@ -9,7 +9,6 @@ from typing import Optional
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import ServedPrecision, check_precision_supported
 from keras_models.presets.preset_training import PresetTrainingConfig
-from keras_models.saving import captioner
 from keras_models.training.callbacks.callback import Callback
 from keras_models.training.trainer import TrainingResult, train
 from serving.export.export import export
@@ -69,14 +68,12 @@ def train_and_export(
         init_checkpoint or None,
     )
     export(
-        result.captioner,
-        vocabulary,
-        spec,
+        result.model,
         serving_model,
         settings.search,
         precision=settings.precision,
     )
-    captioner.save(result.captioner, vocabulary, captioner_folder(serving_model))
+    result.model.save(captioner_folder(serving_model))
     return result
 
 

@@ -59,7 +59,7 @@ def trained(tmp_path_factory):
         clips,
         VOCABULARY,
         folder / "runs",
-    ).captioner
+    ).model.captioner
 
 
 def test_clips_without_sound_and_category_are_trained_on_and_captioned(trained):

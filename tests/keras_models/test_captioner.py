@@ -135,7 +135,7 @@ def test_a_few_updates_learn_the_captions():
 def test_serving_never_loads_tensorflow_addons():
     code = (
         "import sys, keras_models.captioner, keras_models.generation;"
-        "import keras_models.saving.captioner;"
+        "import keras_models.captioning_model;"
         "sys.exit('tensorflow_addons' in sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

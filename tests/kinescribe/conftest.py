@@ -4,6 +4,7 @@ from tests.support.served_models import (
     clip,
     doubling_model,
     exported,
+    model,
     spec,
     vocabulary,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "clip",
     "doubling_model",
     "exported",
+    "model",
     "spec",
     "vocabulary",
 ]

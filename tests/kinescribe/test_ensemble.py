@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 from keras_models.generation import BeamSearch
-from keras_models.saving import captioner as saving
 from keras_models.structs import VideoBatch
 from serving.client.local_model import LocalModel
 from tests.support import corpora
@@ -28,7 +28,9 @@ def test_trained_models_become_one_that_is_served(tmp_path):
     }
     examples = list(tf.data.TFRecordDataset(corpus.files).as_numpy_iterator())
     served = LocalModel(model).caption_examples(examples)
-    captioners = {name: saving.load(tmp_path / name)[0] for name in ("one", "two")}
+    captioners = {
+        name: CaptioningModel.load(tmp_path / name).captioner for name in ("one", "two")
+    }
     configs = {name: captioner.config for name, captioner in captioners.items()}
     ensemble = Ensemble(EnsembleConfig(members=configs, weights={"two": 3}), captioners)
     parsed = example_codec.parse(tf.constant(examples), corpora.SPEC)

@@ -5,8 +5,8 @@ import pathlib
 import pytest
 from typer.testing import CliRunner
 
+from keras_models.captioning_model import CaptioningModel
 from keras_models.metrics import METRICS, scorer
-from keras_models.saving import captioner as saving
 from keras_models.training.warm_start import WarmStartError
 from kinescribe import cli
 from tests.support import corpora, exported, small_runs
@@ -69,8 +69,8 @@ def test_training_leaves_a_model_its_weights_and_its_history(trained):
     folder, outcome = trained
     assert outcome["model"] == str(folder / "out" / "models" / "1")
     assert exported.computes_in_bfloat16(pathlib.Path(outcome["model"]))
-    captioner, vocabulary = saving.load(outcome["weights"])
-    assert len(vocabulary) == outcome["words"] == captioner.vocabulary_size
+    vocabulary = CaptioningModel.load(outcome["weights"]).vocabulary
+    assert len(vocabulary) == outcome["words"]
     assert set(vocabulary.words) == set(corpora.write(folder / "same").vocabulary.words)
     with open(pathlib.Path(outcome["run"], "history.csv")) as file:
         scores = [float(row["CIDEr-D"]) for row in csv.DictReader(file)]

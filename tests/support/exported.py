@@ -10,6 +10,7 @@ from tensorflow.core.framework import node_def_pb2, types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
@@ -47,7 +48,7 @@ def check(
     Returns:
         Its signatures.
     """
-    export(model, tiny.VOCABULARY, model.spec, folder, search)
+    export(CaptioningModel(model, tiny.VOCABULARY), folder, search)
     ops = {node.op for node in nodes(folder)}
     assert "While" in ops or "StatelessWhile" in ops
     assert not [op for op in ops if ">" in op]

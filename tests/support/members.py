@@ -8,7 +8,7 @@ import click.testing
 from typer.testing import CliRunner
 
 from keras_models.captioner import Captioner
-from keras_models.saving import captioner as saving
+from keras_models.captioning_model import CaptioningModel
 from kinescribe import cli
 from tests.support import corpora, small_runs
 from transform.records.vocabulary import Vocabulary
@@ -18,7 +18,7 @@ def save_member(folder: pathlib.Path, vocabulary: Vocabulary) -> str:
     """Saves a small model; the argument that names it as its folder is named."""
     config = small_runs.settings().preset().model
     captioner = Captioner(config, corpora.SPEC, len(vocabulary), max_words=4)
-    saving.save(captioner.build_from_spec(), vocabulary, folder)
+    CaptioningModel(captioner.build_from_spec(), vocabulary).save(folder)
     return f"{folder.name}={folder}"
 
 

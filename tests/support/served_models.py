@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
 from serving.export.export import export
@@ -124,9 +125,14 @@ def captioner(spec, vocabulary) -> Captioner:
 
 
 @pytest.fixture(scope="session")
-def exported(captioner, vocabulary, spec, tmp_path_factory) -> pathlib.Path:
+def model(captioner, vocabulary) -> CaptioningModel[Captioner]:
+    return CaptioningModel(captioner, vocabulary)
+
+
+@pytest.fixture(scope="session")
+def exported(model, tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("exported") / "model"
-    export(captioner, vocabulary, spec, folder, BeamSearch(width=3, n_best=2))
+    export(model, folder, BeamSearch(width=3, n_best=2))
     return folder
 
 
@@ -134,7 +140,9 @@ def exported(captioner, vocabulary, spec, tmp_path_factory) -> pathlib.Path:
 def other_exported(captioner, vocabulary, other_spec, tmp_path_factory) -> pathlib.Path:
     """The same model for records of `other_spec`."""
     folder = tmp_path_factory.mktemp("other_exported") / "model"
-    export(captioner, vocabulary, other_spec, folder, Greedy())
+    other = Captioner(captioner.config, other_spec, len(vocabulary), max_words=6)
+    other.build_from_spec().set_weights(captioner.get_weights())
+    export(CaptioningModel(other, vocabulary), folder, Greedy())
     return folder
 
 

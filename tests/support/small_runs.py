@@ -88,7 +88,7 @@ def run(
 
 def weights_digest(result: TrainingResult) -> str:
     """Tells apart best weights that differ in a bit."""
-    content = [weight.numpy().tobytes() for weight in result.captioner.weights]
+    content = [weight.numpy().tobytes() for weight in result.model.captioner.weights]
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from components.trainer.history_file import read_history
 from components.trainer.run_fn import _first_weights, run_fn
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import Greedy
-from keras_models.saving import captioner as saving
 from serving.client.local_model import LocalModel
 from serving.export.train_and_export import TrainerSettings, captioner_folder
 from tests.support import corpora, exported, small_runs
@@ -31,9 +31,8 @@ def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
     vocabulary = Vocabulary(["ball"])
     captioner = Captioner(config.preset().model, corpora.SPEC, len(vocabulary), 4)
     serving_model = folder / "Format-Serving"
-    saving.save(
-        captioner.build_from_spec(), vocabulary, captioner_folder(str(serving_model))
-    )
+    model = CaptioningModel(captioner.build_from_spec(), vocabulary)
+    model.save(captioner_folder(str(serving_model)))
     return serving_model
 
 
@@ -62,9 +61,9 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     captions = [result.caption for result in model.caption_examples(records)]
     assert len(captions) == len(records)
     assert exported.computes_in_bfloat16(serving_model)
-    captioner, vocabulary = saving.load(tmp_path / "model" / "captioner")
-    assert vocabulary.words == training.vocabulary.words
-    assert captioner.spec == training.spec
+    saved = CaptioningModel.load(tmp_path / "model" / "captioner")
+    assert saved.vocabulary.words == training.vocabulary.words
+    assert saved.spec == training.spec
     rows = read_history(str(tmp_path / "model_run"))
     assert [row["stage"] for row in rows] == ["cross_entropy"]
     assert list((tmp_path / "model_run").glob("events*"))

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.composite import weights_by_clip
 from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
-from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import BeamSearch, Greedy, Sampling
 from serving import signature_names
 from tests.support import exported, tiny
@@ -93,8 +93,8 @@ def test_its_members_can_compute_in_another_precision(ensemble, video):
 
 
 def test_writes_captions_for_a_data_set_as_a_captioner_does(ensemble, video):
-    write = CaptionWriter(ensemble, tiny.VOCABULARY, Greedy())
-    captions = write(tf.data.Dataset.from_tensors(video))
+    model = CaptioningModel(ensemble, tiny.VOCABULARY)
+    captions = model.caption(tf.data.Dataset.from_tensors(video), Greedy())
     best = ensemble.caption(video, Greedy()).captions.tokens[:, 0]
     texts = [text.decode() for text in tiny.VOCABULARY.decode(best).numpy()]
     assert captions == dict(zip(["whole", "short"], texts, strict=True))

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling import late_fusion
 from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
-from keras_models.evaluation.generate import CaptionWriter
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
 from serving import signature_names
@@ -136,8 +136,8 @@ def _with_max_words(model, max_words: int):
 
 
 def test_writes_captions_for_a_data_set_as_a_captioner_does(fusion, video):
-    write = CaptionWriter(fusion, tiny.VOCABULARY, Greedy())
-    captions = write(tf.data.Dataset.from_tensors(video))
+    model = CaptioningModel(fusion, tiny.VOCABULARY)
+    captions = model.caption(tf.data.Dataset.from_tensors(video), Greedy())
     best = fusion.caption(video, Greedy()).captions.tokens[:, 0]
     texts = [text.decode() for text in tiny.VOCABULARY.decode(best).numpy()]
     assert captions == dict(zip(["whole", "short"], texts, strict=True))

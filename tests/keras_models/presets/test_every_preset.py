@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.presets import registry
 from keras_models.presets.paper_features import paper_spec
-from keras_models.saving import captioner as saving
 from keras_models.structs import TrainingBatch
 from keras_models.training.train_step import trained_weights
 from tests.support import attention_names, exported, tiny
@@ -141,12 +141,12 @@ def test_words_depend_on_the_video(row):
 
 
 def test_a_saved_model_says_the_same(row, tmp_path):
-    saving.save(row.captioner, tiny.VOCABULARY, tmp_path)
-    loaded, vocabulary = saving.load(tmp_path)
-    assert loaded.config == row.config
-    assert vocabulary.words == tiny.VOCABULARY.words
+    CaptioningModel(row.captioner, tiny.VOCABULARY).save(tmp_path)
+    loaded = CaptioningModel.load(tmp_path)
+    assert loaded.captioner.config == row.config
+    assert loaded.vocabulary.words == tiny.VOCABULARY.words
     np.testing.assert_array_equal(
-        loaded.teacher_force(row.batch).log_probs,
+        loaded.captioner.teacher_force(row.batch).log_probs,
         row.captioner.teacher_force(row.batch).log_probs,
     )
 

@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
+from keras_models.captioning_model import CaptioningModel
 from keras_models.training import pretrained_embeddings
 from keras_models.training.pretrained_embeddings import WordVectorsError
 from tests.support import small_runs, tiny
@@ -53,7 +54,9 @@ def test_known_words_get_their_vectors_and_others_keep_theirs(tmp_path):
     (tmp_path / "words.bin").write_bytes(binary())
     model = captioner()
     before = model.decoder.embedding.embeddings.numpy()
-    known = pretrained_embeddings.assign(tmp_path / "words.bin", model, tiny.VOCABULARY)
+    known = pretrained_embeddings.assign(
+        tmp_path / "words.bin", CaptioningModel(model, tiny.VOCABULARY)
+    )
     assert known == 2
     after = model.decoder.embedding.embeddings.numpy()
     for row, word in enumerate(tiny.VOCABULARY.words):
@@ -67,7 +70,7 @@ def test_vectors_of_another_length_are_refused(tmp_path):
         WordVectorsError, match=r"of 2 numbers, .* decoder.embedding to 2"
     ):
         pretrained_embeddings.assign(
-            tmp_path / "words.txt", captioner(), tiny.VOCABULARY
+            tmp_path / "words.txt", CaptioningModel(captioner(), tiny.VOCABULARY)
         )
 
 
@@ -103,5 +106,5 @@ def test_training_begins_with_the_vectors(tmp_path):
     }
     path = str(tmp_path / "words.txt")
     result = small_runs.run(tmp_path, small_runs.settings(still, word_vectors=path))
-    table = result.captioner.decoder.embedding.embeddings.numpy()
+    table = result.model.captioner.decoder.embedding.embeddings.numpy()
     assert np.any(np.all(np.isclose(table, [9, 8, 7, 6], atol=1e-3), axis=1))

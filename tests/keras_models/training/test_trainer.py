@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.saving import captioner as saving
+from keras_models.captioning_model import CaptioningModel
 from keras_models.training.callbacks.callback import (
     Callback,
     StepEnd,
@@ -173,7 +173,7 @@ def test_the_averaged_weights_are_validated_and_returned(tmp_path):
         for averaging in ({"kind": "latest"}, {"kind": "moving", "decay": 0.9})
     )
     ours, theirs = (
-        result.captioner.decoder.embedding.embeddings.numpy()
+        result.model.captioner.decoder.embedding.embeddings.numpy()
         for result in (averaged, latest)
     )
     state = tf.train.load_checkpoint(f"{averaged.folder}/checkpoints")
@@ -346,7 +346,7 @@ def test_an_unwritable_folder_is_one_sentence(tmp_path):
 def test_a_warm_start_keeps_what_belongs_to_a_word(whole, tmp_path):
     _, result, _, _ = whole
     known = corpora.write(tmp_path / "words").vocabulary
-    saving.save(result.captioner, known, tmp_path / "saved")
+    result.model.save(tmp_path / "saved")
     witness = Witness()
     begun = run(
         tmp_path,
@@ -363,15 +363,17 @@ def test_a_warm_start_keeps_what_belongs_to_a_word(whole, tmp_path):
 def test_new_words_begin_with_weights_of_their_own(whole, tmp_path):
     _, result, _, _ = whole
     known = corpora.write(tmp_path / "words").vocabulary
-    saving.save(result.captioner, known, tmp_path / "saved")
+    result.model.save(tmp_path / "saved")
     wider = Vocabulary(["zebra", *known.words[4:]])
     captioner = Captioner(
-        result.captioner.config, corpora.SPEC, len(wider), 4
+        result.model.captioner.config, corpora.SPEC, len(wider), 4
     ).build_from_spec()
     fresh = captioner.decoder.embedding.embeddings.numpy()
-    assert copy_weights(tmp_path / "saved", captioner, wider) == len(known)
+    assert copy_weights(tmp_path / "saved", CaptioningModel(captioner, wider)) == len(
+        known
+    )
     rows = captioner.decoder.embedding.embeddings.numpy()
-    theirs = result.captioner.decoder.embedding.embeddings.numpy()
+    theirs = result.model.captioner.decoder.embedding.embeddings.numpy()
     zebra = wider.words.index("zebra")
     np.testing.assert_array_equal(rows[zebra], fresh[zebra])
     np.testing.assert_array_equal(np.delete(rows, zebra, axis=0), theirs)
@@ -379,8 +381,7 @@ def test_new_words_begin_with_weights_of_their_own(whole, tmp_path):
 
 def test_a_warm_start_from_other_parts_is_refused(whole, tmp_path):
     _, result, _, _ = whole
-    known = corpora.write(tmp_path / "words").vocabulary
-    saving.save(result.captioner, known, tmp_path / "saved")
+    result.model.save(tmp_path / "saved")
     wider = settings(CROSS_ENTROPY).override({"model": {"decoder": {"units": 9}}})
     with pytest.raises(WarmStartError, match=r"decoder\.units \(9 against 8\)"):
         run(tmp_path, wider, init_checkpoint=tmp_path / "saved")
@@ -398,7 +399,7 @@ def test_one_mirrored_device_trains_as_one_device_does(tmp_path):
     ours, theirs = run(tmp_path, config), run(tmp_path, mirrored)
     assert ours.folder != theirs.folder
     for one, other in zip(
-        ours.captioner.weights, theirs.captioner.weights, strict=True
+        ours.model.captioner.weights, theirs.model.captioner.weights, strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -469,7 +470,7 @@ def start_workers(folder: pathlib.Path) -> list[subprocess.Popen]:
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_float32_weights(tmp_path, precision):
     result = run(tmp_path, settings(CROSS_ENTROPY, precision=precision))
-    assert {weight.dtype for weight in result.captioner.trainable_variables} == {
+    assert {weight.dtype for weight in result.model.captioner.trainable_variables} == {
         tf.float32
     }
     losses = [row["loss"] for row in result.history]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import Greedy
 from keras_models.presets import registry
 from serving.client.local_model import LocalModel
@@ -31,7 +32,7 @@ def model(spec, vocabulary, tmp_path_factory):
     captioner = Captioner(config, of_category, len(vocabulary), max_words=6)
     captioner.build_from_spec()
     folder = tmp_path_factory.mktemp("exported") / "model"
-    export(captioner, vocabulary, of_category, folder, Greedy())
+    export(CaptioningModel(captioner, vocabulary), folder, Greedy())
     return LocalModel(folder)
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_models.captioner import Captioner
+from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import BeamSearch, Greedy, Sampling
 from keras_models.inference.int8 import int8_inference
 from keras_models.inference.kernel_layouts import BLOCK
@@ -246,11 +247,11 @@ def test_warm_up_requests_call_every_signature(exported, served):
 
 
 def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
-    captioner, vocabulary, spec, tmp_path, served, make_example
+    model, captioner, spec, tmp_path, served, make_example
 ):
     folder = tmp_path / "model"
     beam = BeamSearch(width=3, n_best=2)
-    export(captioner, vocabulary, spec, folder, beam, precision="mixed_bfloat16")
+    export(model, folder, beam, precision="mixed_bfloat16")
     assert not [op for op in all_ops(folder) if ">" in op]
     examples = tf.constant([make_example(seed) for seed in range(8)])
     function = tf.saved_model.load(str(folder)).signatures["caption_examples"]
@@ -270,17 +271,17 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
 
 
 def test_a_model_is_served_with_kernels_of_eight_bits(
-    captioner, vocabulary, spec, tmp_path, served, make_example
+    model, captioner, spec, tmp_path, served, make_example
 ):
     folder = tmp_path / "model"
     beam = BeamSearch(width=3, n_best=2)
-    export(captioner, vocabulary, spec, folder, beam, precision="int8")
+    export(model, folder, beam, precision="int8")
     assert not [op for op in all_ops(folder) if ">" in op]
     stored = tf.train.list_variables(f"{folder}/variables/variables")
     kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
     assert [1, 1, *kernel.shape] in [shape for _, shape in stored]
-    model = tf.saved_model.load(str(folder))
-    function = model.signatures["caption_examples"]
+    loaded = tf.saved_model.load(str(folder))
+    function = loaded.signatures["caption_examples"]
     examples = [make_example(seed) for seed in range(8)]
     parsed = example_codec.parse(tf.constant(examples), spec)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
@@ -299,39 +300,35 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
 
 
 def test_eight_bits_are_refused_where_there_is_no_product_of_them(
-    captioner, vocabulary, spec, tmp_path, monkeypatch
+    model, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     with pytest.raises(KinescribeError, match=r"int8.*aarch64.*float32"):
-        export(captioner, vocabulary, spec, tmp_path / "m", Greedy(), precision="int8")
+        export(model, tmp_path / "m", Greedy(), precision="int8")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_export_is_whole_or_not_there(
-    captioner, vocabulary, spec, tmp_path, monkeypatch
-):
+def test_an_export_is_whole_or_not_there(model, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError("disk full")
 
     monkeypatch.setattr(warmup, "write", fail)
     with pytest.raises(OSError, match="disk full"):
-        export(captioner, vocabulary, spec, tmp_path / "model", Greedy())
+        export(model, tmp_path / "model", Greedy())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_replaces_nothing(exported, captioner, vocabulary, spec):
+def test_an_export_replaces_nothing(model, exported):
     with pytest.raises(ServingError, match="not empty"):
-        export(captioner, vocabulary, spec, exported, Greedy())
+        export(model, exported, Greedy())
 
 
 @pytest.mark.parametrize(
     "config", [Greedy(), Sampling(samples=2)], ids=["greedy", "sampling"]
 )
-def test_every_search_can_be_served(
-    captioner, vocabulary, spec, tmp_path, make_example, config
-):
+def test_every_search_can_be_served(model, tmp_path, make_example, config):
     (tmp_path / "model").mkdir()  # as the trainer may leave it: empty
-    folder = export(captioner, vocabulary, spec, tmp_path / "model", config)
+    folder = export(model, tmp_path / "model", config)
     function = tf.saved_model.load(folder).signatures["caption_examples"]
     examples = tf.constant([make_example(1)])
     first, second = function(examples=examples), function(examples=examples)
@@ -349,7 +346,9 @@ def test_models_of_every_system_can_be_served(name, tmp_path):
     captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     captioner.build_from_spec()
     config = BeamSearch(width=2, n_best=2)
-    folder = export(captioner, tiny.VOCABULARY, spec, tmp_path / "model", config)
+    folder = export(
+        CaptioningModel(captioner, tiny.VOCABULARY), tmp_path / "model", config
+    )
     assert not [op for op in all_ops(tmp_path / "model") if ">" in op]
     function = tf.saved_model.load(folder).signatures["caption_examples"]
     for tensor in function.structured_outputs.values():

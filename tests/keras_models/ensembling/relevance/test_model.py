@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.relevance import saving as relevance_saving
 from keras_models.ensembling.relevance.ranking_loss import Ranking
-from keras_models.saving import captioner
 from keras_models.saving.model_folder import LoadError
 from keras_models.structs import TrainingBatch
 from tests.support import relevance_parts, tiny
@@ -92,7 +92,7 @@ def test_a_loaded_model_gives_the_same_scores(model, tmp_path):
         loaded.score(batch.video, batch.tokens), model.score(batch.video, batch.tokens)
     )
     with pytest.raises(LoadError, match="not a model's description"):
-        captioner.load(tmp_path)
+        CaptioningModel.load(tmp_path)
 
 
 def test_settings_and_features_that_do_not_fit_are_refused():
