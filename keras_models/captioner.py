@@ -14,12 +14,12 @@ from keras_models.inference.precision import Precision
 from keras_models.inference.projected_values import project_values
 from keras_models.structs import (
     EncodedVideo,
+    GenerationOutput,
     State,
     StepOutput,
     TeacherForced,
     TrainingBatch,
     VideoBatch,
-    Written,
     repeat_batch,
 )
 from transform.common.precision import dtype_policy
@@ -89,7 +89,7 @@ class Captioner(tf.keras.Model):
 
     def caption(
         self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
-    ) -> Written:
+    ) -> GenerationOutput:
         """Looks at the clips, then searches for their captions.
 
         Args:
@@ -100,7 +100,7 @@ class Captioner(tf.keras.Model):
         encoded = self.encode(video)
         state, memory = self.start(encoded)
         found = search.search(self.step, state, memory, self.max_words, seed)
-        return Written(found, encoded.weights, {})
+        return GenerationOutput(found, encoded.weights, {})
 
     def teacher_force(
         self,
@@ -140,14 +140,14 @@ class Captioner(tf.keras.Model):
         state, memory = repeat_batch(self.start(encoded, training), captions)
         with tf.name_scope(self.decoder.name):
             if isinstance(sampling_probability, float) and sampling_probability == 0:
-                outputs, contexts = self.decoder.read(
+                outputs, contexts = self.decoder.decode_teacher_forced(
                     inputs, state, memory, training=training
                 )
             else:
                 # TensorFlow Addons is for training only: never loaded while serving.
                 from keras_models.decoders import scheduled_sampling
 
-                outputs, contexts = scheduled_sampling.read_and_sample(
+                outputs, contexts = scheduled_sampling.decode_with_sampling(
                     self.decoder,
                     inputs,
                     state,
@@ -161,7 +161,7 @@ class Captioner(tf.keras.Model):
     def call(self, batch: TrainingBatch, training: bool = False) -> TeacherForced:
         return self.teacher_force(batch, training=training)
 
-    def recast(self, precision: Precision) -> Captioner:
+    def with_precision(self, precision: Precision) -> Captioner:
         """One with the same weights that computes in another precision."""
         with dtype_policy(precision):
             other = Captioner(

@@ -14,7 +14,7 @@ from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.saving import model_folder
-from keras_models.structs import VideoBatch, Written
+from keras_models.structs import GenerationOutput, VideoBatch
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -50,10 +50,10 @@ class AnyCaptioner(Protocol):
 
     def caption(
         self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
-    ) -> Written:
+    ) -> GenerationOutput:
         """Generates captions, as ids of words, for a batch of clips."""
 
-    def recast(self, precision: Precision) -> AnyCaptioner:
+    def with_precision(self, precision: Precision) -> AnyCaptioner:
         """Returns a copy that computes in another precision."""
 
 
@@ -105,7 +105,9 @@ class CaptioningModel(Generic[CaptionerT]):
 
     def with_precision(self, precision: Precision) -> CaptioningModel[AnyCaptioner]:
         """Returns a model with the same weights that computes in another precision."""
-        return CaptioningModel(self.captioner.recast(precision), self.vocabulary)
+        return CaptioningModel(
+            self.captioner.with_precision(precision), self.vocabulary
+        )
 
     def save(self: CaptioningModel[Captioner], folder: str | pathlib.Path) -> None:
         """Writes a folder that `load` reads, in place of the model that it may hold.

@@ -80,12 +80,12 @@ class Captions(NamedTuple):
     weights: dict[str, tf.Tensor]  # each (B, K, L, …), per word
 
 
-class Written(NamedTuple):
-    """What a model says of a batch of clips."""
+class GenerationOutput(NamedTuple):
+    """The captions of a batch of clips, and the attention that they came from."""
 
     captions: Captions
     weights: dict[str, tf.Tensor]  # the encoder's attention, e.g. "spatial" (B, T, S)
-    facts: dict[str, tf.Tensor]  # of each caption, each (B, K), e.g. "relevance"
+    extras: dict[str, tf.Tensor]  # about each caption, each (B, K), e.g. "relevance"
 
 
 class LossOutput(NamedTuple):

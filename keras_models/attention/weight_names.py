@@ -11,7 +11,7 @@ Weights = dict[str, tf.Tensor]
 
 
 def unique_names(parts: Iterable[Mapping[str, tf.Tensor]]) -> Weights:
-    """All of them in one; a name's second bearer becomes `<name>_2`."""
+    """Merges several parts' weights; a repeated name becomes `<name>_2`."""
     named: Weights = {}
     for weights in parts:
         for name, leaf in weights.items():

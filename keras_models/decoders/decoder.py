@@ -67,6 +67,9 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         self.words = Projection(
             vocabulary_size, kernel_initializer=kernel_initializer, name="words"
         )
+        # The axis of their weights that runs over the vocabulary.
+        self.embedding.vocabulary_axis = 0
+        self.words.vocabulary_axis = -1
         self.output_dropout = Dropout(dropout, name="output_dropout")
 
     @abc.abstractmethod
@@ -121,10 +124,10 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         output, state, contexts = self.advance(tokens, state, memory)
         return StepOutput(self.project(output), state, contexts)
 
-    def read(
+    def decode_teacher_forced(
         self, tokens: tf.Tensor, state: State, memory: Any, training: bool = False
     ) -> tuple[tf.Tensor, tuple[Context, ...]]:
-        """Reads whole captions: (R, L) token ids, the first of them <bos>.
+        """Decodes whole given captions: (R, L) token ids, of which the first is <bos>.
 
         Returns:
             The (R, L, U) outputs, and the contexts with a time axis in each leaf.

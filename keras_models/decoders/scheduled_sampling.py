@@ -39,7 +39,7 @@ class TokenSampler(ScheduledEmbeddingTrainingSampler):
         return tf.where(chosen, ids[:, 0], -1)
 
 
-def read_and_sample(
+def decode_with_sampling(
     decoder: Decoder,
     tokens: tf.Tensor,
     state: State,
@@ -47,7 +47,7 @@ def read_and_sample(
     probability: tf.Tensor | float,
     generator: tf.random.Generator,
 ) -> tuple[tf.Tensor, tuple[Context, ...]]:
-    """`Decoder.read` with scheduled sampling (Bengio et al., 2015).
+    """`Decoder.decode_teacher_forced` with scheduled sampling (Bengio et al., 2015).
 
     Each word after the first is with `probability` drawn from the distribution that the
     decoder gave for it. No gradient flows through a choice.

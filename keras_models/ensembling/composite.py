@@ -1,8 +1,9 @@
-"""Several captioners that act as one: what all kinds of them share."""
+"""`CompositeCaptioner`: several captioners that act as one."""
 
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from keras_models.captioner_config import CaptionerConfig
 from keras_models.ensembling.relevance.model import RelevanceModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
-from keras_models.structs import VideoBatch, Written
+from keras_models.structs import GenerationOutput, VideoBatch
 from transform.common.config import Config, validator
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
@@ -33,22 +34,24 @@ class CompositeConfig(Config):
         return members
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the members read."""
-        read = [member.features() for member in self.members.values()]
-        return tuple(dict.fromkeys(name for names in read for name in names))
+        """Returns the names of the record features that the members read."""
+        features = (member.features() for member in self.members.values())
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(features)))
 
 
 class CompositeCaptioner(tf.Module):
-    """Has what a search, an evaluation and an export need of a `Captioner`.
+    """Base class of captioners that are made of several, with `Captioner`'s interface.
 
-    All members have the same vocabulary.
+    It has what evaluation and export need of a `Captioner`, but is not trained as a
+    whole. All members have the same vocabulary.
 
     Args:
-        config: Its parts.
-        members: The captioners by the names that `config` gives them.
+        config: The configurations of the members.
+        members: The built captioners by the names that `config` gives them.
 
     Raises:
-        KinescribeError: The members do not fit each other.
+        KinescribeError: The members read different records, or differ in vocabulary
+            or lengths.
     """
 
     config: CompositeConfig
@@ -71,23 +74,25 @@ class CompositeCaptioner(tf.Module):
     @abc.abstractmethod
     def caption(
         self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
-    ) -> Written:
-        """What the members write together.
+    ) -> GenerationOutput:
+        """Generates the captions that the members agree on.
 
         Args:
-            video: B clips.
+            video: A batch of B clips.
             search: How captions are searched for.
-            seed: (2,) integers, for `Sampling`.
+            seed: (2,) integers, which `Sampling` needs.
         """
         raise NotImplementedError
 
     @abc.abstractmethod
-    def recast(self, precision: Precision) -> CompositeCaptioner:
-        """One whose members compute in another precision."""
+    def with_precision(self, precision: Precision) -> CompositeCaptioner:
+        """Returns a copy whose members compute in another precision."""
         raise NotImplementedError
 
-    def _recast_members(self, precision: Precision) -> dict[str, Captioner]:
-        return {name: each.recast(precision) for name, each in self.members.items()}
+    def _members_with_precision(self, precision: Precision) -> dict[str, Captioner]:
+        return {
+            name: each.with_precision(precision) for name, each in self.members.items()
+        }
 
 
 def check_compatible(
@@ -96,23 +101,27 @@ def check_compatible(
     vocabulary_size: int,
     max_words: int,
 ) -> None:
-    """Raises `KinescribeError` unless all models read and write the same."""
+    """Checks that models have the given specification, vocabulary size and lengths.
+
+    Raises:
+        KinescribeError: A model differs; the message names it.
+    """
+    expected = {"vocabulary_size": vocabulary_size, "max_words": max_words}
     for name, model in models.items():
         if model.spec.content_hash != spec.content_hash:
             raise KinescribeError(
                 f"{name} reads records of specification {model.spec.content_hash}, "
                 f"not of {spec.content_hash}; train it on the same records."
             )
-        ours = {"vocabulary_size": vocabulary_size, "max_words": max_words}
-        for what, value in ours.items():
-            if getattr(model, what) != value:
+        for field, value in expected.items():
+            if getattr(model, field) != value:
                 raise KinescribeError(
-                    f"{name} has {what} {getattr(model, what)}, not {value}; train it "
-                    "with the same words and lengths."
+                    f"{name} has {field} {getattr(model, field)}, not {value}; train "
+                    "it with the same words and lengths."
                 )
 
 
 def weights_by_clip(encoders: Iterable[Weights], by_word: Weights) -> Weights:
-    """The encoders' attention, each (B, T, S), under names that no word's has."""
+    """Merges encoders' attention, each (B, T, S), under names that `by_word` lacks."""
     named = unique_names([by_word, *encoders])
     return {name: leaf for name, leaf in named.items() if name not in by_word}

@@ -1,4 +1,4 @@
-"""Ensembles: captioners that write each word together."""
+"""`Ensemble`: captioners whose word distributions are averaged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keras_models.ensembling.composite import (
 )
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
-from keras_models.structs import VideoBatch, Written
+from keras_models.structs import GenerationOutput, VideoBatch
 from transform.common.config import Field, validator
 
 
@@ -27,11 +27,11 @@ class EnsembleConfig(CompositeConfig):
     The members are trained on their own, often as one row with several seeds.
     """
 
-    # How much each member counts, by its name; 1 where nothing is said.
+    # The members' weights in the mean, by name; 1 for a name that is left out.
     weights: dict[str, float] = Field(default_factory=dict)
 
     @validator("weights")
-    def _one_each(
+    def _one_weight_each(
         cls,
         weights: dict[str, float],
         values: Mapping[str, Any],
@@ -44,7 +44,7 @@ class EnsembleConfig(CompositeConfig):
         return {name: weights.get(name, 1.0) for name in members}
 
     def shares(self) -> dict[str, float]:
-        """The weights, scaled to sum to 1."""
+        """Returns the members' weights, scaled to sum to 1."""
         total = sum(self.weights.values())
         return {name: weight / total for name, weight in self.weights.items()}
 
@@ -53,11 +53,12 @@ class Ensemble(CompositeCaptioner):
     """Searches once, by the weighted mean of its members' word distributions.
 
     Args:
-        config: Its parts, and how much each counts.
-        members: The captioners by the names that `config` gives them.
+        config: The configurations of the members, and their weights.
+        members: The built captioners by the names that `config` gives them.
 
     Raises:
-        KinescribeError: The members do not fit each other.
+        KinescribeError: The members read different records, or differ in vocabulary
+            or lengths.
     """
 
     config: EnsembleConfig
@@ -67,24 +68,24 @@ class Ensemble(CompositeCaptioner):
 
     def caption(
         self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
-    ) -> Written:
-        """Every member looks at the clips, then one search finds their captions.
+    ) -> GenerationOutput:
+        """Every member encodes the clips, then one search generates their captions.
 
         Args:
-            video: B clips.
+            video: A batch of B clips.
             search: How captions are searched for.
-            seed: (2,) integers, for `Sampling`.
+            seed: (2,) integers, which `Sampling` needs.
 
         Returns:
-            `Written` with all members' attention; of those that share a name, in the
-            members' order and words before clips, the second is `<name>_2`.
+            The captions with all members' attention. Where weights share a name, in the
+            order of the members and words before clips, the second is `<name>_2`.
         """
         members = list(self.members.values())
         encoded = [member.encode(video) for member in members]
         state, memory = zip(
             *(
-                member.start(seen)
-                for member, seen in zip(members, encoded, strict=True)
+                member.start(clips)
+                for member, clips in zip(members, encoded, strict=True)
             ),
             strict=True,
         )
@@ -92,10 +93,12 @@ class Ensemble(CompositeCaptioner):
             [member.step for member in members],
             [self.config.weights[name] for name in self.members],
         )
-        found = search.search(step, state, memory, self.max_words, seed)
-        weights = weights_by_clip((seen.weights for seen in encoded), found.weights)
-        return Written(found, weights, {})
+        captions = search.search(step, state, memory, self.max_words, seed)
+        weights = weights_by_clip(
+            (clips.weights for clips in encoded), captions.weights
+        )
+        return GenerationOutput(captions, weights, {})
 
-    def recast(self, precision: Precision) -> Ensemble:
-        """One whose members compute in another precision."""
-        return Ensemble(self.config, self._recast_members(precision))
+    def with_precision(self, precision: Precision) -> Ensemble:
+        """Returns a copy whose members compute in another precision."""
+        return Ensemble(self.config, self._members_with_precision(precision))

@@ -1,4 +1,4 @@
-"""Late fusion: of several captioners' captions the most relevant is kept."""
+"""`LateFusion`: keeps the most relevant of several captioners' captions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from keras_models.ensembling.composite import (
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
-from keras_models.structs import Captions, VideoBatch, Written
+from keras_models.structs import Captions, GenerationOutput, VideoBatch
 
 
 class LateFusionConfig(CompositeConfig):
-    """One row of a paper's table in which several models' captions compete.
+    """Several models whose captions compete for each clip.
 
     The members are trained on their own, and so is the relevance model.
     """
@@ -29,7 +29,7 @@ class LateFusionConfig(CompositeConfig):
     relevance: RelevanceConfig
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the members and the relevance model read."""
+        """Returns the names of the features that members and relevance model read."""
         return tuple(dict.fromkeys(super().features() + self.relevance.features()))
 
 
@@ -39,12 +39,13 @@ class LateFusion(CompositeCaptioner):
     (Chen et al., 2019, Sec. 2.3.)
 
     Args:
-        config: Its parts.
-        members: The captioners by the names that `config` gives them.
-        relevance: Judges their captions.
+        config: The configurations of the members and of the relevance model.
+        members: The built captioners by the names that `config` gives them.
+        relevance: The built model that scores their captions.
 
     Raises:
-        KinescribeError: The parts do not fit each other.
+        KinescribeError: The parts read different records, or differ in vocabulary or
+            lengths.
     """
 
     config: LateFusionConfig
@@ -62,25 +63,26 @@ class LateFusion(CompositeCaptioner):
 
     def caption(
         self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
-    ) -> Written:
-        """Every member's captions, the most relevant first.
+    ) -> GenerationOutput:
+        """Generates every member's captions, and returns the most relevant first.
 
         Args:
-            video: B clips.
-            search: How each member searches.
-            seed: (2,) integers, for `Sampling`.
+            video: A batch of B clips.
+            search: How each member searches for captions.
+            seed: (2,) integers, which `Sampling` needs.
 
         Returns:
-            `Written`: K captions of each of M members in one order; `facts` are their
-            `relevance` (B, M · K), a cosine, and `written_by` (B, M · K), a member's
-            name. A caption's attention is that of its writer, and 0 under names that
-            only others have; where shapes of one name differ, the second is `<name>_2`.
+            K captions of each of M members in one order. Their `extras` are `relevance`
+            (B, M · K), a cosine, and `written_by` (B, M · K), a member's name. A
+            caption's attention is that of the member that wrote it, and 0 under names
+            that only others have; where shapes of one name differ, the second is
+            `<name>_2`.
         """
-        found = {
+        outputs = {
             name: member.caption(video, search, seed)
             for name, member in self.members.items()
         }
-        captions = [written.captions for written in found.values()]
+        captions = [output.captions for output in outputs.values()]
         tokens = tf.concat([each.tokens for each in captions], axis=1)  # (B, M · K, L)
         log_probs = tf.concat([each.log_probs for each in captions], axis=1)
         impossible = log_probs == -float("inf")
@@ -93,34 +95,36 @@ class LateFusion(CompositeCaptioner):
             return tf.gather(leaf, order, axis=1, batch_dims=1)
 
         weights = _by_word([each.weights for each in captions])
-        return Written(
+        return GenerationOutput(
             Captions(
                 ordered(tokens),
                 ordered(log_probs),
                 {name: ordered(leaf) for name, leaf in weights.items()},
             ),
-            weights_by_clip((each.weights for each in found.values()), weights),
+            weights_by_clip((output.weights for output in outputs.values()), weights),
             {
                 "relevance": ordered(scores),
-                "written_by": tf.gather(tf.constant(list(found)), order // per_member),
+                "written_by": tf.gather(
+                    tf.constant(list(outputs)), order // per_member
+                ),
             },
         )
 
-    def recast(self, precision: Precision) -> LateFusion:
-        """One whose members compute in another precision."""
-        members = self._recast_members(precision)
+    def with_precision(self, precision: Precision) -> LateFusion:
+        """Returns a copy whose members compute in another precision."""
+        members = self._members_with_precision(precision)
         return LateFusion(self.config, members, self.relevance)
 
 
-def _by_word(found: list[Weights]) -> Weights:
+def _by_word(parts: list[Weights]) -> Weights:
     """Each (B, K, L, …) of M members → (B, M · K, L, …), 0 where a member has none."""
-    alike: dict[tuple[str, tuple], dict[int, tf.Tensor]] = {}
-    for place, weights in enumerate(found):
+    groups: dict[tuple[str, tuple], dict[int, tf.Tensor]] = {}
+    for member, weights in enumerate(parts):
         for name, leaf in weights.items():
-            alike.setdefault((name, tuple(leaf.shape[3:])), {})[place] = leaf
-    joined = []
-    for (name, _), leaves in alike.items():
-        nothing = tf.zeros_like(next(iter(leaves.values())))
-        parts = [leaves.get(place, nothing) for place in range(len(found))]
-        joined.append({name: tf.concat(parts, axis=1)})
-    return unique_names(joined)
+            groups.setdefault((name, tuple(leaf.shape[3:])), {})[member] = leaf
+    merged = []
+    for (name, _), leaves in groups.items():
+        zeros = tf.zeros_like(next(iter(leaves.values())))
+        of_members = [leaves.get(member, zeros) for member in range(len(parts))]
+        merged.append({name: tf.concat(of_members, axis=1)})
+    return unique_names(merged)

@@ -57,7 +57,7 @@ def copy_weights(folder: str | pathlib.Path, model: CaptioningModel[Captioner]) 
     for target, weight, axis in zip(
         captioner.weights,
         source.weights,
-        _word_axes(captioner),
+        vocabulary_axes(captioner),
         strict=True,
     ):
         values = target.numpy()
@@ -83,19 +83,12 @@ def _compare(
         )
 
 
-def _word_axes(captioner: Captioner) -> list[int | None]:
-    """The axis of each weight that runs over the vocabulary, if it has one.
-
-    It is the one that grows with the vocabulary: sizes alone could mislead.
-    """
-    larger = Captioner(
-        captioner.config,
-        captioner.spec,
-        captioner.vocabulary_size + 1,
-        captioner.max_words,
-    ).build_from_spec()
-    axes: list[int | None] = []
-    for weight, grown in zip(captioner.weights, larger.weights, strict=True):
-        differ = np.flatnonzero(np.not_equal(weight.shape, grown.shape))
-        axes.append(int(differ[0]) if len(differ) else None)
-    return axes
+def vocabulary_axes(captioner: Captioner) -> list[int | None]:
+    """Returns the axis of each weight that runs over the vocabulary, if it has one."""
+    axes = {
+        id(weight): layer.vocabulary_axis % weight.shape.rank
+        for layer in captioner.submodules
+        if hasattr(layer, "vocabulary_axis")
+        for weight in layer.weights
+    }
+    return [axes.get(id(weight)) for weight in captioner.weights]

@@ -124,7 +124,7 @@ def _caption_function(
             signature_names.CAPTIONS: captions,
             signature_names.LOG_PROBS: candidates.log_probs,
             signature_names.WORDS: words,
-            **written.facts,
+            **written.extras,
             **{
                 signature_names.ATTENTION + name: weights
                 for name, weights in attention.items()

@@ -60,7 +60,7 @@ def check(
     found = written.captions
     texts = tiny.VOCABULARY.decode(found.tokens).numpy()
     assert outputs[signature_names.CAPTIONS].numpy().tolist() == texts.tolist()
-    expected = {signature_names.LOG_PROBS: found.log_probs, **written.facts}
+    expected = {signature_names.LOG_PROBS: found.log_probs, **written.extras}
     for name, weights in (found.weights | written.weights).items():
         expected[signature_names.ATTENTION + name] = weights
     for name, values in expected.items():

@@ -84,7 +84,7 @@ def test_attention_of_words_and_clips_is_named_apart(ensemble, video):
 
 
 def test_its_members_can_compute_in_another_precision(ensemble, video):
-    narrow = ensemble.recast("mixed_bfloat16")
+    narrow = ensemble.with_precision("mixed_bfloat16")
     assert {each.compute_dtype for each in narrow.members.values()} == {"bfloat16"}
     assert narrow.config == ensemble.config
     found = narrow.caption(video, BEAM).captions

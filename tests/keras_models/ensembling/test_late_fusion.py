@@ -45,19 +45,19 @@ def test_the_captions_are_the_members_ordered_by_relevance(fusion, video):
             ]
         candidates.sort(key=lambda candidate: candidate[0])
         scores, writers, tokens, log_probs = zip(*candidates, strict=True)
-        facts = written.facts
+        extras = written.extras
         assert [name.encode() for name in writers] == list(
-            facts["written_by"][clip].numpy()
+            extras["written_by"][clip].numpy()
         )
         np.testing.assert_array_equal(tf.stack(tokens), written.captions.tokens[clip])
         np.testing.assert_allclose(log_probs, written.captions.log_probs[clip], **CLOSE)
         np.testing.assert_allclose(
-            np.negative(scores), facts["relevance"][clip], **CLOSE
+            np.negative(scores), extras["relevance"][clip], **CLOSE
         )
 
 
 def test_its_members_can_compute_in_another_precision(fusion, video):
-    narrow = fusion.recast("mixed_bfloat16")
+    narrow = fusion.with_precision("mixed_bfloat16")
     assert {each.compute_dtype for each in narrow.members.values()} == {"bfloat16"}
     assert narrow.relevance is fusion.relevance
     found, expected = narrow.caption(video, BEAM), fusion.caption(video, BEAM)
@@ -75,7 +75,7 @@ def test_attention_is_that_of_the_captions_writer(fusion, video):
     for name, member in fusion.members.items():
         alone = member.caption(video, BEAM).captions
         for clip in range(2):
-            writers = written.facts["written_by"][clip].numpy()
+            writers = written.extras["written_by"][clip].numpy()
             for place in np.flatnonzero(writers == name.encode()):
                 tokens = written.captions.tokens[clip, place].numpy()
                 same = np.all(alone.tokens[clip].numpy() == tokens, axis=-1)
@@ -121,7 +121,7 @@ def test_what_a_beam_could_not_fill_comes_last(fusion, video):
     impossible = written.captions.log_probs.numpy() == -np.inf
     assert np.any(impossible)
     np.testing.assert_array_equal(impossible, np.sort(impossible, axis=1))
-    assert np.all(np.isfinite(written.facts["relevance"].numpy()[~impossible]))
+    assert np.all(np.isfinite(written.extras["relevance"].numpy()[~impossible]))
 
 
 def _with_max_words(model, max_words: int):

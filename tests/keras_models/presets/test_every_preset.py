@@ -152,7 +152,7 @@ def test_a_saved_model_says_the_same(row, tmp_path):
 
 
 def test_words_are_about_as_likely_in_bfloat16(row):
-    narrow = row.captioner.recast("mixed_bfloat16")
+    narrow = row.captioner.with_precision("mixed_bfloat16")
     expected = row.captioner.teacher_force(row.batch).log_probs
     found = narrow.teacher_force(row.batch).log_probs
     assert found.dtype == tf.float32

@@ -259,9 +259,10 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
     wide = served("caption_examples", examples=examples)
     parsed = example_codec.parse(examples, spec)
     video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
-    recast = captioner.recast("mixed_bfloat16").caption(video, beam).captions
+    copy = captioner.with_precision("mixed_bfloat16")
+    expected = copy.caption(video, beam).captions
     assert narrow[signature_names.LOG_PROBS].dtype == np.float32
-    for likely in (recast.log_probs, wide[signature_names.LOG_PROBS]):
+    for likely in (expected.log_probs, wide[signature_names.LOG_PROBS]):
         apart = np.abs(narrow[signature_names.LOG_PROBS] - likely)[:, 0]
         assert np.median(apart) < 0.3  # of -3 to -12: these words are a close race
     assert not np.array_equal(
