@@ -35,7 +35,7 @@ from keras_models.inference.int8 import int8_inference  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import MetricStatistics, Scorer  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
-from keras_models.training.trainer import train  # noqa: E402
+from keras_models.training.captioner_training import train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform.backbones import loading  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402

@@ -29,7 +29,7 @@ from keras_models.generation import Greedy  # noqa: E402
 from keras_models.metrics import diversity  # noqa: E402
 from keras_models.metrics.scorer import Scorer  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
-from keras_models.training.trainer import TrainingResult, train  # noqa: E402
+from keras_models.training.captioner_training import TrainingResult, train  # noqa: E402
 from pipeline import configs  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402

@@ -6,8 +6,8 @@ from typing import Any, Optional
 
 from keras_models.presets import registry
 from keras_models.presets.preset import Preset
+from keras_models.training.captioner_training import TrainingConfig
 from keras_models.training.plan import Plan
-from keras_models.training.trainer import TrainingConfig
 from transform.common.config import Field
 
 

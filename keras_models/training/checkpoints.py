@@ -1,4 +1,4 @@
-"""A run's folder on disk: what is needed to go on after a kill at any moment."""
+"""The folder of a run: checkpoints to resume from after a kill at any moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.training.guards import ValidationMetrics
 from transform.common import storage
 from transform.common.config import first_difference
 from transform.common.errors import KinescribeError
@@ -25,40 +24,25 @@ class CheckpointError(KinescribeError):
 
 
 class TrainerState(tf.train.experimental.PythonState):
-    """How far a run has come. Part of every checkpoint, as JSON."""
+    """The progress of a run, which every checkpoint holds as JSON."""
 
     def __init__(self) -> None:
         self.steps = 0  # of the run
         self.best_name = ""  # of the checkpoint with the best weights
-        self.best_score = -1.0  # CIDEr-D; below 0 before the first validation
-        self.best_distinct = 0  # different captions then
-        self.best_bad_endings = 0.0  # their share then
-        self.problem = ""  # the last one
-        self.rows: list[dict[str, Any]] = []  # of the history
+        self.best_metrics: dict[str, float] = {}  # empty before the first validation
+        self.problem = ""  # the last one that a guard found
+        self.logs: list[dict[str, Any]] = []  # of all epochs
         self.begin_stage(0)
 
-    @property
-    def best(self) -> ValidationMetrics:
-        """That of the best weights."""
-        return ValidationMetrics(
-            self.best_score, self.best_distinct, self.best_bad_endings
-        )
-
-    def keep(self, metrics: ValidationMetrics) -> None:
-        """Makes `metrics` the best one."""
-        self.best_score = metrics.score
-        self.best_distinct = metrics.distinct
-        self.best_bad_endings = metrics.bad_endings
-
     def begin_stage(self, stage: int) -> None:
-        """Sets back what counts within a stage."""
+        """Resets everything that is counted within a stage."""
         self.stage = stage
         self.stage_begun = False
         self.stage_done = False
         self.epoch = 0  # of the stage
         self.step = 0  # of the epoch
         self.sums: dict[str, float] = {}  # of the epoch's losses and metrics
-        self.wait = 0  # validations since the last progress
+        self.wait = 0  # validations since the last improvement
         self.rollbacks = 0
         self.rate_scale = 1.0
 
@@ -69,103 +53,106 @@ class TrainerState(tf.train.experimental.PythonState):
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
 
+    def mean_values(self) -> dict[str, float]:
+        """Means of the losses and metrics over the steps of the epoch so far."""
+        return {name: total / self.step for name, total in self.sums.items()}
+
     def end_epoch(self) -> None:
-        """Counts an epoch."""
+        """Counts an epoch and resets what is counted within it."""
         self.epoch += 1
         self.step, self.sums = 0, {}
 
     def serialize(self) -> str:
-        """To JSON."""
+        """Returns the state as JSON."""
         return json.dumps(
             {key: value for key, value in vars(self).items() if key[0] != "_"}
         )
 
     def deserialize(self, serialized: bytes) -> None:
-        """From JSON."""
+        """Restores the state from JSON."""
         self.__dict__.update(json.loads(serialized))
 
 
 class Checkpoints:
-    """The checkpoints in one folder.
+    """Writes and reads the checkpoints of a run.
 
-    `state` holds everything that the next step depends on; TensorFlow writes the new
-    one beside the old one and then replaces the file that names the current one, so
-    that a kill leaves one or the other. `best-<steps>` holds a captioner, and is not
-    removed before a newer state names another.
+    `state-<number>` holds everything that the next step depends on. TensorFlow writes
+    a new one beside the old one and then replaces the file that names the current one,
+    so that a kill leaves one or the other. `best-<steps>` holds the best weights and is
+    not removed before a newer state names another.
 
     Args:
-        folder: Of the run.
-        captioner: Its weights and its random generators.
-        progress: Filled in by `peek` and `restore`.
-        writes: Whether this process is the one that writes to `folder`. The other
-            workers of a group have to write theirs too: to a folder that goes with
-            the process.
+        folder: The run's folder.
+        model: The model whose weights and random generators are stored.
+        state: The trainer's state, which `peek` and `restore` fill in.
+        writes: Whether this process writes to `folder`. The other workers of a group
+            have to write checkpoints too; theirs go to a temporary folder.
     """
 
     def __init__(
         self,
         folder: str,
-        captioner: tf.keras.Model,
-        progress: TrainerState,
+        model: tf.keras.Model,
+        state: TrainerState,
         writes: bool = True,
     ):
         self._folder = os.path.join(folder, "checkpoints")
-        self._captioner = captioner
-        self._progress = progress
+        self._model = model
+        self._state = state
         self._target = self._folder if writes else _scratch_folder()
         self.begin_stage()
 
     def peek(self) -> bool:
-        """Reads only how far the run has come; False when it has not started."""
+        """Reads the trainer's state alone; returns False when the run is new."""
         latest = tf.train.latest_checkpoint(self._folder)
         if latest is None:
             return False
-        found = tf.train.Checkpoint(progress=self._progress)
-        self._read(found, latest).expect_partial()
+        checkpoint = tf.train.Checkpoint(trainer_state=self._state)
+        self._read(checkpoint, latest).expect_partial()
         return True
 
     def begin_stage(self, **parts: Any) -> None:
-        """From now on the state also holds `parts`, as a stage's optimizer."""
-        self._whole = tf.train.Checkpoint(
-            captioner=self._captioner, progress=self._progress, **parts
+        """Adds the parts of a stage, such as its optimizer, to the checkpoints."""
+        self._checkpoint = tf.train.Checkpoint(
+            model=self._model, trainer_state=self._state, **parts
         )
-        self._states = tf.train.CheckpointManager(
-            self._whole, self._target, max_to_keep=2, checkpoint_name="state"
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, self._target, max_to_keep=2, checkpoint_name="state"
         )
 
     def restore(self) -> None:
-        """Restores the latest state, which must be one of this stage."""
+        """Restores the latest checkpoint, which must be one of this stage."""
         latest = tf.train.latest_checkpoint(self._folder)
-        self._read(self._whole, latest).assert_existing_objects_matched()
+        self._read(self._checkpoint, latest).assert_existing_objects_matched()
 
     def save(self) -> None:
-        """Writes the state, then removes best weights that it does not name."""
+        """Writes a checkpoint, then removes best weights that it does not name."""
         with self._writing():
-            self._states.save(checkpoint_number=self._number())
+            self._manager.save(checkpoint_number=self._next_number())
             for path in tf.io.gfile.glob(os.path.join(self._target, "best-*")):
                 name, _, _ = os.path.basename(path).partition(".")
-                if name != self._progress.best_name:
+                if name != self._state.best_name:
                     tf.io.gfile.remove(path)
 
     def save_best(self) -> None:
-        """Writes the captioner as the best one; the next state will name it."""
-        name = f"best-{self._progress.steps}"
+        """Writes the current weights as the best ones, as the next state will say."""
+        name = f"best-{self._state.steps}"
         with self._writing():
-            checkpoint = tf.train.Checkpoint(captioner=self._captioner)
+            checkpoint = tf.train.Checkpoint(model=self._model)
             checkpoint.write(os.path.join(self._target, name))
-        self._progress.best_name = name
+        self._state.best_name = name
 
     def restore_best(self) -> None:
-        """Gives the captioner its best weights."""
-        path = os.path.join(self._target, self._progress.best_name)
+        """Gives the model its best weights."""
+        path = os.path.join(self._target, self._state.best_name)
         if not tf.io.gfile.exists(f"{path}.index"):
-            path = os.path.join(self._folder, self._progress.best_name)
-        checkpoint = tf.train.Checkpoint(captioner=self._captioner)
+            path = os.path.join(self._folder, self._state.best_name)
+        checkpoint = tf.train.Checkpoint(model=self._model)
         self._read(checkpoint, path).assert_existing_objects_matched()
 
-    def _number(self) -> int:
-        """Of the next state: one more than that of the latest one."""
-        latest = self._states.latest_checkpoint
+    def _next_number(self) -> int:
+        """The next checkpoint's number, one more than the latest one's."""
+        latest = self._manager.latest_checkpoint
         return int(latest.rpartition("-")[2]) + 1 if latest else 1
 
     def _read(self, checkpoint: tf.train.Checkpoint, path: str) -> Any:
@@ -190,7 +177,7 @@ class Checkpoints:
 
 
 def open_run(workdir: str, identity: Mapping[str, Any]) -> str:
-    """The folder within `workdir` of the run with this identity.
+    """Creates or finds the folder within `workdir` of the run with this identity.
 
     Its name is a digest of the identity, which is also written there as `run.json`.
 
@@ -210,7 +197,7 @@ def open_run(workdir: str, identity: Mapping[str, Any]) -> str:
 
 
 def difference_from_latest(folder: str) -> str:
-    """In what a run differs from the latest other one beside it, '' if it is alone."""
+    """Returns the first difference from the latest other run, '' if there is none."""
     workdir, name = os.path.split(folder)
     others = {}
     for other in storage.names_in(workdir):

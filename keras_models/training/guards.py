@@ -1,63 +1,89 @@
-"""When a run has gone wrong, and what then."""
+"""Guards detect a training run that diverges or whose captions collapse."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from keras_models.training.validation_result import ValidationMetrics
 from transform.common.config import Config, Field
 from transform.common.errors import KinescribeError
 
+DISTINCT_CAPTIONS = "distinct_captions"
+BAD_ENDINGS = "bad_endings"
+
 
 class TrainingError(KinescribeError):
-    """Training came to nothing; the message says in which stage and why."""
-
-
-class ValidationMetrics(NamedTuple):
-    """What the captions of the validation clips are like."""
-
-    score: float  # CIDEr-D
-    distinct: int  # different captions
-    bad_endings: float  # share of captions that end as in "… with a"
+    """Training left no usable weights; the message names the stage and the reason."""
 
 
 class Guards(Config):
-    """Compares a run with its own best checkpoint.
+    """Rules that compare a run with its own best weights.
 
-    A run that trips goes back to it with a learning rate `rate_factor` times as high;
-    when it has done so `rollbacks` times in a stage, the stage ends there instead.
-    Scores below `floor` say too little about a run to judge it by.
+    A run that triggers one is rolled back to these weights with a learning rate
+    `rate_factor` times as high; after `rollbacks` rollbacks within a stage, the stage
+    ends there instead. Below a best score of `floor`, validations are not judged.
     """
 
-    floor: float = Field(0.2, ge=0)  # CIDEr-D
-    score_ratio: float = Field(0.4, ge=0, lt=1)  # of the best CIDEr-D
-    distinct_ratio: float = Field(0.2, ge=0, lt=1)  # of the captions then
-    bad_endings_rise: float = Field(0.3, ge=0, le=1)  # of their share
+    floor: float = Field(0.2, ge=0)  # of the monitored metric
+    score_ratio: float = Field(0.4, ge=0, lt=1)  # of the best score
     rate_factor: float = Field(0.5, gt=0, le=1)
     rollbacks: int = Field(1, ge=0)
 
     def check_step(self, values: Mapping[str, float]) -> str:
-        """What is wrong with a step's losses, '' if nothing."""
+        """Returns the problem with a step's losses and metrics, '' if there is none."""
         for name, value in values.items():
             if not math.isfinite(value):
                 return f"{name} is {value}"
         return ""
 
-    def check_captions(self, found: ValidationMetrics, best: ValidationMetrics) -> str:
-        """What is wrong with the validation captions, '' if nothing."""
+    def check_validation(
+        self, metrics: ValidationMetrics, best: ValidationMetrics
+    ) -> str:
+        """Returns the problem with a validation, '' if there is none.
+
+        Args:
+            metrics: The metrics of the current weights.
+            best: The metrics of the best weights so far.
+        """
         if best.score < self.floor:
             return ""
-        if found.score < self.score_ratio * best.score:
-            return f"validation CIDEr-D fell from {best.score:.3f} to {found.score:.3f}"
-        if found.distinct < self.distinct_ratio * best.distinct:
+        if metrics.score < self.score_ratio * best.score:
             return (
-                f"the validation captions collapsed from {best.distinct} different "
-                f"ones to {found.distinct}"
+                f"validation {metrics.monitor} fell from {best.score:.3f} to "
+                f"{metrics.score:.3f}"
             )
-        if found.bad_endings > best.bad_endings + self.bad_endings_rise:
+        return ""
+
+
+class CaptionGuards(Guards):
+    """Guards of a captioner, which also detect captions that collapse or break off."""
+
+    distinct_ratio: float = Field(0.2, ge=0, lt=1)  # of the best weights' captions
+    bad_endings_rise: float = Field(0.3, ge=0, le=1)  # of the share of captions
+
+    def check_validation(
+        self, metrics: ValidationMetrics, best: ValidationMetrics
+    ) -> str:
+        """Returns the problem with the validation captions, '' if there is none."""
+        if best.score < self.floor:
+            return ""
+        if problem := super().check_validation(metrics, best):
+            return problem
+        distinct, before = (
+            values[DISTINCT_CAPTIONS] for values in (metrics.values, best.values)
+        )
+        if distinct < self.distinct_ratio * before:
+            return (
+                f"the validation captions collapsed from {before} different ones to "
+                f"{distinct}"
+            )
+        endings, before = (
+            values[BAD_ENDINGS] for values in (metrics.values, best.values)
+        )
+        if endings > before + self.bad_endings_rise:
             return (
                 "validation captions that break off, as in “… with a”, rose from "
-                f"{best.bad_endings:.0%} to {found.bad_endings:.0%}"
+                f"{before:.0%} to {endings:.0%}"
             )
         return ""

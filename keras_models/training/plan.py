@@ -11,7 +11,6 @@ from keras_models.objectives.key_frame import KeyFrame
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.training.schedule import Schedule
-from keras_models.training.weight_averaging import Averaging, LatestWeights
 from transform.common.config import BY_KIND, Config, validator
 
 ObjectiveConfig = Annotated[
@@ -34,7 +33,6 @@ class Stage(Schedule):
     """
 
     objective: ObjectiveConfig = CrossEntropy()
-    averaging: Averaging = LatestWeights()  # what is validated, kept and exported
 
 
 class Plan(Config):

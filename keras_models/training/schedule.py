@@ -7,6 +7,7 @@ from typing import Optional
 
 from keras_models.training.learning_rates import ConstantRate, LearningRate
 from keras_models.training.optimizers import Adam, OptimizerConfig
+from keras_models.training.weight_averaging import Averaging, LatestWeights
 from transform.common.config import Config, Field, validator
 
 
@@ -22,6 +23,7 @@ class Schedule(Config):
     frozen: tuple[str, ...] = ()  # regular expressions, found in a weight's name
     validate_every: int = Field(1, ge=1)  # epochs
     patience: Optional[int] = Field(None, ge=1)  # validations without progress
+    averaging: Averaging = LatestWeights()  # what is validated, kept and exported
 
     @validator("frozen", each_item=True)
     def _compiles(cls, pattern: str) -> str:

@@ -1,8 +1,8 @@
-"""How good a captioner is while it is being trained."""
+"""Validation of a captioner during training by the CIDEr-D of its captions."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -15,38 +15,34 @@ from keras_models.data.records import MEMORY_BYTES, RecordDataset
 from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
-from keras_models.training.callbacks.callback import CaptionSample
-from keras_models.training.guards import ValidationMetrics
+from keras_models.training.guards import BAD_ENDINGS, DISTINCT_CAPTIONS
+from keras_models.training.validation_result import CaptionSample, ValidationResult
 from transform.common.config import Config, Field
 from transform.common.errors import DataError
 
-SAMPLES = 5  # captions that a person is shown
+MONITOR = "CIDEr-D"  # the metric that chooses the best weights
+SAMPLES = 5  # captions that callbacks show
 
 
 class ValidationConfig(Config):
-    """How the best weights are told: CIDEr-D of captions for the validation clips."""
+    """Settings of the captions whose CIDEr-D chooses the best weights."""
 
     search: SearchConfig = Greedy()
     clips: Optional[int] = Field(None, ge=1)  # the first ones; all by default
     batch_size: int = Field(32, ge=1)
 
 
-class Validation(NamedTuple):
-    """The captions of one validation, and what they are worth."""
-
-    metrics: ValidationMetrics
-    captions: dict[str, str]  # by video id
-    samples: tuple[CaptionSample, ...]  # of the first clips
-
-
-class Validator:
-    """Captions the validation clips and scores them.
+class CaptionValidator:
+    """Captions the validation clips and computes the metrics of the captions.
 
     Args:
-        model: The model, whose current weights are used at every call.
-        config: The settings.
-        clips: The validation split; clips without captions are captioned too, but have
-            no score.
+        model: The model whose current weights every call uses.
+        config: Search and size of the batches.
+        clips: The validation split. Clips without reference captions are captioned,
+            but have no score.
+
+    Raises:
+        DataError: No clip has a reference caption.
     """
 
     def __init__(
@@ -69,8 +65,8 @@ class Validator:
             self._videos = self._videos.cache()
         self._cider_d = VocabularyCiderD(self.references)
 
-    def __call__(self) -> Validation:
-        """Captions and scores with the captioner's current weights."""
+    def __call__(self) -> ValidationResult:
+        """Captions the clips with the current weights and returns the metrics."""
         captions: dict[str, str] = {}
         samples: list[CaptionSample] = []
         for batch in self._generate.batches(self._videos):
@@ -83,28 +79,28 @@ class Validator:
                 if video_id in self.references
             }
         )
-        metrics = ValidationMetrics(
-            score=float(np.mean(list(scores.values()))),
-            distinct=len(set(captions.values())),
-            bad_endings=diversity.bad_endings(captions.values()),
-        )
-        return Validation(metrics, captions, tuple(samples))
+        metrics = {
+            MONITOR: float(np.mean(list(scores.values()))),
+            DISTINCT_CAPTIONS: len(set(captions.values())),
+            BAD_ENDINGS: diversity.bad_endings(captions.values()),
+        }
+        return ValidationResult(metrics, tuple(samples))
 
     def _samples(self, batch: BatchCaptions, count: int) -> list[CaptionSample]:
-        """The first `count` clips of a batch."""
-        found = []
+        """Returns samples of the first `count` clips of a batch."""
+        samples = []
         for row, video_id in enumerate(batch.video_ids[:count]):
             caption = batch.captions[row]
             references = self.references.get(video_id, ("",))
-            places = len(caption.split()) + 1  # <eos> has weights, too
+            length = len(caption.split()) + 1  # <eos> has weights, too
             attention = {
-                name: _over_time(weights[row, :places].numpy())
+                name: _sum_over_cells(weights[row, :length].numpy())
                 for name, weights in batch.attention.items()
             }
-            found.append(CaptionSample(video_id, caption, references, attention))
-        return found
+            samples.append(CaptionSample(video_id, caption, references, attention))
+        return samples
 
 
-def _over_time(weights: np.ndarray) -> np.ndarray:
-    """(L, T, …) weights of places in frames → (L, T) of frames."""
+def _sum_over_cells(weights: np.ndarray) -> np.ndarray:
+    """Sums (L, T, …) attention weights of grid cells to the (L, T) of frames."""
     return weights.reshape(*weights.shape[:2], -1).sum(-1)

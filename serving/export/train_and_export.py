@@ -10,7 +10,7 @@ from keras_models.generation import SearchConfig
 from keras_models.inference.precision import ServedPrecision, check_precision_supported
 from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.training.callbacks.callback import Callback
-from keras_models.training.trainer import TrainingResult, train
+from keras_models.training.captioner_training import TrainingResult, train
 from serving.export.export import export
 from transform.common.config import Config
 from transform.records.vocabulary import Vocabulary

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_models.generation import Greedy
 from keras_models.structs import VideoBatch
-from keras_models.training.trainer import train
+from keras_models.training.captioner_training import train
 from tests.support import corpora, small_runs
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary

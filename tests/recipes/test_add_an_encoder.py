@@ -11,7 +11,7 @@ import pytest
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.objectives import FrozenKeyFrames, ObjectiveContext, StepCounters
-from keras_models.training.trainer import train
+from keras_models.training.captioner_training import train
 from tests.support import corpora, models, own_encoder, small_runs, tiny
 from tests.support.own_encoder import FrameMaxConfig
 from tests.support.paths import ROOT
@@ -45,7 +45,7 @@ def test_an_encoder_of_ones_own_is_trained_without_a_change_here(tmp_path):
     )
     losses = [row["cross_entropy"] for row in result.history]
     assert len(losses) == 2 and losses[1] < losses[0]
-    assert isinstance(result.captioner.encoder, own_encoder.FrameMaxEncoder)
+    assert isinstance(result.model.captioner.encoder, own_encoder.FrameMaxEncoder)
 
 
 def test_its_settings_are_kept_whole():

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.training.callbacks.callback import Callback
+from keras_models.training.captioner_training import TrainingResult, train
 from keras_models.training.distribution import MultiWorker
-from keras_models.training.trainer import TrainingResult, train
 from tests.support import corpora
 
 CROSS_ENTROPY = {
@@ -100,7 +100,7 @@ def digest(result: TrainingResult) -> str:
     content = [weights_digest(result).encode()]
     state = tf.train.load_checkpoint(f"{result.folder}/checkpoints")
     for name in sorted(state.get_variable_to_shape_map()):
-        if not name.startswith(("progress", "_CHECKPOINTABLE", "save_counter")):
+        if not name.startswith(("trainer_state", "_CHECKPOINTABLE", "save_counter")):
             content.append(name.encode() + np.asarray(state.get_tensor(name)).tobytes())
     return hashlib.sha256(b"".join(content)).hexdigest()
 

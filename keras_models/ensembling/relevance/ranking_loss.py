@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 
 from keras_models.objectives.cross_entropy import flatten_captions
+from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
@@ -24,13 +25,14 @@ class Ranking(Config):
     kind: Literal["ranking"] = "ranking"
     margin: float = Field(0.2, gt=0)  # of cosines; VSE++ Sec. 4.1
 
-    def build(self) -> RankingObjective:
-        """The objective."""
+    def build(self, context: ObjectiveContext) -> RankingObjective:
+        """Returns the objective that this configuration describes."""
+        del context
         return RankingObjective(self)
 
 
-class RankingObjective(tf.Module):
-    """See `Ranking`."""
+class RankingObjective(Objective):
+    """The max-margin ranking loss of a relevance model, as `Ranking` describes it."""
 
     def __init__(self, config: Ranking):
         super().__init__(name="ranking")

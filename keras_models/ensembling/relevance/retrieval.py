@@ -50,4 +50,6 @@ def same_texts(own: np.ndarray, texts: Sequence[str], clips: int) -> np.ndarray:
 
 
 def _ranks(wrong: np.ndarray, right: np.ndarray, axis: int) -> np.ndarray:
-    return 1 + np.sum(wrong > right, axis) + np.sum(wrong == right, axis) / 2
+    """Returns ranks from one, at which scores that are no numbers come last."""
+    nearer = ~(wrong <= right)  # NaN counts as nearer
+    return 1 + np.sum(nearer, axis) + np.sum(wrong == right, axis) / 2

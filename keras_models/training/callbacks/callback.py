@@ -1,25 +1,25 @@
-"""What a training run tells, and to whom."""
+"""Callbacks of a training run and the events that they are called with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
+from keras_models.training.validation_result import CaptionSample, ValidationMetrics
 
 EpochLog = Mapping[str, str | int | float]
 
 
 class TrainBegin(NamedTuple):
-    """A run that is about to start, or to go on."""
+    """A run is about to start or to be resumed."""
 
     folder: str
     stages: tuple[tuple[str, int], ...]  # name and number of steps
-    finished_steps: int  # of all stages together; above 0 when the run goes on
+    finished_steps: int  # of all stages together; above 0 when the run is resumed
 
 
 class StepEnd(NamedTuple):
-    """One update of the weights."""
+    """The weights have been updated once."""
 
     stage: str
     epoch: int  # of the stage, from zero
@@ -27,82 +27,71 @@ class StepEnd(NamedTuple):
     values: Mapping[str, float]  # losses and metrics
 
 
-class CaptionSample(NamedTuple):
-    """A validation clip's caption."""
-
-    video_id: str
-    caption: str
-    references: tuple[str, ...]
-    attention: Mapping[str, np.ndarray] = {}  # by name, each (words and <eos>, T)
-
-
 class ValidationEnd(NamedTuple):
-    """Captions were written for the validation clips."""
+    """The model has been evaluated on the validation clips."""
 
     stage: str
     epoch: int
     step: int
-    score: float  # CIDEr-D
-    distinct: int  # different captions
-    bad_endings: float  # share of captions that break off
-    best: bool  # whether this is the highest score so far
-    samples: tuple[CaptionSample, ...]
+    metrics: ValidationMetrics
+    best: bool  # whether the score is the highest one so far
+    samples: tuple[CaptionSample, ...] = ()
 
 
 class Callback:
-    """Hears of a run; each method may be left as it is."""
+    """Base class of callbacks, whose methods do nothing."""
 
     def on_train_begin(self, run: TrainBegin) -> None:
-        """Before the first step."""
+        """Called before the first step."""
 
     def on_step_end(self, step: StepEnd) -> None:
-        """After every step."""
+        """Called after every step."""
 
-    def on_validation_end(self, validated: ValidationEnd) -> None:
-        """After captions were written for the validation clips."""
+    def on_validation_end(self, validation: ValidationEnd) -> None:
+        """Called after every validation."""
 
-    def on_epoch_end(self, rows: Sequence[EpochLog]) -> None:
-        """After every epoch, with one row for each that there was."""
+    def on_epoch_end(self, logs: Sequence[EpochLog]) -> None:
+        """Called after every epoch with the logs of all epochs so far."""
 
     def on_message(self, text: str) -> None:
-        """Something that a person should know: one sentence."""
+        """Called with one sentence that a person should read."""
 
     def on_train_end(self) -> None:
-        """After the last step, or after what ended the run early."""
+        """Called after the last step, or after an error that ends the run early."""
 
 
 class CallbackList(Callback):
-    """Several callbacks as one."""
+    """Several callbacks as one: each is called in turn."""
 
     def __init__(self, callbacks: Sequence[Callback]):
         self._callbacks = tuple(callbacks)
 
     def on_train_begin(self, run: TrainBegin) -> None:
-        """Passes it on."""
+        """Calls `on_train_begin` of every callback."""
         for callback in self._callbacks:
             callback.on_train_begin(run)
 
     def on_step_end(self, step: StepEnd) -> None:
-        """Passes it on."""
+        """Calls `on_step_end` of every callback."""
         for callback in self._callbacks:
             callback.on_step_end(step)
 
-    def on_validation_end(self, validated: ValidationEnd) -> None:
-        """Passes it on."""
+    def on_validation_end(self, validation: ValidationEnd) -> None:
+        """Calls `on_validation_end` of every callback."""
         for callback in self._callbacks:
-            callback.on_validation_end(validated)
+            callback.on_validation_end(validation)
 
-    def on_epoch_end(self, rows: Sequence[EpochLog]) -> None:
-        """Passes it on."""
+    def on_epoch_end(self, logs: Sequence[EpochLog]) -> None:
+        """Calls `on_epoch_end` of every callback."""
         for callback in self._callbacks:
-            callback.on_epoch_end(rows)
+            callback.on_epoch_end(logs)
 
     def on_message(self, text: str) -> None:
-        """Passes it on."""
+        """Calls `on_message` of every callback."""
         for callback in self._callbacks:
             callback.on_message(text)
 
     def on_train_end(self) -> None:
-        """Passes it on."""
+        """Calls `on_train_end` of every callback."""
         for callback in self._callbacks:
             callback.on_train_end()

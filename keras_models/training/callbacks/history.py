@@ -1,4 +1,4 @@
-"""`history.jsonl` and `history.csv`: one row an epoch."""
+"""Writes `history.jsonl` and `history.csv`, which hold one row an epoch."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from transform.common import storage
 
 
 class HistoryFiles(Callback):
-    """Writes both files anew after each epoch, so that a run that goes on repeats none.
+    """Writes the logs of all epochs as `history.jsonl` and `history.csv`.
 
-    Each file appears whole or not at all.
+    Both files are written anew after each epoch, whole or not at all, so that a run
+    which is resumed repeats no row.
     """
 
     def __init__(self) -> None:
         self._folder = ""
 
     def on_train_begin(self, run: TrainBegin) -> None:
-        """Learns where the run's folder is."""
+        """Remembers the folder of the run."""
         self._folder = run.folder
 
-    def on_epoch_end(self, rows: Sequence[EpochLog]) -> None:
-        """Writes every row so far."""
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
+    def on_epoch_end(self, logs: Sequence[EpochLog]) -> None:
+        """Writes one row for each epoch so far."""
+        lines = "".join(json.dumps(row) + "\n" for row in logs)
         storage.write(os.path.join(self._folder, "history.jsonl"), lines)
         table = io.StringIO()
-        columns = list(dict.fromkeys(key for row in rows for key in row))
+        columns = list(dict.fromkeys(key for row in logs for key in row))
         writer = csv.DictWriter(table, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(logs)
         storage.write(os.path.join(self._folder, "history.csv"), table.getvalue())

@@ -1,4 +1,4 @@
-"""A progress bar with the time that is left."""
+"""Progress bars with the remaining time, drawn on a terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from keras_models.training.callbacks.callback import (
 
 
 class ProgressBar(Callback):
-    """One bar a stage, on standard error; a line for every validation.
+    """Draws one bar for each stage and prints a line for every validation.
 
     Args:
-        console: Where to draw; standard error by default.
+        console: The console to draw on; standard error by default.
     """
 
     def __init__(self, console: Console | None = None):
@@ -39,7 +39,7 @@ class ProgressBar(Callback):
         self._tasks: dict[str, tuple] = {}
 
     def on_train_begin(self, run: TrainBegin) -> None:
-        """Draws a bar for each stage, filled as far as the run had come."""
+        """Draws the bars, filled as far as the run has come."""
         left = run.finished_steps
         for name, steps in run.stages:
             done = min(left, steps)
@@ -51,27 +51,33 @@ class ProgressBar(Callback):
         self._progress.start()
 
     def on_step_end(self, step: StepEnd) -> None:
-        """Moves the bar."""
+        """Moves the bar of the stage by one step."""
         (task,) = self._tasks[step.stage]
         self._progress.start_task(task)
         self._progress.update(task, advance=1, note=f"loss {step.values['loss']:.3f}")
 
-    def on_validation_end(self, validated: ValidationEnd) -> None:
-        """A line above the bars, with one caption to look at."""
-        sample = f" — “{validated.samples[0].caption}”" if validated.samples else ""
+    def on_validation_end(self, validation: ValidationEnd) -> None:
+        """Prints the metrics and one caption above the bars."""
+        metrics, samples = validation.metrics, validation.samples
+        others = "".join(
+            f", {name.replace('_', ' ')} {value:.3g}"
+            for name, value in metrics.values.items()
+            if name != metrics.monitor
+        )
+        sample = f" — “{samples[0].caption}”" if samples else ""
         self._progress.console.print(
-            f"  {validated.stage}, epoch {validated.epoch + 1}: CIDEr-D "
-            f"{validated.score:.3f}{' (best)' if validated.best else ''}, "
-            f"{validated.distinct} different captions{sample}",
+            f"  {validation.stage}, epoch {validation.epoch + 1}: "
+            f"{metrics.monitor.replace('_', ' ')} {metrics.score:.3f}"
+            f"{' (best)' if validation.best else ''}{others}{sample}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
 
     def on_message(self, text: str) -> None:
-        """A line above the bars."""
+        """Prints the sentence above the bars."""
         self._progress.console.print(text, highlight=False, markup=False)
 
     def on_train_end(self) -> None:
-        """Leaves the bars as they are."""
+        """Stops drawing; the bars stay as they are."""
         self._progress.stop()

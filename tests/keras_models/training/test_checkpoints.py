@@ -37,17 +37,18 @@ def test_a_run_is_found_again_by_its_identity(tmp_path):
 
 
 def test_progress_and_weights_come_back(folder):
-    model, progress = Model(3.0), TrainerState()
-    progress.best_score, progress.rows = 1.5, [{"loss": 2.0}]
-    progress.end_step({"loss": 0.25})
-    writer = Checkpoints(folder, model, progress)
+    model, state = Model(3.0), TrainerState()
+    state.best_metrics, state.logs = {"CIDEr-D": 1.5}, [{"loss": 2.0}]
+    state.end_step({"loss": 0.25})
+    writer = Checkpoints(folder, model, state)
     writer.save_best()
     writer.save()
     other, found = Model(), TrainerState()
     reader = Checkpoints(folder, other, found)
     assert reader.peek()
-    assert vars(found).items() >= {"steps": 1, "best_score": 1.5, "step": 1}.items()
-    assert found.rows == [{"loss": 2.0}]
+    assert (found.steps, found.step) == (1, 1)
+    assert found.best_metrics == {"CIDEr-D": 1.5}
+    assert found.logs == [{"loss": 2.0}]
     assert found.sums == {"loss": 0.25}
     assert float(other.weight) == 0  # peeking leaves the weights alone
     reader.restore()
@@ -59,12 +60,12 @@ def test_a_run_that_has_not_started_has_nothing_to_peek_at(folder):
 
 
 def test_best_weights_stay_until_a_state_names_newer_ones(folder):
-    model, progress = Model(1.0), TrainerState()
-    checkpoints = Checkpoints(folder, model, progress)
+    model, state = Model(1.0), TrainerState()
+    checkpoints = Checkpoints(folder, model, state)
     checkpoints.save_best()
     checkpoints.save()
     model.weight.assign(2.0)
-    progress.steps = 7
+    state.steps = 7
     checkpoints.save_best()
     # A kill here leaves the former state, which names the former weights.
     assert best_names(folder) == {"best-0", "best-7"}
@@ -78,8 +79,8 @@ def test_best_weights_stay_until_a_state_names_newer_ones(folder):
 
 
 def test_a_torn_new_state_leaves_the_former_one(folder):
-    model, progress = Model(1.0), TrainerState()
-    checkpoints = Checkpoints(folder, model, progress)
+    model, state = Model(1.0), TrainerState()
+    checkpoints = Checkpoints(folder, model, state)
     checkpoints.save_best()
     checkpoints.save()
     torn = pathlib.Path(folder, "checkpoints", "state-2.data-00000-of-00001")
@@ -110,15 +111,15 @@ def small_disk(tmp_path: pathlib.Path) -> Iterator[str]:
 
 
 def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(small_disk):
-    model, progress = Model(1.0), TrainerState()
-    checkpoints = Checkpoints(small_disk, model, progress)
+    model, state = Model(1.0), TrainerState()
+    checkpoints = Checkpoints(small_disk, model, state)
     checkpoints.save_best()
     checkpoints.save()
     disk = pathlib.Path(small_disk).parent
     with pytest.raises(OSError, match="No space left"):
         (disk / "somebody else's").write_bytes(bytes(1 << 20))
     model.weight.assign(2.0)
-    progress.steps = 7
+    state.steps = 7
     for write in (checkpoints.save_best, checkpoints.save):
         with pytest.raises(
             CheckpointError,

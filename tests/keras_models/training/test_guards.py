@@ -1,6 +1,18 @@
 import pytest
 
-from keras_models.training.guards import Guards, ValidationMetrics
+from keras_models.training.guards import CaptionGuards, Guards
+from keras_models.training.validation_result import ValidationMetrics
+
+
+def captions(score: float, distinct: int, bad_endings: float) -> ValidationMetrics:
+    return ValidationMetrics(
+        "CIDEr-D",
+        {
+            "CIDEr-D": score,
+            "distinct_captions": distinct,
+            "bad_endings": bad_endings,
+        },
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -14,31 +26,43 @@ def test_finite_values_are_fine():
 
 
 def test_a_score_that_falls_below_its_share_of_the_best_trips():
-    guards = Guards(score_ratio=0.5, distinct_ratio=0.0)
-    best = ValidationMetrics(1.0, 9, 0.0)
-    assert guards.check_captions(ValidationMetrics(0.51, 9, 0), best) == ""
-    problem = guards.check_captions(ValidationMetrics(0.49, 9, 0), best)
+    guards = CaptionGuards(score_ratio=0.5, distinct_ratio=0.0)
+    best = captions(1.0, 9, 0.0)
+    assert guards.check_validation(captions(0.51, 9, 0), best) == ""
+    problem = guards.check_validation(captions(0.49, 9, 0), best)
     assert "fell from 1.000 to 0.490" in problem
 
 
 def test_captions_that_become_one_trip():
-    guards = Guards(distinct_ratio=0.2)
-    best = ValidationMetrics(1.0, 50, 0.0)
-    assert guards.check_captions(ValidationMetrics(1.0, 10, 0), best) == ""
-    problem = guards.check_captions(ValidationMetrics(1.0, 9, 0), best)
+    guards = CaptionGuards(distinct_ratio=0.2)
+    best = captions(1.0, 50, 0.0)
+    assert guards.check_validation(captions(1.0, 10, 0), best) == ""
+    problem = guards.check_validation(captions(1.0, 9, 0), best)
     assert problem == "the validation captions collapsed from 50 different ones to 9"
 
 
 def test_early_scores_do_not_trip():
-    guards, collapsed = Guards(floor=0.2), ValidationMetrics(0.0, 1, 1.0)
-    assert guards.check_captions(collapsed, ValidationMetrics(0.19, 50, 0)) == ""
-    assert guards.check_captions(collapsed, ValidationMetrics(0.2, 50, 0)) != ""
+    guards, collapsed = CaptionGuards(floor=0.2), captions(0.0, 1, 1.0)
+    assert guards.check_validation(collapsed, captions(0.19, 50, 0)) == ""
+    assert guards.check_validation(collapsed, captions(0.2, 50, 0)) != ""
 
 
 def test_captions_that_begin_to_break_off_trip_even_with_a_higher_score():
-    guards = Guards(bad_endings_rise=0.25)
-    best = ValidationMetrics(1.0, 9, 0.25)
-    assert guards.check_captions(ValidationMetrics(2.0, 9, 0.5), best) == ""
-    assert guards.check_captions(ValidationMetrics(2.0, 9, 0.625), best) == (
+    guards = CaptionGuards(bad_endings_rise=0.25)
+    best = captions(1.0, 9, 0.25)
+    assert guards.check_validation(captions(2.0, 9, 0.5), best) == ""
+    assert guards.check_validation(captions(2.0, 9, 0.625), best) == (
         "validation captions that break off, as in “… with a”, rose from 25% to 62%"
     )
+
+
+def test_the_guards_of_another_model_compare_its_own_metric():
+    best, worse = (
+        ValidationMetrics("mean_reciprocal_rank", {"mean_reciprocal_rank": value})
+        for value in (0.8, 0.3)
+    )
+    assert Guards().check_validation(best, worse) == ""
+    problem = Guards().check_validation(worse, best)
+    assert "mean_reciprocal_rank fell from 0.800 to 0.300" in problem
+    nothing = ValidationMetrics("mean_reciprocal_rank", {})
+    assert Guards().check_validation(worse, nothing) == ""

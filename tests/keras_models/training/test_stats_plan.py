@@ -4,7 +4,7 @@ import pytest
 
 from keras_models.presets import registry
 from keras_models.presets.preset_training import PresetTrainingConfig
-from keras_models.training.trainer import train
+from keras_models.training.captioner_training import train
 from tests.support import corpora
 
 pytestmark = pytest.mark.slow  # test_every_preset.py checks the losses quickly

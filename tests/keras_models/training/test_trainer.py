@@ -22,10 +22,10 @@ from keras_models.training.callbacks.callback import (
     TrainBegin,
     ValidationEnd,
 )
+from keras_models.training.captioner_training import TrainingResult, train
 from keras_models.training.checkpoints import CheckpointError
 from keras_models.training.guards import TrainingError
 from keras_models.training.train_step import TrainStep
-from keras_models.training.trainer import TrainingResult, train
 from keras_models.training.warm_start import WarmStartError, copy_weights
 from tests.support import corpora, mirrored_run, small_runs
 from tests.support.paths import ROOT
@@ -54,7 +54,7 @@ class StopAfter(Callback):
 
 
 class Witness(Callback):
-    """Remembers all that it hears."""
+    """Remembers the events that it is called with."""
 
     def __init__(self) -> None:
         self.runs: list[TrainBegin] = []
@@ -69,8 +69,8 @@ class Witness(Callback):
     def on_step_end(self, step: StepEnd) -> None:
         self.steps.append(step)
 
-    def on_validation_end(self, validated: ValidationEnd) -> None:
-        self.validations.append(validated)
+    def on_validation_end(self, validation: ValidationEnd) -> None:
+        self.validations.append(validation)
 
     def on_message(self, text: str) -> None:
         self.messages.append(text)
@@ -94,7 +94,7 @@ def short(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult]:
     return folder, run(folder, settings(CROSS_ENTROPY))
 
 
-def test_listeners_hear_of_every_step_and_validation(whole):
+def test_callbacks_are_called_for_every_step_and_validation(whole):
     _, result, witness, _ = whole
     assert witness.runs == [
         TrainBegin(result.folder, (("cross_entropy", 6), ("self_critical", 6)), 0)
@@ -109,9 +109,9 @@ def test_listeners_hear_of_every_step_and_validation(whole):
 
 def test_the_result_has_the_best_validation_score(whole):
     _, result, witness, _ = whole
-    scores = [validated.score for validated in witness.validations]
+    scores = [validation.metrics.score for validation in witness.validations]
     assert result.score == max(scores)
-    assert [validated.best for validated in witness.validations] == [
+    assert [validation.best for validation in witness.validations] == [
         score > max([-1, *scores[:index]]) for index, score in enumerate(scores)
     ]
 

@@ -5,12 +5,15 @@ import tensorflow as tf
 from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.relevance import saving as relevance_saving
 from keras_models.ensembling.relevance.ranking_loss import Ranking
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.saving.model_folder import LoadError
 from keras_models.structs import TrainingBatch
 from tests.support import relevance_parts, tiny
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
+
+CONTEXT = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,8 @@ def test_the_order_of_words_counts(model):
 def test_the_ranking_loss_reaches_every_weight(model):
     # A mean gradient of a softmax's keys is 0 in the biases: they shift all scores.
     with tf.GradientTape() as tape:
-        output = Ranking(margin=2.0).build()(model, tiny.batch(relevance_parts.SPEC))
+        objective = Ranking(margin=2.0).build(CONTEXT)
+        output = objective(model, tiny.batch(relevance_parts.SPEC))
     weights = model.trainable_weights
     for weight, gradient in zip(
         weights, tape.gradient(output.loss, weights), strict=True

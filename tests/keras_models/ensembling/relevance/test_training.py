@@ -103,7 +103,7 @@ def test_a_finished_run_returns_at_once_what_it_found(tmp_path):
     assert [dict(row) for row in again.history] == [dict(row) for row in first.history]
 
 
-def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(tmp_path):
+def test_a_loss_that_is_not_finite_is_rolled_back_and_then_ends_the_run(tmp_path):
     rate = {"schedule": {"learning_rate": {"rate": 1e30}, "clip_norm": None}}
-    with pytest.raises(TrainingError, match="lower the learning rate"):
+    with pytest.raises(TrainingError, match="relevance left no usable weights"):
         run(tmp_path, SHORT.override(rate))

@@ -12,7 +12,6 @@ from keras_models.training.callbacks.attention_image import (
 from keras_models.training.callbacks.callback import (
     Callback,
     CallbackList,
-    CaptionSample,
     StepEnd,
     TrainBegin,
     ValidationEnd,
@@ -20,6 +19,11 @@ from keras_models.training.callbacks.callback import (
 from keras_models.training.callbacks.history import HistoryFiles
 from keras_models.training.callbacks.progress_bar import ProgressBar
 from keras_models.training.callbacks.tensorboard import TensorBoard
+from keras_models.training.validation_result import CaptionSample, ValidationMetrics
+
+METRICS = ValidationMetrics(
+    "CIDEr-D", {"CIDEr-D": 0.5, "distinct_captions": 7, "bad_endings": 0.25}
+)
 
 
 def tell(callback: Callback, folder: str) -> None:
@@ -32,9 +36,7 @@ def tell(callback: Callback, folder: str) -> None:
     sample = CaptionSample(
         "clip1", "a [red] ball", ("the red ball",), {"temporal": np.eye(4, 6)}
     )
-    callback.on_validation_end(
-        ValidationEnd("second", 0, 10, 0.5, 7, 0.25, True, (sample,))
-    )
+    callback.on_validation_end(ValidationEnd("second", 0, 10, METRICS, True, (sample,)))
     callback.on_epoch_end([{"stage": "second", "loss": 0.1}])
     callback.on_message("The learning rate was lowered [once].")
     callback.on_train_end()
@@ -75,24 +77,25 @@ def test_the_progress_bar_starts_where_the_run_stands(tmp_path):
     text = output.getvalue()
     assert "4/4" in text  # the first stage was done
     assert "6/6" in text
+    assert "CIDEr-D 0.500 (best), distinct captions 7, bad endings 0.25" in text
     assert "a [red] ball" in text
     assert "lowered [once]" in text
 
 
-def test_an_audience_passes_everything_on(tmp_path):
+def test_a_callback_list_calls_every_callback(tmp_path):
     class Names(Callback):
         def __init__(self):
-            self.heard = []
+            self.called = []
 
         def __getattribute__(self, name):
             if name.startswith("on_"):
-                self.heard.append(name)
+                self.called.append(name)
             return super().__getattribute__(name)
 
     one, other = Names(), Names()
     tell(CallbackList([one, other]), str(tmp_path))
-    assert set(one.heard) == {name for name in dir(Callback) if name.startswith("on_")}
-    assert one.heard == other.heard
+    assert set(one.called) == {name for name in dir(Callback) if name.startswith("on_")}
+    assert one.called == other.called
 
 
 def test_history_with_columns_of_several_stages_is_one_table(tmp_path):
