@@ -1,4 +1,4 @@
-"""`Captioner`: an encoder, attentions and a decoder that make one model."""
+"""`Captioner`: the Keras model of an encoder, attentions and a decoder."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ from transform.schema import FeatureSpec
 
 
 class Captioner(tf.keras.Model):
-    """Writes sentences about videos.
+    """A model that generates captions of videos, as ids of words.
 
-    Called on a `TrainingBatch`, it is `teacher_force`. A search sees only `start` and
-    `step`, an objective only the methods below.
+    It is trained by `keras_models.training.trainer.train`, not by `fit`, and saved by
+    `CaptioningModel.save`, which keeps its vocabulary with it. Calling it on a
+    `TrainingBatch` is `teacher_force`. A search uses only `start` and `step`, an
+    objective only the public methods.
 
     Args:
-        config: The parts, for example those of a preset.
-        spec: Describes the records that the model is fed.
-        vocabulary_size: V, with the special ids.
+        config: The parts of the model, for example those of a preset.
+        spec: The specification of the records that the model reads.
+        vocabulary_size: V, the number of ids, with the special ones.
         max_words: The most words of a caption, without <eos>.
 
     Raises:
@@ -68,14 +70,14 @@ class Captioner(tf.keras.Model):
         self._generator = tf.random.Generator.from_seed(random.getrandbits(31))
 
     def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
-        """Widens the stored features (B, T, …) and looks at the videos."""
+        """Encodes a batch of clips; casts their stored features (B, T, …) first."""
         video = feature_casting.cast_features(
             video, self.config.features(), self.compute_dtype
         )
         return self.encoder(video, training=training)
 
     def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
-        """The decoder's state before the first word, and its memory."""
+        """Returns the decoder's state before the first word, and its memory."""
         with tf.name_scope(self.decoder.name):
             state, memory = self.decoder.start(encoded, training=training)
             if not training:
@@ -83,24 +85,24 @@ class Captioner(tf.keras.Model):
         return state, memory
 
     def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
-        """Reads (B,) ids; how likely each word comes next."""
+        """Reads (B,) ids; returns the distribution of the next word."""
         with tf.name_scope(self.decoder.name):
             return self.decoder.step(tokens, state, memory)
 
     def caption(
         self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
     ) -> GenerationOutput:
-        """Looks at the clips, then searches for their captions.
+        """Encodes a batch of clips, then searches for their captions.
 
         Args:
-            video: B clips.
+            video: A batch of B clips.
             search: How captions are searched for.
-            seed: (2,) integers, for `Sampling`.
+            seed: (2,) integers, which `Sampling` needs.
         """
         encoded = self.encode(video)
         state, memory = self.start(encoded)
-        found = search.search(self.step, state, memory, self.max_words, seed)
-        return GenerationOutput(found, encoded.weights, {})
+        captions = search.search(self.step, state, memory, self.max_words, seed)
+        return GenerationOutput(captions, encoded.weights, {})
 
     def teacher_force(
         self,
@@ -108,13 +110,13 @@ class Captioner(tf.keras.Model):
         training: bool = False,
         sampling_probability: tf.Tensor | float = 0.0,
     ) -> TeacherForced:
-        """How likely each word of given captions is after the words before it.
+        """Returns the distribution of each word of given captions, given the former.
 
         Args:
             batch: Clips with K captions each; a clip is encoded once.
-            training: Whether dropout is on.
-            sampling_probability: How often a word is read that the decoder itself drew
-                in place of the caption's (scheduled sampling). () tensor, or 0.0.
+            training: Whether dropout is applied.
+            sampling_probability: The probability that a word which the decoder itself
+                sampled replaces the caption's (scheduled sampling). () tensor, or 0.0.
 
         Returns:
             `TeacherForced`: row r = b · K + k is caption k of clip b.
@@ -131,7 +133,7 @@ class Captioner(tf.keras.Model):
         training: bool = False,
         sampling_probability: tf.Tensor | float = 0.0,
     ) -> TeacherForced:
-        """`teacher_force` of (B, K, L) captions of clips that are encoded already."""
+        """Does what `teacher_force` does, with (B, K, L) captions of encoded clips."""
         captions = tf.shape(tokens)[1]  # K
         length = tokens.shape[2] or tf.shape(tokens)[2]
         tokens = tf.reshape(tokens, [-1, length])  # (R, L)
@@ -162,13 +164,13 @@ class Captioner(tf.keras.Model):
         return self.teacher_force(batch, training=training)
 
     def with_precision(self, precision: Precision) -> Captioner:
-        """One with the same weights that computes in another precision."""
+        """Returns a copy with the same weights that computes in another precision."""
         with dtype_policy(precision):
-            other = Captioner(
+            copy = Captioner(
                 self.config, self.spec, self.vocabulary_size, self.max_words
             ).build_from_spec()
-        other.set_weights(self.get_weights())
-        return other
+        copy.set_weights(self.get_weights())
+        return copy
 
     def build_from_spec(self) -> Captioner:
         """Creates every variable, so that weights can be counted and loaded."""

@@ -72,5 +72,5 @@ class CaptionerConfig(Config):
     decoder: DecoderConfig
 
     def features(self) -> tuple[str, ...]:
-        """The names of the record features that the model reads."""
+        """Returns the names of the record features that the model reads."""
         return self.encoder.features()

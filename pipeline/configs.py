@@ -1,4 +1,4 @@
-"""`PipelineConfig`: one YAML file that says everything about a pipeline."""
+"""`PipelineConfig`: the content of the YAML file that describes a pipeline."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from transform.schema import FeatureSpec, Flow
 
 
 class VocabularyConfig(Config):
-    """Which words of the training captions a model knows."""
+    """The settings that choose a vocabulary from the training captions."""
 
     min_count: int = Field(1, ge=1)  # rarer words become <unk>
 
 
 class PipelineConfig(Config):
-    """From annotated clips to a pushed model.
+    """The settings of a pipeline, from annotated clips to a pushed model.
 
     Relative paths are looked up from the working directory, like paths on a command
     line: a shipped file has no folder of its own to start from.
@@ -59,13 +59,13 @@ class PipelineConfig(Config):
             model = training.preset().model
         except KinescribeError as error:
             raise ValueError(f"training: {error}") from error
-        have = [feature.name for feature in spec.features]
-        lacking = [name for name in model.features() if name not in have]
-        if lacking:
+        extracted = [feature.name for feature in spec.features]
+        missing = [name for name in model.features() if name not in extracted]
+        if missing:
             raise ValueError(
-                f"model {training.variant} reads {', '.join(lacking)}, but features "
-                f"has only {', '.join(have)}: add what lacks, or choose another "
-                "training.variant"
+                f"model {training.variant} reads {', '.join(missing)}, but features "
+                f"has only {', '.join(extracted)}: add what is missing, or choose "
+                "another training.variant"
             )
         if spec.sampling.window < 2 and any(isinstance(f, Flow) for f in spec.features):
             raise ValueError(
@@ -80,41 +80,41 @@ class PipelineConfig(Config):
 
     @property
     def feature_store(self) -> str:
-        """Extracted features by clip and specification; outlives every run."""
+        """The folder of features by clip and specification; it outlives every run."""
         return os.path.join(self.root, "features")
 
     @property
     def training_folder(self) -> str:
-        """Checkpoints and histories; a training that was cut short goes on there."""
+        """The folder of checkpoints, from which an interrupted training is resumed."""
         return os.path.join(self.root, "training")
 
     def references_file(self, data_digest: str) -> str:
-        """Where the metrics read all captions of the evaluated clips of a corpus."""
+        """Returns the file of a corpus' reference captions, which the metrics read."""
         return os.path.join(self.root, "references", f"{data_digest or 'latest'}.json")
 
 
 def shipped() -> dict[str, pathlib.Path]:
-    """The configurations that come with Kinescribe, by name."""
+    """Returns the configuration files that come with Kinescribe, by name."""
     folder = _shipped_folder()
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def find(name: str) -> PipelineConfig:
-    """A configuration by the path of its YAML file, or a shipped one by its name."""
+    """Reads a configuration: the path of a YAML file, or the name of a shipped one."""
     return PipelineConfig.from_yaml(_path(name))
 
 
 def find_records(name: str) -> RecordsConfig:
-    """What records a configuration describes.
+    """Reads the description of records from a configuration.
 
-    That of a run will do, and so will a file with the settings of `RecordsConfig`.
+    It may be that of a pipeline, or a file with the settings of `RecordsConfig`.
     """
     path = _path(name)
     if "training" not in read_yaml(path):
         return RecordsConfig.from_yaml(path)
-    run = PipelineConfig.from_yaml(path)
+    config = PipelineConfig.from_yaml(path)
     return RecordsConfig(
-        corpus=run.corpus, features=run.features, extraction=run.extraction
+        corpus=config.corpus, features=config.features, extraction=config.extraction
     )
 
 
@@ -131,7 +131,7 @@ def _path(name: str) -> pathlib.Path:
 
 
 def _shipped_folder() -> pathlib.Path:
-    beside = pathlib.Path(__file__).parents[1] / "configs"
-    if beside.is_dir():  # a checkout
-        return beside
+    checkout = pathlib.Path(__file__).parents[1] / "configs"
+    if checkout.is_dir():
+        return checkout
     return pathlib.Path(str(importlib.resources.files("kinescribe"))) / "configs"

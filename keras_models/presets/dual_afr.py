@@ -55,7 +55,7 @@ _SOFT = Preset(
 
 
 def _one_level(level: LevelConfig) -> Preset:
-    """z_t = s_t of a level as dualAFR aligns it."""
+    """Returns a row with one level, aligned as in dualAFR: z_t = s_t."""
     layer = level.feature.removeprefix("c3d_")
     return _SOFT.variation(
         row=f"Table 1, C3D fc7 + {layer}",
@@ -65,7 +65,7 @@ def _one_level(level: LevelConfig) -> Preset:
 
 
 def _baseline(row: str, *levels: LevelConfig) -> Preset:
-    """Soft attention to levels that are aligned in another way."""
+    """Returns a row of soft attention to levels that are aligned in another way."""
     return _SOFT.variation(row=f"Table 1, {row}", encoder=DualAFRConfig(levels=levels))
 
 

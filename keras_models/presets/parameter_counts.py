@@ -1,4 +1,4 @@
-"""How many weights a model has, without drawing them."""
+"""Counts the weights of models without drawing their initial values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from transform.schema import FeatureSpec
 
 
 def count(config: CaptionerConfig, spec: FeatureSpec, vocabulary_size: int) -> int:
-    """The number of weights of a captioner built from that.
+    """Returns the number of weights of a captioner.
 
-    The model is built from zeros: drawing its initial weights would take most of the
+    The model is built with zeros: drawing its initial weights would take most of the
     time.
     """
     with tf.variable_creator_scope(_zeros):
@@ -27,7 +27,7 @@ def count(config: CaptionerConfig, spec: FeatureSpec, vocabulary_size: int) -> i
 def count_fused(
     config: LateFusionConfig, spec: FeatureSpec, vocabulary_size: int, max_words: int
 ) -> int:
-    """The same of a late fusion: all members and the relevance model."""
+    """Returns the number of weights of all members and of the relevance model."""
     members = [count(each, spec, vocabulary_size) for each in config.members.values()]
     with tf.variable_creator_scope(_zeros):
         model = RelevanceModel(config.relevance, spec, vocabulary_size, max_words)

@@ -19,11 +19,11 @@ class Preset(Config):
     plan: Plan
 
     def variation(self, row: str, plan: Plan | None = None, **parts: Any) -> Preset:
-        """Another row of the same paper, which changes some parts of this one.
+        """Returns another row of the same paper, which differs in some parts.
 
         Args:
             row: The table and the row that report it.
-            plan: Its training, where that is another.
+            plan: The plan of its training, unless that is the same.
             parts: The fields of `CaptionerConfig` that differ.
         """
         return self.replace(

@@ -40,7 +40,7 @@ _RANK = {"rank": 0.1}  # λ; its value is not given
 
 
 def _cross_entropy(auxiliary: dict[str, float]) -> Stage:
-    """About 10 epochs (Sec. 3.4), with scheduled sampling and RMSprop (Sec. 4.1)."""
+    """Returns the first stage: about 10 epochs (Sec. 3.4) with RMSprop (Sec. 4.1)."""
     return Stage(
         name="cross_entropy",
         objective=CrossEntropy(
@@ -53,7 +53,7 @@ def _cross_entropy(auxiliary: dict[str, float]) -> Stage:
 
 
 def _plan(auxiliary: dict[str, float]) -> Plan:
-    """Cross-entropy, then REINFORCE beside it; converged after about 20 epochs.
+    """Returns the plan: cross-entropy, then REINFORCE beside it, for about 20 epochs.
 
     The paper gives neither METEOR's weight against BLEU's nor cross-entropy's against
     theirs.
@@ -71,7 +71,7 @@ def _plan(auxiliary: dict[str, float]) -> Plan:
 
 
 def _look(*looks: CellAttentionConfig) -> tuple[GridAttentionConfig, ...]:
-    """One attention for every stream."""
+    """Returns one attention for every stream."""
     return tuple(
         GridAttentionConfig(stream=stream, look=look)
         for stream, look in enumerate(looks)
@@ -103,7 +103,7 @@ _STATS_FR = _STATS.variation(
 def _pooling(
     row: str, look: CellAttentionConfig, auxiliary: dict[str, float]
 ) -> Preset:
-    """A row of Table 2: an ST model of I3D features, trained by cross-entropy alone.
+    """Returns a row of Table 2: an ST model of I3D, trained by cross-entropy alone.
 
     The table's "Mean + Ranked Att" is the ST model of Table 1 by name, yet has other
     scores: its models are taken to be those before REINFORCE.

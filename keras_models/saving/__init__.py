@@ -1,1 +1,1 @@
-"""Trained models as folders."""
+"""The format of the folders that trained models are saved to."""

@@ -1,4 +1,4 @@
-"""A trained model as a folder: `model.json`, `vocabulary.txt` and weights."""
+"""Reads and writes a model's folder: `model.json`, `vocabulary.txt` and weights."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ VOCABULARY = "vocabulary.txt"
 
 
 class LoadError(KinescribeError):
-    """A model folder cannot be read."""
+    """A folder does not hold a model that can be read."""
 
 
 class Description(Config):
-    """What `model.json` holds; kinds of models add what they are built from."""
+    """The content of `model.json`; each kind of model adds what it is built from."""
 
     format: Literal[2] = 2
     vocabulary_digest: str
@@ -39,17 +39,17 @@ def write(
     vocabulary: Vocabulary,
     **parts: Any,
 ) -> None:
-    """Writes a model that `read` reads; replaces the one that may be there.
+    """Writes a folder that `read` reads, in place of the model that it may hold.
 
-    `model.json` comes last and names the weights, so that a reader, or a run that was
-    killed, always finds a whole model: the former or the new one.
+    `model.json` is written last and names the weights, so that a reader, or a run that
+    was killed, always finds a complete model: the former or the new one.
 
     Args:
-        folder: Is made if it is not there.
-        kind: Of the description.
-        model: Its weights and generators.
-        vocabulary: Its words.
-        parts: What `kind` has beyond `Description`.
+        folder: A local or remote folder, which is made if it does not exist.
+        kind: The class of the description.
+        model: The model whose weights and random generators are saved.
+        vocabulary: The vocabulary whose ids the model reads and predicts.
+        parts: The fields that `kind` has beyond those of `Description`.
     """
     if len(vocabulary) != model.vocabulary_size:
         raise ValueError(
@@ -76,10 +76,10 @@ def write(
 def read(
     folder: str | pathlib.Path, kind: type[DescriptionT]
 ) -> tuple[DescriptionT, Vocabulary]:
-    """What a model is built from.
+    """Reads a model's description and its vocabulary, but not its weights.
 
     Raises:
-        LoadError: There is no whole model of this kind in the folder.
+        LoadError: There is no complete model of this kind in the folder.
     """
     path = tf.io.gfile.join(str(folder), MODEL)
     try:
@@ -103,10 +103,10 @@ def read(
 def read_weights(
     folder: str | pathlib.Path, description: Description, model: tf.keras.Model
 ) -> None:
-    """Gives a built model the weights that its description names.
+    """Loads the weights that a description names into a built model.
 
     Raises:
-        LoadError: They are not there, or not this model's.
+        LoadError: The weights are missing, or belong to another model.
     """
     checkpoint = tf.train.Checkpoint(model=model)
     try:

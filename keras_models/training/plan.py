@@ -1,4 +1,4 @@
-"""What a model is trained on, in which order: a plan's stages."""
+"""`Plan`: the stages of a captioner's training, with their objectives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ObjectiveConfig = Annotated[
 
 
 class Stage(Schedule):
-    """One objective, optimised for some epochs.
+    """A stage of training, which optimises one objective for some epochs.
 
     A stage starts from the best weights of the stage before it.
     """
@@ -36,7 +36,7 @@ class Stage(Schedule):
 
 
 class Plan(Config):
-    """A model's training from the first to the last stage."""
+    """The training of a model, from the first to the last stage."""
 
     stages: tuple[Stage, ...]
 

@@ -1,4 +1,4 @@
-"""Words' embeddings that were learnt from other texts."""
+"""Initialises word embeddings with vectors that were learnt from other texts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from transform.common.errors import KinescribeError
 
 
 class WordVectorsError(KinescribeError):
-    """A file of word vectors is unusable; the message names it."""
+    """A file of word vectors cannot be used; the message names it."""
 
 
 def assign(path: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
-    """Gives a model's words the vectors of a file in word2vec's format.
+    """Sets a model's word embeddings to the vectors of a file in word2vec's format.
 
     dualAFR begins with those of Google News (Pu et al., 2018, appendix). Words that the
     file lacks keep the vectors that they have. All of them are learnt further.
@@ -39,7 +39,7 @@ def assign(path: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
     rows = {word: row for row, word in enumerate(model.vocabulary.words)}
     table = model.captioner.decoder.embedding.embeddings
     values = table.numpy()
-    found = set()
+    known = set()
     for word, vector in read(path):
         if len(vector) != values.shape[1]:
             raise WordVectorsError(
@@ -48,13 +48,13 @@ def assign(path: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
             )
         if word in rows:
             values[rows[word]] = vector
-            found.add(word)
+            known.add(word)
     table.assign(values)
-    return len(found)
+    return len(known)
 
 
 def size(path: str | pathlib.Path) -> int:
-    """The bytes of a file; `WordVectorsError` if there is none."""
+    """Returns the size of a file in bytes; `WordVectorsError` if there is none."""
     try:
         return tf.io.gfile.stat(str(path)).length
     except tf.errors.OpError as error:
@@ -62,17 +62,17 @@ def size(path: str | pathlib.Path) -> int:
 
 
 def read(path: str | pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
-    """The words of a file and their vectors, float32, one after another."""
+    """Yields the words of a file with their vectors, float32, one after another."""
     name = str(path)
     try:
         with tf.io.gfile.GFile(name, "rb") as raw:
-            packed = name.endswith(".gz")
-            file: IO[bytes] = gzip.open(raw) if packed else raw  # type: ignore[assignment]
+            compressed = name.endswith(".gz")
+            file: IO[bytes] = gzip.open(raw) if compressed else raw  # type: ignore[assignment]
             count, width = (int(number) for number in file.readline().split())
             binary = name.removesuffix(".gz").endswith(".bin")
-            take = _binary_entry if binary else _text_entry
+            read_entry = _binary_entry if binary else _text_entry
             for _ in range(count):
-                yield take(file, width)
+                yield read_entry(file, width)
     except (tf.errors.OpError, OSError, EOFError, ValueError) as error:
         raise WordVectorsError(
             f"{name} is not a whole file of word vectors in word2vec's format: {error}."
@@ -80,7 +80,7 @@ def read(path: str | pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _text_entry(file: IO[bytes], width: int) -> tuple[str, np.ndarray]:
-    """`word 0.1 -0.2 …` of one line."""
+    """Reads a word and its numbers from a line such as `word 0.1 -0.2 …`."""
     word, *numbers = file.readline().rstrip().split(b" ")
     if len(numbers) != width:
         raise ValueError(f"a line of {len(numbers)} numbers in place of {width}")
@@ -88,9 +88,9 @@ def _text_entry(file: IO[bytes], width: int) -> tuple[str, np.ndarray]:
 
 
 def _binary_entry(file: IO[bytes], width: int) -> tuple[str, np.ndarray]:
-    """A word up to a blank, then its float32 numbers.
+    """Reads a word, which ends with a blank, and its float32 numbers.
 
-    Some writers put a line's end behind the numbers, others do not.
+    Some writers put a newline behind the numbers, others do not.
     """
     letters = bytearray()
     while (letter := file.read(1)) != b" ":

@@ -1,4 +1,4 @@
-"""`Schedule`: how weights are updated, whatever is minimised."""
+"""`Schedule`: the settings of weight updates, for any objective."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transform.common.config import Config, Field, validator
 
 
 class Schedule(Config):
-    """Some epochs of updates by one optimizer."""
+    """The settings of some epochs of updates by one optimizer."""
 
     name: str = Field(min_length=1)
     epochs: int = Field(ge=1)

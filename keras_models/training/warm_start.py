@@ -1,4 +1,4 @@
-"""Beginning with the weights of an earlier model."""
+"""Initialises a model with the weights of an earlier one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from transform.schema import FeatureSpec
 
 
 class WarmStartError(KinescribeError):
-    """An earlier model's weights do not fit."""
+    """The weights of an earlier model do not fit a new one."""
 
 
 def check(
     folder: str | pathlib.Path, config: CaptionerConfig, spec: FeatureSpec
 ) -> None:
-    """Whether a new model of `config` and `spec` could begin with a saved one.
+    """Checks that a new model could be initialised with a saved one's weights.
 
     Raises:
         LoadError: There is no model in the folder.
@@ -32,7 +32,7 @@ def check(
 
 
 def copy_weights(folder: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
-    """Gives a model the weights of a saved one.
+    """Copies the weights of a saved model into another one.
 
     The vocabularies may differ, as they do once captions were added: what belongs to a
     word goes with the word, and new words keep the weights that they have.

@@ -1,4 +1,4 @@
-"""`kinescribe ensemble`."""
+"""`kinescribe ensemble`: an ensemble of trained models."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def command(
 
 
 def _weights(given: list[str], members: Collection[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for pair in given:
         name, _, number = pair.partition("=")
         try:
             value = float(number)
         except ValueError:
             value = math.nan
-        if name not in members or name in found or not 0 < value < math.inf:
+        if name not in members or name in weights or not 0 < value < math.inf:
             raise typer.BadParameter(
                 f"{pair!r} is not the name of one of {', '.join(members)}, = and a "
                 "positive number, once for each",
                 param_hint="--weight",
             )
-        found[name] = value
-    return found
+        weights[name] = value
+    return weights

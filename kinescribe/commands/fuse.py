@@ -1,4 +1,4 @@
-"""`kinescribe fuse`."""
+"""`kinescribe fuse`: a late fusion of trained models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kinescribe variants`."""
+"""`kinescribe variants`: lists the presets, as a table, JSON or Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from keras_models.presets.preset import LateFusionPreset, Preset
 
-SENTENCE = 20  # words: a relevance model has weights for each place in a sentence
+MAX_WORDS = 20  # a relevance model has weights for each position in a sentence
 
 
 def command(
@@ -37,7 +37,7 @@ def command(
     }
     counts |= {
         name: parameter_counts.count_fused(
-            preset.model, paper_spec(preset.model), size, SENTENCE
+            preset.model, paper_spec(preset.model), size, MAX_WORDS
         )
         for name, preset in registry.FUSIONS.items()
     }
@@ -53,11 +53,10 @@ def _json(words: int, counts: Mapping[str, int]) -> dict:
     from keras_models.presets import registry
 
     def settings(preset: Preset) -> dict:
-        parts = preset.model.to_dict()
         return {
             "system": preset.paper,
             "row": preset.row,
-            **parts,
+            **preset.model.to_dict(),
             "plan": preset.plan.to_dict(),
         }
 
@@ -95,50 +94,52 @@ def _json(words: int, counts: Mapping[str, int]) -> dict:
 
 
 class _Row(NamedTuple):
+    """The columns that the table and the page have for each preset."""
+
     name: str
     row: str
     features: str
     training: str
 
 
-def _by_system() -> dict[str, list[_Row]]:
-    """What people read of each model."""
+def _rows_by_paper() -> dict[str, list[_Row]]:
+    """Returns the rows of all presets by the paper that they belong to."""
     from keras_models.presets import registry
 
-    systems: dict[str, list[_Row]] = {}
+    papers: dict[str, list[_Row]] = {}
     for name, preset in registry.PRESETS.items():
         features = ", ".join(preset.model.features())
         row = _Row(name, preset.row, features, _training(preset))
-        systems.setdefault(preset.paper, []).append(row)
+        papers.setdefault(preset.paper, []).append(row)
     for name, fusion in registry.FUSIONS.items():
         features = ", ".join(fusion.model.features())
         row = _Row(name, fusion.row, features, _fusing(fusion))
-        systems.setdefault(fusion.paper, []).append(row)
-    return systems
+        papers.setdefault(fusion.paper, []).append(row)
+    return papers
 
 
 def _print(words: int, counts: Mapping[str, int]) -> None:
     from rich import box, console, table
 
-    shown = table.Table(
+    listing = table.Table(
         box=box.SIMPLE,
         show_edge=False,
         caption=f"Parameters at the papers' feature sizes with {words:,} words.",
         caption_justify="left",
     )
-    shown.add_column("name", no_wrap=True)
-    shown.add_column("the paper's row, what the model reads, how it is trained")
-    shown.add_column("parameters", justify="right", no_wrap=True)
-    for system, rows in _by_system().items():
-        shown.add_row(f"[bold]{system}[/bold]")
+    listing.add_column("name", no_wrap=True)
+    listing.add_column("the paper's row, what the model reads, how it is trained")
+    listing.add_column("parameters", justify="right", no_wrap=True)
+    for paper, rows in _rows_by_paper().items():
+        listing.add_row(f"[bold]{paper}[/bold]")
         for name, row, features, training in rows:
             reads = f"{features}; {training}"
-            shown.add_row(name, f"{row}\n[dim]{reads}[/dim]", _millions(counts[name]))
-    console.Console().print(shown)
+            listing.add_row(name, f"{row}\n[dim]{reads}[/dim]", _millions(counts[name]))
+    console.Console().print(listing)
 
 
 def _markdown(words: int, counts: Mapping[str, int]) -> str:
-    """The text of `docs/variants.md`."""
+    """Returns the text of the page `docs/variants.md`."""
     lines = [
         "# Variants",
         "",
@@ -147,10 +148,10 @@ def _markdown(words: int, counts: Mapping[str, int]) -> str:
         f"{words:,}",
         "words. Written by `kinescribe variants --markdown`.",
     ]
-    for system, rows in _by_system().items():
+    for paper, rows in _rows_by_paper().items():
         lines += [
             "",
-            f"## {system}",
+            f"## {paper}",
             "",
             "| name | the paper's row | reads | trained | parameters |",
             "|---|---|---|---|---:|",
@@ -168,7 +169,7 @@ def _millions(count: int) -> str:
 
 
 def _training(preset: Preset) -> str:
-    """The plan in a few words."""
+    """Describes the plan of a preset in a few words."""
     return ", then ".join(
         f"{stage.epochs} epochs {stage.objective.kind.replace('_', ' ')}"
         for stage in preset.plan.stages
@@ -176,4 +177,5 @@ def _training(preset: Preset) -> str:
 
 
 def _fusing(preset: LateFusionPreset) -> str:
+    """Returns the command that makes a late fusion of its members."""
     return f"kinescribe fuse {' '.join(preset.model.members)}"
