@@ -1,1 +1,1 @@
-"""Several captioners as one."""
+"""Composite captioners, which are made of several: ensembles and late fusions."""

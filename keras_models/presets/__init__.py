@@ -1,1 +1,1 @@
-"""The papers' models as they were trained, a module for each system."""
+"""The papers' models with their plans of training, one module for each paper."""

@@ -28,7 +28,7 @@ def check(
         SpecMismatchError: It reads other features.
         WarmStartError: It has other parts.
     """
-    _compare(folder, CaptioningModel.load(folder).captioner, config, spec)
+    _check_same_parts(folder, CaptioningModel.load(folder).captioner, config, spec)
 
 
 def copy_weights(folder: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
@@ -49,7 +49,7 @@ def copy_weights(folder: str | pathlib.Path, model: CaptioningModel[Captioner]) 
     """
     saved = CaptioningModel.load(folder)
     captioner, source = model.captioner, saved.captioner
-    _compare(folder, source, captioner.config, captioner.spec)
+    _check_same_parts(folder, source, captioner.config, captioner.spec)
     rows = {word: row for row, word in enumerate(saved.vocabulary.words)}
     words = model.vocabulary.words
     shared = [(row, rows[word]) for row, word in enumerate(words) if word in rows]
@@ -70,7 +70,7 @@ def copy_weights(folder: str | pathlib.Path, model: CaptioningModel[Captioner]) 
     return len(shared)
 
 
-def _compare(
+def _check_same_parts(
     folder: str | pathlib.Path,
     source: Captioner,
     config: CaptionerConfig,

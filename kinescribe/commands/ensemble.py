@@ -31,7 +31,7 @@ def command(
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
 ) -> None:
-    """Join trained models: they write each word together, by their mean prediction.
+    """Make one model of trained ones: they predict each word together, by their mean.
 
     Nothing is trained; often the models are one, trained with several seeds.
     """

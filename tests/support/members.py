@@ -1,4 +1,4 @@
-"""Models that the commands under test join."""
+"""Saved models that the commands under test make one of."""
 
 from __future__ import annotations
 

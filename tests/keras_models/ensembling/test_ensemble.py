@@ -11,7 +11,7 @@ from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 from keras_models.generation import BeamSearch, Greedy, Sampling
 from serving import signature_names
 from tests.support import exported, tiny
-from tests.support.joint_parts import CONFIGS, SPEC, captioner
+from tests.support.composite_parts import CONFIGS, SPEC, captioner
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
 

@@ -11,7 +11,7 @@ from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
 from serving import signature_names
-from tests.support import exported, joint_parts, relevance_parts, tiny
+from tests.support import composite_parts, exported, relevance_parts, tiny
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError
 
@@ -99,13 +99,14 @@ def test_attention_of_one_name_and_different_shapes_is_named_apart():
 
 
 def test_attention_of_words_and_clips_is_named_apart():
-    members = {name: joint_parts.captioner(name) for name in joint_parts.CONFIGS}
+    configs = composite_parts.CONFIGS
+    members = {name: composite_parts.captioner(name) for name in configs}
     relevance = relevance_parts.RELEVANCE.replace(modalities=("resnet152_grid",))
     written = LateFusion(
-        LateFusionConfig(members=joint_parts.CONFIGS, relevance=relevance),
+        LateFusionConfig(members=configs, relevance=relevance),
         members,
-        relevance_parts.relevance_model(joint_parts.SPEC, relevance),
-    ).caption(tiny.batch(joint_parts.SPEC).video, Greedy())
+        relevance_parts.relevance_model(composite_parts.SPEC, relevance),
+    ).caption(tiny.batch(composite_parts.SPEC).video, Greedy())
     assert written.captions.weights.keys() == {"temporal", "spatial"}
     assert written.weights.keys() == {"spatial_2"}
 

@@ -1,4 +1,4 @@
-"""Two rows that can be joined, though their attentions share a name."""
+"""Two small models for composite captioners; their attentions share a name."""
 
 from __future__ import annotations
 
