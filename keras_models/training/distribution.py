@@ -1,4 +1,4 @@
-"""Which devices a model is trained on."""
+"""Distribution of the training over devices and machines."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from transform.common.config import BY_KIND, Config
 
 
 class OneDevice(Config):
-    """TensorFlow's own choice: the first GPU, else the CPU."""
+    """Trains on the device that TensorFlow chooses: the first GPU, else the CPU."""
 
     kind: Literal["one_device"] = "one_device"
 
     def strategy(self) -> tf.distribute.Strategy:
-        """Of TensorFlow, to train under."""
+        """Returns the strategy to train under."""
         return tf.distribute.get_strategy()
 
 
 class Mirrored(Config):
-    """Several devices of this machine; each takes its share of a batch."""
+    """Trains on several devices of this machine; each takes its share of a batch."""
 
     kind: Literal["mirrored"] = "mirrored"
     devices: tuple[str, ...] = ()  # as in "GPU:0"; all GPUs when empty
 
     def strategy(self) -> tf.distribute.Strategy:
-        """Of TensorFlow, to train under."""
+        """Returns the strategy to train under."""
         return tf.distribute.MirroredStrategy(list(self.devices) or None)
 
 
 class MultiWorker(Config):
-    """Several machines, each told its place by `TF_CONFIG`.
+    """Trains on several machines, whose places `TF_CONFIG` names.
 
     They share the folder of the run; the chief writes there.
     """
@@ -40,10 +40,10 @@ class MultiWorker(Config):
     kind: Literal["multi_worker"] = "multi_worker"
 
     def strategy(self) -> tf.distribute.Strategy:
-        """Of TensorFlow, to train under.
+        """Returns the strategy to train under, the same one at every call.
 
-        To be asked for before anything is computed: TensorFlow's workers have to find
-        each other first. Afterwards it is the same one.
+        The first call must come before anything is computed: TensorFlow's workers have
+        to find each other first.
         """
         return _multi_worker()
 
@@ -57,7 +57,7 @@ def _multi_worker() -> tf.distribute.Strategy:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes what a run leaves."""
+    """Returns whether this process is the one that writes the run's files."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True

@@ -1,4 +1,4 @@
-"""How the learning rate moves within a stage."""
+"""Schedules of the learning rate within a stage."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from transform.common.config import BY_KIND, Config, Field
 
 
 class ConstantRate(Config):
-    """One rate throughout."""
+    """The same learning rate at every step."""
 
     kind: Literal["constant"] = "constant"
     rate: float = Field(1e-4, gt=0)  # MGSA Sec. 4.2
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
-        """The rate at () int64 `step` of `total`: () float32."""
+        """Returns the rate at () int64 `step` of `total` steps, () float32."""
         del step, total
         return tf.constant(self.rate)
 
 
 class ExponentialRate(Config):
-    """`rate`, multiplied by `factor` with every `share` of the stage, smoothly."""
+    """A rate that decays smoothly by `factor` with every `share` of the stage."""
 
     kind: Literal["exponential"] = "exponential"
     rate: float = Field(1e-4, gt=0)
@@ -31,7 +31,7 @@ class ExponentialRate(Config):
     share: float = Field(0.25, gt=0, le=1)
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
-        """The rate at () int64 `step` of `total`: () float32."""
+        """Returns the rate at () int64 `step` of `total` steps, () float32."""
         done = tf.cast(step, tf.float32) / max(total, 1)
         return self.rate * self.factor ** (done / self.share)
 
@@ -45,7 +45,7 @@ class CosineRate(Config):
     final: float = Field(0.0, ge=0)
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
-        """The rate at () int64 `step` of `total`: () float32."""
+        """Returns the rate at () int64 `step` of `total` steps, () float32."""
         warmup = self.warmup * total
         position = tf.cast(step, tf.float32)
         rise = (position + 1) / max(warmup, 1)

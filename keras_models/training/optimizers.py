@@ -1,4 +1,4 @@
-"""The optimizers that a stage can name."""
+"""The optimizers that a stage's configuration can name."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Sgd(Config):
     momentum: float = Field(0.0, ge=0, lt=1)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
-        """The optimizer; it asks `rate` at every step."""
+        """Returns the optimizer, which calls `rate` at every step."""
         return tf.keras.optimizers.legacy.SGD(rate, momentum=self.momentum)
 
 
 class Adam(Config):
-    """Kingma & Ba, 2015."""
+    """Adam with adaptive moments (Kingma & Ba, 2015)."""
 
     kind: Literal["adam"] = "adam"
     beta_1: float = Field(0.9, ge=0, lt=1)
@@ -33,14 +33,14 @@ class Adam(Config):
     epsilon: float = Field(1e-8, gt=0)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
-        """The optimizer; it asks `rate` at every step."""
+        """Returns the optimizer, which calls `rate` at every step."""
         return tf.keras.optimizers.legacy.Adam(
             rate, self.beta_1, self.beta_2, self.epsilon
         )
 
 
 class RmsProp(Config):
-    """Hinton's lecture 6e; STaTS trains with it."""
+    """RMSprop of Hinton's lecture 6e; STaTS trains with it."""
 
     kind: Literal["rmsprop"] = "rmsprop"
     rho: float = Field(0.9, ge=0, lt=1)
@@ -48,7 +48,7 @@ class RmsProp(Config):
     epsilon: float = Field(1e-7, gt=0)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
-        """The optimizer; it asks `rate` at every step."""
+        """Returns the optimizer, which calls `rate` at every step."""
         return tf.keras.optimizers.legacy.RMSprop(
             rate, self.rho, self.momentum, self.epsilon
         )
@@ -67,7 +67,7 @@ class AdamW(Config):
     epsilon: float = Field(1e-8, gt=0)
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
-        """The optimizer; it asks `rate` at every step."""
+        """Returns the optimizer, which calls `rate` at every step."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tensorflow-addons' end-of-life notice
             from tensorflow_addons.optimizers import AdamW as DecoupledAdam

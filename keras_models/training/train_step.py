@@ -1,4 +1,4 @@
-"""One update of a captioner's weights."""
+"""`TrainStep`: one update of a model's weights."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from transform.common.config import ConfigError
 
 
 class TrainStep:
-    """Minimises an objective.
+    """Updates a model's weights once for each batch.
 
-    To be made in the scope of the strategy that it runs under.
+    It is made in the scope of the strategy that it runs under.
 
     Args:
-        model: What is trained; built.
-        stage: The settings.
-        objective: What is minimised, of the model and a batch.
-        counters: Moves on by one step with each update.
-        steps: Of the whole stage; the learning rate's schedule spans them.
+        model: The built model to train.
+        stage: Optimizer, learning rate and further settings of the update.
+        objective: The loss of the model on a batch.
+        counters: Counters of the run; each update counts one step.
+        steps: Number of steps of the whole stage, which the learning rate's schedule
+            spans.
     """
 
     def __init__(
@@ -54,17 +55,17 @@ class TrainStep:
         )
 
     def rate(self) -> tf.Tensor:
-        """The current learning rate, () float32."""
+        """Returns the current learning rate, () float32."""
         return self.rate_scale * self._stage.learning_rate.at(
             self._counters.step, self._steps
         )
 
     def __call__(self, batch: TrainingBatch) -> dict[str, float]:
-        """Updates the weights; returns the loss and whatever the objective measures."""
+        """Updates the weights; returns the loss and the objective's metrics."""
         return {name: float(value) for name, value in self._update(batch).items()}
 
     def reset_state(self) -> None:
-        """Sets the optimizer's moments to 0, as before the first update."""
+        """Sets the optimizer's slots to 0, as before the first update."""
         optimizer = (
             self.optimizer.inner_optimizer if self._scales_loss else self.optimizer
         )
@@ -81,7 +82,7 @@ class TrainStep:
         }
 
     def _replica_step(self, batch: TrainingBatch) -> dict[str, tf.Tensor]:
-        """One replica's part; all replicas apply the sum of their gradients."""
+        """Takes one replica's part; all replicas apply the sum of their gradients."""
         weights, optimizer, stage = self._weights, self.optimizer, self._stage
         with tf.GradientTape() as tape:
             output = self._objective(self._model, batch)
@@ -115,7 +116,7 @@ class TrainStep:
 
 
 def trained_weights(model: tf.keras.Model, stage: Schedule) -> list[tf.Variable]:
-    """The trainable weights that the stage does not freeze.
+    """Returns the trainable weights that the stage does not freeze.
 
     Raises:
         ConfigError: A pattern fits no weight, or all weights are frozen.
@@ -130,18 +131,18 @@ def trained_weights(model: tf.keras.Model, stage: Schedule) -> list[tf.Variable]
                 f"stage {stage.name}: frozen = {pattern!r} fits no weight; there are "
                 f"{', '.join(names)}."
             )
-    kept = [
+    trained = [
         weight
         for name, weight in zip(names, weights, strict=True)
         if not any(re.search(pattern, name) for pattern in stage.frozen)
     ]
-    if not kept:
+    if not trained:
         raise ConfigError(f"stage {stage.name} freezes every weight.")
-    return kept
+    return trained
 
 
 def penalty(weights: Sequence[tf.Variable]) -> tf.Tensor:
-    """Sum of the squares of all weights but biases: () float32."""
+    """Returns the sum of squares of all weights but biases, () float32."""
     return tf.add_n(
         [
             tf.reduce_sum(tf.square(weight))

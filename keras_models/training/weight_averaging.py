@@ -1,4 +1,4 @@
-"""Which weights count: the latest ones, or a moving average of all so far."""
+"""Weights for evaluation: the latest ones, or their moving average."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from transform.common.config import BY_KIND, Config, Field
 
 
 class LatestWeights(Config):
-    """Those of the last update."""
+    """Evaluates the weights of the last update."""
 
     kind: Literal["latest"] = "latest"
 
     def build(self, weights: Sequence[tf.Variable]) -> Average:
-        """Nothing to keep."""
+        """Returns an average that keeps nothing."""
         del weights
         return Average()
 
 
 class MovingAverage(Config):
-    """An exponential moving average, which smooths the last updates' noise.
+    """Evaluates an exponential moving average, which smooths the last updates' noise.
 
         average ← d · average + (1 − d) · weight,  d = min(decay, (1 + n) / (10 + n))
 
@@ -36,7 +36,7 @@ class MovingAverage(Config):
     decay: float = Field(0.999, gt=0, lt=1)
 
     def build(self, weights: Sequence[tf.Variable]) -> Average:
-        """The averages, which are equal to the weights as yet."""
+        """Returns averages that equal the weights until the first update."""
         return _MovingAverage(weights, self.decay)
 
 
@@ -44,25 +44,25 @@ Averaging = Annotated[Union[LatestWeights, MovingAverage], BY_KIND]
 
 
 class Average(tf.Module):
-    """The weights that count are those that are trained.
+    """Evaluates the trained weights themselves; base class of averages.
 
-    A `tf.Module`: what an average keeps enters the checkpoints.
+    It is a `tf.Module`, so that the variables of an average enter the checkpoints.
     """
 
     def reset(self) -> None:
-        """Told when training sets out from other weights."""
+        """Called when training starts from other weights."""
 
     def update(self) -> None:
-        """Told after every update of the weights."""
+        """Called after every update of the weights."""
 
     @contextlib.contextmanager
     def swap_in(self) -> Iterator[None]:
-        """Has the model hold the weights that count."""
+        """Has the model hold the weights for evaluation inside the block."""
         yield
 
 
 class _MovingAverage(Average):
-    """See `MovingAverage`. To be made in the scope of the strategy that trains."""
+    """The averages of `MovingAverage`, made in the scope of the training strategy."""
 
     def __init__(self, weights: Sequence[tf.Variable], decay: float):
         super().__init__(name="average")
@@ -73,14 +73,14 @@ class _MovingAverage(Average):
         self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def reset(self) -> None:
-        """The averages are equal to the weights."""
+        """Sets the averages equal to the weights."""
         self._updates.assign(0)
         for weight, average in self._pairs:
             average.assign(weight)
 
     @tf.function(autograph=False)
     def update(self) -> None:
-        """Moves the averages a little."""
+        """Moves the averages towards the weights."""
         count = tf.cast(self._updates.assign_add(1), tf.float32)
         decay = tf.minimum(self._decay, (1 + count) / (10 + count))
         for weight, average in self._pairs:
@@ -88,12 +88,12 @@ class _MovingAverage(Average):
 
     @contextlib.contextmanager
     def swap_in(self) -> Iterator[None]:
-        """The model holds the averages inside of the block, its own weights after."""
-        own = [weight.numpy() for weight, _ in self._pairs]
+        """Has the model hold the averages inside the block, its own weights after."""
+        values = [weight.numpy() for weight, _ in self._pairs]
         for weight, average in self._pairs:
             weight.assign(average)
         try:
             yield
         finally:
-            for (weight, _), value in zip(self._pairs, own, strict=True):
+            for (weight, _), value in zip(self._pairs, values, strict=True):
                 weight.assign(value)

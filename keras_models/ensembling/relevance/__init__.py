@@ -1,1 +1,1 @@
-"""The video-sentence embedding that late fusion ranks captions by."""
+"""A video-sentence embedding, by which late fusion ranks captions."""

@@ -1,4 +1,4 @@
-"""`RelevanceModel`: clips and sentences in one space."""
+"""`RelevanceModel`: an embedding of clips and sentences in one space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from transform.schema import FeatureSpec
 
 
 class RelevanceConfig(Config):
-    """A video–sentence embedding; Chen et al. (2019), Sec. 2.3, give no sizes."""
+    """Configuration of a relevance model.
+
+    Chen et al. (2019), Sec. 2.3, give no sizes.
+    """
 
     modalities: tuple[str, ...] = ("resnext101", "ir_csn", "vggish")
     units: int = Field(512, ge=1)  # E, of the common space
@@ -38,25 +41,25 @@ class RelevanceConfig(Config):
         return heads
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the model reads."""
+        """Returns the names of the record features that the model reads."""
         return tuple(dict.fromkeys(self.modalities))
 
 
 class Embedded(NamedTuple):
-    """Vectors of length 1: their products are cosines."""
+    """Embeddings of length 1, so that their products are cosines."""
 
     videos: tf.Tensor  # (B, E)
     sentences: tf.Tensor  # (B, K, E)
 
 
 class RelevanceModel(tf.keras.Model):
-    """Says how well sentences fit clips, by the cosine of their embeddings.
+    """Scores how well sentences fit clips by the cosine of their embeddings.
 
     Called on a `TrainingBatch`, it embeds the clips and their captions.
 
     Args:
-        config: Its sizes.
-        spec: Describes the records that the model is fed.
+        config: Modalities and sizes of the model.
+        spec: The feature specification of the records that the model reads.
         vocabulary_size: V, with the special ids.
         max_words: The most words of a sentence, without <eos>.
 
@@ -93,14 +96,14 @@ class RelevanceModel(tf.keras.Model):
         )
 
     def embed_videos(self, video: VideoBatch, training: bool = False) -> tf.Tensor:
-        """B clips as stored → (B, E)."""
+        """Embeds B clips, with features as stored: (B, E)."""
         video = feature_casting.cast_features(
             video, self.config.features(), self.compute_dtype
         )
         return self.video_embedding(video, training=training)
 
     def embed_sentences(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(B, K, L) ids → (B, K, E)."""
+        """Embeds K sentences about each clip: (B, K, L) ids → (B, K, E)."""
         shape = tf.shape(tokens)
         length = tokens.shape[2] or shape[2]
         flat = self.sentence_embedding(
@@ -109,7 +112,7 @@ class RelevanceModel(tf.keras.Model):
         return tf.reshape(flat, [shape[0], shape[1], self.config.units])
 
     def score(self, video: VideoBatch, tokens: tf.Tensor) -> tf.Tensor:
-        """B clips and (B, K, L) sentences about them → (B, K) cosines."""
+        """Returns the (B, K) cosines of B clips and (B, K, L) sentences about them."""
         embedded = self(TrainingBatch(video, tokens))
         return tf.einsum("be,bke->bk", embedded.videos, embedded.sentences)
 

@@ -1,25 +1,25 @@
-"""Max-margin ranking of clips and sentences."""
+"""The max-margin ranking loss of clips and sentences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tensorflow as tf
 
+from keras_models.ensembling.relevance.model import RelevanceModel
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
 
-if TYPE_CHECKING:
-    from keras_models.ensembling.relevance.model import RelevanceModel
-
 
 class Ranking(Config):
-    """A clip is nearer to its own captions than to any other of the batch, and back.
+    """Configuration of a max-margin ranking loss.
 
-    Only the hardest negative of each direction counts (Faghri et al., 2018, VSE++).
+    A clip shall be nearer to its own captions than to any other of the batch, and a
+    caption nearer to its own clip than to any other. Only the hardest negative of each
+    direction counts (Faghri et al., 2018, VSE++).
     """
 
     kind: Literal["ranking"] = "ranking"
@@ -39,7 +39,7 @@ class RankingObjective(Objective):
         self._margin = config.margin
 
     def __call__(self, model: RelevanceModel, batch: TrainingBatch) -> LossOutput:
-        """The loss over a batch's clips and all their captions."""
+        """Returns the loss over a batch's clips and all their captions."""
         embedded = model(batch, training=True)
         captions = batch.tokens.shape[1] or tf.shape(batch.tokens)[1]  # K
         tokens = flatten_captions(batch.tokens)  # (R, L)
@@ -47,30 +47,32 @@ class RankingObjective(Objective):
             embedded.sentences, [-1, embedded.sentences.shape[-1]]
         )  # (R, E)
         scores = tf.matmul(embedded.videos, sentences, transpose_b=True)  # (B, R)
-        own = tf.range(tf.shape(tokens)[0]) // captions  # (R,)
-        there = tf.reduce_any(tokens != PAD, axis=-1)  # (R,)
-        same = related(batch.video.video_id, own, tokens)
-        loss = ranking_loss(scores, own, same, there, self._margin)
-        right = tf.gather(tf.transpose(scores), own, batch_dims=1)  # (R,)
-        share = tf.reduce_mean(tf.boolean_mask(right, there))
-        return LossOutput(loss, {"own_cosine": share})
+        clip_of_caption = tf.range(tf.shape(tokens)[0]) // captions  # (R,)
+        mask = tf.reduce_any(tokens != PAD, axis=-1)  # (R,)
+        same = related(batch.video.video_id, clip_of_caption, tokens)
+        loss = ranking_loss(scores, clip_of_caption, same, mask, self._margin)
+        right = tf.gather(tf.transpose(scores), clip_of_caption, batch_dims=1)  # (R,)
+        cosine = tf.reduce_mean(tf.boolean_mask(right, mask))
+        return LossOutput(loss, {"own_cosine": cosine})
 
 
-def related(video_ids: tf.Tensor, own: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """Which captions describe which clips, as far as a batch tells.
+def related(
+    video_ids: tf.Tensor, clip_of_caption: tf.Tensor, tokens: tf.Tensor
+) -> tf.Tensor:
+    """Returns which captions of a batch describe which of its clips.
 
-    Those of a clip with the same id do, and those that are the same, word by word, as
-    one of them: neither is a negative.
+    The captions of a clip with the same id do, and so do captions that are equal, word
+    by word, to one of these: neither is a negative.
 
     Args:
-        video_ids: (B,).
-        own: (R,) clip of each caption.
-        tokens: (R, L).
+        video_ids: (B,) ids of the clips.
+        clip_of_caption: (R,) index of each caption's clip.
+        tokens: (R, L) ids of the captions' words.
 
     Returns:
         (B, R) bool.
     """
-    ids = tf.gather(video_ids, own)  # (R,)
+    ids = tf.gather(video_ids, clip_of_caption)  # (R,)
     of_clip = video_ids[:, tf.newaxis] == ids  # (B, R)
     equal = tf.reduce_all(tokens[:, tf.newaxis] == tokens, axis=-1)  # (R, R)
     equal = tf.cast(equal, tf.float32)
@@ -79,9 +81,9 @@ def related(video_ids: tf.Tensor, own: tf.Tensor, tokens: tf.Tensor) -> tf.Tenso
 
 def ranking_loss(
     scores: tf.Tensor,
-    own: tf.Tensor,
+    clip_of_caption: tf.Tensor,
     related: tf.Tensor,
-    there: tf.Tensor,
+    mask: tf.Tensor,
     margin: float,
 ) -> tf.Tensor:
     """Mean over captions of [m + max s(v, c⁻) − s]₊ + [m + max s(v⁻, c) − s]₊.
@@ -92,19 +94,21 @@ def ranking_loss(
 
     Args:
         scores: (B, R), of clip b and caption r.
-        own: (R,) int32, the clip that a caption was written for.
+        clip_of_caption: (R,) int32 index of the clip that a caption was written for.
         related: (B, R) bool, captions that are no negatives of a clip.
-        there: (R,) bool, False for padding.
-        margin: m.
+        mask: (R,) bool, False for padding.
+        margin: The margin m.
 
     Returns:
         () loss.
     """
     lowest = scores.dtype.min
-    right = tf.gather(tf.transpose(scores), own, batch_dims=1)  # (R,)
-    captions = tf.where(related | ~there, lowest, scores)  # (B, R)
-    caption = tf.gather(tf.reduce_max(captions, axis=1), own)  # (R,)
-    clip = tf.reduce_max(tf.where(related, lowest, scores), axis=0)  # (R,)
-    loss = tf.nn.relu(margin + caption - right) + tf.nn.relu(margin + clip - right)
-    total = tf.reduce_sum(tf.where(there, loss, 0))
-    return tf.math.divide_no_nan(total, tf.reduce_sum(tf.cast(there, loss.dtype)))
+    positive = tf.gather(tf.transpose(scores), clip_of_caption, batch_dims=1)  # (R,)
+    captions = tf.where(related | ~mask, lowest, scores)  # (B, R)
+    hardest_captions = tf.reduce_max(captions, axis=1)  # (B,)
+    hardest_caption = tf.gather(hardest_captions, clip_of_caption)  # (R,)
+    hardest_clip = tf.reduce_max(tf.where(related, lowest, scores), axis=0)  # (R,)
+    loss = tf.nn.relu(margin + hardest_caption - positive)
+    loss += tf.nn.relu(margin + hardest_clip - positive)
+    total = tf.reduce_sum(tf.where(mask, loss, 0))
+    return tf.math.divide_no_nan(total, tf.reduce_sum(tf.cast(mask, loss.dtype)))

@@ -1,4 +1,4 @@
-"""A trained relevance model as a folder; see `keras_models.saving.model_folder`."""
+"""Saves a relevance model as a folder of `keras_models.saving.model_folder`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Relevance(model_folder.Description):
 def save(
     model: RelevanceModel, vocabulary: Vocabulary, folder: str | pathlib.Path
 ) -> None:
-    """Writes a model that `load` reads; replaces the one that may be there."""
+    """Writes a model that `load` reads, in place of one that is there."""
     model_folder.write(
         folder,
         _Relevance,
@@ -32,13 +32,15 @@ def save(
 
 
 def load(folder: str | pathlib.Path) -> tuple[RelevanceModel, Vocabulary]:
-    """Reads what `save` wrote: the same model, and its vocabulary.
+    """Reads the model and the vocabulary that `save` wrote.
 
     Raises:
         LoadError: There is no whole relevance model in the folder.
     """
-    found, vocabulary = model_folder.read(folder, _Relevance)
-    model = RelevanceModel(found.config, found.spec, len(vocabulary), found.max_words)
+    description, vocabulary = model_folder.read(folder, _Relevance)
+    model = RelevanceModel(
+        description.config, description.spec, len(vocabulary), description.max_words
+    )
     model.build_from_spec()
-    model_folder.read_weights(folder, found, model)
+    model_folder.read_weights(folder, description, model)
     return model, vocabulary

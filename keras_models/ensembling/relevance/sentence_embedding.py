@@ -1,4 +1,4 @@
-"""Sentences → vectors."""
+"""`SentenceEmbedding`: a layer that embeds sentences as vectors."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from transform.records.vocabulary import PAD
 
 
 class SentenceEmbedding(tf.keras.layers.Layer):
-    """Words and places, transformer encoders, the mean word, a linear map, length 1.
+    """Embeds sentences by transformer encoders (Vaswani et al., 2017).
 
-    (Vaswani et al., 2017.) The layers are KerasNLP's; its own dropout is left off,
-    since its generators are no part of a checkpoint: `dropout` falls on the words.
+    Embeddings of words and positions pass through the encoders; the mean over the
+    words passes through a linear map and is scaled to length 1. The layers are
+    KerasNLP's; their own dropout is left off, since its generators are no part of a
+    checkpoint: `dropout` falls on the words.
 
     Args:
         vocabulary_size: V.
         length: L, of the longest sentence.
         units: E, of the vectors.
         embedding: Width of a word.
-        blocks: How many transformer encoders.
+        blocks: Number of transformer encoders.
         heads: Attention heads of each.
         feedforward: Width of the hidden layer in each.
-        dropout: Share of the words' features.
+        dropout: Dropout rate of the words' features.
 
     Call arguments:
         tokens: (N, L) int32 ids; <pad> is not read.
@@ -65,16 +67,16 @@ class SentenceEmbedding(tf.keras.layers.Layer):
         self.project = tf.keras.layers.Dense(units, name="project")
 
     def call(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
-        there = tokens != PAD  # (N, L)
+        mask = tokens != PAD  # (N, L)
         words = self.dropout(self.words(tokens), training=training)  # (N, L, D)
         for block in self.blocks:
-            words = block(words, padding_mask=there)
-        sentence = self.project(masked_mean(words, there))  # (N, E)
+            words = block(words, padding_mask=mask)
+        sentence = self.project(masked_mean(words, mask))  # (N, E)
         return tf.math.l2_normalize(tf.cast(sentence, tf.float32), axis=-1)
 
 
 def _keras_nlp() -> types.ModuleType:
-    """KerasNLP, imported where it is used: it takes as long as TensorFlow itself."""
+    """Imports KerasNLP where it is used: it takes as long as TensorFlow itself."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # of the packages that it imports
         import keras_nlp

@@ -1,4 +1,4 @@
-"""Clips → vectors."""
+"""`VideoEmbedding`: a layer that embeds clips as vectors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from keras_models.structs import VideoBatch
 
 
 class VideoEmbedding(tf.keras.layers.Layer):
-    """The modalities' means over time, a linear map, length 1.
+    """Embeds clips by a linear map of the modalities' means over time.
 
-    A modality that a clip lacks counts as 0.
+    The vectors have length 1. A modality that a clip lacks counts as 0.
 
     Args:
         modalities: Names of record features.
         units: E.
-        dropout: Share of the means' features.
+        dropout: Dropout rate of the means' features.
 
     Call arguments:
         video: `VideoBatch` with widened features.

@@ -1,1 +1,1 @@
-"""What is told of a training run: files, progress bar, TensorBoard."""
+"""Callbacks of a training run: history files, progress bar, TensorBoard."""

@@ -1,4 +1,4 @@
-"""A picture of what a caption's words looked at."""
+"""Draws the attention weights of a caption's words as an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FULL = np.array([26, 115, 232])  # the largest weight
 
 
 def attention_picture(caption: str, weights: np.ndarray) -> np.ndarray:
-    """A row a word and a column a frame; the largest weight is the bluest.
+    """Draws a row for each word and a column for each frame; bluer is more.
 
     Args:
         caption: L − 1 words.

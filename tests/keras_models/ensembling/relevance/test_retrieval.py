@@ -30,6 +30,12 @@ def test_a_model_that_tells_nothing_apart_finds_nothing():
     assert found.mean_reciprocal_rank < 0.6
 
 
+def test_scores_that_are_no_numbers_find_nothing():
+    result = retrieval.measure(np.full((3, 4), np.nan), OWN, ALONE)
+    assert result[:2] == (0, 0)
+    assert result.mean_reciprocal_rank < 0.6
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000))
 def test_a_model_that_puts_all_own_captions_first_is_perfect(seed):
