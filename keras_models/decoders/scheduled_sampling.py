@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 
+from keras_models.decoders.decoder import Decoder
 from keras_models.layers.functional.scan import scan
 from keras_models.structs import Context, State
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # tensorflow-addons' end-of-life notice
     from tensorflow_addons.seq2seq import ScheduledEmbeddingTrainingSampler
-
-if TYPE_CHECKING:
-    from keras_models.decoders.decoder import Decoder
 
 
 class TokenSampler(ScheduledEmbeddingTrainingSampler):
