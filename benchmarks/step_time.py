@@ -226,8 +226,8 @@ def update(tf: Any, name: str, batch: str, steps: str) -> dict:
     )
     objective = stage.objective.build(context)
     objective.on_stage_begin(captioner)
-    updater = TrainStep(captioner, stage, objective, counters, 1000)
-    times = timed(lambda: updater(clips), int(steps), spare=1)
+    train_step = TrainStep(captioner, stage, objective, counters, 1000)
+    times = timed(lambda: train_step(clips), int(steps), spare=1)
     return {"stage": stage.name, **summary(times, before)}
 
 

@@ -86,14 +86,14 @@ def measure(stage: Stage, clips: int, rounds: int) -> Timed:
     context = ObjectiveContext(
         VOCABULARY, references(random), training.max_words, counters
     )
-    updater = TrainStep(model, stage, stage.objective.build(context), counters, 1)
+    train_step = TrainStep(model, stage, stage.objective.build(context), counters, 1)
     batch = training_batch(random, model, clips)
     steps: list[float] = []
     with RewardClock() as rewards:
         for _ in range(1 + rounds):
             rewards.seconds.append(0.0)
             began = time.perf_counter()
-            updater(batch)
+            train_step(batch)
             steps.append(time.perf_counter() - began)
     return Timed(statistics.median(steps[1:]), statistics.median(rewards.seconds[1:]))
 

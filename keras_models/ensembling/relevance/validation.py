@@ -37,9 +37,9 @@ class RetrievalValidator:
         self._references = dataset.references
         self._videos = dataset.videos(batch_size, model.config.features(), clips)
         self._encode = lambda texts: vocabulary.encode(texts, model.max_words)
-        self._embed_videos = tf.function(model.embed_videos, reduce_retracing=True)
-        self._embed_sentences = tf.function(
-            model.embed_sentences, reduce_retracing=True
+        self._embed_videos, self._embed_sentences = (
+            tf.function(embed, autograph=False, reduce_retracing=True)
+            for embed in (model.embed_videos, model.embed_sentences)
         )
 
     def __call__(self) -> ValidationResult:

@@ -18,7 +18,7 @@ from transform.common.config import ConfigError
 
 
 class Weights:
-    """As much of a captioner as an updater needs."""
+    """As much of a captioner as a train step needs."""
 
     compute_dtype = "float32"
 
@@ -40,7 +40,7 @@ class Slope(Objective):
         return LossOutput(loss, {"rows": tf.size(batch)})
 
 
-def updater(weights: Weights, steps: int = 10, **stage) -> TrainStep:
+def train_step(weights: Weights, steps: int = 10, **stage) -> TrainStep:
     settings = {"name": "only", "epochs": 1, "optimizer": Sgd(), "clip_norm": None}
     return TrainStep(
         weights, Stage(**(settings | stage)), Slope(), StepCounters(), steps
@@ -52,7 +52,7 @@ BATCH = tf.constant([1, 1, 3])
 
 def test_an_update_goes_against_the_gradient_and_tells_the_loss():
     weights = Weights()
-    values = updater(weights, learning_rate=ConstantRate(rate=0.1))(BATCH)
+    values = train_step(weights, learning_rate=ConstantRate(rate=0.1))(BATCH)
     kernel, bias, words = (weight.numpy() for weight in weights.trainable_variables)
     np.testing.assert_allclose(kernel, 0.7, rtol=1e-6)
     np.testing.assert_allclose(bias, 0.7, rtol=1e-6)
@@ -62,14 +62,14 @@ def test_an_update_goes_against_the_gradient_and_tells_the_loss():
 
 
 def test_the_norm_counts_a_word_that_occurs_twice_once_with_its_sum():
-    norm = updater(Weights())(BATCH)["gradient_norm"]
+    norm = train_step(Weights())(BATCH)["gradient_norm"]
     assert norm == pytest.approx(math.sqrt(6 * 9 + 3 * 9 + 2 * 36 + 2 * 9))
 
 
 def test_clipping_bounds_the_norm_of_all_gradients_together():
     weights = Weights()
     before = [weight.numpy() for weight in weights.trainable_variables]
-    updater(weights, clip_norm=2.0, learning_rate=ConstantRate(rate=1.0))(BATCH)
+    train_step(weights, clip_norm=2.0, learning_rate=ConstantRate(rate=1.0))(BATCH)
     moved = [b - w for b, w in zip(before, weights.trainable_variables, strict=True)]
     norm = math.sqrt(sum(float(tf.reduce_sum(step**2)) for step in moved))
     assert norm == pytest.approx(2.0, rel=1e-5)
@@ -77,8 +77,8 @@ def test_clipping_bounds_the_norm_of_all_gradients_together():
 
 def test_l2_pulls_at_matrices_and_not_at_biases():
     plain, pulled = Weights(), Weights()
-    updater(plain, learning_rate=ConstantRate(rate=0.1))(BATCH)
-    updater(pulled, learning_rate=ConstantRate(rate=0.1), l2=0.5)(BATCH)
+    train_step(plain, learning_rate=ConstantRate(rate=0.1))(BATCH)
+    train_step(pulled, learning_rate=ConstantRate(rate=0.1), l2=0.5)(BATCH)
     kernel, bias, _ = (
         (a - b).numpy()
         for a, b in zip(
@@ -91,7 +91,7 @@ def test_l2_pulls_at_matrices_and_not_at_biases():
 
 def test_frozen_weights_stay_as_they_are():
     weights = Weights()
-    updater(weights, frozen=("^encoder/",))(BATCH)
+    train_step(weights, frozen=("^encoder/",))(BATCH)
     kernel, bias, words = weights.trainable_variables
     assert np.all(kernel.numpy() == 1)
     assert np.all(bias.numpy() == 1)
@@ -111,9 +111,9 @@ def test_freezing_everything_is_refused():
 
 
 @pytest.mark.parametrize("optimizer", [Sgd(momentum=0.9), Adam(), RmsProp(), AdamW()])
-def test_forgetting_makes_the_next_update_as_the_first_one(optimizer):
+def test_reset_state_makes_the_next_update_as_the_first_one(optimizer):
     weights = Weights()
-    step = updater(weights, optimizer=optimizer)
+    step = train_step(weights, optimizer=optimizer)
     step(BATCH)
     first = [weight.numpy() for weight in weights.trainable_variables]
     step(BATCH)
@@ -128,7 +128,7 @@ def test_forgetting_makes_the_next_update_as_the_first_one(optimizer):
 def test_with_float16_the_loss_is_scaled_and_the_update_is_not():
     weights = Weights()
     weights.compute_dtype = "float16"
-    step = updater(weights, learning_rate=ConstantRate(rate=0.1))
+    step = train_step(weights, learning_rate=ConstantRate(rate=0.1))
     values = step(BATCH)
     assert values["loss"] == pytest.approx(3 * (6 + 3 + 6))
     assert float(step.optimizer.loss_scale) > 1
@@ -140,7 +140,7 @@ def test_replicas_apply_the_mean_of_their_gradients():
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with strategy.scope():
         weights = Weights()
-        step = updater(weights, learning_rate=ConstantRate(rate=0.1), clip_norm=1e9)
+        step = train_step(weights, learning_rate=ConstantRate(rate=0.1), clip_norm=1e9)
         dataset = tf.data.Dataset.from_tensors(BATCH)
         (batch,) = strategy.experimental_distribute_dataset(dataset)
         values = step(batch)
@@ -151,8 +151,8 @@ def test_replicas_apply_the_mean_of_their_gradients():
 def test_adamw_shrinks_weights_by_decay_times_rate():
     decayed, plain = Weights(), Weights()
     rate = ConstantRate(rate=0.1)
-    updater(decayed, optimizer=AdamW(weight_decay=0.2), learning_rate=rate)(BATCH)
-    updater(plain, optimizer=Adam(), learning_rate=rate)(BATCH)
+    train_step(decayed, optimizer=AdamW(weight_decay=0.2), learning_rate=rate)(BATCH)
+    train_step(plain, optimizer=Adam(), learning_rate=rate)(BATCH)
     for ours, theirs in zip(
         decayed.trainable_variables, plain.trainable_variables, strict=True
     ):
@@ -160,7 +160,7 @@ def test_adamw_shrinks_weights_by_decay_times_rate():
 
 
 def test_the_rate_follows_the_clock_and_the_scale():
-    step = updater(Weights(), learning_rate=ExponentialRate(rate=1.0, share=0.2))
+    step = train_step(Weights(), learning_rate=ExponentialRate(rate=1.0, share=0.2))
     rates = []
     for _ in range(5):
         rates.append(float(step.rate()))

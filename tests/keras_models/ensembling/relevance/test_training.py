@@ -14,6 +14,7 @@ from keras_models.ensembling.relevance.training import (
 )
 from keras_models.training.callbacks.callback import Callback
 from keras_models.training.guards import TrainingError
+from keras_models.training.train_step import TrainStep
 from tests.support import corpora
 
 CONFIG = RelevanceTraining.from_dict(
@@ -107,3 +108,56 @@ def test_a_loss_that_is_not_finite_is_rolled_back_and_then_ends_the_run(tmp_path
     rate = {"schedule": {"learning_rate": {"rate": 1e30}, "clip_norm": None}}
     with pytest.raises(TrainingError, match="relevance left no usable weights"):
         run(tmp_path, SHORT.override(rate))
+
+
+class Events(Callback):
+    """Remembers validations and messages."""
+
+    def __init__(self):
+        self.validations = []
+        self.messages = []
+
+    def on_validation_end(self, validation):
+        self.validations.append(validation)
+
+    def on_message(self, text):
+        self.messages.append(text)
+
+
+def test_callbacks_are_called_with_the_metrics_of_every_validation(tmp_path):
+    events = Events()
+    result = run(tmp_path, SHORT, events)
+    assert [end.metrics.monitor for end in events.validations] == [
+        "mean_reciprocal_rank"
+    ] * 2
+    assert result.score == max(end.metrics.score for end in events.validations)
+    assert set(events.validations[0].metrics.values) <= set(result.history[0])
+
+
+def test_weights_that_get_worse_are_rolled_back(tmp_path, monkeypatch):
+    update, calls = TrainStep.__call__, []
+
+    def fail_once(self, batch):
+        calls.append(1)
+        values = update(self, batch)
+        return {**values, "loss": float("nan")} if len(calls) == 5 else values
+
+    monkeypatch.setattr(TrainStep, "__call__", fail_once)
+    events = Events()
+    result = run(tmp_path, SHORT.override({"schedule": {"epochs": 3}}), events)
+    assert "back to the best weights with 0.5 times" in events.messages[0]
+    rates = [row["learning_rate"] for row in result.history]
+    assert rates == pytest.approx([0.01, 0.01, 0.005])
+
+
+@pytest.mark.slow
+def test_mixed_precision_and_averages_train_float32_weights(tmp_path):
+    config = SHORT.override(
+        {
+            "precision": "mixed_bfloat16",
+            "schedule": {"averaging": {"kind": "moving", "decay": 0.9}},
+        }
+    )
+    model = run(tmp_path, config).model
+    assert model.compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in model.trainable_variables} == {tf.float32}
