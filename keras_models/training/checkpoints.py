@@ -54,7 +54,7 @@ class TrainerState(tf.train.experimental.PythonState):
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def mean_values(self) -> dict[str, float]:
-        """Means of the losses and metrics over the steps of the epoch so far."""
+        """Returns the means of the losses and metrics over the epoch's steps so far."""
         return {name: total / self.step for name, total in self.sums.items()}
 
     def end_epoch(self) -> None:
@@ -151,7 +151,7 @@ class Checkpoints:
         self._read(checkpoint, path).assert_existing_objects_matched()
 
     def _next_number(self) -> int:
-        """The next checkpoint's number, one more than the latest one's."""
+        """Returns the next checkpoint's number, one more than the latest one's."""
         latest = self._manager.latest_checkpoint
         return int(latest.rpartition("-")[2]) + 1 if latest else 1
 
@@ -179,10 +179,11 @@ class Checkpoints:
 def open_run(workdir: str, identity: Mapping[str, Any]) -> str:
     """Creates or finds the folder within `workdir` of the run with this identity.
 
-    Its name is a digest of the identity, which is also written there as `run.json`.
+    The folder's name is a digest of the identity, which is also written there as
+    `run.json`.
 
     Raises:
-        CheckpointError: It cannot be written to.
+        CheckpointError: The folder cannot be written to.
     """
     text = json.dumps(identity, indent=2, sort_keys=True)
     folder = os.path.join(workdir, hashlib.sha256(text.encode()).hexdigest()[:16])
@@ -199,16 +200,15 @@ def open_run(workdir: str, identity: Mapping[str, Any]) -> str:
 def difference_from_latest(folder: str) -> str:
     """Returns the first difference from the latest other run, '' if there is none."""
     workdir, name = os.path.split(folder)
-    others = {}
+    runs = {}
     for other in storage.names_in(workdir):
         path = os.path.join(workdir, other, "run.json")
         if other != name and tf.io.gfile.exists(path):
-            others[tf.io.gfile.stat(path).mtime_nsec] = path
-    if not others:
+            runs[tf.io.gfile.stat(path).mtime_nsec] = path
+    if not runs:
         return ""
     ours, theirs = (
-        _read_json(path)
-        for path in (os.path.join(folder, "run.json"), others[max(others)])
+        _read_json(path) for path in (os.path.join(folder, "run.json"), runs[max(runs)])
     )
     return first_difference(ours, theirs)
 

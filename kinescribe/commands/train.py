@@ -1,4 +1,4 @@
-"""`kinescribe train`."""
+"""`kinescribe train`: trains a model on extracted records."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(
     begin_with: Annotated[
         str,
         typer.Option(
-            help="Weights to begin with: <out>/models/captioner of another training."
+            help="Initial weights: <out>/models/captioner of another training."
         ),
     ] = "",
     as_json: Annotated[
@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Train a model on extracted records, without a pipeline around it.
 
-    A training that was stopped goes on where it was when it is started again.
+    A training that was stopped is resumed when it is started again.
     """
     import os
 

@@ -25,7 +25,7 @@ def test_finite_values_are_fine():
     assert Guards().check_step({"loss": 1e30, "gradient_norm": 0.0}) == ""
 
 
-def test_a_score_that_falls_below_its_share_of_the_best_trips():
+def test_a_score_that_falls_below_its_share_of_the_best_triggers():
     guards = CaptionGuards(score_ratio=0.5, distinct_ratio=0.0)
     best = captions(1.0, 9, 0.0)
     assert guards.check_validation(captions(0.51, 9, 0), best) == ""
@@ -33,7 +33,7 @@ def test_a_score_that_falls_below_its_share_of_the_best_trips():
     assert "fell from 1.000 to 0.490" in problem
 
 
-def test_captions_that_become_one_trip():
+def test_captions_that_collapse_trigger():
     guards = CaptionGuards(distinct_ratio=0.2)
     best = captions(1.0, 50, 0.0)
     assert guards.check_validation(captions(1.0, 10, 0), best) == ""
@@ -41,13 +41,13 @@ def test_captions_that_become_one_trip():
     assert problem == "the validation captions collapsed from 50 different ones to 9"
 
 
-def test_early_scores_do_not_trip():
+def test_scores_below_the_floor_do_not_trigger():
     guards, collapsed = CaptionGuards(floor=0.2), captions(0.0, 1, 1.0)
     assert guards.check_validation(collapsed, captions(0.19, 50, 0)) == ""
     assert guards.check_validation(collapsed, captions(0.2, 50, 0)) != ""
 
 
-def test_captions_that_begin_to_break_off_trip_even_with_a_higher_score():
+def test_captions_that_begin_to_break_off_trigger_even_with_a_higher_score():
     guards = CaptionGuards(bad_endings_rise=0.25)
     best = captions(1.0, 9, 0.25)
     assert guards.check_validation(captions(2.0, 9, 0.5), best) == ""

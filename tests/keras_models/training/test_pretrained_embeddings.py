@@ -85,7 +85,7 @@ def test_vectors_of_another_length_are_refused(tmp_path):
         ("plain.txt.gz", text()),
     ],
 )
-def test_broken_files_are_told_of(name, content, tmp_path):
+def test_broken_files_are_refused(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WordVectorsError, match=name):
         list(pretrained_embeddings.read(tmp_path / name))

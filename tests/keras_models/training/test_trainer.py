@@ -39,7 +39,7 @@ SLOWLY = {**CROSS_ENTROPY, "learning_rate": {"kind": "constant", "rate": 1e-12}}
 
 
 class Stopped(Exception):  # noqa: N818
-    """Stands for a kill."""
+    """Raised in place of a kill."""
 
 
 class StopAfter(Callback):
@@ -53,7 +53,7 @@ class StopAfter(Callback):
             raise Stopped
 
 
-class Witness(Callback):
+class Recorder(Callback):
     """Remembers the events that it is called with."""
 
     def __init__(self) -> None:
@@ -80,11 +80,11 @@ class Witness(Callback):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult, Witness, str]:
+def whole(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult, Recorder, str]:
     """A run that nothing interrupts."""
-    folder, witness = tmp_path_factory.mktemp("whole"), Witness()
-    result = run(folder, settings(), witness)
-    return folder, result, witness, small_runs.digest(result)
+    folder, recorder = tmp_path_factory.mktemp("whole"), Recorder()
+    result = run(folder, settings(), recorder)
+    return folder, result, recorder, small_runs.digest(result)
 
 
 @pytest.fixture(scope="module")
@@ -95,23 +95,23 @@ def short(tmp_path_factory) -> tuple[pathlib.Path, TrainingResult]:
 
 
 def test_callbacks_are_called_for_every_step_and_validation(whole):
-    _, result, witness, _ = whole
-    assert witness.runs == [
+    _, result, recorder, _ = whole
+    assert recorder.runs == [
         TrainBegin(result.folder, (("cross_entropy", 6), ("self_critical", 6)), 0)
     ]
-    assert [step.step for step in witness.steps] == list(range(12))
-    assert {"loss", "cross_entropy", "gradient_norm"} <= set(witness.steps[0].values)
-    assert {"loss", "policy_loss", "reward"} <= set(witness.steps[-1].values)
-    assert len(witness.validations) == 4
-    assert len(witness.validations[0].samples) == 5
-    assert witness.ended == 1
+    assert [step.step for step in recorder.steps] == list(range(12))
+    assert {"loss", "cross_entropy", "gradient_norm"} <= set(recorder.steps[0].values)
+    assert {"loss", "policy_loss", "reward"} <= set(recorder.steps[-1].values)
+    assert len(recorder.validations) == 4
+    assert len(recorder.validations[0].samples) == 5
+    assert recorder.ended == 1
 
 
 def test_the_result_has_the_best_validation_score(whole):
-    _, result, witness, _ = whole
-    scores = [validation.metrics.score for validation in witness.validations]
+    _, result, recorder, _ = whole
+    scores = [validation.metrics.score for validation in recorder.validations]
     assert result.score == max(scores)
-    assert [validation.best for validation in witness.validations] == [
+    assert [validation.best for validation in recorder.validations] == [
         score > max([-1, *scores[:index]]) for index, score in enumerate(scores)
     ]
 
@@ -135,10 +135,10 @@ def test_history_files_hold_a_row_for_every_epoch(whole):
 
 def test_a_finished_run_comes_back_as_it_was_without_a_step(whole):
     folder, result, _, digest = whole
-    witness = Witness()
-    again = run(folder, settings(), witness)
-    assert witness.steps == []
-    assert witness.runs[0].finished_steps == 12
+    recorder = Recorder()
+    again = run(folder, settings(), recorder)
+    assert recorder.steps == []
+    assert recorder.runs[0].finished_steps == 12
     assert small_runs.digest(again) == digest
     assert again.history == result.history
 
@@ -148,10 +148,10 @@ def test_a_run_stopped_in_every_stage_ends_with_the_same_bits(whole, tmp_path):
     for step in (3, 8):  # both after the latest checkpoint, in the middle of an epoch
         with pytest.raises(Stopped):
             run(tmp_path, settings(), StopAfter(step))
-    witness = Witness()
-    resumed = run(tmp_path, settings(), witness)
-    assert [step.step for step in witness.steps] == [8, 9, 10, 11]
-    assert witness.messages == [f"The run in {resumed.folder} goes on after 8 steps."]
+    recorder = Recorder()
+    resumed = run(tmp_path, settings(), recorder)
+    assert [step.step for step in recorder.steps] == [8, 9, 10, 11]
+    assert recorder.messages == [f"The run in {resumed.folder} goes on after 8 steps."]
     assert small_runs.digest(resumed) == digest
     losses = [row["loss"] for row in resumed.history]
     assert losses == [row["loss"] for row in result.history]
@@ -249,10 +249,10 @@ def newest_state(folder: pathlib.Path) -> int:
 
 def test_other_settings_are_another_run(short):
     folder, result = short
-    witness = Witness()
+    recorder = Recorder()
     with pytest.raises(Stopped):
-        run(folder, settings(CROSS_ENTROPY, seed=1), witness, StopAfter(0))
-    assert witness.messages[0].endswith(
+        run(folder, settings(CROSS_ENTROPY, seed=1), recorder, StopAfter(0))
+    assert recorder.messages[0].endswith(
         "it differs from the one before in training.seed (1 against 0)."
     )
     seeds = {}
@@ -264,10 +264,10 @@ def test_other_settings_are_another_run(short):
 
 
 def test_patience_ends_a_stage(tmp_path):
-    witness = Witness()
-    result = run(tmp_path, settings({**SLOWLY, "epochs": 9, "patience": 2}), witness)
+    recorder = Recorder()
+    result = run(tmp_path, settings({**SLOWLY, "epochs": 9, "patience": 2}), recorder)
     assert len(result.history) == 3  # the first is the best, two bring no progress
-    assert witness.messages == [
+    assert recorder.messages == [
         "Stage cross_entropy ends after epoch 3: no progress in 2 validations."
     ]
 
@@ -279,12 +279,12 @@ def test_weights_that_explode_twice_are_no_result(tmp_path):
         "learning_rate": {"kind": "constant", "rate": 1e30},
         "clip_norm": None,
     }
-    witness = Witness()
+    recorder = Recorder()
     with pytest.raises(
         TrainingError, match="stage cross_entropy left no usable weights"
     ):
-        run(tmp_path, settings(explode), witness)
-    assert [text.partition("; ")[2] for text in witness.messages] == [
+        run(tmp_path, settings(explode), recorder)
+    assert [text.partition("; ")[2] for text in recorder.messages] == [
         "back to the best weights with 0.5 times the learning rate.",
         "the stage ends with its best weights so far.",
     ]
@@ -303,9 +303,9 @@ def test_a_loss_that_is_not_finite_rolls_back_and_training_goes_on(
         return {**values, "loss": float("nan")} if len(calls) == 5 else values
 
     monkeypatch.setattr(TrainStep, "__call__", fail_once)
-    witness = Witness()
-    result = run(tmp_path, settings({**CROSS_ENTROPY, "epochs": 3}), witness)
-    assert witness.messages == [
+    recorder = Recorder()
+    result = run(tmp_path, settings({**CROSS_ENTROPY, "epochs": 3}), recorder)
+    assert recorder.messages == [
         "Stage cross_entropy, epoch 2: loss is nan; back to the best weights with 0.5 "
         "times the learning rate."
     ]
@@ -347,15 +347,15 @@ def test_a_warm_start_keeps_what_belongs_to_a_word(whole, tmp_path):
     _, result, _, _ = whole
     known = corpora.write(tmp_path / "words").vocabulary
     result.model.save(tmp_path / "saved")
-    witness = Witness()
+    recorder = Recorder()
     begun = run(
         tmp_path,
         settings({**SLOWLY, "epochs": 1, "l2": 0.0}),
-        witness,
+        recorder,
         vocabulary=Vocabulary(reversed(known.words[4:])),
         init_checkpoint=tmp_path / "saved",
     )
-    assert f"know {len(known)} of {len(known)} words" in witness.messages[0]
+    assert f"know {len(known)} of {len(known)} words" in recorder.messages[0]
     # Every word has another id now, and says the same.
     assert begun.score == pytest.approx(result.score)
 

@@ -26,8 +26,8 @@ METRICS = ValidationMetrics(
 )
 
 
-def tell(callback: Callback, folder: str) -> None:
-    """A run of two stages that goes on in the second."""
+def call_all(callback: Callback, folder: str) -> None:
+    """Calls every method, as a run of two stages that is resumed in the second."""
     callback.on_train_begin(TrainBegin(folder, (("first", 4), ("second", 6)), 5))
     for step in range(5, 10):
         callback.on_step_end(
@@ -43,7 +43,7 @@ def tell(callback: Callback, folder: str) -> None:
 
 
 def test_tensorboard_gets_losses_scores_captions_and_messages(tmp_path):
-    tell(TensorBoard(every=5), str(tmp_path))
+    call_all(TensorBoard(every=5), str(tmp_path))
     found = {}
     for path in tmp_path.glob("tensorboard/*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
@@ -73,7 +73,7 @@ def test_an_attention_picture_is_bluest_where_the_weight_is_largest():
 def test_the_progress_bar_starts_where_the_run_stands(tmp_path):
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=100)
-    tell(ProgressBar(console), str(tmp_path))
+    call_all(ProgressBar(console), str(tmp_path))
     text = output.getvalue()
     assert "4/4" in text  # the first stage was done
     assert "6/6" in text
@@ -93,7 +93,7 @@ def test_a_callback_list_calls_every_callback(tmp_path):
             return super().__getattribute__(name)
 
     one, other = Names(), Names()
-    tell(CallbackList([one, other]), str(tmp_path))
+    call_all(CallbackList([one, other]), str(tmp_path))
     assert set(one.called) == {name for name in dir(Callback) if name.startswith("on_")}
     assert one.called == other.called
 
