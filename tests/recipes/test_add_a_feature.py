@@ -24,8 +24,8 @@ from __future__ import annotations
 from typing import Literal
 
 from transform.common.config import Config
-from transform.schema.encodings import Raw, TensorSpec
-from transform.schema.frame_placement import Sampling
+from transform.schema.encodings import FeatureLayout, Raw
+from transform.schema.frame_placement import FrameSampling
 
 
 class Brightness(Config):
@@ -35,9 +35,9 @@ class Brightness(Config):
     name: str = "brightness"
     size: int = 16
 
-    def tensor(self, sampling: Sampling) -> TensorSpec:
+    def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """Returns the layout of the stored tensor."""
-        return TensorSpec(self.name, sampling.frames, (1,), Raw())
+        return FeatureLayout(self.name, sampling.frames, (1,), Raw())
 '''
 
 EXTRACTOR = '''\
@@ -48,7 +48,7 @@ from __future__ import annotations
 import numpy as np
 
 from transform.schema.features.brightness import Brightness
-from transform.schema.frame_placement import Sampling
+from transform.schema.frame_placement import FrameSampling
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
 
@@ -56,7 +56,7 @@ from transform.video.frame_requests import FrameRequest
 class BrightnessExtractor:
     """Measures the mean grey level of each key frame."""
 
-    def __init__(self, feature: Brightness, sampling: Sampling):
+    def __init__(self, feature: Brightness, sampling: FrameSampling):
         del sampling
         self._frames = FrameRequest(feature.size, pixels="gray")
 
