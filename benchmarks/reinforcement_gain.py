@@ -1,4 +1,4 @@
-"""What self-critical training adds to its own cross-entropy checkpoint.
+"""The gain of self-critical training over its own cross-entropy checkpoint.
 
     python benchmarks/reinforcement_gain.py --out reinforcement_gain.jsonl
 
@@ -99,7 +99,7 @@ def _compare(
     test = RecordDataset(dataset.files("test"), spec)
 
     def stage(number: int, init_checkpoint: pathlib.Path | None) -> TrainingResult:
-        found = settings.training.preset().plan.stages[number]
+        planned = settings.training.preset().plan.stages[number]
         changes: dict[str, Any] = {"epochs": options.epochs[number]}
         if number == SELF_CRITICAL:
             changes["frozen"] = ["^encoder/"]
@@ -109,7 +109,7 @@ def _compare(
                 "warmup": 0.05,
                 "final": options.rate / 10,
             }
-        stages = [found.override(changes).to_dict()]
+        stages = [planned.override(changes).to_dict()]
         config = PresetTrainingConfig.from_dict(
             {
                 **settings.training.to_dict(),
@@ -131,7 +131,7 @@ def _compare(
         )
 
     def measured(result: TrainingResult) -> dict[str, float]:
-        found = {"validation": result.score}
+        values = {"validation": result.score}
         for name, search in zip(SEARCHES, (settings.search, Greedy()), strict=True):
             model = result.model
             videos = test.videos(32, model.captioner.config.features())
@@ -139,8 +139,8 @@ def _compare(
             scores = Scorer(test.references).collect(captions, ["CIDEr-D"]).corpus()
             ends = diversity.bad_endings(captions.values())
             for what, value in zip(MEASURES, (scores["CIDEr-D"], ends), strict=True):
-                found[f"{name} {what}"] = value
-        return found
+                values[f"{name} {what}"] = value
+        return values
 
     began = time.monotonic()
     before = stage(CROSS_ENTROPY, None)
@@ -152,7 +152,7 @@ def _compare(
 
 
 def _enough(files: list[str], spec: Any, clips: int) -> list[str]:
-    """The first files, up to `clips` clips; at least one."""
+    """Returns the first files, up to `clips` clips in all; at least one file."""
     chosen: list[str] = []
     for file in files:
         if chosen and len(RecordDataset([*chosen, file], spec).clips) > clips:

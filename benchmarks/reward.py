@@ -54,29 +54,29 @@ def main() -> None:
     print(f"pycocoevalcap {rates[1]:>10,.0f} captions/s")
     print(f"ours          {rates[0]:>10,.0f} captions/s, {rates[0] / rates[1]:.0f} ×")
 
-    every = RewardEngine(references, RewardConfig(bleu_4=1.0, rouge_l=1.0))
-    two = RewardEngine(references, RewardConfig(bleu_4=1.0))
+    three_metrics = RewardEngine(references, RewardConfig(bleu_4=1.0, rouge_l=1.0))
+    two_metrics = RewardEngine(references, RewardConfig(bleu_4=1.0))
     for samples in SAMPLES:
         clips = np.repeat(random.integers(options.clips, size=CLIPS), samples)
         names = [f"clip{clip}" for clip in clips]
         tokens = _padded([_disturbed(random, references[name][0]) for name in names])
         for what, engine in (
             ("CIDEr-D", cider_d),
-            ("CIDEr-D + BLEU-4", two),
-            ("CIDEr-D + BLEU-4 + ROUGE-L", every),
+            ("CIDEr-D + BLEU-4", two_metrics),
+            ("CIDEr-D + BLEU-4 + ROUGE-L", three_metrics),
         ):
             _, seconds = _least(lambda e=engine, n=names, t=tokens: e.score(n, t), 15)
             print(f"{CLIPS} × {samples}: {what:<27} {1000 * seconds:6.2f} ms")
 
 
 def _topic_captions(random: np.random.Generator, count: int) -> list[list[int]]:
-    """Captions of one clip: 6 to 14 words, most of them from a few of its own."""
+    """Draws the captions of one clip, each of 6 to 14 words of a small set."""
     topic = 4 + random.zipf(1.3, 40) % VOCABULARY
     return [random.choice(topic, random.integers(6, 15)).tolist() for _ in range(count)]
 
 
 def _disturbed(random: np.random.Generator, caption: list[int]) -> list[int]:
-    """A caption with a fifth of its words exchanged."""
+    """Returns a caption with a fifth of its words exchanged."""
     other = 4 + random.zipf(1.3, len(caption)) % VOCABULARY
     change = random.random(len(caption)) < 0.2
     return [int(word) for word in np.where(change, other, caption)]
@@ -92,7 +92,7 @@ def _padded(captions: list[list[int]]) -> np.ndarray:
 def _stock(
     references: dict[str, list[list[int]]], names: list[str], tokens: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """The other scorer's values and CPU seconds; counting df is not in its time."""
+    """Returns the other scorer's values and CPU seconds, without counting n-grams."""
     corpus = CiderScorer()
     lines = {
         name: [" ".join(map(str, [*ids, EOS])) for ids in captions]

@@ -22,7 +22,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Candidate minus baseline on the same clips, and how sure its sign is."""
+    """A candidate's score minus a baseline's on the same clips, with an interval."""
 
     value: float
     low: float

@@ -1,4 +1,4 @@
-"""`Metric`: what a caption metric counts of each caption, and makes of the sums."""
+"""`Metric`: the interface of caption metrics, and the captions that they read."""
 
 from __future__ import annotations
 

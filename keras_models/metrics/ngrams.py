@@ -76,10 +76,10 @@ class Postings(NamedTuple):
         """Looks (clip, n-gram) pairs up: (M,) bool mask, (M,) position in `keys`."""
         if not len(self.keys):
             return np.zeros(len(grams), bool), np.zeros(len(grams), np.int64)
-        wanted = clips * len(self.table) + grams
-        position = np.searchsorted(self.keys, wanted)
+        keys = clips * len(self.table) + grams
+        position = np.searchsorted(self.keys, keys)
         position = np.minimum(position, len(self.keys) - 1)
-        mask = (grams < len(self.table)) & (self.keys[position] == wanted)
+        mask = (grams < len(self.table)) & (self.keys[position] == keys)
         return mask, position
 
 

@@ -79,7 +79,7 @@ def longest_common_subsequence(
 
 
 def _common(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Hyyrö's (2004) recurrence over 64 words of the references at a time.
+    """Runs Hyyrö's (2004) recurrence over 64 words of the references at a time.
 
     Bit i of `free` is 0 where the longest common subsequence grows at word i of the
     reference: free ← (free + (free & match)) | (free & ~match).

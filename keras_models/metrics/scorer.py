@@ -19,14 +19,14 @@ class ScoreError(KinescribeError, ValueError):
 
 
 class MetricStatistics(NamedTuple):
-    """What metrics counted of N captions; every score follows from sums over them."""
+    """The statistics of N captions; every score follows from sums over them."""
 
     ids: tuple[str, ...]  # N clips
     statistics: dict[str, np.ndarray]  # by metric, (N, S)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of the metrics that counted."""
+        """The names of the metrics whose statistics these are."""
         return tuple(self.statistics)
 
     def corpus(self) -> dict[str, float]:

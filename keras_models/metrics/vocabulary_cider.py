@@ -1,4 +1,4 @@
-"""CIDEr-D of captions whose words are those that the vocabulary sees."""
+"""CIDEr-D over the tokens into which the vocabulary splits captions."""
 
 from __future__ import annotations
 
