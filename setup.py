@@ -38,7 +38,7 @@ setup(
         "kinescribe.configs",
     ],
     package_dir={"kinescribe.configs": "configs"},
-    package_data={"": ["*.npz", "*.html", "*.yaml"]},
+    package_data={"": ["*.npz", "*.html", "*.yaml", "py.typed"]},
     install_requires=REQUIREMENTS,
     entry_points={"console_scripts": ["kinescribe = kinescribe.cli:main"]},
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, NoReturn
 
 import tensorflow as tf
 
@@ -22,6 +22,7 @@ from keras_models.structs import (
     VideoBatch,
     repeat_batch,
 )
+from transform.common.errors import KinescribeError
 from transform.common.precision import dtype_policy
 from transform.records.vocabulary import BOS
 from transform.schema import FeatureSpec
@@ -30,7 +31,7 @@ from transform.schema import FeatureSpec
 class Captioner(tf.keras.Model):
     """A model that generates captions of videos, as ids of words.
 
-    It is trained by `keras_models.training.trainer.train`, not by `fit`, and saved by
+    It is trained by `kinescribe.train`, not by `fit`, and saved by
     `CaptioningModel.save`, which keeps its vocabulary with it. Calling it on a
     `TrainingBatch` is `teacher_force`. A search uses only `start` and `step`, an
     objective only the public methods.
@@ -68,6 +69,43 @@ class Captioner(tf.keras.Model):
             max_words,
         )
         self._generator = tf.random.Generator.from_seed(random.getrandbits(31))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what `from_config` builds an equal captioner of, as plain JSON."""
+        return {
+            "config": self.config.to_dict(),
+            "spec": self.spec.to_dict(),
+            "vocabulary_size": self.vocabulary_size,
+            "max_words": self.max_words,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> Captioner:
+        """Builds a captioner from `get_config`'s result, with new weights.
+
+        Args:
+            config: The result of `get_config`.
+            custom_objects: Unused: a configuration names no classes.
+
+        Raises:
+            ConfigError: The configuration is not a captioner's.
+        """
+        del custom_objects
+        return cls(
+            CaptionerConfig.from_dict(config["config"]),
+            FeatureSpec.from_dict(config["spec"]),
+            config["vocabulary_size"],
+            config["max_words"],
+        )
+
+    def fit(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuses: a captioner is trained by `kinescribe.train`."""
+        raise KinescribeError(
+            "a Captioner is trained by kinescribe.train, whose plan has the stages and "
+            "objectives that fit() knows nothing of."
+        )
 
     def encode(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         """Encodes a batch of clips; casts their stored features (B, T, …) first."""

@@ -2,7 +2,7 @@
 
     import kinescribe
 
-    model = kinescribe.LocalModel("demo/pushed")
+    model = kinescribe.load_model("demo/pushed")
     print(model.caption_file("clip.mp4").caption)
 
 The public names are imported when they are first used, so that importing the package
@@ -16,43 +16,75 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_models.captioner import Captioner
-    from keras_models.data.records import RecordDataset
+    from keras_models.captioner_config import CaptionerConfig
+    from keras_models.captioning_model import CaptioningModel
+    from keras_models.generation import BeamSearch, Greedy, Sampling
     from keras_models.metrics.scorer import score
-    from keras_models.presets.registry import PRESETS
+    from keras_models.presets import registry as presets
+    from keras_models.training.captioner_training import TrainingConfig
+    from keras_models.training.plan import Plan
+    from kinescribe.library import evaluate, export, load_model, train
     from serving.client.grpc_client import Client
-    from serving.client.local_model import LocalModel
+    from transform.common.errors import KinescribeError
     from transform.extractors.clip_extractor import Extractor
+    from transform.records.dataset import ExtractedDataset
+    from transform.records.vocabulary import Vocabulary
     from transform.schema import FeatureSpec
 
 __version__ = "0.1.0"
 __all__ = [
-    "PRESETS",
+    "BeamSearch",
     "Captioner",
+    "CaptionerConfig",
+    "CaptioningModel",
     "Client",
+    "ExtractedDataset",
     "Extractor",
     "FeatureSpec",
-    "LocalModel",
-    "RecordDataset",
+    "Greedy",
+    "KinescribeError",
+    "Plan",
+    "Sampling",
+    "TrainingConfig",
+    "Vocabulary",
+    "evaluate",
+    "export",
+    "load_model",
+    "presets",
     "score",
+    "train",
 ]
 
 _MODULES = {
-    "LocalModel": "serving.client.local_model",  # an exported model in this process
-    "Client": "serving.client.grpc_client",  # one behind a server
-    "Extractor": "transform.extractors.clip_extractor",  # a clip's features
-    "FeatureSpec": "transform.schema",  # what decides their values
-    "RecordDataset": "keras_models.data.records",  # extracted clips
-    "PRESETS": "keras_models.presets.registry",  # the models by name
-    "Captioner": "keras_models.captioner",  # one of them, to train
-    "score": "keras_models.metrics.scorer",  # captions against references
+    "BeamSearch": "keras_models.generation",
+    "Captioner": "keras_models.captioner",
+    "CaptionerConfig": "keras_models.captioner_config",
+    "CaptioningModel": "keras_models.captioning_model",
+    "Client": "serving.client.grpc_client",
+    "ExtractedDataset": "transform.records.dataset",
+    "Extractor": "transform.extractors.clip_extractor",
+    "FeatureSpec": "transform.schema",
+    "Greedy": "keras_models.generation",
+    "KinescribeError": "transform.common.errors",
+    "Plan": "keras_models.training.plan",
+    "Sampling": "keras_models.generation",
+    "TrainingConfig": "keras_models.training.captioner_training",
+    "Vocabulary": "transform.records.vocabulary",
+    "evaluate": "kinescribe.library",
+    "export": "kinescribe.library",
+    "load_model": "kinescribe.library",
+    "score": "keras_models.metrics.scorer",
+    "train": "kinescribe.library",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "presets":
+        return importlib.import_module("keras_models.presets.registry")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *__all__})

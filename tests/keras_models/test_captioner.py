@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -151,3 +152,16 @@ def test_a_captioner_knows_nothing_of_its_training():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_config_round_trip_builds_an_equal_model():
+    captioner = models.captioner()
+    again = Captioner.from_config(json.loads(json.dumps(captioner.get_config())))
+    assert again.get_config() == captioner.get_config()
+    shapes = [weight.shape for weight in captioner.weights]
+    assert [weight.shape for weight in again.build_from_spec().weights] == shapes
+
+
+def test_fit_says_what_to_call():
+    with pytest.raises(KinescribeError, match=r"kinescribe\.train"):
+        models.captioner().fit([])

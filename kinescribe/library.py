@@ -1,0 +1,135 @@
+"""The verbs of the Python interface: load, train, evaluate and export a model."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from keras_models.captioner_config import CaptionerConfig
+from keras_models.captioning_model import CaptioningModel
+from keras_models.generation import BeamSearch, SearchConfig
+from keras_models.inference.precision import ServedPrecision
+from keras_models.presets.preset import Preset
+from keras_models.training import captioner_training
+from keras_models.training.callbacks.callback import Callback
+from keras_models.training.captioner_training import TrainingConfig, TrainingResult
+from keras_models.training.plan import Plan
+from serving.client.local_model import LocalModel
+from transform.records.dataset import ExtractedDataset
+from transform.records.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from keras_models.evaluation.evaluate import Evaluation
+
+
+def load_model(folder: str | os.PathLike[str]) -> LocalModel:
+    """Loads an exported model, which captions files and records in this process.
+
+    Args:
+        folder: An exported model, or a folder of numbered versions of one, such as
+            `demo/pushed`: then the newest is taken.
+
+    Raises:
+        serving.errors.ServingError: There is no model, or it cannot be loaded.
+    """
+    return LocalModel(folder)
+
+
+def train(
+    model: Preset | CaptionerConfig,
+    dataset: ExtractedDataset,
+    workdir: str | os.PathLike[str],
+    *,
+    plan: Plan | None = None,
+    config: TrainingConfig | None = None,
+    vocabulary: Vocabulary | None = None,
+    callbacks: Sequence[Callback] = (),
+    init_checkpoint: str | pathlib.Path | None = None,
+) -> TrainingResult:
+    """Trains a captioner on the `train` split and chooses its weights on `val`.
+
+    Called again after a kill, it goes on where it was.
+
+    Args:
+        model: A preset, whose plan is used unless there is another, or the parts of a
+            captioner.
+        dataset: Extracted clips with captions.
+        workdir: Folder of checkpoints and histories.
+        plan: The stages of the training; needed where `model` is no preset.
+        config: Batch size, lengths, seed, precision and the like.
+        vocabulary: Of the model; all words of the training captions by default.
+        callbacks: Called with the events of the training.
+        init_checkpoint: Folder of a saved model whose weights come first.
+
+    Raises:
+        TrainingError: No usable weights came out.
+        KinescribeError: The settings, the data and the model do not fit each other.
+    """
+    if isinstance(model, Preset):
+        plan = plan or model.plan
+        model = model.model
+    if plan is None:
+        raise ValueError("plan is missing: only a preset brings one of its own")
+    return captioner_training.train(
+        config or TrainingConfig(),
+        model,
+        plan,
+        dataset.spec,
+        dataset.files("train"),
+        dataset.files("val"),
+        vocabulary or _words(dataset),
+        os.fspath(workdir),
+        callbacks,
+        init_checkpoint,
+    )
+
+
+def evaluate(
+    model: LocalModel, dataset: ExtractedDataset, split: str = "test"
+) -> tuple[Evaluation, str]:
+    """Scores a loaded model on a split, beside what its scores are to be held against.
+
+    Returns:
+        The scores with intervals, baselines and captions; and how many of the clips
+        that is.
+
+    Raises:
+        SpecMismatchError: The model reads features of another specification.
+        KinescribeError: The dataset has no such split.
+    """
+    from serving.evaluation import evaluate_split
+
+    return evaluate_split(model, dataset.folder, split)
+
+
+def export(
+    model: CaptioningModel,
+    folder: str | os.PathLike[str],
+    search: SearchConfig | None = None,
+    precision: ServedPrecision | None = None,
+) -> str:
+    """Writes a SavedModel that decodes whole captions in its graph.
+
+    Args:
+        model: The `model` of a training's result.
+        folder: Of the export; a number as its last part makes it a served version.
+        search: How captions are written; beam search of width 5 by default.
+        precision: That the exported model computes in; its training's by default.
+
+    Returns:
+        The folder.
+    """
+    from serving.export.export import export as write
+
+    return write(model, folder, search or BeamSearch(), precision=precision)
+
+
+def _words(dataset: ExtractedDataset) -> Vocabulary:
+    from keras_models.data.records import RecordDataset
+
+    references = RecordDataset(dataset.files("train"), dataset.spec).references
+    return Vocabulary.from_captions(
+        caption for captions in references.values() for caption in captions
+    )
