@@ -1,4 +1,4 @@
-"""dualAFR's inputs: one vector of the clip, and levels of maps on one grid."""
+"""The encoder of dualAFR: a vector of the clip, and levels of maps on one grid."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class DualAFRConfig(EncoderConfig):
 
 
 class DualAFREncoder(Encoder):
-    """Brings all levels onto one grid, so that they can be attended to together.
+    """Aligns the maps of several levels to one grid, to be attended to together.
 
     Returns:
         `EncodedVideo`: `summary` a_{L+1} (B, D) is the mean of the clip's own feature;
@@ -86,8 +86,8 @@ class DualAFREncoder(Encoder):
         clip = self.mean.feature
         frames, frame_mask = video.features[clip], video.masks[clip]
         if aligned:
-            _check_alike(self.features, aligned)
-            aligned = _as_long_as_the_longest(aligned)
+            _check_same_grid(self.features, aligned)
+            aligned = _pad_to_longest(aligned)
             cells, mask = aligned[-1]
             frames, frame_mask = masked_mean(cells, mask, 2), tf.reduce_any(mask, 2)
         return EncodedVideo(
@@ -101,27 +101,29 @@ class DualAFREncoder(Encoder):
         )
 
 
-def _check_alike(features: list[str], levels: list[AlignedLevel]) -> None:
+def _check_same_grid(features: list[str], levels: list[AlignedLevel]) -> None:
+    """Raises `ConfigError` unless all levels have the same cells and width."""
     shapes = [tuple(level.cells.shape[2:]) for level in levels]  # (S, D)
     if len(set(shapes)) > 1:
-        found = ", ".join(
+        sizes = ", ".join(
             f"{feature} {cells} × {width}"
             for feature, (cells, width) in zip(features, shapes, strict=True)
         )
         raise ConfigError(
             "encoder.levels must agree in cells and width to be attended to together; "
-            f"these are {found}."
+            f"these are {sizes}."
         )
 
 
-def _as_long_as_the_longest(levels: list[AlignedLevel]) -> list[AlignedLevel]:
+def _pad_to_longest(levels: list[AlignedLevel]) -> list[AlignedLevel]:
+    """Pads all levels to the number of steps of the longest, with masked steps."""
     lengths = [level.mask.shape[1] or tf.shape(level.mask)[1] for level in levels]
     known = all(isinstance(length, int) for length in lengths)
     longest = max(lengths) if known else tf.reduce_max(tf.stack(lengths))
     result = []
     for (cells, mask), length in zip(levels, lengths, strict=True):
-        lacking = [[0, 0], [0, longest - length], [0, 0]]
+        padding = [[0, 0], [0, longest - length], [0, 0]]
         result.append(
-            AlignedLevel(tf.pad(cells, [*lacking, [0, 0]]), tf.pad(mask, lacking))
+            AlignedLevel(tf.pad(cells, [*padding, [0, 0]]), tf.pad(mask, padding))
         )
     return result

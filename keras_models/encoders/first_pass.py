@@ -1,4 +1,4 @@
-"""What VRE knows of a clip before it refocuses."""
+"""The first pass of VRE, which reads a clip from its middle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_models.structs import EncodedVideo
 
 
 class FirstPassOutput(NamedTuple):
-    """What the second step goes on with."""
+    """The results of the first pass that the second one continues from."""
 
     inputs: GRUInputs
     state: tf.Tensor  # h1: (B, U)
@@ -43,10 +43,10 @@ class FirstPass(tf.keras.layers.Layer):
         return FirstPassOutput(inputs, state, self.summarise(state, encoded))
 
     def summarise(self, state: tf.Tensor, encoded: EncodedVideo) -> tf.Tensor:
-        """(B, U) → (B, U): tanh(W_a [state, v^a] + b_a), in both steps the same."""
+        """Returns a pass's summary tanh(W_a [state, v^a] + b_a), (B, U)."""
         return self.adapt(tf.concat([state, *encoded.clip_vectors], axis=-1))
 
 
 def middle(mask: tf.Tensor) -> tf.Tensor:
-    """(B, T) bool → (B,) int32: K // 2 of clips with K frames."""
+    """Returns the middle frame K // 2 of clips with K frames: (B, T) bool → (B,)."""
     return tf.reduce_sum(tf.cast(mask, tf.int32), axis=1) // 2

@@ -1,4 +1,4 @@
-"""An LSTM that reads a clip's frames."""
+"""An encoder that reads a clip's frames with an LSTM."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FrameLSTMConfig(EncoderConfig):
 
 
 class FrameLSTMEncoder(Encoder):
-    """The clip is what an LSTM remembers of its frames (Cho et al., 2014).
+    """Summarises a clip by the last state of an LSTM (Cho et al., 2014).
 
     Returns:
         `EncodedVideo`: `frames` are the mean cells (B, T, D), `summary` is the LSTM's

@@ -1,4 +1,4 @@
-"""VRE without its second step."""
+"""The encoder of the KBiGRU models: VRE without its second pass."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class KBiGRUConfig(EncoderConfig):
 
 
 class KBiGRUEncoder(Encoder):
-    """Pooled features, and a clip read once, from its middle: see `FirstPass`.
+    """Pools features and reads a clip once, from its middle, by `FirstPass`.
 
     Returns:
-        What `PooledEncoder` does, with o1 (B, U) as `summary`.
+        The `EncodedVideo` of `PooledEncoder`, with o1 (B, U) as `summary`.
     """
 
     def __init__(self, config: KBiGRUConfig, spec: FeatureSpec, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""Levels of a 3-D network brought onto one grid, as dualAFR and its baselines do."""
+"""Alignment of a 3-D network's levels to one grid, in dualAFR and its baselines."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class AlignedLevel(NamedTuple):
 
 
 class LevelAlignment(tf.keras.layers.Layer, abc.ABC):
-    """Brings the maps of one layer of a network onto a coarser grid: a_l → â_l.
+    """Aligns the maps of one layer of a network to a coarser grid: a_l → â_l.
 
     Call arguments:
         maps: (B, T_l, H_l, W_l, D_l), 0 where masked.
         mask: (B, T_l) bool.
 
     Returns:
-        `AlignedLevel`. What stands at masked steps, and how many there are, changes
-        nothing for the clip's own ones.
+        `AlignedLevel`. Values at masked steps, and the number of such steps, change
+        nothing at the clip's own steps.
     """
 
     @abc.abstractmethod
@@ -39,36 +39,36 @@ class LevelAlignment(tf.keras.layers.Layer, abc.ABC):
 
 
 def masked(cells: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
-    """(B, T, S, D) cells of which only those count that (B, T, S) `mask` names."""
+    """Returns (B, T, S, D) cells with zeros where the (B, T, S) mask is False."""
     return AlignedLevel(tf.where(mask[..., tf.newaxis], cells, 0), mask)
 
 
 def masked_steps(cells: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
-    """`masked`, where a (B, T) step is there with all its cells or with none."""
-    there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
-    return masked(cells, tf.ensure_shape(there, cells.shape[:3]))
+    """Returns (B, T, S, D) cells with zeros where the (B, T) mask of steps is False."""
+    cell_mask = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
+    return masked(cells, tf.ensure_shape(cell_mask, cells.shape[:3]))
 
 
 class IdentityLevelConfig(Config):
-    """A layer whose maps are the common grid: dualAFR's pool5."""
+    """A level whose maps are on the common grid already: dualAFR's pool5."""
 
     kind: Literal["unchanged"] = "unchanged"
     feature: str = "c3d_pool5"
 
     def build(self, name: str) -> IdentityLevel:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return IdentityLevel(name=name)
 
 
 class IdentityLevel(LevelAlignment):
-    """â_L = a_L."""
+    """Leaves the maps as they are: â_L = a_L."""
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         return masked_steps(as_steps(maps), mask)
 
 
 class ConvLevelConfig(Config):
-    """Maps that are convolved and max-pooled (dualAFR, appendix)."""
+    """A level whose maps are convolved and max-pooled (dualAFR, appendix)."""
 
     kind: Literal["convolved"] = "convolved"
     feature: str
@@ -83,18 +83,20 @@ class ConvLevelConfig(Config):
         return kernel
 
     def build(self, name: str) -> ConvLevel:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return ConvLevel(self, name=name)
 
 
 class ConvLevel(LevelAlignment):
-    """â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l)) (Pu et al., 2018, Eq. 3).
+    """Aligns a level by a convolution and max-pooling (Pu et al., 2018, Eq. 3).
+
+        â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l))
 
     The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side;
     pooling rounds sizes up: in space on both sides, in time at the end, so that blocks
-    begin with the clip. What the kernel makes of the steps behind a clip's end cannot
-    win. ReLU comes after the pooling, which it changes nothing of: it then keeps no
-    copy of the convolved maps, hundreds of times as large, for its gradient.
+    begin with the clip. Steps behind a clip's end are never a block's maximum. ReLU
+    comes after the pooling, with the same result: it then keeps no copy of the
+    convolved maps, hundreds of times as large, for its gradient.
     """
 
     def __init__(self, config: ConvLevelConfig, **kwargs: Any):
@@ -110,18 +112,18 @@ class ConvLevel(LevelAlignment):
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         steps = maps.shape[1] or tf.shape(maps)[1]
-        late = [[0, 0], [0, -steps % self.ratio]]
-        mask = tf.pad(mask, late)
-        convolved = self.convolution(tf.pad(maps, [*late, [0, 0], [0, 0], [0, 0]]))
-        least = convolved.dtype.min
-        convolved = tf.where(expand_mask(mask, convolved), convolved, least)
+        padding = [[0, 0], [0, -steps % self.ratio]]
+        mask = tf.pad(mask, padding)
+        convolved = self.convolution(tf.pad(maps, [*padding, [0, 0], [0, 0], [0, 0]]))
+        lowest = convolved.dtype.min
+        convolved = tf.where(expand_mask(mask, convolved), convolved, lowest)
         pooled = tf.nn.max_pool3d(convolved, self.ratio, self.ratio, "SAME")
         cells = as_steps(tf.nn.relu(pooled))
         return masked_steps(cells, blocks_there(mask, self.ratio))
 
 
 class PooledLevelConfig(Config):
-    """Maps of which every block is pooled to one cell, which goes through an MLP.
+    """A level each block of which is pooled to one cell, which an MLP transforms.
 
     `window` cells along each axis around the block's centre are pooled: more than the
     block where it is larger than `ratio`, less where it is smaller.
@@ -141,7 +143,9 @@ class PooledLevelConfig(Config):
 
 
 class PooledLevel(LevelAlignment, abc.ABC):
-    """ã_il = pool_{j ∈ N_il} a_jl ;  â_il = MLP_l(ã_il) (Pu et al., 2018, Eq. 17, 18).
+    """Aligns a level by pooling its blocks (Pu et al., 2018, Eq. 17, 18).
+
+        ã_il = pool_{j ∈ N_il} a_jl ;  â_il = MLP_l(ã_il)
 
     N_il are those cells of block i's window that the clip has.
     """
@@ -153,75 +157,83 @@ class PooledLevel(LevelAlignment, abc.ABC):
         self.perceptron = MLP(config.units, config.filters, name="perceptron")
 
     @abc.abstractmethod
-    def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-        """Pools (B, T, H, W, D) where (B, T, H, W, 1) bool `there`, → (…, D)."""
+    def pool(self, maps: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Pools the windows of (B, T, H, W, D) maps, without masked cells.
+
+        Args:
+            maps: (B, T, H, W, D).
+            mask: (B, T, H, W, 1) bool.
+
+        Returns:
+            (B, T', H', W', D), one cell a window; 0 where a window has no cell.
+        """
         raise NotImplementedError
 
     def windows(self, volume: tf.Tensor, value: float = 0.0) -> tf.Tensor:
-        """Pads or cuts (B, T, H, W, ·) so that the windows are all there is of it."""
+        """Pads or crops (B, T, H, W, ·) so that windows cover it exactly."""
         around = (self.window - self.ratio) // 2
         return pad_to_blocks(volume, self.ratio, around, value)
 
     def mean(self, volume: tf.Tensor) -> tf.Tensor:
-        """Each window's sum over its number of cells, absent ones counted as 0."""
+        """Returns each window's mean, in which absent cells count as 0."""
         return tf.nn.avg_pool3d(self.windows(volume), self.window, self.ratio, "VALID")
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
-        there = tf.ones_like(maps[..., :1], tf.bool)
-        there &= expand_mask(mask, maps)  # (B, T_l, H_l, W_l, 1)
-        pooled = self.pool(maps, there)
-        covered = as_steps(self.mean(tf.cast(there, maps.dtype)))[..., 0] > 0
+        cell_mask = tf.ones_like(maps[..., :1], tf.bool)
+        cell_mask &= expand_mask(mask, maps)  # (B, T_l, H_l, W_l, 1)
+        pooled = self.pool(maps, cell_mask)
+        covered = as_steps(self.mean(tf.cast(cell_mask, maps.dtype)))[..., 0] > 0
         covered &= blocks_there(mask, self.ratio)[..., tf.newaxis]  # (B, T, S)
         return masked(self.perceptron(as_steps(pooled)), covered)
 
 
 class MaxPooledLevelConfig(PooledLevelConfig):
-    """A window's largest values (dualAFR Table 1, "Max-pooling")."""
+    """A level whose windows are max-pooled (dualAFR Table 1, "Max-pooling")."""
 
     kind: Literal["max_pooled"] = "max_pooled"
 
     def build(self, name: str) -> MaxPooledLevel:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return MaxPooledLevel(self, name=name)
 
 
 class MaxPooledLevel(PooledLevel):
-    """ã_il(k) = max_{j ∈ N_il} a_jl(k); 0 where a window has no cell."""
+    """Pools by the maximum: ã_il(k) = max_{j ∈ N_il} a_jl(k), 0 without a cell."""
 
-    def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-        """See the class."""
-        least = maps.dtype.min
-        values = self.windows(tf.where(there, maps, least), least)
+    def pool(self, maps: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Pools the windows of the maps by their maximum."""
+        lowest = maps.dtype.min
+        values = self.windows(tf.where(mask, maps, lowest), lowest)
         pooled = tf.nn.max_pool3d(values, self.window, self.ratio, "VALID")
-        return tf.where(pooled > least, pooled, 0)
+        return tf.where(pooled > lowest, pooled, 0)
 
 
 class MeanPooledLevelConfig(PooledLevelConfig):
-    """A window's mean (dualAFR Table 1, "Average-pooling" and "Hypercolumn").
+    """A level whose windows are averaged (dualAFR Table 1, "Average-pooling").
 
-    A hypercolumn (Hariharan et al., 2015) joins what the layers say of one point. The
-    trilinear value of a layer at a block's centre is the mean of the 2 × 2 × 2 cells
-    around it: a window of 2.
+    It is the table's "Hypercolumn" too. A hypercolumn (Hariharan et al., 2015)
+    concatenates the layers' values at one point. The trilinear value of a layer at a
+    block's centre is the mean of the 2 × 2 × 2 cells around it: a window of 2.
     """
 
     kind: Literal["mean_pooled"] = "mean_pooled"
 
     def build(self, name: str) -> MeanPooledLevel:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return MeanPooledLevel(self, name=name)
 
 
 class MeanPooledLevel(PooledLevel):
-    """ã_il(k) = 1/|N_il| Σ_{j ∈ N_il} a_jl(k); 0 where a window has no cell."""
+    """Pools by the mean: ã_il(k) = 1/|N_il| Σ_{j ∈ N_il} a_jl(k), 0 without a cell."""
 
-    def pool(self, maps: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-        """See the class."""
-        total = self.mean(tf.where(there, maps, 0))
-        return tf.math.divide_no_nan(total, self.mean(tf.cast(there, maps.dtype)))
+    def pool(self, maps: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Pools the windows of the maps by their mean."""
+        total = self.mean(tf.where(mask, maps, 0))
+        return tf.math.divide_no_nan(total, self.mean(tf.cast(mask, maps.dtype)))
 
 
 class MLPLevelConfig(Config):
-    """Maps whose blocks go through an MLP (dualAFR Table 1, "MLP")."""
+    """A level whose blocks an MLP transforms (dualAFR Table 1, "MLP")."""
 
     kind: Literal["flattened"] = "flattened"
     feature: str
@@ -230,12 +242,12 @@ class MLPLevelConfig(Config):
     filters: int = Field(512, ge=1)  # as many as pool5 has
 
     def build(self, name: str) -> MLPLevel:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return MLPLevel(self, name=name)
 
 
 class MLPLevel(LevelAlignment):
-    """â_il = MLP_l(all cells of block i of a_l, one after another).
+    """Aligns a level by an MLP: â_il = MLP_l(concatenated cells of block i of a_l).
 
     Notes:
         The paper feeds a_l to an MLP "to achieve the same dimension of a_L". One that
@@ -262,9 +274,9 @@ def _fold(volume: tf.Tensor, axis: int, ratio: int) -> tf.Tensor:
     The result's last axis is (the given last axis, place in the run), row-major.
     """
     shape = [size or tf.shape(volume)[at] for at, size in enumerate(volume.shape)]
-    apart = [*shape[:axis], shape[axis] // ratio, ratio, *shape[axis + 1 :]]
-    order = [at for at in range(len(apart)) if at != axis + 1]
-    moved = tf.transpose(tf.reshape(volume, apart), [*order, axis + 1])
+    split = [*shape[:axis], shape[axis] // ratio, ratio, *shape[axis + 1 :]]
+    order = [at for at in range(len(split)) if at != axis + 1]
+    moved = tf.transpose(tf.reshape(volume, split), [*order, axis + 1])
     shape[axis] //= ratio
     shape[-1] *= ratio
     return tf.reshape(moved, shape)

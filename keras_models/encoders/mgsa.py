@@ -1,4 +1,4 @@
-"""MGSA: motion guided spatial attention."""
+"""The encoder of MGSA: motion guided spatial attention."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MGSAConfig(EncoderConfig):
 
 
 class MGSAEncoder(Encoder):
-    """Region features averaged by motion guided attention (Chen and Jiang, 2019).
+    """Averages region features by motion guided attention (Chen and Jiang, 2019).
 
         A^r = Φ_c(F) ;  A = GARU(A^r, G)        Eq. 1, 2; see `FlowGuide`, `GARU`
         α_n = softmax_{h,w}(A_n)                Eq. 7
@@ -50,8 +50,8 @@ class MGSAEncoder(Encoder):
         video: `VideoBatch`; `grid` is (B, T, H, W, D), the guide's feature beside it.
 
     Notes:
-        A frame is there where its region features are. Where they are but the flow is
-        not, A^r_n is 0 and attention follows G and the frames before.
+        A frame is masked where its region features are missing. Where only the flow is
+        missing, A^r_n is 0 and attention follows G and the frames before.
     """
 
     def __init__(self, config: MGSAConfig, spec: FeatureSpec, **kwargs: Any):
@@ -73,14 +73,14 @@ class MGSAEncoder(Encoder):
         del training
         regions, mask = self._regions(video)  # (B, T, S, D), (B, T)
         summary = tf.reduce_mean(regions, axis=2)  # G: (B, T, D)
-        rough = self.guide(video, regions, summary)  # A^r: (B, T, S)
-        maps = self.recurrence(rough, summary, mask)  # A: (B, T, S)
-        there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(maps))
-        weights = masked_softmax(maps, there)  # Eq. 7
+        initial_maps = self.guide(video, regions, summary)  # A^r: (B, T, S)
+        maps = self.recurrence(initial_maps, summary, mask)  # A: (B, T, S)
+        cell_mask = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(maps))
+        weights = masked_softmax(maps, cell_mask)  # Eq. 7
         frames = tf.einsum(  # Eq. 8
             "bts,btsd->btd", tf.cast(weights, regions.dtype), regions
         )
-        fused = self.config.fused
+        modalities = self.config.fused
         return EncodedVideo(
             frames=frames,
             frame_mask=mask,
@@ -91,17 +91,18 @@ class MGSAEncoder(Encoder):
             aux={},
             frame_streams=tuple(
                 modality(video, mask)
-                for modality in fused
+                for modality in modalities
                 if not isinstance(modality, ClipModality)
             ),
             clip_vectors=tuple(
                 modality(video, mask)
-                for modality in fused
+                for modality in modalities
                 if isinstance(modality, ClipModality)
             ),
         )
 
     def _regions(self, video: VideoBatch) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns region features (B, T, S, D), 0 where masked, and the mask (B, T)."""
         grid = video.features[self.config.grid]  # (B, T, H, W, D)
         mask = video.masks[self.config.grid]  # (B, T)
         _, steps, rows, columns, width = grid.shape

@@ -1,4 +1,4 @@
-"""Further modalities beside the main frame vectors."""
+"""Modalities that an encoder adds to its main frame vectors, such as sound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from transform.schema import FeatureSpec
 class FrameModality(Config):
     """A modality with one vector per key frame, e.g. C3D around it.
 
-    It is weighed by the weights of the main vectors and does not influence them.
+    It is averaged with the attention weights of the main vectors, and does not
+    influence them.
     """
 
     kind: Literal["frame_stream"] = "frame_stream"
@@ -24,15 +25,15 @@ class FrameModality(Config):
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Raises `ConfigError` unless the feature has as many steps as frames."""
-        found = spec.tensor(self.feature).max_steps
-        if found != steps:
+        feature_steps = spec.tensor(self.feature).max_steps
+        if feature_steps != steps:
             raise ConfigError(
-                f"feature {self.feature} has {found} steps but the clip has {steps} "
-                "key frames; fuse it with kind: clip_mean."
+                f"feature {self.feature} has {feature_steps} steps but the clip has "
+                f"{steps} key frames; fuse it with kind: clip_mean."
             )
 
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
-        """(B, T, D): inner axes averaged, 0 where this modality is masked."""
+        """Returns (B, T, D), inner axes averaged, 0 where the modality is masked."""
         values = video.features[self.feature]
         inner = list(range(2, values.shape.rank - 1))
         if inner:
@@ -64,7 +65,7 @@ class AffineMotion(Config):
             )
 
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
-        """(B, T, 5): 0 where this modality is masked."""
+        """Returns (B, T, 5) motion vectors, 0 where the modality is masked."""
         motion = self.gain * affine_motion(video.features[self.feature])
         mask = video.masks[self.feature] & frame_mask
         return tf.where(expand_mask(mask, motion), motion, 0)
@@ -77,10 +78,10 @@ class ClipModality(Config):
     feature: str
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
-        """Every feature fits."""
+        """Does nothing, as a feature of any shape and length fits."""
 
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
-        """(B, D): 0 for a clip that lacks the modality."""
+        """Returns (B, D), 0 for a clip without the modality."""
         del frame_mask
         values = masked_mean(video.features[self.feature], video.masks[self.feature])
         inner = list(range(1, values.shape.rank - 1))

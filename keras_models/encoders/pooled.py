@@ -1,4 +1,4 @@
-"""Mean features of frames and of places, and no network on top."""
+"""An encoder without a network: mean features of frames and of grid cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transform.schema import FeatureSpec
 
 
 class PooledConfig(EncoderConfig):
-    """The features of VRE (Shi et al., 2019, Sec. 3.1) as they are."""
+    """The features of VRE (Shi et al., 2019, Sec. 3.1), passed to the decoder as is."""
 
     kind: Literal["pooled"] = "pooled"
     grid: str = "resnet152_grid"  # Sec. 4.2: the record feature v
@@ -31,14 +31,14 @@ class PooledConfig(EncoderConfig):
 
 
 class PooledEncoder(Encoder):
-    """Temporal and spatial features of one grid (Shi et al., 2019, Eq. 2, 3).
+    """Averages a grid over space and over time (Shi et al., 2019, Eq. 2, 3).
 
         v^f_i = mean_{n,m} v_inm ;  v^s_nm = mean_i v_inm
 
     Returns:
         `EncodedVideo`: `frames` are V^f (B, T, D), the only grid is v^s (B, 1, S, D),
         `summary` the mean of all (B, D), and `clip_vectors` the means of the `clip`
-        features, 0 where a clip lacks one.
+        features, 0 where a clip has none.
     """
 
     def __init__(self, config: PooledConfig, spec: FeatureSpec, **kwargs: Any):
@@ -58,14 +58,14 @@ class PooledEncoder(Encoder):
         _, _, rows, columns, width = grid.shape  # (B, T, H, W, D)
         frames = tf.reduce_mean(grid, axis=[2, 3])  # V^f: (B, T, D)
         frames = tf.where(mask[..., tf.newaxis], frames, 0)
-        places = masked_mean(grid, mask)  # v^s: (B, H, W, D)
-        places = tf.reshape(places, [-1, 1, rows * columns, width])
-        there = tf.reduce_any(mask, axis=1)[:, tf.newaxis, tf.newaxis]  # (B, 1, 1)
+        cells = masked_mean(grid, mask)  # v^s: (B, H, W, D)
+        cells = tf.reshape(cells, [-1, 1, rows * columns, width])
+        cell_mask = tf.reduce_any(mask, axis=1)[:, tf.newaxis, tf.newaxis]  # (B, 1, 1)
         return EncodedVideo(
             frames=frames,
             frame_mask=mask,
-            grids=(places,),
-            grid_masks=(tf.tile(there, [1, 1, rows * columns]),),
+            grids=(cells,),
+            grid_masks=(tf.tile(cell_mask, [1, 1, rows * columns]),),
             summary=masked_mean(frames, mask),
             weights={},
             aux={},

@@ -1,4 +1,4 @@
-"""The network that chooses a clip's key frame."""
+"""`Refocus`: the network that chooses a clip's key frame in VRE."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from keras_models.structs import EncodedVideo
 
 
 class RefocusOutput(NamedTuple):
-    """How much each frame is the key frame, and what that was told from."""
+    """The scores of all frames as the key frame, and the first pass behind them."""
 
     first: FirstPassOutput
-    energies: tf.Tensor  # a: (B, T) float32; what stands at masked frames is no energy
+    scores: tf.Tensor  # a: (B, T) float32, undefined at masked frames
 
 
 class Refocus(tf.keras.layers.Layer):
-    """Weighs a clip's frames by its first summary (Shi et al., 2019, Eq. 8).
+    """Scores a clip's frames by its first summary (Shi et al., 2019, Eq. 8).
 
         a_i = W_α tanh(W_o o1 ⊙ W_v V^f_i)
 
@@ -37,5 +37,5 @@ class Refocus(tf.keras.layers.Layer):
 
     def call(self, encoded: EncodedVideo) -> RefocusOutput:
         first = self.first_step(encoded)
-        energies = self.energy(first.summary, self.energy.keys(encoded.frames))
-        return RefocusOutput(first, tf.cast(energies, tf.float32))
+        scores = self.energy(first.summary, self.energy.keys(encoded.frames))
+        return RefocusOutput(first, tf.cast(scores, tf.float32))

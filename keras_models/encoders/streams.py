@@ -1,4 +1,4 @@
-"""Streams of features, each embedded by a linear layer."""
+"""The encoder of STaTS: streams of features, each embedded by a linear layer."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class StreamsConfig(EncoderConfig):
 
 
 class StreamsEncoder(Encoder):
-    """W x + b of every cell of every stream.
+    """Embeds every cell x of every stream linearly: W x + b.
 
-    What a cell is follows from a feature's shape: (T, H, W, D) has H · W cells on a
+    A feature's shape says what its cells are: (T, H, W, D) has H · W cells on a
     grid, (T, R, D) up to R regions, (T, D) a single cell. Regions that are all zeros
-    are absent and masked.
+    count as absent and are masked.
 
     Returns:
         `EncodedVideo` with a grid (B, T, S, D) for every stream, each with its own
         number of steps, and a clip vector (B, D) for every `clip` feature, 0 where a
-        clip lacks it. `frames` are the first stream's mean cells.
+        clip has none. `frames` are the first stream's mean cells.
     """
 
     def __init__(self, config: StreamsConfig, **kwargs: Any):
@@ -85,19 +85,20 @@ class StreamsEncoder(Encoder):
         )
 
     def _embed_clip(self, video: VideoBatch, name: str) -> tf.Tensor:
+        """Returns a clip feature's embedded mean (B, D), 0 for clips without it."""
         mask = video.masks[name]
         values = masked_mean(video.features[name], mask)
         embedded = self.embeddings[name](values)  # (B, D)
-        there = tf.reduce_any(mask, axis=1)
-        return tf.where(expand_mask(there, embedded), embedded, 0)
+        present = tf.reduce_any(mask, axis=1)
+        return tf.where(expand_mask(present, embedded), embedded, 0)
 
 
 def as_cells(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A feature (B, T, …, D) → cells (B, T, S, D) and their mask (B, T, S) bool."""
+    """Returns a feature (B, T, …, D) as cells (B, T, S, D) and their mask (B, T, S)."""
     inner = values.shape.as_list()[2:]
     if len(inner) == 2:
         return values, present_regions(values, mask)
     steps = values.shape[1] or tf.shape(values)[1]
     cells = tf.reshape(values, [-1, steps, math.prod(inner[:-1]), inner[-1]])
-    there = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
-    return cells, tf.ensure_shape(there, cells.shape[:3])
+    cell_mask = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
+    return cells, tf.ensure_shape(cell_mask, cells.shape[:3])

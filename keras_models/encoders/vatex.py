@@ -1,4 +1,4 @@
-"""The encoder of the VATEX-2019 system: a global vector, and one memory."""
+"""The encoder of the VATEX-2019 system: a global vector and a memory."""
 
 from __future__ import annotations
 
@@ -47,12 +47,14 @@ class VatexConfig(EncoderConfig):
 
 
 class VatexEncoder(Encoder):
-    """v̄ = W [mean image, mean motion, mean audio] + b, and what may be attended to.
+    """Joins the means of all modalities in a global vector, beside a memory.
 
-    (Chen et al., 2019, Sec. 2.1.) A modality that a clip lacks counts as 0.
+        v̄ = W [mean image, mean motion, mean audio] + b
+
+    (Chen et al., 2019, Sec. 2.1.) A modality that a clip does not have counts as 0.
 
     Returns:
-        `EncodedVideo`: `summary` is v̄ (B, D); frames or grids come from the memory.
+        `EncodedVideo`: `summary` is v̄ (B, D); the frames or grids are the memory's.
     """
 
     def __init__(self, config: VatexConfig, spec: FeatureSpec, **kwargs: Any):

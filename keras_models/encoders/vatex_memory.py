@@ -1,4 +1,4 @@
-"""What the attention of the VATEX-2019 system reads: segments, objects or nothing."""
+"""Memories for the attention of the VATEX-2019 system: segments, objects or none."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class VatexMemory(NamedTuple):
 
 
 class GlobalMemoryConfig(Config):
-    """The vanilla model, which attends to nothing."""
+    """The memory of the vanilla model, which attends to nothing."""
 
     kind: Literal["global"] = "global"
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the memory is made of."""
+        """Returns the names of the record features that the memory is made of."""
         return ()
 
     def build(self, spec: FeatureSpec, units: int) -> GlobalMemory:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         del spec, units
         return GlobalMemory(name="memory")
 
 
 class GlobalMemory(tf.keras.layers.Layer):
-    """v̄ as a clip of one frame.
+    """Represents the clip by one frame, the global vector v̄.
 
     Call arguments:
         video: `VideoBatch`, unused.
@@ -54,18 +54,18 @@ class GlobalMemory(tf.keras.layers.Layer):
 
 
 class SegmentMemoryConfig(Config):
-    """The temporal branch of the VATEX-2019 system (Sec. 2.1)."""
+    """The memory of the VATEX-2019 system's temporal branch (Sec. 2.1)."""
 
     kind: Literal["segments"] = "segments"
     image: str = "resnext101"  # record features, one vector a segment
     motion: str = "ir_csn"
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the memory is made of."""
+        """Returns the names of the record features that the memory is made of."""
         return (self.image, self.motion)
 
     def build(self, spec: FeatureSpec, units: int) -> SegmentMemory:
-        """The layer; `ConfigError` unless image and motion are aligned in time."""
+        """Returns the layer; image and motion must be aligned, else `ConfigError`."""
         image, motion = (spec.tensor(name).max_steps for name in self.features())
         if image != motion:
             raise ConfigError(
@@ -76,9 +76,9 @@ class SegmentMemoryConfig(Config):
 
 
 class SegmentMemory(tf.keras.layers.Layer):
-    """V^t_n = W [image_n, motion_n] + b.
+    """Embeds the segments of a clip: V^t_n = W [image_n, motion_n] + b.
 
-    A segment is there where either of the two is; the other is then 0.
+    A segment is masked where both are missing; where only one is, it counts as 0.
 
     Call arguments:
         video: `VideoBatch`; the two features are (B, T, ·).
@@ -102,18 +102,18 @@ class SegmentMemory(tf.keras.layers.Layer):
 
 
 class ObjectMemoryConfig(Config):
-    """The spatial branch of the VATEX-2019 system (Sec. 2.1)."""
+    """The memory of the VATEX-2019 system's spatial branch (Sec. 2.1)."""
 
     kind: Literal["objects"] = "objects"
     image: str = "object_image"  # record features (objects, ·): at most 10 a frame
     motion: str = "object_motion"
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the memory is made of."""
+        """Returns the names of the record features that the memory is made of."""
         return (self.image, self.motion)
 
     def build(self, spec: FeatureSpec, units: int) -> ObjectMemory:
-        """The layer; `ConfigError` unless both describe the same boxes."""
+        """Returns the layer; both features must be of the same boxes."""
         tensors = [spec.tensor(name) for name in self.features()]
         image, motion = ((t.max_steps, *t.step_shape[:-1]) for t in tensors)
         if image != motion or len(image) != 2:
@@ -125,7 +125,7 @@ class ObjectMemoryConfig(Config):
 
 
 class ObjectMemory(tf.keras.layers.Layer):
-    """V^o_nj = W [image_nj, motion_nj] + b of object j of frame n.
+    """Embeds object j of frame n: V^o_nj = W [image_nj, motion_nj] + b.
 
     A frame with fewer objects than the most has all-zero rows, which are masked.
 

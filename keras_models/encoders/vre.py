@@ -1,4 +1,4 @@
-"""VRE: a clip read twice, the second time from its key frame."""
+"""The encoder of VRE, which reads a clip twice, then from its key frame."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ class VREConfig(EncoderConfig):
 
 
 class VREEncoder(Encoder):
-    """Video refocusing encoder (Shi et al., 2019, Alg. 1).
+    """The video refocusing encoder of VRE (Shi et al., 2019, Alg. 1).
 
         h1 = KBiGRU(V^f, K // 2) ;  o1 = tanh(W_a [h1, v^a] + b_a)      `FirstPass`
         α  = softmax_i(a_i) ;  i_key = argmax α                         `Refocus`
         h2 = KBiGRU(V^f, i_key) ;  õ2 = tanh(W_m [h1, h2] + b_m)
         o2 = tanh(W_a [õ2, v^a] + b_a)
 
-    The choice of a key frame has no gradient: α is learnt by the `KeyFrame` objective.
+    The choice of a key frame has no gradient: α is learned by the `KeyFrame` objective.
 
     Returns:
-        What `PooledEncoder` does, with o2 (B, U) as `summary`. `weights["keyframe"]` is
-        α (B, T). `aux` holds "step1_summary" o1 (B, U), "keyframe" i_key (B,) int32 and
-        "keyframe_log_prob" log α (B, T), 0 where masked. A clip without frames has
-        i_key = 0.
+        The `EncodedVideo` of `PooledEncoder`, with o2 (B, U) as `summary`.
+        `weights["keyframe"]` is α (B, T). `aux` holds "step1_summary" o1 (B, U),
+        "keyframe" i_key (B,) int32 and "keyframe_log_prob" log α (B, T), 0 where
+        masked. A clip without frames has i_key = 0.
 
     Notes:
         The paper trains its last model "without the refocusing module but using the
-        saved key frames". A list of key frames would say nothing of other clips, and
-        even the paper's test clips need some. So the network that chose them is kept:
-        with `Phase.FROZEN`, `kept` is a copy of the best model's `refocus` which is not
-        trained any further. What it says of a clip is a constant, the best model's key
-        frame, for the clips that were trained on and for every clip served later.
+        saved key frames". A list of key frames would not cover other clips, and even
+        the paper's test clips need some. So the network that chose them is frozen: in
+        `Phase.FROZEN`, `kept` is a copy of the best model's `refocus` which is not
+        trained any further. For every clip, trained on or served later, it chooses the
+        key frame that the best model chose.
     """
 
     training_phases: ClassVar[tuple[str, ...]] = tuple(
@@ -93,36 +93,36 @@ class VREEncoder(Encoder):
         mask = encoded.frame_mask
         if not self.kept.built:
             self.kept(encoded)  # creates its weights, which one branch below needs
-        looked = self.refocus(encoded)
-        energies = tf.cond(
+        refocused = self.refocus(encoded)
+        scores = tf.cond(
             tf.equal(self._phase, Phase.FROZEN),
-            lambda: tf.stop_gradient(self.kept(encoded).energies),
-            lambda: looked.energies,
+            lambda: tf.stop_gradient(self.kept(encoded).scores),
+            lambda: refocused.scores,
         )  # Eq. 8
-        energies = tf.where(mask, energies, energies.dtype.min)
-        key_frame = tf.argmax(energies, axis=1, output_type=tf.int32)  # Eq. 11
+        scores = tf.where(mask, scores, scores.dtype.min)
+        key_frame = tf.argmax(scores, axis=1, output_type=tf.int32)  # Eq. 11
         summary = tf.cond(
             tf.equal(self._phase, Phase.FIRST_PASS),
-            lambda: looked.first.summary,
-            lambda: self._second_step(looked, key_frame, encoded),
+            lambda: refocused.first.summary,
+            lambda: self._second_pass(refocused, key_frame, encoded),
         )
-        log_prob = tf.nn.log_softmax(energies)
+        log_prob = tf.nn.log_softmax(scores)
         return encoded._replace(
             summary=summary,
-            weights={"keyframe": masked_softmax(energies, mask)},  # Eq. 9
+            weights={"keyframe": masked_softmax(scores, mask)},  # Eq. 9
             aux={
-                "step1_summary": looked.first.summary,
+                "step1_summary": refocused.first.summary,
                 "keyframe": key_frame,
                 "keyframe_log_prob": tf.where(mask, log_prob, 0.0),
             },
         )
 
-    def _second_step(
-        self, looked: RefocusOutput, key_frame: tf.Tensor, encoded: EncodedVideo
+    def _second_pass(
+        self, refocused: RefocusOutput, key_frame: tf.Tensor, encoded: EncodedVideo
     ) -> tf.Tensor:
-        """(B,) key frames → o2 (B, U)."""
+        """Reads the clips again from their (B,) key frames; returns o2 (B, U)."""
         first_step = self.refocus.first_step
-        first = looked.first
+        first = refocused.first
         state = first_step.kbigru(first.inputs, key_frame, encoded.frame_mask)  # h2
         merged = self.merge(tf.concat([first.state, state], axis=-1))
         return first_step.summarise(merged, encoded)
@@ -136,7 +136,7 @@ class VREEncoder(Encoder):
         """Switches to a `Phase` by its name in lower case.
 
         "frozen" copies the network that chooses the key frames, unless the encoder is
-        in that phase already.
+        in that phase already, as after a restart of the stage.
         """
         super().set_training_phase(phase)
         new = Phase[phase.upper()]
