@@ -5,7 +5,7 @@ The alphabet of axes, the same everywhere:
     D encoder width · C width of a context vector · L caption length · V vocabulary
     K beams or samples
 
-Fields are never None: a tensor that is not there is `()` or an empty dict, so that
+Fields are never None: a missing tensor is `()` or an empty dict, so that
 `tf.nest` walks every struct.
 """
 
@@ -19,7 +19,7 @@ State = Any  # a nest of tensors with the batch on axis 0 everywhere
 
 
 class VideoBatch(NamedTuple):
-    """What an encoder sees of a batch of clips."""
+    """A batch of clips, as an encoder reads it."""
 
     video_id: tf.Tensor  # (B,) string
     features: dict[str, tf.Tensor]  # each (B, T, …); uint8 planes, float16 or float32
@@ -27,14 +27,14 @@ class VideoBatch(NamedTuple):
 
 
 class TrainingBatch(NamedTuple):
-    """Clips with captions to learn from."""
+    """A batch of clips with captions to learn from."""
 
     video: VideoBatch
     tokens: tf.Tensor  # (B, K, L) int32: K captions a clip, each ends in <eos>, then 0
 
 
 class EncodedVideo(NamedTuple):
-    """What an encoder makes of a clip, once; it has seen no word."""
+    """The encoder's output for a batch of clips, which depends on no word."""
 
     frames: tf.Tensor  # (B, T, D) one vector per time step, 0 where masked
     frame_mask: tf.Tensor  # (B, T) bool
@@ -48,7 +48,7 @@ class EncodedVideo(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What one attention step returns."""
+    """The result of one attention step, for one word."""
 
     vector: tf.Tensor  # (B, C)
     weights: dict[str, tf.Tensor]  # e.g. "temporal" (B, T); sums to 1 where unmasked
@@ -57,7 +57,7 @@ class Context(NamedTuple):
 
 
 class StepOutput(NamedTuple):
-    """One decoded word's distribution."""
+    """The result of one decoder step: the next word's distribution."""
 
     log_probs: tf.Tensor  # (B, V) float32
     state: State
@@ -65,7 +65,7 @@ class StepOutput(NamedTuple):
 
 
 class TeacherForced(NamedTuple):
-    """What the decoder says of given captions, in R = B · K rows, clip by clip."""
+    """The decoder's output for given captions, in R = B · K rows, clip by clip."""
 
     log_probs: tf.Tensor  # (R, L, V) float32
     contexts: tuple[Context, ...]  # each leaf with a time axis: (R, L, …)
@@ -73,7 +73,7 @@ class TeacherForced(NamedTuple):
 
 
 class Captions(NamedTuple):
-    """What a search found, best first; weights belong to those very words."""
+    """The captions that a search generates, best first, with attention weights."""
 
     tokens: tf.Tensor  # (B, K, L) int32, <eos> and then 0
     log_probs: tf.Tensor  # (B, K) float32, total, without length normalisation
@@ -89,7 +89,7 @@ class GenerationOutput(NamedTuple):
 
 
 class LossOutput(NamedTuple):
-    """What an objective returns."""
+    """An objective's loss, and the metrics that are logged."""
 
     loss: tf.Tensor  # ()
     metrics: dict[str, tf.Tensor]  # scalars

@@ -1,4 +1,4 @@
-"""Features as records hold them → what layers compute with."""
+"""Conversion of stored features to the floats that layers compute with."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from transform.schema import FeatureSpec
 def cast_features(
     video: VideoBatch, features: Sequence[str], dtype: tf.DType | str
 ) -> VideoBatch:
-    """Stored dtypes → `dtype`, 0 where masked; drops all but `features`.
+    """Casts stored features to `dtype`, 0 where masked; drops all but `features`.
 
     uint8 planes become (x − 128) / 127, so that no motion is exactly 0.
     """
-    widened, masks = {}, {}
+    cast, masks = {}, {}
     for name in features:
         values, mask = video.features[name], video.masks[name]
-        there = expand_mask(mask, values)
+        present = expand_mask(mask, values)
         if values.dtype == tf.uint8:
-            values = tf.where(there, values, tf.constant(128, tf.uint8))
+            values = tf.where(present, values, tf.constant(128, tf.uint8))
             values = (tf.cast(values, dtype) - 128) * (1 / 127)
         else:
-            values = tf.where(there, tf.cast(values, dtype), 0)
-        widened[name], masks[name] = values, mask
-    return VideoBatch(video.video_id, widened, masks)
+            values = tf.where(present, tf.cast(values, dtype), 0)
+        cast[name], masks[name] = values, mask
+    return VideoBatch(video.video_id, cast, masks)
 
 
 def check_features(features: Sequence[str], spec: FeatureSpec) -> None:
     """Raises `KinescribeError` unless the specification has all `features`."""
-    there = [tensor.name for tensor in spec.tensors()]
-    missing = [name for name in features if name not in there]
+    names = [tensor.name for tensor in spec.tensors()]
+    missing = [name for name in features if name not in names]
     if missing:
         raise KinescribeError(
             f"the model reads {', '.join(missing)}, which specification "
-            f"{spec.content_hash} does not have; it has {', '.join(there)}."
+            f"{spec.content_hash} does not have; it has {', '.join(names)}."
         )
 
 
 def smallest_batch(spec: FeatureSpec) -> TrainingBatch:
-    """One clip of one step, with a caption of one word: to build a model by."""
+    """Returns one clip of one step with one word, by which a model is built."""
     features = {}
     for tensor in spec.tensors():
         features[tensor.name] = tf.zeros([1, 1, *tensor.step_shape], tensor.dtype)

@@ -1,4 +1,4 @@
-"""TFRecord files → batches of clips and captions, the same ones at every run."""
+"""Datasets of TFRecord files: batches of clips, the same ones at every run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KNOWN_WORDS = 0.5  # share of the captions' words, below which a vocabulary is w
 
 
 class RecordInfo(NamedTuple):
-    """What a record says besides its features."""
+    """The contents of a record other than its features."""
 
     video_id: str
     captions: tuple[str, ...]
@@ -39,7 +39,7 @@ class RecordInfo(NamedTuple):
 
 
 class RecordDataset:
-    """TFRecord files of one feature specification.
+    """The records of TFRecord files that have one feature specification.
 
     Args:
         files: Paths, or patterns of the names in a folder, as in `records/train/*`.
@@ -58,47 +58,47 @@ class RecordDataset:
 
     @functools.cached_property
     def clips(self) -> tuple[RecordInfo, ...]:
-        """Every record's captions, in the files' order."""
-        found: list[RecordInfo] = []
+        """The identity, captions and category of every record, in the files' order."""
+        clips: list[RecordInfo] = []
         for file in self.files:
             try:
-                found.extend(_clips_of(file))
+                clips.extend(_clips_of(file))
             except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
                 raise DataError(
-                    f"{file} is broken after {len(found)} clips: extract it again."
+                    f"{file} is broken after {len(clips)} clips: extract it again."
                 ) from error
-        if not found:
+        if not clips:
             raise DataError(f"{', '.join(self.files)} hold no clip.")
-        return tuple(found)
+        return tuple(clips)
 
     @property
     def references(self) -> dict[str, tuple[str, ...]]:
-        """Captions by video id, of the clips that have any."""
+        """The captions by video id, of the clips that have any."""
         return {clip.video_id: clip.captions for clip in self.clips if clip.captions}
 
     @functools.cached_property
     def digest(self) -> str:
-        """Sixteen hex digits that tell apart clips, captions and sizes of files."""
+        """Sixteen hex digits that identify clips, captions and sizes of files."""
         content = json.dumps([self.stored_bytes, self.clips])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @functools.cached_property
     def stored_bytes(self) -> int:
-        """Size of all files together."""
+        """The size of all files together, in bytes."""
         return sum(tf.io.gfile.stat(file).length for file in self.files)
 
     def dataset(self, files: Sequence[str] | None = None) -> tf.data.Dataset:
-        """The serialized records of `files`, or of all."""
+        """Returns the serialized records of `files`, by default of all."""
         return tf.data.TFRecordDataset(list(files or self.files))
 
     def serialized(self) -> Iterator[bytes]:
-        """The serialized records one by one."""
+        """Yields the serialized records one by one, in the files' order."""
         return self.dataset().as_numpy_iterator()
 
     def videos(
         self, batch_size: int, features: Collection[str], clips: int | None = None
     ) -> tf.data.Dataset:
-        """`VideoBatch`es in the files' order; at most the first `clips` clips."""
+        """Returns `VideoBatch`es in the files' order, of at most `clips` clips."""
 
         def parse(serialized: tf.Tensor) -> VideoBatch:
             return _video(example_codec.parse(serialized, self.spec), features)
@@ -107,18 +107,19 @@ class RecordDataset:
         return dataset.batch(batch_size).map(parse, tf.data.AUTOTUNE).prefetch(2)
 
     def decoded_bytes(self) -> int:
-        """Upper bound of all clips' features, decoded."""
+        """Returns an upper bound of the bytes of all clips' decoded features."""
         return len(self.clips) * self.spec.bytes_per_clip()
 
 
 class TrainingBatches:
-    """Batches to learn from; everything random in them follows from seed and epoch.
+    """Batches for training, all randomness of which follows from seed and epoch.
 
     Args:
         source: The training split; clips without captions are left out.
-        vocabulary: Turns captions into ids.
-        features: Those that the model reads.
-        batch_size: Clips a batch; what does not fill a batch waits for another epoch.
+        vocabulary: Encodes the captions as ids.
+        features: Names of the features that the model reads.
+        batch_size: Clips a batch; those that do not fill a batch are left out of the
+            epoch.
         captions_per_clip: K; drawn afresh for each epoch, without repetition where a
             clip has K or more.
         max_words: Longer captions are cut.
@@ -153,7 +154,7 @@ class TrainingBatches:
         self.steps_per_epoch = usable // self.batch_size
 
     def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
-        """The `TrainingBatch`es of one epoch, from batch `first_step` on."""
+        """Returns the `TrainingBatch`es of one epoch, from batch `first_step` on."""
         random = np.random.default_rng([self._seed, epoch])
         dataset, buffer = self._clips(random)
         order, key = (int(value) for value in random.integers(1 << 31, size=2))
@@ -168,7 +169,7 @@ class TrainingBatches:
         return finished.prefetch(2)
 
     def _clips(self, random: np.random.Generator) -> tuple[tf.data.Dataset, int]:
-        """The clips before they are shuffled, and the size of the buffer for that."""
+        """Returns the clips in order, and the size of the buffer to shuffle them."""
         source = self._source
         count = len(source.clips)
         if source.decoded_bytes() <= self._memory_bytes:
@@ -209,7 +210,7 @@ class _Parsed(NamedTuple):
 
 
 def expand(files: Iterable[str | pathlib.Path]) -> tuple[str, ...]:
-    """Paths and patterns → sorted existing paths; `DataError` when one fits nothing."""
+    """Returns the sorted paths of existing files; `DataError` if a pattern has none."""
     paths: set[str] = set()
     for pattern in map(str, files):
         matches = _matches(pattern)
@@ -231,17 +232,19 @@ def _matches(pattern: str) -> list[str]:
 
 
 def draw_captions(captions: tf.RaggedTensor, count: int, seed: tf.Tensor) -> tf.Tensor:
-    """(B, None) captions → (B, `count`) of them, in random order.
+    """Draws (B, `count`) of (B, None) captions, in random order.
 
     A clip with fewer captions than `count` gives all of them, then the same again.
     """
     dense = captions.to_tensor("")  # (B, N)
     available = tf.cast(captions.row_lengths(), tf.int32)[:, tf.newaxis]  # (B, 1)
-    there = tf.range(tf.shape(dense)[1])[tf.newaxis] < available
+    present = tf.range(tf.shape(dense)[1])[tf.newaxis] < available
     keys = tf.random.stateless_uniform(tf.shape(dense), seed)
-    order = tf.argsort(tf.where(there, keys, 2.0), axis=1)  # (B, N), present ones first
-    picks = tf.range(count)[tf.newaxis] % available  # (B, K)
-    order = tf.gather(order, picks, batch_dims=1)
+    order = tf.argsort(
+        tf.where(present, keys, 2.0), axis=1
+    )  # (B, N), present ones first
+    chosen = tf.range(count)[tf.newaxis] % available  # (B, K)
+    order = tf.gather(order, chosen, batch_dims=1)
     return tf.gather(dense, order, batch_dims=1)
 
 
@@ -297,12 +300,12 @@ def _clips_of(file: str) -> Iterator[RecordInfo]:
 
 
 def _check_vocabulary(source: RecordDataset, vocabulary: Vocabulary) -> None:
-    """A vocabulary of other captions would make most words <unk>."""
+    """Raises `DataError` if the vocabulary was made from other captions."""
     captions = [text for texts in source.references.values() for text in texts]
-    found = collections.Counter(words.split(tf.constant(captions)).flat_values.numpy())
+    counts = collections.Counter(words.split(tf.constant(captions)).flat_values.numpy())
     known = {word.encode() for word in vocabulary.words}
-    unknown = [word for word, _ in found.most_common() if word not in known]
-    share = 1 - sum(found[word] for word in unknown) / max(1, found.total())
+    unknown = [word for word, _ in counts.most_common() if word not in known]
+    share = 1 - sum(counts[word] for word in unknown) / max(1, counts.total())
     if share < KNOWN_WORDS:
         examples = ", ".join(word.decode() for word in unknown[:3])
         raise DataError(

@@ -1,4 +1,4 @@
-"""Cross-entropy of the reference captions' words."""
+"""Cross-entropy: the loss of predicting the reference captions' words."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from transform.records.vocabulary import PAD
 
 
 class CrossEntropy(Config):
-    """Mean negative log-likelihood of a reference's next word, <eos> included.
+    """The mean negative log-likelihood of the references' words, <eos> included.
 
-    `auxiliary` weighs the losses that a model's attentions return beside their
-    context, e.g. STaTS' ranking loss; every one that the model has must be named.
+    `auxiliary` holds the weights of the losses that a model's attentions return beside
+    their context, e.g. STaTS' ranking loss; every one that the model has must be named.
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
@@ -28,12 +28,12 @@ class CrossEntropy(Config):
     auxiliary: dict[str, float] = Field({})
 
     def build(self, context: ObjectiveContext) -> CrossEntropyObjective:
-        """The objective."""
+        """Returns the objective that this configuration describes."""
         return CrossEntropyObjective(self, context.counters)
 
 
 class CrossEntropyObjective(Objective):
-    """See `CrossEntropy`."""
+    """Computes the loss that a `CrossEntropy` configuration describes."""
 
     def __init__(self, config: CrossEntropy, counters: StepCounters):
         super().__init__(name="cross_entropy")
@@ -41,7 +41,7 @@ class CrossEntropyObjective(Objective):
         self._counters = counters
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """Teacher-forces all K captions of a clip on one encoding of it."""
+        """Returns the loss of all K captions of a clip on one encoding of it."""
         config = self._config
         rule = config.scheduled_sampling
         probability: tf.Tensor | float = 0.0
@@ -60,27 +60,27 @@ class CrossEntropyObjective(Objective):
 
 
 def flatten_captions(tokens: tf.Tensor) -> tf.Tensor:
-    """(B, K, L) → (B · K, L): the rows of `TeacherForced`."""
+    """Reshapes (B, K, L) tokens to the rows (B · K, L) of `TeacherForced`."""
     return tf.reshape(tokens, [-1, tokens.shape[-1] or tf.shape(tokens)[-1]])
 
 
 def word_loss(
     log_probs: tf.Tensor, tokens: tf.Tensor, label_smoothing: float = 0.0
 ) -> tf.Tensor:
-    """(R, L, V) log-probabilities and (R, L) ids → () mean over the words.
+    """Returns the mean loss () of (R, L) ids under (R, L, V) log-probabilities.
 
     With label smoothing ε, a word's target is 1 − ε on itself and ε spread evenly over
     the vocabulary (Szegedy et al., 2016, Sec. 7).
     """
     likelihood = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
     if label_smoothing:
-        spread = tf.reduce_mean(log_probs, axis=-1)  # (R, L)
-        likelihood = (1 - label_smoothing) * likelihood + label_smoothing * spread
+        uniform = tf.reduce_mean(log_probs, axis=-1)  # (R, L)
+        likelihood = (1 - label_smoothing) * likelihood + label_smoothing * uniform
     return -masked_mean(likelihood, tokens)
 
 
 def masked_mean(values: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """(R, L) values → () mean over the positions that hold a word or <eos>."""
+    """Returns the mean () of (R, L) values at tokens that are not <pad>."""
     mask = tf.cast(tokens != PAD, values.dtype)
     return tf.math.divide_no_nan(
         tf.reduce_sum(tf.where(mask > 0, values, 0)), tf.reduce_sum(mask)
@@ -90,20 +90,20 @@ def masked_mean(values: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
 def auxiliary_loss(
     contexts: tuple[Context, ...], tokens: tf.Tensor, weights: Mapping[str, float]
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The weighted sum of the contexts' losses, and each of them for the log.
+    """Returns the weighted sum of the contexts' losses, and each one for the log.
 
     Raises:
-        ValueError: The model's auxiliary losses are not the ones that are weighed.
+        ValueError: `weights` does not name exactly the model's auxiliary losses.
     """
-    found: dict[str, tf.Tensor] = {}
+    losses: dict[str, tf.Tensor] = {}
     for context in contexts:
         for name, values in context.losses.items():  # (R, L)
             loss = masked_mean(values, tokens)
-            found[name] = found[name] + loss if name in found else loss
-    if set(found) != set(weights):
+            losses[name] = losses[name] + loss if name in losses else loss
+    if set(losses) != set(weights):
         raise ValueError(
             "objective.auxiliary must weigh the model's auxiliary losses "
-            f"{sorted(found)} (0 leaves one out); received {sorted(weights)}"
+            f"{sorted(losses)} (0 leaves one out); received {sorted(weights)}"
         )
-    total = tf.add_n([weights[name] * found[name] for name in found] or [0.0])
-    return total, found
+    total = tf.add_n([weights[name] * losses[name] for name in losses] or [0.0])
+    return total, losses

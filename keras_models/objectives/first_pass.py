@@ -1,4 +1,4 @@
-"""Cross-entropy of VRE's first step alone."""
+"""Cross-entropy of VRE's first pass alone, which trains its baseline."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from transform.common.config import Config
 
 
 class FirstPassCrossEntropy(Config):
-    """L^STEP1_xe: a model that reads clips once, from their middle.
+    """The cross-entropy L^STEP1_xe of a model that reads clips once.
 
-    VRE's baseline (Shi et al., 2019, Sec. 4.2), which the second step is learnt from.
+    It trains VRE's baseline (Shi et al., 2019, Sec. 4.2), which reads clips from their
+    middle and from which the second pass is learned.
     """
 
     kind: Literal["first_step"] = "first_step"
     cross_entropy: CrossEntropy = CrossEntropy()
 
     def build(self, context: ObjectiveContext) -> FirstPassObjective:
-        """The objective."""
+        """Returns the objective that this configuration describes."""
         return FirstPassObjective(self, context)
 
 
 class FirstPassObjective(Objective):
-    """See `FirstPassCrossEntropy`."""
+    """Computes the loss that `FirstPassCrossEntropy` describes."""
 
     def __init__(self, config: FirstPassCrossEntropy, context: ObjectiveContext):
         super().__init__(name="first_step")
         self._cross_entropy = config.cross_entropy.build(context)
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """In this phase the encoder's summary is o1."""
+        """Returns the cross-entropy; in this phase the encoder's summary is o1."""
         return self._cross_entropy(captioner, batch)
 
     def on_stage_begin(self, captioner: Captioner) -> None:
-        """From here on clips are read once."""
+        """Switches the encoder to the phase in which it reads clips once."""
         captioner.encoder.set_training_phase("first_pass")

@@ -1,4 +1,4 @@
-"""Cross-entropy of both steps of VRE, with key frames that stay."""
+"""Cross-entropy of both passes of VRE, with key frames that no longer change."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from transform.common.config import Config
 class FrozenKeyFrames(Config):
     """L^STEP2_xe + L^STEP1_xe on the key frames of the best model before the stage.
 
-    With constant key frames the encoder need not suit ever new ones (Shi et al., 2019,
-    Sec. 4.2).
+    With constant key frames the encoder need not adapt to changing ones (Shi et al.,
+    2019, Sec. 4.2).
     """
 
     kind: Literal["kept_key_frames"] = "kept_key_frames"
     scheduled_sampling: SamplingRule = ConstantSampling()
 
     def build(self, context: ObjectiveContext) -> FrozenKeyFramesObjective:
-        """The objective."""
+        """Returns the objective that this configuration describes."""
         return FrozenKeyFramesObjective(self, context.counters)
 
 
 class FrozenKeyFramesObjective(Objective):
-    """See `FrozenKeyFrames`."""
+    """Computes the loss that a `FrozenKeyFrames` configuration describes."""
 
     def __init__(self, config: FrozenKeyFrames, counters: StepCounters):
         super().__init__(name="kept_key_frames")
@@ -36,11 +36,11 @@ class FrozenKeyFramesObjective(Objective):
         self._counters = counters
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """Teacher-forces the captions after each of the clips' two summaries."""
+        """Returns the cross-entropy of the captions after both passes, added up."""
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
-        steps = two_pass_loss(captioner, batch, rule, epoch)
-        return LossOutput(steps.loss, steps.metrics)
+        passes = two_pass_loss(captioner, batch, rule, epoch)
+        return LossOutput(passes.loss, passes.metrics)
 
     def on_stage_begin(self, captioner: Captioner) -> None:
-        """Keeps the key frames that the captioner chooses now."""
+        """Freezes the key frames that the captioner chooses at this point."""
         captioner.encoder.set_training_phase("frozen")

@@ -1,4 +1,4 @@
-"""VRE's joint loss: captions, and the key frames they are written from."""
+"""VRE's joint loss of the captions and of the choice of key frames."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from transform.common.config import Config, Field
 
 
 class KeyFrame(Config):
-    """L^STEP2_xe + L^STEP1_xe + weight · L_R+ (Shi et al., 2019, Eq. 22)."""
+    """The loss L^STEP2_xe + L^STEP1_xe + weight · L_R+ (Shi et al., 2019, Eq. 22)."""
 
     kind: Literal["key_frame"] = "key_frame"
     weight: float = Field(0.03, ge=0)  # Sec. 3.4: β
     scheduled_sampling: SamplingRule = ConstantSampling()
 
     def build(self, context: ObjectiveContext) -> KeyFrameObjective:
-        """The objective."""
+        """Returns the objective that this configuration describes."""
         return KeyFrameObjective(self, context)
 
 
 class KeyFrameObjective(Objective):
-    """See `KeyFrame`; L_R+ is `keyframe_loss`, R that of `two_pass_loss`.
+    """Computes `KeyFrame`'s loss: L_R+ is `keyframe_loss`, R is `two_pass_loss`'s.
 
     R_{e−1} is the clip's reward when it was seen last, an epoch before; a clip that is
     seen for the first time since `on_stage_begin` has no L_R+. The rewards enter
@@ -42,28 +42,28 @@ class KeyFrameObjective(Objective):
         self.memory = RewardMemory(context.references)
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """Teacher-forces the captions after each of the clips' two summaries."""
+        """Returns the losses of both passes and of the key frames, added up."""
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
-        steps = two_pass_loss(captioner, batch, rule, epoch)
-        before = self.memory.replace(batch.video.video_id, steps.reward)
-        change = steps.reward - before
+        passes = two_pass_loss(captioner, batch, rule, epoch)
+        before = self.memory.replace(batch.video.video_id, passes.reward)
+        change = passes.reward - before
         change = tf.where(tf.math.is_finite(change), change, 0.0)
-        aux = steps.encoded.aux
+        aux = passes.encoded.aux
         loss = tf.reduce_mean(
             keyframe_loss(
                 change,
                 aux["keyframe"],
                 aux["keyframe_log_prob"],
-                steps.encoded.frame_mask,
+                passes.encoded.frame_mask,
             )
         )
         return LossOutput(
-            steps.loss + self._config.weight * loss,
-            {**steps.metrics, "keyframe_loss": loss},
+            passes.loss + self._config.weight * loss,
+            {**passes.metrics, "keyframe_loss": loss},
         )
 
     def on_stage_begin(self, captioner: Captioner) -> None:
-        """From here on key frames are learnt, from nothing but their own rewards."""
+        """Switches the encoder to learning key frames, and forgets former rewards."""
         captioner.encoder.set_training_phase("learned")
         self.memory.reset_state()
 
@@ -71,10 +71,12 @@ class KeyFrameObjective(Objective):
 def keyframe_loss(
     change: tf.Tensor, keyframe: tf.Tensor, log_prob: tf.Tensor, mask: tf.Tensor
 ) -> tf.Tensor:
-    """L_R+ = −|Δ| · (log α if Δ > 0, log(1 − α) if Δ < 0, else 0) (Eq. 21).
+    """Raises the key frames whose rewards rose, and lowers the others (Eq. 21).
+
+        L_R+ = −|Δ| · (log α if Δ > 0, log(1 − α) if Δ < 0, else 0)
 
     α is the key frame's probability. log(1 − α) is the log-sum of the other frames'
-    probabilities, which holds its digits and its gradient where α is close to 1.
+    probabilities, which stays precise, gradient included, where α is close to 1.
 
     Args:
         change: (B,) Δ = R_e − R_{e−1}; no gradient flows into it.
@@ -93,9 +95,8 @@ def keyframe_loss(
     chosen = tf.gather(log_prob, keyframe, batch_dims=1)  # log α: (B,)
     is_chosen = tf.one_hot(keyframe, tf.shape(mask)[1], True, False, dtype=tf.bool)
     others = mask & ~is_chosen  # (B, T)
-    rest = tf.reduce_logsumexp(
+    log_others = tf.reduce_logsumexp(
         tf.where(others, log_prob, log_prob.dtype.min), axis=1
     )  # log(1 − α)
-    rest = tf.where(tf.reduce_any(others, axis=1), rest, 0.0)
-    log = tf.where(change > 0, chosen, rest)
-    return -tf.abs(change) * log
+    log_others = tf.where(tf.reduce_any(others, axis=1), log_others, 0.0)
+    return -tf.abs(change) * tf.where(change > 0, chosen, log_others)

@@ -1,4 +1,4 @@
-"""The lower bound of several samples of hard attention."""
+"""The multi-sample lower bound, which trains hard attention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transform.records.vocabulary import PAD
 
 
 class MultiSample(Config):
-    """Maximises L_K = E[log 1/K Σ_k p(Y | m^k)] over the choices m of attention.
+    """Maximises L_K = E[log 1/K Σ_k p(Y | m^k)] over samples m^k of hard attention.
 
     (Pu et al., 2018, Eq. 12; Burda et al., 2016.) Every caption is read `samples`
     times, so that a step costs as much as that many cross-entropy steps do.
@@ -26,13 +26,13 @@ class MultiSample(Config):
     samples: int = Field(10, ge=2)  # appendix; K
 
     def build(self, context: ObjectiveContext) -> MultiSampleObjective:
-        """The objective."""
+        """Returns the objective that this configuration describes."""
         del context
         return MultiSampleObjective(self)
 
 
 class MultiSampleObjective(Objective):
-    """See `MultiSample`; the gradient is that of `multi_sample_bound`.
+    """Computes `MultiSample`'s loss, with the gradient of `multi_sample_bound`.
 
     The loss is −L_K, summed over the captions and divided by their words.
     """
@@ -42,24 +42,29 @@ class MultiSampleObjective(Objective):
         self._samples = config.samples
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """Reads the captions K times on one encoding, each time with new choices."""
+        """Returns the negative bound of K samples of attention on one encoding."""
         encoded = captioner.encode(batch.video, training=True)
         repeated = tf.repeat(batch.tokens, self._samples, axis=1)  # (B, C · K, L)
         forced = captioner.teacher_force_encoded(encoded, repeated, training=True)
         tokens = flatten_captions(repeated)  # (R, L)
-        said = tf.gather(forced.log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
-        chosen = tf.add_n(
-            [context.log_prob for context in forced.contexts] or [tf.zeros_like(said)]
+        token_log_probs = tf.gather(
+            forced.log_probs, tokens, axis=-1, batch_dims=2
+        )  # (R, L)
+        choice_log_probs = tf.add_n(
+            [context.log_prob for context in forced.contexts]
+            or [tf.zeros_like(token_log_probs)]
         )
 
-        def of_captions(values: tf.Tensor) -> tf.Tensor:
+        def sum_by_caption(values: tf.Tensor) -> tf.Tensor:
             total = tf.reduce_sum(tf.where(tokens != PAD, values, 0.0), axis=1)
             return tf.reshape(total, [-1, self._samples])  # (B · C, K)
 
-        log_likelihood = of_captions(said)
+        log_likelihood = sum_by_caption(token_log_probs)
         words = tf.reduce_sum(tf.cast(batch.tokens != PAD, tf.float32))
-        lower = tf.reduce_sum(multi_sample_bound(log_likelihood, of_captions(chosen)))
-        loss = tf.math.divide_no_nan(-lower, words)
+        elbo = tf.reduce_sum(
+            multi_sample_bound(log_likelihood, sum_by_caption(choice_log_probs))
+        )
+        loss = tf.math.divide_no_nan(-elbo, words)
         mean = tf.reduce_sum(tf.reduce_mean(log_likelihood, axis=1))
         return LossOutput(
             loss,
@@ -68,7 +73,7 @@ class MultiSampleObjective(Objective):
 
 
 def multi_sample_bound(log_likelihood: tf.Tensor, log_prob: tf.Tensor) -> tf.Tensor:
-    """L(m^{1:K}), with the gradient estimate of Pu et al. (2018), Eq. 14–16.
+    """Returns the bound L(m^{1:K}) with its gradient (Pu et al., 2018, Eq. 14–16).
 
         ∇ = Σ_k [ L̂(m^k | m^{−k}) ∇ log p(m^k) + ω_k ∇ log p(Y | m^k) ]
         L̂(m^k | m^{−k}) = L(m^{1:K}) − log 1/K (Σ_{j≠k} p(Y | m^j) + f_k)
@@ -89,22 +94,23 @@ def multi_sample_bound(log_likelihood: tf.Tensor, log_prob: tf.Tensor) -> tf.Ten
     """
     samples = log_likelihood.shape[1]
     value = tf.reduce_logsumexp(log_likelihood, axis=1) - math.log(samples)
-    signal = tf.stop_gradient(
+    learning_signal = tf.stop_gradient(
         value[:, tf.newaxis] - leave_one_out(tf.stop_gradient(log_likelihood))
     )  # L̂: (N, K)
     # 0, with the first term's gradient; that of `value` is the second one.
-    choices = tf.reduce_sum(signal * (log_prob - tf.stop_gradient(log_prob)), axis=1)
+    log_prob -= tf.stop_gradient(log_prob)
+    choices = tf.reduce_sum(learning_signal * log_prob, axis=1)
     return value + choices
 
 
 def leave_one_out(log_likelihood: tf.Tensor) -> tf.Tensor:
-    """What L(m^{1:K}) would be expected to be without seeing m^k (Eq. 15, 16).
+    """Returns the bound that is expected without each sample m^k (Eq. 15, 16).
 
     (N, K) → (N, K): in p(Y | m^k)'s place stands the others' geometric mean f_k.
     """
     samples = log_likelihood.shape[1]
     total = tf.reduce_sum(log_likelihood, axis=1, keepdims=True)
     log_f = (total - log_likelihood) / (samples - 1)  # (N, K)
-    alike = tf.eye(samples, dtype=tf.bool)  # (k, j)
-    replaced = tf.where(alike, log_f[..., tf.newaxis], log_likelihood[:, tf.newaxis])
+    same = tf.eye(samples, dtype=tf.bool)  # (k, j)
+    replaced = tf.where(same, log_f[..., tf.newaxis], log_likelihood[:, tf.newaxis])
     return tf.reduce_logsumexp(replaced, axis=2) - math.log(samples)

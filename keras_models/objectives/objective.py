@@ -1,4 +1,4 @@
-"""What an objective is, and what it is built from."""
+"""`Objective`, the interface of all objectives, and what they are built from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transform.records.vocabulary import Vocabulary
 
 
 class StepCounters(tf.Module):
-    """Where training stands; objectives read it inside their graph.
+    """The counters of a training run, which objectives read inside their graph.
 
     `step` counts a stage's updates and `epoch` its passes over the training clips,
     both from zero. `seed` differs from stage to stage. All are () int64.
@@ -27,18 +27,18 @@ class StepCounters(tf.Module):
         self.seed = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def restart(self, seed: int, stage: int) -> None:
-        """To the beginning of a stage."""
+        """Sets the counters to the beginning of a stage."""
         self.step.assign(0)
         self.epoch.assign(0)
         self.seed.assign(seed * 1000 + stage)
 
     def random_seed(self) -> tf.Tensor:
-        """A (2,) int64 seed for stateless ops, another one at every step."""
+        """Returns a (2,) int64 seed for stateless ops, another one at every step."""
         return tf.stack([self.seed.read_value(), self.step.read_value()])
 
 
 class ObjectiveContext(NamedTuple):
-    """What objectives are built from, besides their own settings."""
+    """The things that objectives are built from, besides their own settings."""
 
     vocabulary: Vocabulary
     references: Mapping[str, Sequence[str]]  # training captions by video id
@@ -46,7 +46,7 @@ class ObjectiveContext(NamedTuple):
     counters: StepCounters
 
     def reference_ids(self) -> dict[str, list[list[int]]]:
-        """The training captions as ids: max_words + 1 of them each."""
+        """Returns the training captions as lists of max_words + 1 ids."""
         texts = [text for captions in self.references.values() for text in captions]
         encoded = self.vocabulary.encode(tf.constant(texts), self.max_words)
         ids = iter(encoded.numpy().tolist())
@@ -57,18 +57,18 @@ class ObjectiveContext(NamedTuple):
 
 
 class Objective(tf.Module, abc.ABC):
-    """A loss over a captioner's public methods.
+    """A loss that is computed with a captioner's public methods.
 
-    A `tf.Module`: variables that an objective keeps enter the checkpoints.
+    It is a `tf.Module`, so that variables which an objective keeps enter checkpoints.
     """
 
     @abc.abstractmethod
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """The batch's loss () float32, to be minimised, and scalars to be logged."""
+        """Returns the batch's loss () float32, and scalars to be logged."""
 
     def on_stage_begin(self, captioner: Captioner) -> None:
-        """Told when training sets out from a captioner's best weights.
+        """Is called before training continues from a captioner's best weights.
 
-        That is at the beginning of a stage, and whenever a stage goes back to them.
+        That is at the beginning of a stage, and whenever a stage rolls back to them.
         """
         del captioner

@@ -16,11 +16,11 @@ from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
 from transform.common.config import BY_KIND, Config, Field, root_validator
 from transform.records.vocabulary import BOS, PAD, UNK
 
-FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search produces them
+FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search writes them
 
 
 class GreedyBaseline(Config):
-    """The reward of the greedy caption, what the model would say (Rennie et al., 2017).
+    """The reward of the model's greedy caption (Rennie et al., 2017).
 
     It costs one more search for each clip.
     """
@@ -28,7 +28,7 @@ class GreedyBaseline(Config):
     kind: Literal["greedy"] = "greedy"
 
     def value(self, rewards: tf.Tensor, greedy: tf.Tensor) -> tf.Tensor:
-        """(B, k) rewards and (B,) of the greedy captions → what to subtract."""
+        """Returns the baseline (B, 1): the rewards (B,) of the greedy captions."""
         del rewards
         return greedy[:, tf.newaxis]
 
@@ -39,7 +39,7 @@ class LeaveOneOutBaseline(Config):
     kind: Literal["leave_one_out"] = "leave_one_out"
 
     def value(self, rewards: tf.Tensor, greedy: tf.Tensor) -> tf.Tensor:
-        """(B, k) rewards → (B, k) what to subtract from each."""
+        """Returns the baseline (B, k): the mean of the other samples' rewards."""
         del greedy
         others = tf.reduce_sum(rewards, axis=1, keepdims=True) - rewards
         return others / tf.cast(tf.shape(rewards)[1] - 1, rewards.dtype)
@@ -49,12 +49,13 @@ Baseline = Annotated[Union[GreedyBaseline, LeaveOneOutBaseline], BY_KIND]
 
 
 class SelfCritical(Config):
-    """−(r − b) · log p of sampled captions, mixed with cross-entropy.
+    """Reinforces sampled captions by reward r minus baseline b (Rennie et al., 2017).
 
+        policy loss = −(r − b) · log p
         loss = (1 − w) · policy loss + w · cross-entropy,  w = cross_entropy_weight
 
-    Rewards r carry no gradient, and neither does the baseline b. <eos> is a word of
-    the caption in r and in log p.
+    The reward and the baseline carry no gradient. <eos> counts as a word of the
+    caption in r and in log p.
     """
 
     kind: Literal["self_critical"] = "self_critical"
@@ -74,7 +75,7 @@ class SelfCritical(Config):
         return values
 
     def build(self, context: ObjectiveContext) -> SelfCriticalObjective:
-        """The objective."""
+        """Returns the objective that this configuration describes."""
         rewards = RewardEngine(
             context.reference_ids(), self.reward, context.vocabulary.words
         )
@@ -82,10 +83,10 @@ class SelfCritical(Config):
 
 
 class SelfCriticalObjective(Objective):
-    """See `SelfCritical`.
+    """Computes the loss that a `SelfCritical` configuration describes.
 
     Args:
-        config: The settings.
+        config: Says which captions are sampled, and how they are compared.
         rewards: Scores captions: `score(video_ids (N,), tokens (N, L)) -> (N,)`.
         context: For the counters, and the cross-entropy that is mixed in.
     """
@@ -100,9 +101,9 @@ class SelfCriticalObjective(Objective):
         self._cross_entropy = config.cross_entropy.build(context)
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
-        """Samples captions, scores them, and raises the better ones' probability.
+        """Samples captions, scores them and returns the policy loss.
 
-        Dropout is off: what is sampled from and what is updated are one policy.
+        Dropout is off, so that the policy that is sampled is the one that is updated.
         """
         config = self._config
         encoded = captioner.encode(batch.video, training=False)
@@ -130,7 +131,7 @@ class SelfCriticalObjective(Objective):
     def _sample(
         self, captioner: Captioner, batch: TrainingBatch, encoded: EncodedVideo
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Samples (B, k, L), their rewards (B, k) and the baseline (B, 1 or k)."""
+        """Returns samples (B, k, L), their rewards (B, k), baseline (B, 1 or k)."""
         config = self._config
         state, memory = captioner.start(encoded)
         sampled = Sampling(samples=config.samples).search(
@@ -153,7 +154,7 @@ class SelfCriticalObjective(Objective):
         )
 
     def _score(self, video_ids: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        """(B,) ids and (B, n, L) captions → (B, n) float32 rewards."""
+        """Returns the rewards (B, n) float32 of (B, n, L) captions of (B,) clips."""
         shape = tf.shape(tokens)
 
         @tf.autograph.experimental.do_not_convert
@@ -169,14 +170,18 @@ class SelfCriticalObjective(Objective):
 
 
 def sequence_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """(R, L, V) and (R, L) ids → (R,) log-probabilities under a search's policy.
+    """Returns the log-probabilities (R,) of sampled captions under their policy.
 
-    A search never says <pad>, <bos> or <unk>: it draws from the distribution over the
-    other words. At the last place it can only say <eos>, which is no choice.
+    A search never writes <pad>, <bos> or <unk>: it samples from the distribution over
+    the other tokens. At the last position it can only write <eos>, which is no choice.
+
+    Args:
+        log_probs: (R, L, V) of the model.
+        tokens: (R, L) ids.
     """
     log_probs, tokens = log_probs[:, :-1], tokens[:, :-1]
-    chosen = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L − 1)
-    unsaid = tf.gather(log_probs, FORBIDDEN_TOKENS, axis=-1)  # (R, L − 1, 3)
-    share = tf.reduce_sum(tf.exp(unsaid), axis=-1)
-    chosen -= tf.math.log1p(-tf.minimum(share, 1 - 1e-6))
-    return tf.reduce_sum(tf.where(tokens != PAD, chosen, 0.0), axis=-1)
+    token_log_probs = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L − 1)
+    forbidden = tf.gather(log_probs, FORBIDDEN_TOKENS, axis=-1)  # (R, L − 1, 3)
+    share = tf.reduce_sum(tf.exp(forbidden), axis=-1)
+    token_log_probs -= tf.math.log1p(-tf.minimum(share, 1 - 1e-6))
+    return tf.reduce_sum(tf.where(tokens != PAD, token_log_probs, 0.0), axis=-1)
