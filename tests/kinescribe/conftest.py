@@ -1,10 +1,10 @@
 from tests.support.served_models import (
     broken_clip,
     captioner,
+    captioning_model,
     clip,
     doubling_model,
     exported,
-    model,
     spec,
     vocabulary,
 )
@@ -12,10 +12,10 @@ from tests.support.served_models import (
 __all__ = [
     "broken_clip",
     "captioner",
+    "captioning_model",
     "clip",
     "doubling_model",
     "exported",
-    "model",
     "spec",
     "vocabulary",
 ]

@@ -125,14 +125,14 @@ def captioner(spec, vocabulary) -> Captioner:
 
 
 @pytest.fixture(scope="session")
-def model(captioner, vocabulary) -> CaptioningModel[Captioner]:
+def captioning_model(captioner, vocabulary) -> CaptioningModel[Captioner]:
     return CaptioningModel(captioner, vocabulary)
 
 
 @pytest.fixture(scope="session")
-def exported(model, tmp_path_factory) -> pathlib.Path:
+def exported(captioning_model, tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("exported") / "model"
-    export(model, folder, BeamSearch(width=3, n_best=2))
+    export(captioning_model, folder, BeamSearch(width=3, n_best=2))
     return folder
 
 

@@ -247,11 +247,11 @@ def test_warm_up_requests_call_every_signature(exported, served):
 
 
 def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
-    model, captioner, spec, tmp_path, served, make_example
+    captioning_model, captioner, spec, tmp_path, served, make_example
 ):
     folder = tmp_path / "model"
     beam = BeamSearch(width=3, n_best=2)
-    export(model, folder, beam, precision="mixed_bfloat16")
+    export(captioning_model, folder, beam, precision="mixed_bfloat16")
     assert not [op for op in all_ops(folder) if ">" in op]
     examples = tf.constant([make_example(seed) for seed in range(8)])
     function = tf.saved_model.load(str(folder)).signatures["caption_examples"]
@@ -272,11 +272,11 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
 
 
 def test_a_model_is_served_with_kernels_of_eight_bits(
-    model, captioner, spec, tmp_path, served, make_example
+    captioning_model, captioner, spec, tmp_path, served, make_example
 ):
     folder = tmp_path / "model"
     beam = BeamSearch(width=3, n_best=2)
-    export(model, folder, beam, precision="int8")
+    export(captioning_model, folder, beam, precision="int8")
     assert not [op for op in all_ops(folder) if ">" in op]
     stored = tf.train.list_variables(f"{folder}/variables/variables")
     kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
@@ -301,35 +301,35 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
 
 
 def test_eight_bits_are_refused_where_there_is_no_product_of_them(
-    model, tmp_path, monkeypatch
+    captioning_model, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     with pytest.raises(KinescribeError, match=r"int8.*aarch64.*float32"):
-        export(model, tmp_path / "m", Greedy(), precision="int8")
+        export(captioning_model, tmp_path / "m", Greedy(), precision="int8")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_export_is_whole_or_not_there(model, tmp_path, monkeypatch):
+def test_an_export_is_whole_or_not_there(captioning_model, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError("disk full")
 
     monkeypatch.setattr(warmup, "write", fail)
     with pytest.raises(OSError, match="disk full"):
-        export(model, tmp_path / "model", Greedy())
+        export(captioning_model, tmp_path / "model", Greedy())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_replaces_nothing(model, exported):
+def test_an_export_replaces_nothing(captioning_model, exported):
     with pytest.raises(ServingError, match="not empty"):
-        export(model, exported, Greedy())
+        export(captioning_model, exported, Greedy())
 
 
 @pytest.mark.parametrize(
     "config", [Greedy(), Sampling(samples=2)], ids=["greedy", "sampling"]
 )
-def test_every_search_can_be_served(model, tmp_path, make_example, config):
+def test_every_search_can_be_served(captioning_model, tmp_path, make_example, config):
     (tmp_path / "model").mkdir()  # as the trainer may leave it: empty
-    folder = export(model, tmp_path / "model", config)
+    folder = export(captioning_model, tmp_path / "model", config)
     function = tf.saved_model.load(folder).signatures["caption_examples"]
     examples = tf.constant([make_example(1)])
     first, second = function(examples=examples), function(examples=examples)
