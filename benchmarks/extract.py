@@ -1,4 +1,4 @@
-"""What does extraction cost a clip, and what do workers gain and need?
+"""Measures what extraction costs a clip, and what workers gain and need.
 
     python benchmarks/extract.py                        # all parts, MGSA's features
     python benchmarks/extract.py --parts stages plain --clips 10
@@ -112,14 +112,14 @@ def _encode(path: pathlib.Path, seed: int) -> None:
 
 
 def _pictures(seed: int) -> Iterator[np.ndarray]:
-    """Scene after scene."""
+    """Yields the pictures of a clip, scene after scene."""
     while True:
         yield from scene_frames(sample_scene(seed), SIZE, FPS)
         seed += DIFFERENT
 
 
 def annotate(folder: pathlib.Path, paths: list[pathlib.Path]) -> Jsonl:
-    """Annotations about the clips."""
+    """Returns annotations about the clips."""
     file = folder / "annotations.jsonl"
     lines = [
         f'{{"id": "{path.stem}", "video": "{path}", "split": "train", '
@@ -216,7 +216,7 @@ def _each(clock: Clock, count: int) -> dict[str, float]:
 
 
 def plain(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) -> Cost:
-    """The same features without this package, but for the network itself."""
+    """Computes the same features without this package, but for the network itself."""
     clock = Clock()
     [flow] = [f for f in spec.features if isinstance(f, Flow)]
     [grid] = [f for f in spec.features if isinstance(f, FrameGrid)]
@@ -281,7 +281,7 @@ def print_costs(console: Console, costs: dict[str, Cost]) -> None:
 
 
 class Job(NamedTuple):
-    """What a whole extraction took, of the launching process and of its workers."""
+    """Costs of a whole extraction: of the launching process and of its workers."""
 
     wall: float
     cpu: float
@@ -291,7 +291,7 @@ class Job(NamedTuple):
 def run_job(
     spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path, workers: int
 ) -> Job:
-    """One extraction in a process of its own."""
+    """Runs one extraction in a process of its own."""
     folder.mkdir()
     annotate(folder, paths)
     (folder / "spec.json").write_text(spec.to_json())
@@ -304,7 +304,7 @@ def run_job(
 
 
 def job(folder: pathlib.Path, workers: int) -> None:
-    """What `run_job` starts; one worker works inside of it, more are its children."""
+    """Does the work of `run_job`; one worker is this process, more are its children."""
     use_one_thread()
     extraction_job.extract(
         Jsonl(file=str(folder / "annotations.jsonl")),
@@ -350,7 +350,7 @@ def print_memory(
 
 
 def specification(name: str) -> FeatureSpec:
-    """A configuration's features, with random weights where none are shipped."""
+    """Returns a configuration's features, with random weights if none are shipped."""
     spec = configs.find(name).features
     changed = tuple(
         feature.replace(weights="random")
@@ -362,7 +362,7 @@ def specification(name: str) -> FeatureSpec:
 
 
 def use_one_thread() -> None:
-    """As workers do; else CPU time would hold what threads cost each other."""
+    """Limits threads, or CPU time would hold what they cost each other."""
     cv2.setNumThreads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

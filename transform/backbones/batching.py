@@ -1,4 +1,4 @@
-"""Networks run on the frames of several clips at once.
+"""Runs networks on the frames of several clips at once.
 
 Threads that each extract a clip meet in a `ClipBatcher`: what they give to one network
 goes through it together, in batches of a fixed size. The last batch is padded with
@@ -18,7 +18,7 @@ Network = Callable[[np.ndarray], tuple[np.ndarray, ...]]  # (N, …) → each (N
 
 
 def run(network: Network, values: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
-    """A network's outputs, `size` rows at a time.
+    """Runs a network, `size` rows at a time, and returns its outputs.
 
     In the block of a `ClipBatcher`, rows of other clips fill the batches; elsewhere the
     last batch is what is left.
@@ -36,12 +36,12 @@ def run(network: Network, values: np.ndarray, size: int) -> tuple[np.ndarray, ..
 
 
 def joined(parts: Iterable[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    """What batches gave, output by output."""
+    """Joins the results of batches, output by output."""
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 class ClipBatcher:
-    """Where the threads of several clips meet.
+    """Collects the rows that threads give to a network into common batches.
 
     with batcher.clip():  # in each thread
         extractor.extract(path)
@@ -56,7 +56,7 @@ class ClipBatcher:
 
     @contextlib.contextmanager
     def clip(self) -> Iterator[None]:
-        """What this thread gives to `run` inside may wait for other threads."""
+        """Lets this thread's calls of `run` wait for those of other threads."""
         token = _current.set(self)
         with self._changed:
             self._coming += 1
@@ -71,15 +71,15 @@ class ClipBatcher:
     def run(
         self, network: Network, values: np.ndarray, size: int
     ) -> tuple[np.ndarray, ...]:
-        """See `batching.run`; only within `clip`."""
+        """Does the work of `batching.run` within a block of `clip`."""
         mine = _Rows(values)
         with self._changed:
             queue = self._queues.setdefault((network, values.shape[1:]), [])
             queue.append(mine)
             self._coming -= 1
             self._changed.notify_all()
-            while mine.lacking:
-                if sum(rows.lacking for rows in queue) >= size or not self._coming:
+            while mine.missing:
+                if sum(rows.missing for rows in queue) >= size or not self._coming:
                     self._run_batch(network, queue, size)
                 else:
                     self._changed.wait()
@@ -88,14 +88,14 @@ class ClipBatcher:
         return joined(mine.results)
 
     def _run_batch(self, network: Network, queue: list[_Rows], size: int) -> None:
-        """Takes rows from the queue's front; whoever has all its own goes on."""
+        """Runs a batch of the queue's first rows; threads with all of theirs go on."""
         taken: list[tuple[_Rows, np.ndarray]] = []
         room = size
         while queue and room:
             part = queue[0].take(room)
             taken.append((queue[0], part))
             room -= len(part)
-            if not queue[0].lacking:
+            if not queue[0].missing:
                 queue.pop(0)
                 self._coming += 1
         batch = np.concatenate([part for _, part in taken])
@@ -115,7 +115,7 @@ class ClipBatcher:
 
 
 class _Rows:
-    """What one thread waits for."""
+    """The rows of one thread, and the results that it waits for."""
 
     def __init__(self, values: np.ndarray):
         self._values = values
@@ -123,12 +123,12 @@ class _Rows:
         self.error: Exception | None = None
 
     @property
-    def lacking(self) -> int:
-        """Rows that no batch has taken."""
+    def missing(self) -> int:
+        """Number of rows that no batch has taken."""
         return len(self._values)
 
     def take(self, most: int) -> np.ndarray:
-        """Hands out the next rows."""
+        """Removes and returns the next rows, `most` at the most."""
         part, self._values = self._values[:most], self._values[most:]
         return part
 

@@ -1,4 +1,4 @@
-"""Boxes: anchors, their refinement and suppression, and what maps show inside of them.
+"""Anchors, the refinement and suppression of boxes, and pooling inside of them.
 
 A box is (y1, x1, y2, x2), the corners above left and below right. In pixels a corner
 is an edge between pixels: the whole picture is (0, 0, size, size). Inside of the
@@ -37,17 +37,17 @@ class Detections(NamedTuple):
 
 
 def to_indexed(pixels: np.ndarray | tf.Tensor, size: int) -> np.ndarray | tf.Tensor:
-    """Boxes in pixels → the detector's own coordinates."""
+    """Converts boxes in pixels to the detector's own coordinates."""
     return (pixels - np.array([0, 0, 1, 1], np.float32)) / np.float32(size - 1)
 
 
 def to_pixels(indexed: tf.Tensor, size: int) -> tf.Tensor:
-    """The inverse of `to_indexed`."""
+    """Converts the detector's coordinates to pixels; inverts `to_indexed`."""
     return indexed * np.float32(size - 1) + np.array([0, 0, 1, 1], np.float32)
 
 
 def within(pixels: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
-    """Boxes in pixels of a padded picture → shares of the frame that it holds.
+    """Converts pixels of a padded picture to shares of the frame that it holds.
 
     Args:
         pixels: (…, 4).
@@ -58,7 +58,7 @@ def within(pixels: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
 
 
 def clip(boxes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
-    """The part of each box (…, 4) that lies in the window (4,)."""
+    """Cuts boxes (…, 4) to the part that lies in the window (4,)."""
     low, high = tf.tile(window[:2], [2]), tf.tile(window[2:], [2])
     return tf.minimum(tf.maximum(boxes, low), high)
 
@@ -72,7 +72,7 @@ def pyramid_anchors(
     ratios: Sequence[float] = (0.5, 1.0, 2.0),
     strides: Sequence[int] = (4, 8, 16, 32, 64),
 ) -> np.ndarray:
-    """The anchors of a square picture (Lin et al., 2017, Feature Pyramid Networks).
+    """Returns a square picture's anchors (Lin et al., 2017, Feature Pyramid Networks).
 
     Args:
         size: of the picture in pixels.
@@ -121,7 +121,7 @@ def propose(
     count: int = 1000,
     overlap: float = 0.7,
 ) -> tf.Tensor:
-    """The boxes that are worth a closer look (Ren et al., 2015, Faster R-CNN).
+    """Selects the boxes that deserve a closer look (Ren et al., 2015, Faster R-CNN).
 
     Args:
         scores: (B, A) that an anchor shows an object.
@@ -162,7 +162,7 @@ def select(
     min_score: float,
     overlap: float,
 ) -> Detections:
-    """The objects among classified boxes, each class suppressed on its own.
+    """Selects the objects among classified boxes, each class suppressed on its own.
 
     Args:
         boxes: (B, R, K, 4) one for each class.
@@ -208,7 +208,7 @@ def select(
 
 
 def intersection_over_union(boxes: tf.Tensor) -> tf.Tensor:
-    """(R, 4) → (R, R); 0 with boxes of no area."""
+    """Returns the overlaps (R, R) of boxes (R, 4); 0 with boxes of no area."""
     low = tf.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = tf.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
@@ -217,7 +217,7 @@ def intersection_over_union(boxes: tf.Tensor) -> tf.Tensor:
 
 
 def _fill(values: tf.Tensor, count: int) -> tf.Tensor:
-    """Zeros behind the values, up to `count`."""
+    """Pads the values with zeros, up to `count` of them."""
     padding = [[0, count - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
     filled = tf.pad(values, padding)
     return tf.ensure_shape(filled, [count, *values.shape[1:]])
@@ -229,7 +229,7 @@ def _fill(values: tf.Tensor, count: int) -> tf.Tensor:
 def sample_pyramid(
     levels: Sequence[tf.Tensor], boxes: tf.Tensor, size: int, bins: int = 7
 ) -> tf.Tensor:
-    """What the detector sees of each box, from the pyramid's level of the box's size.
+    """Samples the map of each box from the pyramid's level of the box's size.
 
     A bin is one sample: the first stands on the box's first row, the last on its last
     one, as in Matterport's `PyramidROIAlign`. Its weights were trained so; for other
@@ -269,7 +269,7 @@ def sample_pyramid(
 def roi_align(
     maps: tf.Tensor, boxes: tf.Tensor, bins: int = 7, samples: int = 2
 ) -> tf.Tensor:
-    """ROI-align (He et al., 2017, Mask R-CNN, Sec. 3), aligned to half a cell.
+    """Computes ROI-align (He et al., 2017, Mask R-CNN, Sec. 3), aligned to half a cell.
 
     Every bin is the mean of samples × samples points at regular distances, each
     interpolated between the centres of the four nearest cells. Up to one cell beyond
@@ -305,7 +305,7 @@ def roi_align(
 
 
 def pool(maps: tf.Tensor, boxes: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-    """One vector a region: the mean of its bins; zeros where there is no region.
+    """Averages the bins of each region to a vector; zeros where there is no region.
 
     Args:
         maps: (B, rows, columns, D), each of a whole frame.

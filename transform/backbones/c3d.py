@@ -46,7 +46,7 @@ _CAFFE_NAMES = re.compile(r"(conv[12]a|conv[345][ab]|fc[678](-1)?)'s (kernel|bia
 
 
 class Group(NamedTuple):
-    """Convolutions, and the cells that the pooling behind them makes one of."""
+    """A group of convolutions, and the window of the pooling behind them."""
 
     convolutions: tuple[str, ...]
     pool: str
@@ -67,7 +67,7 @@ LAYERS = (
 
 
 class Widths(NamedTuple):
-    """Of the published network."""
+    """The widths of the layers; the published network has the defaults."""
 
     groups: tuple[int, ...] = (64, 128, 256, 512, 512)
     hidden: int = 4096  # fc6 and fc7
@@ -78,7 +78,7 @@ PUBLISHED = Widths()
 
 
 class SubtractMean(tf.keras.layers.Layer):
-    """RGB → blue, green and red less their means.
+    """Turns RGB into blue, green and red, and subtracts their means.
 
     Args:
         mean: what to subtract, in the order blue, green, red: (3,), or for chunks of
@@ -102,7 +102,7 @@ def build(
     mean: np.ndarray | tuple[float, ...] = MEAN,
     widths: Widths = PUBLISHED,
 ) -> tf.keras.Model:
-    """The network up to one of `LAYERS`, with Keras' initial values.
+    """Builds the network up to one of `LAYERS`, with Keras' initial values.
 
     Args:
         layer: convolutions and fc6 and fc7 are behind their rectifiers.
@@ -217,7 +217,7 @@ def _weighted(model: tf.keras.Model) -> list[tf.keras.layers.Layer]:
 
 
 def _without_ones(blob: np.ndarray) -> np.ndarray:
-    """Without the axes of one that fill up a blob's sizes to four or five."""
+    """Removes the axes of one that fill up a blob's sizes to four or five."""
     while blob.ndim > 1 and len(blob) == 1:
         blob = blob[0]
     return blob
@@ -227,7 +227,7 @@ def _without_ones(blob: np.ndarray) -> np.ndarray:
 
 
 def read_mean(path: pathlib.Path) -> np.ndarray:
-    """A mean of chunks, from a .binaryproto or .npy file.
+    """Reads a mean of chunks from a .binaryproto or .npy file.
 
     Returns:
         (T, rows, columns, 3) float32, blue, green and red.
@@ -252,7 +252,7 @@ def read_mean(path: pathlib.Path) -> np.ndarray:
 
 
 def _mean(feature: ChunkGrid) -> np.ndarray | tuple[float, ...]:
-    """What is subtracted from a feature's chunks; see `SubtractMean`."""
+    """Returns the mean to subtract from a feature's chunks; see `SubtractMean`."""
     if not isinstance(feature.input, PixelInput):
         raise ConfigError(
             f"feature {feature.name}: {NAME} sees pixels; received the input "
@@ -274,16 +274,16 @@ def _mean(feature: ChunkGrid) -> np.ndarray | tuple[float, ...]:
 
 
 class _C3D:
-    """The table's entry."""
+    """Entry of `registry.CHUNK_NETWORKS` for C3D."""
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
-        """`random` is for tests; else a path."""
+        """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(feature, NAME, "a .caffemodel or .h5 file")
 
     def model(
         self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
-        """Chunks → the features' layers."""
+        """Builds the network up to the features' layers and loads its weights."""
         features = (feature, *other_features)
         last = deepest(features, LAYERS)
         model = build(last.layer, last.input_shape, _mean(last))

@@ -1,4 +1,4 @@
-"""What a detector is to the rest: weights to find, a model to build."""
+"""`DetectorNetwork`: the interface of the detectors in `registry.DETECTORS`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from transform.schema import Regions
 
 
 class DetectorNetwork(Protocol):
-    """One entry of `transform.backbones.registry.DETECTORS`."""
+    """Interface of a detector: it finds its weights and builds its model."""
 
     def weights(self, feature: Regions) -> WeightsFile:
         """Finds the file that `feature.weights` names."""
         ...
 
     def model(self, feature: Regions, weights: WeightsFile) -> tf.keras.Model:
-        """(B, size, size, 3) float32 RGB in 0…255, (4,) window → `Detections`.
+        """Builds a model from frames and a window to `Detections`.
+
+        (B, size, size, 3) float32 RGB in 0…255, (4,) window → `Detections`.
 
         The window says between which rows and columns the frames lie. Boxes are shares
         of the frame, at most `feature.count`, those above `feature.min_score`.

@@ -30,10 +30,10 @@ EPSILON = 1e-3
 
 
 class Layer(Protocol):
-    """Maps → the layer's maps: both (N, rows, columns, width)."""
+    """Interface of a layer: maps (N, rows, columns, width) to maps."""
 
     def __call__(self, maps: tf.Tensor, name: str) -> tf.Tensor:
-        """`name` is the layer's scope in the checkpoint."""
+        """Applies the layer; `name` is its scope in the checkpoint."""
         ...
 
 
@@ -60,7 +60,7 @@ class Convolution(NamedTuple):
 
 
 class MaxPool(NamedTuple):
-    """Half the rows and columns."""
+    """Max pooling that halves the rows and columns."""
 
     window: int
 
@@ -98,7 +98,7 @@ class Mixed(NamedTuple):
 
 
 class Average(NamedTuple):
-    """The mean of all places; TF-slim's window of 7 × 7 is all there are at 224."""
+    """Global average; TF-slim's window of 7 × 7 covers all cells at 224."""
 
     def __call__(self, maps: tf.Tensor, name: str) -> tf.Tensor:
         return tf.keras.layers.GlobalAveragePooling2D(name=name)(maps)
@@ -127,7 +127,7 @@ LAYERS: Mapping[str, Layer] = {
 
 
 def build(layer: str = "AvgPool_0a_7x7", size: int = 224) -> tf.keras.Model:
-    """The network up to one of `LAYERS`, with Keras' initial values.
+    """Builds the network up to one of `LAYERS`, with Keras' initial values.
 
     Args:
         layer: convolutions are behind their rectifiers.
@@ -180,10 +180,10 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
 
 
 class _GoogLeNet:
-    """The table's entry."""
+    """Entry of `registry.NETWORKS` for GoogLeNet."""
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
-        """`random` is for tests; else a path."""
+        """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(
             feature, NAME, "TF-slim's inception_v1.ckpt", tf_checkpoint.find
         )
@@ -191,7 +191,7 @@ class _GoogLeNet:
     def model(
         self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
-        """Frames → the features' layers."""
+        """Builds the network up to the features' layers and loads its weights."""
         features = (feature, *other_features)
         last = deepest(features, tuple(LAYERS))
         model = build(last.layer, last.size)
@@ -203,7 +203,7 @@ class _GoogLeNet:
 
 
 def _output(layer: str) -> str:
-    """What Keras calls the last step of one of `LAYERS`."""
+    """Returns Keras' name of the last step of one of `LAYERS`."""
     return f"{layer}/Relu" if isinstance(LAYERS[layer], Convolution) else layer
 
 

@@ -108,7 +108,7 @@ class Unit3D(tf.keras.layers.Layer):
         self._stride = stride
 
     def build(self, shape: tf.TensorShape) -> None:
-        """Makes the weights, named as in the checkpoint."""
+        """Creates the weights, named as in the checkpoint."""
         width = (self._width,)
         self.w = self.add_weight("w", (self._kernel,) * 3 + (shape[-1], self._width))
         self.beta = self.add_weight("beta", width, initializer="zeros")
@@ -193,7 +193,7 @@ def build(
     input_shape: tuple[int | None, int, int, int],
     classes: int = CLASSES,
 ) -> tf.keras.Model:
-    """The network up to one of `ENDPOINTS`, with Keras' initial values.
+    """Builds the network up to one of `ENDPOINTS`, with Keras' initial values.
 
     Args:
         endpoint: where it ends; convolutions are behind their rectifiers.
@@ -289,14 +289,14 @@ def restore(model: tf.keras.Model, path: pathlib.Path, stream: str) -> None:
 
 
 class _Stream(NamedTuple):
-    """One of the table's entries."""
+    """Entry of `registry.CHUNK_NETWORKS` for one of I3D's two streams."""
 
     network: str
     name: str  # in the checkpoints
     input: type[PixelInput] | type[FlowInput]
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
-        """`random` is for tests; else the path of a checkpoint."""
+        """Finds the checkpoint; `random` draws weights for tests, else it is a path."""
         return weight_files.given(
             feature, self.network, "a checkpoint", tf_checkpoint.find
         )
@@ -304,7 +304,7 @@ class _Stream(NamedTuple):
     def model(
         self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
-        """Chunks → the features' endpoints."""
+        """Builds the network up to the features' layers and loads its weights."""
         if type(feature.input) is not self.input:
             raise ConfigError(
                 f"feature {feature.name}: {self.network} sees {_kind(self.input)}; "

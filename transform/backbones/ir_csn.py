@@ -39,7 +39,7 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
 class ConvModule(tf.keras.layers.Layer):
-    """A convolution of videos, batch normalisation, and what follows.
+    """A convolution of videos, batch normalisation, and an activation.
 
     The normalisation's statistics are constants, so that it is part of the kernel:
     its factor γ / √(σ² + ε) multiplies the kernel, not the maps.
@@ -93,11 +93,11 @@ class ConvModule(tf.keras.layers.Layer):
         return self.activation(maps)
 
     def inputs(self, channels: int) -> int:
-        """How many channels an output sees."""
+        """Returns the number of channels that each output sees."""
         return channels
 
     def convolve(self, video: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """(B, T, rows, columns, C) by (*window, inputs, width)."""
+        """Convolves (B, T, rows, columns, C) with (*window, inputs, width)."""
         pads = [(0, 0), *((length // 2,) * 2 for length in self.window), (0, 0)]
         times, places = self.strides
         strides = (1, times, places, places, 1)
@@ -112,12 +112,12 @@ class DepthwiseModule(ConvModule):
     """
 
     def inputs(self, channels: int) -> int:
-        """An output sees its own channel."""
+        """Returns 1: an output sees its own channel."""
         del channels
         return 1
 
     def convolve(self, video: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """(B, T, rows, columns, C) by (*window, 1, C)."""
+        """Convolves (B, T, rows, columns, C) with (*window, 1, C)."""
         before, above, left = (length // 2 for length in self.window)
         times, places = self.strides
         padded = tf.pad(video, [(0, 0), (before, before), *[(0, 0)] * 3])
@@ -145,7 +145,7 @@ class DepthwiseModule(ConvModule):
 
 
 class IrCSN(NamedTuple):
-    """The table's entry, and the numbers that it is built from.
+    """Entry of `registry.CHUNK_NETWORKS`, and the numbers that it is built from.
 
     Its layers are `layer1` to `layer4`, behind their last rectifiers, and `avg_pool`.
     """
@@ -156,7 +156,7 @@ class IrCSN(NamedTuple):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """What features can be made of."""
+        """The names of the layers that features can be made of."""
         return *(f"layer{n + 1}" for n in range(len(self.blocks))), "avg_pool"
 
     def build(
@@ -164,7 +164,7 @@ class IrCSN(NamedTuple):
         layer: str = "avg_pool",
         input_shape: tuple[int | None, int, int, int] = (32, 224, 224, 3),
     ) -> tf.keras.Model:
-        """The network up to a layer, with Keras' initial values.
+        """Builds the network up to a layer, with Keras' initial values.
 
         Args:
             layer: one of `layers`.
@@ -243,13 +243,13 @@ class IrCSN(NamedTuple):
         )
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
-        """`random` is for tests; else a path."""
+        """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(feature, self.name, "MMAction2's .pth file")
 
     def model(
         self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
-        """Chunks → the features' layers."""
+        """Builds the network up to the features' layers and loads its weights."""
         features = (feature, *other_features)
         last = deepest(features, self.layers)
         if feature.input != PixelInput():
@@ -265,7 +265,7 @@ class IrCSN(NamedTuple):
         return with_outputs(model, *(self._output(each.layer) for each in features))
 
     def _output(self, layer: str) -> str:
-        """What Keras calls the last step of one of `layers`."""
+        """Returns Keras' name of the last step of one of `layers`."""
         stages = dict(zip(self.layers, self.blocks, strict=False))
         return f"{layer}.{stages[layer] - 1}" if layer in stages else layer
 

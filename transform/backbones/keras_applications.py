@@ -23,7 +23,7 @@ _COUNTED = re.compile(
 
 
 class Application(NamedTuple):
-    """One network: how Keras builds it and where its weights lie."""
+    """Entry of `registry.NETWORKS`: Keras' constructor and the published weights."""
 
     name: str
     constructor: Callable[..., tf.keras.Model]
@@ -33,7 +33,7 @@ class Application(NamedTuple):
     headless: Published
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
-        """`imagenet` downloads as Keras does; `random` is for tests; else a path."""
+        """Finds the weights: downloaded `imagenet`, `random` for tests, or a path."""
         if feature.weights == weight_files.RANDOM:
             return WeightsFile(None, weight_files.RANDOM)
         if feature.weights == "builtin":
@@ -51,7 +51,7 @@ class Application(NamedTuple):
     def model(
         self, feature: FrameGrid, weights_file: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
-        """The network up to the features' layers, preprocessing included."""
+        """Builds the network up to the features' layers, preprocessing included."""
         layers = [each.layer for each in (feature, *other_features)]
         in_top = next((layer for layer in layers if layer in self.top), "")
         whole = bool(in_top)
@@ -117,7 +117,7 @@ def _load(model: tf.keras.Model, file: WeightsFile, network: str) -> None:
 
 
 def _stored_layers(path: object) -> list[str]:
-    """The layers with weights; none of a file that is not in an order of its own."""
+    """Returns the layers with weights; none of a file that has no order of its own."""
     with h5py.File(path) as file:
         group = file.get("model_weights", file)
         names = [

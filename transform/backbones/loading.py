@@ -1,4 +1,4 @@
-"""Frozen networks as functions of NumPy arrays, loaded once a process."""
+"""Loads frozen networks, once a process, as functions of NumPy arrays."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _POLICIES: Mapping[Precision, str] = {
 
 
 class Backbone(Protocol):
-    """Frames → a map for each feature that the network was loaded for."""
+    """A 2-D network that returns a map for each feature that it was loaded for."""
 
     def __call__(self, frames: np.ndarray, /) -> tuple[np.ndarray, ...]:
-        """(N, size, size, 3) uint8 RGB → each (N, [rows, columns,] width) float32."""
+        """Maps (N, size, size, 3) uint8 RGB to float32 (N, [rows, columns,] width)."""
         ...
 
 
 class ChunkBackbone(Protocol):
-    """Chunks of frames → a map for each feature that the network was loaded for."""
+    """A 3-D network that returns a map for each feature that it was loaded for."""
 
     def __call__(self, chunks: np.ndarray, /) -> tuple[np.ndarray, ...]:
-        """(B, *input_shape) uint8 RGB or float32 flow → each (B, *map_shape) float32.
+        """Maps (B, *input_shape) uint8 RGB or float32 flow to (B, *map_shape) float32.
 
         Both shapes are the features' own; of whole clips, a map has `map_times` time
         steps for every `chunk` frames.
@@ -63,7 +63,7 @@ class ChunkBackbone(Protocol):
 
 
 class Detector(Protocol):
-    """Frames → the objects in them."""
+    """A network that finds the objects in frames."""
 
     def __call__(
         self, frames: np.ndarray, window: tuple[int, int, int, int], /
@@ -82,7 +82,7 @@ class Detector(Protocol):
 
 @functools.cache
 def load(feature: FrameGrid, *other_features: FrameGrid) -> Backbone:
-    """The network that a feature names, loaded once a process.
+    """Loads the network that a feature names, once a process.
 
     Args:
         feature: what is taken of the network.
@@ -111,7 +111,7 @@ def load(feature: FrameGrid, *other_features: FrameGrid) -> Backbone:
 
 @functools.cache
 def load_chunks(feature: ChunkGrid, *other_features: ChunkGrid) -> ChunkBackbone:
-    """The 3-D network that a feature names; as `load`."""
+    """Loads the 3-D network that a feature names, once a process, as `load` does."""
     _resolved(feature.input)  # a mean's file must be the right one, too
     model = _model(CHUNK_NETWORKS, feature, *other_features)
     any_length = isinstance(feature.at, WholeClip)
@@ -137,7 +137,7 @@ def load_chunks(feature: ChunkGrid, *other_features: ChunkGrid) -> ChunkBackbone
 
 @functools.cache
 def load_detector(feature: Regions) -> Detector:
-    """The detector that a feature names, loaded once a process.
+    """Loads the detector that a feature names, once a process.
 
     Features that find the same objects in a frame have the same one.
 
@@ -158,7 +158,7 @@ def _detector(feature: Regions, weights: WeightsFile) -> Detector:
 
 @functools.cache
 def load_embedder(feature: VGGish) -> Embedder:
-    """VGGish with its postprocessing, loaded once a process.
+    """Loads VGGish with its postprocessing, once a process.
 
     Raises:
         WeightsError: The weights are not to be had, or are others.
@@ -173,7 +173,11 @@ def load_embedder(feature: VGGish) -> Embedder:
 
 @functools.cache
 def load_codebook(feature: AudioWords) -> Codebook:
-    """The codebook that a feature names, loaded once a process; raises as above."""
+    """Loads the codebook that a feature names, once a process.
+
+    Raises:
+        WeightsError: The file is missing, or has another SHA-256.
+    """
     path = checked_weights(feature).path
     assert path is not None
     return codebook.load(path, feature)
@@ -185,7 +189,7 @@ def resolve(spec: FeatureSpec) -> FeatureSpec:
 
 
 def checked_weights(config: Config) -> WeightsFile:
-    """The weight file that a config names.
+    """Finds the weight file that a config names and checks its SHA-256.
 
     Raises:
         WeightsError: It is not to be had, or has not the SHA-256 that the config has.
@@ -307,12 +311,12 @@ _FINDERS: Mapping[type[Config], Callable[[Any], WeightsFile]] = {
 
 
 def _hash_field(config: Config) -> str:
-    """`weights_sha256` or the like; no text where a config names no file."""
+    """Returns the name of a config's hash field, or '' if it names no file."""
     return next((name for name in config.__fields__ if name.endswith("_sha256")), "")
 
 
 def _resolved(value: Any) -> Any:
-    """A copy of a config, or of a tuple of them, with its nested hashes filled in."""
+    """Copies a config, or a tuple of them, with the nested hashes filled in."""
     if isinstance(value, tuple):
         return tuple(_resolved(item) for item in value)
     if not isinstance(value, Config):
@@ -331,7 +335,7 @@ def _label(config: Config) -> str:
 
 
 def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A map's shape without leading ones: a vector is a grid of one cell."""
+    """Removes a map's leading ones: a vector is a grid of one cell."""
     while len(shape) > 1 and shape[0] == 1:
         shape = shape[1:]
     return shape

@@ -32,7 +32,7 @@ _MASK_HEAD = re.compile(r"mrcnn_mask(_(conv|bn)\d|_deconv)?/\w+")
 
 
 class Sizes(NamedTuple):
-    """How deep and wide the network is; the published weights have the defaults."""
+    """Depth and width of the network; the published weights have the defaults."""
 
     blocks: tuple[int, int, int, int] = (3, 4, 23, 3)  # of stages 2 to 5
     stem: int = 64
@@ -46,7 +46,7 @@ _PUBLISHED = Sizes()
 
 
 class MaskRCNN(tf.keras.Model):
-    """Frames → the objects in them.
+    """Finds the objects in frames with a Faster R-CNN.
 
     Args:
         size: of the square pictures, a multiple of 64.
@@ -206,7 +206,7 @@ class FeaturePyramid(tf.keras.layers.Layer):
 
 
 class ProposalNetwork(tf.keras.layers.Layer):
-    """Says of every anchor whether it shows an object, and where that lies.
+    """Scores every anchor for objects, and says how to move it onto them.
 
     P2…P6 → scores (B, A) in 0…1 and deltas (B, A, 4).
     """
@@ -230,7 +230,7 @@ class ProposalNetwork(tf.keras.layers.Layer):
 
 
 class BoxHead(tf.keras.layers.Layer):
-    """Names what is inside of a box.
+    """Classifies the content of boxes and refines their edges.
 
     (B, R, 7, 7, D) → features (B, R, width), probabilities (B, R, K) and deltas for
     each class (B, R, K, 4).
@@ -281,7 +281,7 @@ def _normalisation(name: str) -> tf.keras.layers.BatchNormalization:
 
 
 def load_weights(model: MaskRCNN, path: pathlib.Path, name: str) -> None:
-    """Takes every weight from a file in Matterport's format; the mask head's are left.
+    """Loads every weight from a file in Matterport's format, but for the mask head's.
 
     Raises:
         WeightsError: One is missing, has another shape or is not known.
@@ -311,17 +311,17 @@ def _key(layer: tf.keras.layers.Layer, weight: tf.Variable) -> str:
 
 
 class MatterportDetector(NamedTuple):
-    """The table's entry."""
+    """Entry of `registry.DETECTORS` for Matterport's network."""
 
     name: str
     sizes: Sizes = _PUBLISHED
 
     def weights(self, feature: Regions) -> WeightsFile:
-        """`random` is for tests; else a path."""
+        """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(feature, self.name, "Matterport's mask_rcnn_coco.h5")
 
     def model(self, feature: Regions, weights: WeightsFile) -> MaskRCNN:
-        """The network with its weights, for pictures of `feature.size`."""
+        """Builds the network with its weights, for pictures of `feature.size`."""
         model = MaskRCNN(
             feature.size, feature.count, feature.min_score, feature.nms, self.sizes
         )
@@ -334,7 +334,7 @@ class MatterportDetector(NamedTuple):
 
 
 def build(model: MaskRCNN) -> None:
-    """Makes the weights, without a picture being looked at."""
+    """Creates the weights, without a picture being looked at."""
     frames = tf.keras.Input((model.size, model.size, 3), batch_size=1)
     window = tf.keras.Input((), batch_size=4)  # four edges
     model(frames, window)

@@ -1,4 +1,4 @@
-"""What a frozen network is to the rest: weights to find, a model to build."""
+"""`Network` and `ChunkNetwork`: the interfaces of the networks in `registry`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transform.schema import ChunkGrid, FrameGrid
 
 
 class Network(Protocol):
-    """One entry of `transform.backbones.registry.NETWORKS`: a 2-D network."""
+    """Interface of a 2-D network: it finds its weights and builds its model."""
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""
@@ -20,7 +20,9 @@ class Network(Protocol):
     def model(
         self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
-        """(N, size, size, 3) float32 RGB in 0…255 → the layer's map.
+        """Builds a model from frames to the layer's map.
+
+        (N, size, size, 3) float32 RGB in 0…255 → the layer's map.
 
         The map is (N, rows, columns, width), or (N, width) for a vector. Preprocessing
         is part of the model. Where there are features other than this one, which differ
@@ -30,7 +32,7 @@ class Network(Protocol):
 
 
 class ChunkNetwork(Protocol):
-    """One entry of `transform.backbones.registry.CHUNK_NETWORKS`: a 3-D network."""
+    """Interface of a 3-D network: it finds its weights and builds its model."""
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""
@@ -39,7 +41,9 @@ class ChunkNetwork(Protocol):
     def model(
         self, feature: ChunkGrid, weights: WeightsFile, *other_features: ChunkGrid
     ) -> tf.keras.Model:
-        """(B, *feature.input_shape) float32 → the layer's map.
+        """Builds a model from chunks of frames to the layer's map.
+
+        (B, *feature.input_shape) float32 → the layer's map.
 
         The input is RGB in 0…255, or optical flow in [−1, 1]; its number of frames is
         None for whole clips: any multiple of `feature.chunk`. The map is (B, times,

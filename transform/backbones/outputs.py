@@ -1,4 +1,4 @@
-"""Maps of several layers from one pass of a network."""
+"""Several layers' maps from one pass of a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FeatureT = TypeVar("FeatureT", FrameGrid, ChunkGrid)
 
 
 def deepest(features: Sequence[FeatureT], layers: Sequence[str]) -> FeatureT:
-    """The feature whose layer lies behind those of the others.
+    """Returns the feature whose layer lies behind those of the others.
 
     Args:
         features: one or more.
@@ -25,6 +25,6 @@ def deepest(features: Sequence[FeatureT], layers: Sequence[str]) -> FeatureT:
 
 
 def with_outputs(model: tf.keras.Model, *layers: str) -> tf.keras.Model:
-    """The model with the outputs of these of its layers; the layers are the same."""
+    """Returns a model of the same layers whose outputs are those of the named ones."""
     outputs = [model.get_layer(layer).output for layer in layers]
     return tf.keras.Model(model.input, outputs, name=model.name)

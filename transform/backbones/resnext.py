@@ -29,7 +29,7 @@ EPSILON = 1e-5
 
 
 class ResNeXt(NamedTuple):
-    """The table's entry, and the numbers that it is built from.
+    """Entry of `registry.NETWORKS`, and the numbers that it is built from.
 
     Its layers are `layer1` to `layer4`, behind their last rectifiers, and `avgpool`.
     """
@@ -42,11 +42,11 @@ class ResNeXt(NamedTuple):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """What features can be made of."""
+        """The names of the layers that features can be made of."""
         return *(f"layer{n + 1}" for n in range(len(self.blocks))), "avgpool"
 
     def build(self, layer: str = "avgpool", size: int = 224) -> tf.keras.Model:
-        """The network up to a layer, with Keras' initial values.
+        """Builds the network up to a layer, with Keras' initial values.
 
         Args:
             layer: one of `layers`.
@@ -124,13 +124,13 @@ class ResNeXt(NamedTuple):
         tensors.check_all_used(known)
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
-        """`random` is for tests; else a path."""
+        """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(feature, self.name, "torchvision's .pth file")
 
     def model(
         self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
-        """Frames → the features' layers."""
+        """Builds the network up to the features' layers and loads its weights."""
         features = (feature, *other_features)
         last = deepest(features, self.layers)
         model = self.build(last.layer, last.size)
@@ -141,7 +141,7 @@ class ResNeXt(NamedTuple):
         return with_outputs(model, *(self._output(each.layer) for each in features))
 
     def _output(self, layer: str) -> str:
-        """What Keras calls the last step of one of `layers`."""
+        """Returns Keras' name of the last step of one of `layers`."""
         stages = dict(zip(self.layers, self.blocks, strict=False))
         return f"{layer}.{stages[layer] - 1}" if layer in stages else layer
 

@@ -53,7 +53,7 @@ LAYERS: Mapping[str, tuple[int, int, int]] = {  # rows, columns, width at SIZE
 def build(
     layer: str = "grid", size: int = SIZE, weights: pathlib.Path | None = BUILTIN
 ) -> tf.keras.Model:
-    """The network up to one of `LAYERS`.
+    """Builds the network up to one of `LAYERS`.
 
     Args:
         layer: a key of `LAYERS`.
@@ -114,10 +114,10 @@ def _restore(model: tf.keras.Model, path: pathlib.Path) -> None:
 
 
 class _Tiny:
-    """The table's entry."""
+    """Entry of `registry.NETWORKS` for the tiny network."""
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
-        """`builtin` comes with the package, `random` is for tests; else a path."""
+        """Finds the weights: `builtin` ones, `random` ones for tests, or a path."""
         if feature.weights == weight_files.RANDOM:
             return WeightsFile(None, weight_files.RANDOM)
         if feature.weights == "builtin":
@@ -129,7 +129,7 @@ class _Tiny:
     def model(
         self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid
     ) -> tf.keras.Model:
-        """Frames → the features' layers."""
+        """Builds the network up to the features' layers and loads its weights."""
         features = (feature, *other_features)
         last = deepest(features, tuple(LAYERS))
         model = build(last.layer, last.size, weights.path)

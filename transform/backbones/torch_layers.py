@@ -1,4 +1,4 @@
-"""What networks of PyTorch share: ImageNet's colours, and how weights are named."""
+"""Normalisation and names of weights that networks of PyTorch share."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ COUNTERS = r".*\.num_batches_tracked"
 
 
 def standardised(frames: tf.Tensor) -> tf.Tensor:
-    """(…, 3) RGB in 0…255 → less ImageNet's mean, by its deviation."""
+    """Standardises (…, 3) RGB in 0…255 by ImageNet's mean and deviation."""
     variance = [deviation**2 for deviation in DEVIATION]
     return tf.keras.layers.Normalization(mean=MEAN, variance=variance)(frames)
 
 
 def kernel(tensors: WeightReader, name: str, shape: Sequence[int]) -> np.ndarray:
-    """A convolution's kernel.
+    """Reads the kernel of a convolution from a file of PyTorch.
 
     Args:
         tensors: of the file; its kernels are (outputs, inputs of a group, …).
@@ -42,7 +42,7 @@ def kernel(tensors: WeightReader, name: str, shape: Sequence[int]) -> np.ndarray
 
 
 def normalisation(tensors: WeightReader, name: str, width: int) -> list[np.ndarray]:
-    """A batch normalisation's γ, β, mean and variance: (width,) each.
+    """Reads a batch normalisation's γ, β, mean and variance: (width,) each.
 
     Raises:
         WeightsError: One is missing or of another shape.

@@ -1,4 +1,4 @@
-"""VGGish (Hershey et al., 2017): what sounds in 0.96 s, as 128 numbers.
+"""VGGish (Hershey et al., 2017): embeds 0.96 s of sound in 128 numbers.
 
 The weights are AudioSet's `vggish_model.ckpt`, a TensorFlow 1 checkpoint, and for the
 postprocessing `vggish_pca_params.npz`; both are published with the model's definition
@@ -36,7 +36,7 @@ _LEVELS = 255.0
 
 
 class Widths(NamedTuple):
-    """Of the layers."""
+    """The widths of the layers; the published network has the defaults."""
 
     conv1: int = 64
     conv2: int = 128
@@ -50,7 +50,7 @@ PUBLISHED = Widths()
 
 
 def build(widths: Widths = PUBLISHED) -> tf.keras.Model:
-    """The network, its layers named as in the checkpoint, with Keras' initial values.
+    """Builds the network with Keras' initial values, layers named as in the checkpoint.
 
     Returns:
         A model from (P, 96, 64) log-mel patches to their (P, 128) embeddings.
@@ -92,7 +92,7 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
 
 
 def variables_of(layer: str) -> tuple[str, str]:
-    """A layer's weights and biases in the checkpoint.
+    """Returns the names of a layer's weights and biases in the checkpoint.
 
     Layers that are repeated, such as conv3_1, stand in a scope of their group, conv3.
     """
@@ -109,7 +109,7 @@ class Whitening(NamedTuple):
 
     @classmethod
     def load(cls, path: pathlib.Path) -> Whitening:
-        """Reads `vggish_pca_params.npz`."""
+        """Reads the components and means of `vggish_pca_params.npz`."""
         width = VGGish.width
         try:
             with np.load(path) as file:
@@ -129,7 +129,7 @@ class Whitening(NamedTuple):
         )
 
     def __call__(self, embeddings: np.ndarray) -> np.ndarray:
-        """(P, 128) → (P, 128) float32, one of 256 levels between −2 and 2."""
+        """Maps (P, 128) to (P, 128) float32, one of 256 levels between −2 and 2."""
         components = (embeddings - self.means) @ self.directions.T
         clipped = np.clip(components, -_LIMIT, _LIMIT)
         levels = np.floor((clipped + _LIMIT) * (_LEVELS / (2 * _LIMIT)))
@@ -137,7 +137,7 @@ class Whitening(NamedTuple):
 
 
 class Embedder:
-    """(P, 96, 64) float32 log-mel patches → (P, 128) float32."""
+    """Maps (P, 96, 64) float32 log-mel patches to (P, 128) float32."""
 
     def __init__(self, model: tf.keras.Model, whitening: Whitening | None):
         self._whitening = whitening
@@ -154,7 +154,7 @@ class Embedder:
 
 
 def load(network: WeightsFile, components: WeightsFile | None = None) -> Embedder:
-    """The network, with its postprocessing if it has one."""
+    """Loads the network, with its postprocessing if it has one."""
     model = build()
     if network.path is None:
         weight_files.fill_at_random(model, "vggish")
@@ -169,14 +169,14 @@ def load(network: WeightsFile, components: WeightsFile | None = None) -> Embedde
 
 
 def find_weights(feature: VGGish) -> WeightsFile:
-    """The checkpoint that `feature.weights` names; `random` is for tests."""
+    """Finds the checkpoint that `feature.weights` names; `random` is for tests."""
     return weight_files.given(
         feature, "vggish", "vggish_model.ckpt", tf_checkpoint.find
     )
 
 
 def find_components(postprocess: Pca) -> WeightsFile:
-    """The file that `postprocess.weights` names; `random` is for tests."""
+    """Finds the file that `postprocess.weights` names; `random` is for tests."""
     if postprocess.weights == weight_files.RANDOM:
         return WeightsFile(None, weight_files.RANDOM)
     return weight_files.find_file(postprocess.weights, "VGGish's postprocessing")

@@ -1,4 +1,4 @@
-"""What a weight file holds and a network takes; what nobody takes must be known."""
+"""`WeightReader`: checks that a network uses all of a weight file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transform.common.weight_files import WeightsError
 
 
 class WeightReader:
-    """A weight file's tensors, and which of them are taken.
+    """Reads a weight file's tensors and keeps account of those that were used.
 
     Args:
         tensors: by the names that the file gives them.
@@ -38,7 +38,7 @@ class WeightReader:
         return tensor
 
     def check_all_used(self, known: re.Pattern[str]) -> None:
-        """Raises `WeightsError` if a tensor was not taken and its name is not known."""
+        """Raises `WeightsError` if an unused tensor's name is not `known`."""
         strange = sorted(name for name in self._left if not known.fullmatch(name))
         if strange:
             raise WeightsError(

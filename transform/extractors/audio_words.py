@@ -1,4 +1,4 @@
-"""`AudioWords` of a clip."""
+"""`AudioWordsExtractor`: a bag of words of a clip's sound track."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transform.video.frame_requests import FrameRequest
 
 
 class AudioWordsExtractor:
-    """How often each word of a codebook is heard in the sound track."""
+    """Counts how often each word of a codebook is heard in the sound track."""
 
     def __init__(self, feature: AudioWords, sampling: FrameSampling):
         del sampling
@@ -20,10 +20,10 @@ class AudioWordsExtractor:
         self._codebook = loading.load_codebook(feature)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """No frames."""
+        """Returns no requests: the feature needs no frames."""
         return ()
 
     def extract(self, clip: Clip) -> np.ndarray | None:
-        """(1, words) float32; None without sound, or with less than 25 ms."""
+        """Returns (1, words) float32; None without sound, or with less than 25 ms."""
         windows = bag_of_words.windows_of(clip.samples, self._feature)  # (W, D)
         return bag_of_words.bag(windows, self._codebook) if len(windows) else None

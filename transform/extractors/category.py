@@ -1,4 +1,4 @@
-"""`Category`: no clip shows it."""
+"""`CategoryExtractor`: stands in for a feature that comes from the annotation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from transform.video.frame_requests import FrameRequest
 
 
 class CategoryExtractor:
-    """Nothing: `example_codec.to_example` takes it from the annotation."""
+    """Extracts nothing: `example_codec.to_example` reads the annotation's category."""
 
     def __init__(self, feature: Category, sampling: FrameSampling):
         del feature, sampling
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """No frames."""
+        """Returns no requests: the feature needs no frames."""
         return ()
 
     def extract(self, clip: Clip) -> None:
-        """Nothing."""
+        """Returns None: no clip shows its category."""
         del clip

@@ -1,4 +1,4 @@
-"""`ChunkGrid` of a clip."""
+"""`ChunkPass`: maps of a 3-D network for chunks of a clip's frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_FRAMES = 64  # that a network is given at once, if the chunks are not longe
 
 
 class ChunkPass:
-    """A 3-D network's maps of chunks of frames.
+    """Runs a 3-D network on chunks of frames.
 
     Args:
         features: of one pass; see `network_pass.share`.
@@ -33,11 +33,11 @@ class ChunkPass:
         self._network = loading.load_chunks(*features)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """The chunks."""
+        """Returns the request for the chunks."""
         return (self._input.frames,)
 
     def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
-        """See `NetworkPass`."""
+        """Yields a batch's steps of each feature; see `NetworkPass`."""
         chunks = clip.frame_set(self._input.frames)
         together = max(1, MOST_FRAMES // chunks.rows.shape[1])
         for batch in self._input.batches(chunks, together):
@@ -46,7 +46,7 @@ class ChunkPass:
 
 
 def in_steps(maps: np.ndarray, feature: ChunkGrid) -> np.ndarray:
-    """The maps of chunks as the feature's steps.
+    """Turns the maps of chunks into the feature's steps.
 
     Args:
         maps: (B, times, [rows, columns,] width).
@@ -65,17 +65,17 @@ def in_steps(maps: np.ndarray, feature: ChunkGrid) -> np.ndarray:
 
 
 class ChunkInput(Protocol):
-    """What a 3-D network is shown of a chunk."""
+    """Interface of the inputs of a 3-D network: pixels or motion."""
 
     frames: FrameRequest
 
     def batches(self, chunks: FrameSet, together: int) -> Iterator[np.ndarray]:
-        """(`together` or fewer, frames, size, size, channels) at a time."""
+        """Yields (`together` or fewer, frames, size, size, channels) at a time."""
         ...
 
 
 class Colours:
-    """RGB chunks."""
+    """Gives the network the RGB pixels of chunks."""
 
     def __init__(self, feature: ChunkGrid):
         self.frames = FrameRequest(
@@ -88,7 +88,7 @@ class Colours:
 
 
 class Movement:
-    """Chunks of the flow from each frame to the next."""
+    """Gives the network the flow from each frame of a chunk to the next."""
 
     def __init__(self, feature: ChunkGrid):
         self.frames = FrameRequest(

@@ -1,4 +1,4 @@
-"""`Extractor`: the one place that turns a clip into the features of a specification."""
+"""`Extractor`: turns a clip into the features of a specification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Flow` of a clip."""
+"""`FlowExtractor`: optical flow around the key frames of a clip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transform.video.frame_requests import FrameRequest
 
 
 class FlowExtractor:
-    """Optical flow within the window of each key frame."""
+    """Computes optical flow within the window of each key frame."""
 
     def __init__(self, feature: Flow, sampling: FrameSampling):
         self._feature = feature
@@ -20,10 +20,10 @@ class FlowExtractor:
         )
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """The windows."""
+        """Returns the request for the windows of grey frames."""
         return (self._frames,)
 
     def extract(self, clip: Clip) -> np.ndarray:
-        """(N, size, size, 2M) uint8 planes."""
+        """Returns (N, size, size, 2M) uint8 planes."""
         windows = clip.frame_set(self._frames)
         return optical_flow.flow_stack(windows.frames, windows.rows, self._feature)

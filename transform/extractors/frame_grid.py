@@ -1,4 +1,4 @@
-"""`FrameGrid` of a clip."""
+"""`FramePass`: maps of a 2-D network for frames of a clip."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_FRAMES = 32  # that a network is given at once
 
 
 class FramePass:
-    """A 2-D network's maps of single frames.
+    """Runs a 2-D network on single frames.
 
     Args:
         features: of one pass; see `network_pass.share`.
@@ -28,11 +28,11 @@ class FramePass:
         self._network = loading.load(*features)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """A frame a step."""
+        """Returns the request for a frame a step."""
         return (self._frames,)
 
     def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
-        """See `NetworkPass`."""
+        """Yields a batch's steps of each feature; see `NetworkPass`."""
         frames, rows = clip.frame_set(self._frames)
         for first in range(0, len(rows), MOST_FRAMES):
             batch = frames[rows[first : first + MOST_FRAMES, 0]]

@@ -1,4 +1,4 @@
-"""`LogMel` of a clip."""
+"""`LogMelExtractor`: log-mel patches of a clip's sound track."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from transform.video.frame_requests import FrameRequest
 
 
 class LogMelExtractor:
-    """Log-mel patches of the sound track."""
+    """Computes the log-mel patches of the sound track."""
 
     def __init__(self, feature: LogMel, sampling: FrameSampling):
         del sampling
         self._feature = feature
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """No frames."""
+        """Returns no requests: the feature needs no frames."""
         return ()
 
     def extract(self, clip: Clip) -> np.ndarray | None:
-        """(P, 96, bands) float32; None without sound, or with too little."""
+        """Returns (P, 96, bands) float32; None without sound, or with too little."""
         patches = log_mel.log_mel(clip.samples, self._feature)
         return patches if len(patches) else None

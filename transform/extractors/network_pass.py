@@ -25,26 +25,26 @@ _DIFFERS = {"name", "layer", "grid", "width", "times", "map_times", "weights"}
 
 
 class NetworkPass(Protocol):
-    """A network, and what it is shown of a clip."""
+    """Interface of a network together with the frames of a clip that it sees."""
 
     def __hash__(self) -> int: ...
 
     @property
     def names(self) -> Sequence[str]:
-        """The features."""
+        """The names of the features."""
         ...
 
     def frame_requests(self) -> Sequence[FrameRequest]:
-        """The frames to decode."""
+        """Returns the requests for the frames that the network sees."""
         ...
 
     def steps(self, clip: Clip) -> Iterator[tuple[np.ndarray, ...]]:
-        """A batch's steps of each feature: (n, [rows, columns,] width) float32."""
+        """Yields a batch's steps, float32 (n, [rows, columns,] width), by feature."""
         ...
 
 
 class PassExtractor:
-    """One of the features of a pass; the first to be extracted brings the others.
+    """Extracts one feature of a pass; the first one extracted brings the others.
 
     What a batch gives is narrowed at once: of a long clip, float32 maps of all layers
     would take several times what is kept of them.
@@ -55,11 +55,11 @@ class PassExtractor:
         self._place = network.names.index(name)
 
     def frame_requests(self) -> Sequence[FrameRequest]:
-        """The frames of the pass."""
+        """Returns the requests for the frames of the pass."""
         return self._network.frame_requests()
 
     def extract(self, clip: Clip) -> np.ndarray:
-        """(N, [rows, columns,] width) float16."""
+        """Returns (N, [rows, columns,] width) float16."""
         return clip.once(self._network, lambda: self._all(clip))[self._place]
 
     def _all(self, clip: Clip) -> tuple[np.ndarray, ...]:
@@ -70,7 +70,7 @@ class PassExtractor:
 
 
 def share(features: Iterable[FeatureT]) -> list[tuple[FeatureT, ...]]:
-    """The features of each pass.
+    """Groups features that one pass of a network serves.
 
     Only features whose `weights_sha256` is known share one.
     """

@@ -1,4 +1,4 @@
-"""`Regions` of a clip."""
+"""`RegionsExtractor`: vectors of the objects in frames of a clip."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_FRAMES = 8  # whose regions are cut out at once
 
 
 class RegionsExtractor:
-    """The objects that a detector finds, one vector each.
+    """Finds objects with a detector and describes each by a vector.
 
     Features of the same objects look for them once.
     """
@@ -35,11 +35,11 @@ class RegionsExtractor:
         self._vectors = _VECTORS[type(feature.source)](feature)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """A frame a step, and what the map is made of."""
+        """Returns the requests for a frame a step, and for the maps' frames."""
         return (self._frames, *self._vectors.frame_requests())
 
     def extract(self, clip: Clip) -> np.ndarray:
-        """(N, count, width) float32; zeros for regions that are not there."""
+        """Returns (N, count, width) float32; zeros for absent regions."""
         found = clip.once((self._detector, self._frames), lambda: self._detect(clip))
         return self._vectors.of(found, clip)
 
@@ -51,7 +51,7 @@ class RegionsExtractor:
 
 
 class _Vectors(Protocol):
-    """What becomes of a region."""
+    """Interface of the descriptions of regions."""
 
     def frame_requests(self) -> Sequence[FrameRequest]: ...
 
@@ -71,7 +71,7 @@ class _Own:
 
 
 class _Pooled:
-    """Means of another network's maps inside of the boxes."""
+    """Averages another network's maps inside of the boxes."""
 
     def __init__(self, maps: NetworkPass, source: FrameMap | ChunkMap, count: int):
         self._maps = maps
@@ -91,14 +91,14 @@ class _Pooled:
 
     @classmethod
     def of_frames(cls, feature: Regions) -> _Pooled:
-        """What a 2-D network sees of the same frame."""
+        """Pools a 2-D network's maps of the same frame."""
         assert isinstance(feature.source, FrameMap)
         maps = feature.source.feature(feature.name, feature.at)
         return cls(FramePass(maps), feature.source, feature.count)
 
     @classmethod
     def of_chunks(cls, feature: Regions) -> _Pooled:
-        """What a 3-D network sees around the frame."""
+        """Pools a 3-D network's maps of the frames around."""
         assert isinstance(feature.source, ChunkMap)
         maps = feature.source.feature(feature.name, feature.at)
         return cls(ChunkPass(maps), feature.source, feature.count)

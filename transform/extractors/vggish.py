@@ -1,4 +1,4 @@
-"""`VGGish` of a clip."""
+"""`VGGishExtractor`: VGGish's embeddings of a clip's sound track."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transform.video.frame_requests import FrameRequest
 
 
 class VGGishExtractor:
-    """The network's embedding of each patch of the sound track."""
+    """Embeds each patch of the sound track with VGGish."""
 
     def __init__(self, feature: VGGish, sampling: FrameSampling):
         del sampling
@@ -20,10 +20,10 @@ class VGGishExtractor:
         self._embed = loading.load_embedder(feature)
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:
-        """No frames."""
+        """Returns no requests: the feature needs no frames."""
         return ()
 
     def extract(self, clip: Clip) -> np.ndarray | None:
-        """(P, 128) float32; None without sound, or with too little."""
+        """Returns (P, 128) float32; None without sound, or with too little."""
         patches = log_mel.log_mel(clip.samples, self._patches)  # (P, 96, 64)
         return self._embed(patches) if len(patches) else None

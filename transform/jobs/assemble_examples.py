@@ -40,7 +40,7 @@ class AssembleExamples(beam.PTransform):
         self._do = _WriteShard(spec.to_json(), store, out)
 
     def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Builds the job."""
+        """Applies the transform to the shards."""
         return shards | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(self._do)
 
 

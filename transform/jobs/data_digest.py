@@ -1,4 +1,4 @@
-"""A corpus' fingerprint: it changes when captions, splits, clips or imports do."""
+"""Fingerprint of a corpus: it changes when captions, splits, clips or imports do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transform.schema import FeatureSpec, Imported
 
 
 def data_digest(source: AnnotationSource, spec: FeatureSpec | None = None) -> str:
-    """Sixteen hex digits of the annotations and of every file's size and time stamp.
+    """Hashes the annotations and every file's size and time stamp to 16 hex digits.
 
     The files are the clips, and those that features of `spec` are imported from. Cheap
     enough to be computed before every run: none is read.

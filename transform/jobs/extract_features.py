@@ -1,4 +1,4 @@
-"""`ExtractFeatures`: clips → the feature store, and a row of the manifest for each."""
+"""`ExtractFeatures`: puts clips' features into the store, and gives manifest rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class ExtractFeatures(beam.PTransform):
-    """`VideoRecord`s → manifest rows; usable clips are in the store afterwards.
+    """Extracts `VideoRecord`s into the store and gives a manifest row for each.
 
     The output tagged `FAILED` has the rows of clips that gave nothing. Each process has
     `clips_in_flight` clips in flight.
@@ -56,7 +56,7 @@ class ExtractFeatures(beam.PTransform):
         self._do = _ExtractClips(spec.to_json(), store, tracker, clips_in_flight)
 
     def expand(self, clips: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
-        """Builds the job."""
+        """Applies the transform to the clips."""
         return (
             clips
             | "Spread" >> beam.Reshuffle()
@@ -134,7 +134,7 @@ def _output(done: _Done) -> Any:
 
 
 def _in_bundle(row: ManifestRow) -> WindowedValue:
-    """What the end of a bundle, unlike an element, has to say of its output."""
+    """Wraps a row for the end of a bundle, where Beam needs its window."""
     window = GlobalWindow()
     return WindowedValue(row, window.max_timestamp(), (window,))
 
@@ -142,7 +142,7 @@ def _in_bundle(row: ManifestRow) -> WindowedValue:
 def extract_clip(
     clip: VideoRecord, spec_json: str, store: FeatureStore, clips_in_flight: int = 1
 ) -> ManifestRow:
-    """Sees to it that the store has a clip, and says what became of it.
+    """Makes sure that the store has a clip, and returns the clip's row.
 
     What depends on a clip's content is remembered, a failure too. A missing file and
     an error of ours are met anew in the next run. With several clips in flight,
@@ -190,7 +190,7 @@ def _extract_into(
 
 
 def _extractor(spec_json: str, clips_in_flight: int) -> Extractor | KinescribeError:
-    """One a process; what cannot be built is not tried again for every clip."""
+    """Returns the process' extractor; one that cannot be built is not tried again."""
     with _building:
         return _built(spec_json, clips_in_flight)
 

@@ -1,4 +1,4 @@
-"""The extraction: Beam jobs, and what stands between and around them.
+"""The extraction job: from annotations and clips to a folder of records.
 
 `ExtractFeatures` puts into the store what is not there yet; `ImportFeatures` looks at
 features that were computed elsewhere. Only when it is known what became of every clip
@@ -129,7 +129,7 @@ def _extract_features(
     out: str,
     runner: BeamRunner,
 ) -> list[ManifestRow]:
-    """The rows of all clips; those that the store lacks go through the first job."""
+    """Returns the rows of all clips; those not in the store are extracted first."""
     with progress_bar.shown("Extracting clips", len(clips)) as report:
         rows, missing = _look_up(clips, store, report)
         spec_json = spec.to_json()
@@ -155,7 +155,7 @@ def _extract_features(
 def _look_up(
     clips: list[VideoRecord], store: FeatureStore, report: Callable[[int], None]
 ) -> tuple[list[ManifestRow], list[VideoRecord]]:
-    """The rows of clips that are in the store, and the clips to be looked at.
+    """Returns the rows of clips that are in the store, and the clips that are not.
 
     Reading a file costs a hundredth of decoding it, so that a job with nothing new
     starts no worker. Clips on other machines are left to the workers.
@@ -187,7 +187,7 @@ def _import_features(
     out: str,
     runner: BeamRunner,
 ) -> list[ManifestRow]:
-    """The rows after a look at the imports of clips that are usable so far."""
+    """Checks the imports of clips that are usable so far; returns all rows."""
     by_id = {clip.video_id: clip._replace(captions=()) for clip in clips}
     done = [row for row in rows if not row.usable]
     pairs = [(by_id[row.video_id], row) for row in sorted(rows) if row.usable]
@@ -225,7 +225,7 @@ def _write_rows(rows: beam.PCollection, folder: str) -> None:
 
 
 def _read_rows(folder: str) -> list[ManifestRow]:
-    """What a job wrote; its folder goes."""
+    """Reads the rows that a job wrote, and removes its folder."""
     rows: list[ManifestRow] = []
     for name in storage.names_in(folder):
         if name.startswith("rows"):
@@ -244,7 +244,7 @@ def _run_until_none_dies(
     workers: int,
     report: Callable[[int], None],
 ) -> list[ManifestRow]:
-    """Runs the first job, and again where a clip ended a worker process.
+    """Runs the extraction, and again whenever a clip ended a worker process.
 
     Such a clip is a failed one from then on; the others are found in the store.
     """

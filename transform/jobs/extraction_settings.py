@@ -1,4 +1,4 @@
-"""How an extraction runs; nothing here is part of what features are."""
+"""Settings of how an extraction runs; they are no part of what features are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from transform.common.config import Config, Field
 
 
 class ExtractionSettings(Config):
-    """Settings of `transform.jobs.extraction_job.extract`.
+    """Settings of a run of `transform.jobs.extraction_job.extract`.
 
     `workers` counts the processes on this machine. One works inside the calling
     process, which spares a small job the start of others; 0 times a few clips and takes

@@ -42,7 +42,7 @@ class Imports(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Thirty-two hex digits of the values."""
+        """Hash of the values, as thirty-two hex digits."""
         digest = hashlib.sha256()
         for name, data in sorted(self.features.items()):
             digest.update(f"{name} {len(data)} ".encode() + data)
@@ -129,7 +129,7 @@ class ImportFeatures(beam.PTransform):
         self._do = _ImportClip(spec.to_json(), tracker)
 
     def expand(self, pairs: beam.PCollection) -> beam.PCollection:
-        """Builds the job."""
+        """Applies the transform to the pairs."""
         return pairs | "Spread" >> beam.Reshuffle() | "Import" >> beam.ParDo(self._do)
 
 

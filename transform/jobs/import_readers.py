@@ -46,18 +46,18 @@ _DAMAGED = (
 
 
 class ImportProblem(Exception):  # noqa: N818
-    """Why a clip's feature cannot be used; no names of the clip, so that it is counted.
+    """A clip's feature cannot be used; the message names no clip, so that it counts.
 
     Names of files have their placeholders instead.
     """
 
 
 class AbsentFeature(ImportProblem):
-    """The files do not have the clip."""
+    """The files of an imported feature do not have the clip."""
 
 
 def read(feature: Imported, clip: VideoRecord) -> np.ndarray:
-    """A clip's values, (1…max_steps, *shape) float16.
+    """Reads a clip's values: (1…max_steps, *shape) float16.
 
     An array without the axis of steps is one step, and leading axes of size 1 that are
     too many are left out.
@@ -77,7 +77,7 @@ def read(feature: Imported, clip: VideoRecord) -> np.ndarray:
 
 
 def paths(feature: Imported, clip: VideoRecord) -> list[str]:
-    """The files that a clip's values are looked for in."""
+    """Returns the files in which a clip's values are looked for."""
     return [_filled(feature.files.file, clip)] if feature.files else []
 
 
@@ -205,7 +205,7 @@ def _filled(template: str, clip: VideoRecord) -> str:
 
 
 def _shaped(values: Any, feature: Imported, files: FeatureFiles) -> np.ndarray:
-    """(steps, *shape) numbers."""
+    """Checks and reshapes values to (steps, *shape) numbers."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
         kind = getattr(values, "dtype", type(values).__name__)
         raise ImportProblem(f"{files.file} holds {kind}, not numbers")
@@ -233,7 +233,7 @@ def _shaped(values: Any, feature: Imported, files: FeatureFiles) -> np.ndarray:
 
 
 def _limited(values: np.ndarray, feature: Imported, files: FeatureFiles) -> np.ndarray:
-    """`max_steps` of the steps at the most."""
+    """Reduces the steps to at most `max_steps` of them."""
     steps, limit = len(values), feature.max_steps
     if steps <= limit:
         return values
@@ -258,7 +258,7 @@ def _halves(values: np.ndarray) -> np.ndarray:
 
 
 def _sizes(values: np.ndarray) -> str:
-    """The shape, without the number of steps, which differs between clips."""
+    """Names the shape without the number of steps, which differs between clips."""
     if values.ndim < 2:
         return f"shape {values.shape}"
     return f"shape (…, {', '.join(map(str, values.shape[1:]))})"

@@ -37,7 +37,7 @@ NO_SOUND = "it has no sound"
 
 
 class CodebookError(KinescribeError, ValueError):
-    """There is too little sound to learn a codebook from."""
+    """The clips have too little sound to learn a codebook from."""
 
 
 class CodebookSources(NamedTuple):
@@ -50,7 +50,7 @@ class CodebookSources(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Windows of one clip, or why there are none."""
+    """Windows of one clip, or the reason why there are none."""
 
     video_id: str
     reason: str
@@ -77,7 +77,7 @@ def learn(
     seed: int = 0,
     pipeline_options: Sequence[str] = (),
 ) -> CodebookSources:
-    """Writes the codebook of a feature, whole or not at all.
+    """Learns the codebook of a feature and writes it, whole or not at all.
 
     Args:
         source: The annotations; only clips of the training split are listened to.

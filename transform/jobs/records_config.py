@@ -1,4 +1,4 @@
-"""`RecordsConfig`: what records are made of, without what is trained on them."""
+"""`RecordsConfig`: the part of a run's configuration that decides the records."""
 
 from __future__ import annotations
 

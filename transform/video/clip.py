@@ -1,4 +1,4 @@
-"""`Clip`: what the extractors of features see of a video."""
+"""`Clip`: the frames and sound of a video that extractors of features use."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Clip:
 
     @property
     def info(self) -> VideoInfo:
-        """What the decoder saw, with what was found since."""
+        """The decoder's findings, with the remarks that were added since."""
         reason = "; ".join(filter(None, self._remarks))
         return self._frames.info._replace(reason=reason)
 
     def frame_set(self, request: FrameRequest) -> FrameSet:
-        """The frames of one of the requests that the clip was decoded for."""
+        """Returns the frames of one of the requests that the clip was decoded for."""
         return self._frames.frame_sets[request]
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gives, called but for the first extractor that asks by `key`.
+        """Returns the result of `make`, called for the first use of `key` only.
 
         It is kept as long as the clip.
         """
@@ -57,7 +57,7 @@ class Clip:
 
     @functools.cached_property
     def samples(self) -> np.ndarray:
-        """(n,) float32 mono in [−1, 1] at `audio.RATE`; none without sound.
+        """Mono sound, (n,) float32 in [−1, 1] at `audio.RATE`; empty without sound.
 
         A sound track that cannot be decoded is left out and remarked on: a clip without
         sound is still a clip.

@@ -1,4 +1,4 @@
-"""Optical flow around key frames: displacements, quantised and stacked (MGSA Sec. 3.1).
+"""Optical flow around key frames, quantised and stacked (MGSA Sec. 3.1).
 
 OpenCV estimates on one thread: a worker process per core makes better use of them.
 """
@@ -23,7 +23,7 @@ Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def flow_stack(
     window_frames: np.ndarray, window_index: np.ndarray, feature: schema.Flow
 ) -> np.ndarray:
-    """The flow fields between the neighbouring frames of each window.
+    """Computes the flow fields between the neighbouring frames of each window.
 
     Windows of short clips overlap: each unique pair of frames is estimated once. A
     frame paired with itself, as where a window is clamped at the clip's end, has no
@@ -66,7 +66,7 @@ def flow_stack(
 
 
 def quantise(flow: np.ndarray, clip: float) -> np.ndarray:
-    """Displacements in pixels → uint8 128 + round(127 · f / clip), f within ±clip."""
+    """Quantises pixels to uint8 128 + round(127 · f / clip), f within ±clip."""
     levels = np.maximum(flow, -clip)  # above, 128 + 127 is where uint8 saturates
     shape = levels.shape
     # (H, W, 2) must pass as rows of one channel; OpenCV rounds halves to even.
@@ -77,14 +77,14 @@ def quantise(flow: np.ndarray, clip: float) -> np.ndarray:
 
 
 def dequantise(planes: np.ndarray, clip: float) -> np.ndarray:
-    """The inverse of `quantise`: float32 pixels."""
+    """Converts planes back to float32 pixels; inverts `quantise`."""
     return (planes.astype(np.float32) - 128.0) * np.float32(clip / 127.0)
 
 
 def scaled(
     estimate: Estimator, frames: np.ndarray, here: int, there: int, clip: float
 ) -> np.ndarray:
-    """The flow from one of (F, height, width) grey frames to another, in [−1, 1].
+    """Computes the flow between two of (F, height, width) grey frames, in [−1, 1].
 
     (height, width, 2) float32, x then y: pixels, clipped to ±`clip` and divided by it.
     """
@@ -95,13 +95,15 @@ def scaled(
 
 
 def estimator(algorithm: schema.FlowAlgorithm) -> Estimator:
-    """An estimator; it holds buffers and must stay in one thread."""
+    """Returns an estimator; it holds buffers and must stay in one thread."""
     cv2.setNumThreads(1)
     return _BUILDERS[type(algorithm)](algorithm)
 
 
 def photometric_error(frames: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """How badly a flow explains the next frame: (P,) float32 mean |I_t − warp(I_t+1)|.
+    """Measures how badly a flow explains the next frame: mean |I_t − warp(I_t+1)|.
+
+    Returns (P,) float32.
 
     Each frame t + 1 is pulled back along the flow t → t + 1 by bilinear interpolation
     and compared with frame t.

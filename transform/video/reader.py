@@ -1,4 +1,4 @@
-"""Frames and sound of clips: key frames, runs of frames, samples, and what was met."""
+"""Reads frames and sound of clips: key frames, runs of frames, samples."""
 
 from __future__ import annotations
 

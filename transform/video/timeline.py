@@ -140,7 +140,7 @@ def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Ti
 
 
 def _mean_gap(lasts: float, frames: int, rate: Fraction | None) -> float:
-    """Mean seconds from frame to frame: as the container has it, unless that is off."""
+    """Returns the mean seconds between frames: the container's, unless it is off."""
     declared = 1 / float(rate) if rate else 0.0
     measured = lasts / (frames - 1) if frames > 1 else 0.0
     if declared and (not measured or abs(measured / declared - 1) < 0.05):

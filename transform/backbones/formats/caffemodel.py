@@ -1,4 +1,4 @@
-"""Caffe's binary files: `.caffemodel`, a network's weights, and `.binaryproto`, a blob.
+"""Reads Caffe's binary files: `.caffemodel` (weights) and `.binaryproto` (a blob).
 
 Both are protocol buffers, read here by their wire format alone. Of a network, its
 layers' names and blobs are looked at, in Caffe's first form (`layers`) as well as its
@@ -44,7 +44,7 @@ _SHAPE = 7  # BVLC's message of sizes, which themselves are its field 1
 
 
 def read(path: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
-    """The blobs of every layer that has some, by the layer's name.
+    """Reads the blobs of every layer that has some, by the layer's name.
 
     Packed values are not copied: they are read from the file when they are used.
 
@@ -65,7 +65,7 @@ def read(path: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
 
 
 def read_blob(path: pathlib.Path) -> np.ndarray:
-    """The blob that is the whole of a file, float32.
+    """Reads the blob that is the whole of a file, as float32.
 
     Raises:
         WeightsError: The file is cut off, or is none of Caffe's.
@@ -161,7 +161,7 @@ def _fields(message: memoryview) -> Iterator[_Field]:
 
 
 def _varint(message: memoryview, start: int) -> tuple[int, int]:
-    """The number that begins at `start`, and where the next thing begins."""
+    """Returns the number that begins at `start`, and the index behind it."""
     number = shift = 0
     for position in range(start, min(start + 10, len(message))):
         byte = message[position]

@@ -1,4 +1,4 @@
-"""Weights of Keras layers in an HDF5 file, as `save_weights` or `save` writes it."""
+"""Reads weights of Keras layers from the HDF5 files of `save_weights` or `save`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow 1 checkpoints: one file of the first version, or a prefix of the second.
+"""Reads TensorFlow 1 checkpoints: one file of version 1, or a prefix of version 2.
 
 The second version is an index and shards of data beside it. Its weights are named by
 their common prefix, as `tf.train.Saver` names it, or by any one of those files.
@@ -52,7 +52,7 @@ class Checkpoint(Mapping[str, np.ndarray]):
 
 
 def find(name: str, network: str) -> WeightsFile:
-    """A checkpoint by its path, or in the folder of weights.
+    """Finds a checkpoint by its path, or in the folder of weights.
 
     The hash of one of the second version is that of its index and shards, one after
     the other.

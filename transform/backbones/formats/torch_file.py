@@ -1,4 +1,4 @@
-"""PyTorch's files of weights (`torch.save`), read without PyTorch.
+"""Reads PyTorch's files of weights (`torch.save`) without PyTorch.
 
 Both formats: the zip archive that version 1.6 brought, `data.pkl` and a file a storage,
 and the older stream of pickles with the storages behind them. A pickle can name any
@@ -289,7 +289,7 @@ def _open_zip(file: IO[bytes]) -> _Contents:
 
 
 def _begin(file: IO[bytes], member: zipfile.ZipInfo, storage: _Storage) -> int:
-    """Where a member's bytes begin; PyTorch does not compress them."""
+    """Returns where a member's bytes begin; PyTorch does not compress them."""
     if member.compress_type != zipfile.ZIP_STORED:
         raise zipfile.BadZipFile(f"{member.filename} is compressed")
     if member.file_size != _bytes(storage):
@@ -319,7 +319,7 @@ def _open_stream(file: IO[bytes]) -> _Contents:
 
 
 def _read(path: pathlib.Path, contents: _Contents, storage: _Storage) -> np.ndarray:
-    """A whole storage: (length,)."""
+    """Reads a whole storage, as an array (length,)."""
     begin = contents.begins[storage.key]
     with path.open("rb") as file:
         if file.seek(0, 2) < begin + _bytes(storage):
