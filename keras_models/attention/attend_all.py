@@ -14,7 +14,7 @@ from keras_models.structs import Context, EncodedVideo, State
 def prepare(
     attentions: Sequence[StepAttention], encoded: EncodedVideo, training: bool = False
 ) -> tuple[tuple[State, ...], tuple[Any, ...]]:
-    """Every attention's state before the first word, and its memory."""
+    """Returns every attention's state before the first word, and its memory."""
     states, memories = [], []
     for attention in attentions:
         with tf.name_scope(attention.name):
@@ -30,10 +30,10 @@ def attend(
     states: Sequence[State],
     training: bool = False,
 ) -> tuple[tuple[Context, ...], tuple[State, ...]]:
-    """Asks every attention with one (B, Q) query: their contexts and next states."""
-    attended = [
+    """Calls every attention with one query (B, Q): their contexts and next states."""
+    outputs = [
         attention(query, memory, state, training=training)
         for attention, memory, state in zip(attentions, memories, states, strict=True)
     ]
-    contexts = tuple(context for context, _ in attended)
-    return contexts, tuple(state for _, state in attended)
+    contexts = tuple(context for context, _ in outputs)
+    return contexts, tuple(state for _, state in outputs)

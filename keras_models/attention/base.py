@@ -1,4 +1,4 @@
-"""What every step attention is."""
+"""Interfaces of attentions that a decoder calls once per word."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from keras_models.structs import Context, EncodedVideo, State
 
 
 class StepAttention(tf.keras.layers.Layer, abc.ABC):
-    """Looks at an encoded video once per word.
+    """Attends to an encoded video once per word.
 
     A decoder calls `prepare` and `initial_state` once per video and the layer itself
-    once per word. Memory is whatever nest of tensors the attention reads again and
-    again, batch on axis 0: keys that are projected once, values, masks. State is what
-    it hands on from word to word: `()` when there is nothing, else a nest of tensors
-    whose shapes never change, so that beams can be reordered.
+    once per word. Memory is a cache: the nest of tensors that the attention reads at
+    every word, batch on axis 0, such as keys that are projected once, values and masks.
+    State is what it hands on from word to word: `()` when there is nothing, else a nest
+    of tensors whose shapes never change, so that beams can be reordered.
 
     Call arguments:
-        query: (B, Q), what the decoder asks with.
+        query: (B, Q), made of the decoder's state.
         memory: The result of `prepare`.
         state: The state after the word before.
         training: Whether dropout is on.
 
     Returns:
         `Context` and the next state. `Context.losses` holds auxiliary losses of this
-        word (B,); `Context.log_prob` that of a sampled choice, 0 for soft attention.
+        word (B,); `Context.log_prob` that of a selection that was drawn, 0 for soft
+        attention.
     """
 
     @abc.abstractmethod
     def prepare(self, encoded: EncodedVideo, training: bool = False) -> Any:
-        """The memory of a batch of videos."""
+        """Returns the memory of a batch of videos."""
         raise NotImplementedError
 
     def initial_state(self, encoded: EncodedVideo) -> State:
-        """The state before the first word."""
+        """Returns the state before the first word."""
         del encoded
         return ()
 
@@ -49,13 +50,19 @@ class StepAttention(tf.keras.layers.Layer, abc.ABC):
 
 
 class LinearAttention(StepAttention):
-    """One whose vector is a sum Σ_i w_i v_i of values that no word changes.
+    """Step attention whose vector is a sum Σ_i w_i v_i of values that no word changes.
 
-    W Σ_i w_i v_i = Σ_i w_i (W v_i): what a decoder does to the vector at every word, it
-    may do to the values once.
+    W Σ_i w_i v_i = Σ_i w_i (W v_i): the product of the vector with W at every word can
+    be replaced by products of the values, once per video. See
+    `keras_models.inference.projected_values`.
     """
 
     @abc.abstractmethod
     def project(self, memory: Any, projection: Callable[[tf.Tensor], tf.Tensor]) -> Any:
-        """The memory with W v in place of the values v; `projection` has no bias."""
+        """Returns the memory with W v in place of the values v.
+
+        Args:
+            memory: The result of `prepare`.
+            projection: Multiplies by W, without a bias.
+        """
         raise NotImplementedError

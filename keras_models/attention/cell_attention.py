@@ -1,4 +1,4 @@
-"""One way of looking at the cells of all frames."""
+"""Interface of attentions to the cells of all frames."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_models.attention.weight_names import Weights
+
 
 class AttentionOutput(NamedTuple):
-    """What a look at a video gave for one word."""
+    """The result of attending to a video for one word."""
 
-    vector: tf.Tensor  # (B, D)
-    weights: dict[str, tf.Tensor]
+    vector: tf.Tensor  # (B, D), or (B, T, D) of a pooling of each frame's cells
+    weights: Weights
     losses: dict[str, tf.Tensor]  # each (B,)
 
 
 class CellAttention(tf.keras.layers.Layer, abc.ABC):
-    """Turns the cells of all frames into one vector, once per word.
+    """Attends to the cells of frames once per word.
 
     `prepare` computes what does not depend on the word: keys, a nest of tensors with
     the batch on axis 0.
@@ -29,12 +31,13 @@ class CellAttention(tf.keras.layers.Layer, abc.ABC):
         keys: The result of `prepare`.
 
     Returns:
-        `AttentionOutput` of the width D of the cells; 0 for a clip without any cell.
+        `AttentionOutput` of the width D of the cells. Its vector is (B, D) of the whole
+        clip or, of a spatial pooling, (B, T, D); 0 for clips and frames without cells.
     """
 
     @abc.abstractmethod
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> Any:
-        """Cells and mask → keys."""
+        """Returns the keys of a batch of clips."""
         raise NotImplementedError
 
     @abc.abstractmethod

@@ -1,20 +1,19 @@
-"""dualAFR: attention to places, then to levels."""
+"""dualAFR's attention to locations and then to levels."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.attention.multi_level import (
-    MultiLevelAttention,
-    MultiLevelMemory,
-    SelectionConfig,
-)
+from keras_models.attention.item_attention import AttentionMemory
+from keras_models.attention.multi_level import MultiLevelAttention, SelectionConfig
 from keras_models.attention.selection import Selection, SoftConfig
+from keras_models.attention.sources import Levels
 from keras_models.layers.additive_score import AdditiveScore
+from keras_models.layers.functional.attend import weighted_sum
 from keras_models.layers.initializers import SMALL_UNIFORM
-from keras_models.structs import Context, State
+from keras_models.structs import Context, EncodedVideo, State
 from transform.common.config import Config, Field
 
 
@@ -26,41 +25,58 @@ class DualConfig(Config):
     choice: SelectionConfig = SoftConfig()
 
     def build(self, name: str = "attention") -> DualAttention:
-        """The layer."""
-        place, level = self.choice.build("place"), self.choice.build("level")
-        return DualAttention(self.units, place, level, name=name)
+        """Returns the layer that this configuration describes."""
+        location, level = self.choice.build("place"), self.choice.build("level")
+        return DualAttention(self.units, location, level, name=name)
+
+
+class DualMemory(NamedTuple):
+    """The locations of a batch of clips and the levels that each clip has."""
+
+    locations: AttentionMemory
+    level_mask: tf.Tensor  # (B, L) bool
 
 
 class DualAttention(MultiLevelAttention):
-    """Weighs the levels by what was taken of their places.
+    """Attention to the levels, each as the attention to its locations gives it.
 
         b_tl = w^T tanh(W_s s_tl + W_h h_{t−1} + b) ;  β_t = softmax_l(b_tl)
         z_t  = ψ({s_tl}_l, β_t)                  (Pu et al., 2018, Eq. 6, 7)
 
     Returns:
         As `MultiLevelAttention`, but `vector` is z_t (B, D), `weights["level"]` is β
-        (B, L), and `log_prob` is that of place and level together. Levels that a clip
-        lacks have β = 0.
+        (B, L), and `log_prob` is that of location and level together. Levels that a
+        clip lacks have β = 0.
     """
 
-    def __init__(self, units: int, place: Selection, level: Selection, **kwargs: Any):
-        super().__init__(units, place, **kwargs)
+    source: Levels
+
+    def __init__(
+        self, units: int, location: Selection, level: Selection, **kwargs: Any
+    ):
+        super().__init__(units, location, **kwargs)
         self.level_energy = AdditiveScore(units, SMALL_UNIFORM, name="level_energy")
         self.level_choice = level
+
+    def prepare(self, encoded: EncodedVideo, training: bool = False) -> DualMemory:
+        """Returns the locations of a batch of clips and which levels they have."""
+        locations = super().prepare(encoded, training)
+        return DualMemory(locations, self.source.level_mask(encoded))
 
     def call(
         self,
         query: tf.Tensor,
-        memory: MultiLevelMemory,
+        memory: DualMemory,
         state: State,
         training: bool = False,
     ) -> tuple[Context, State]:
-        places = self.look(query, memory, training)
-        keys = self.level_energy.keys(places.levels)
-        energies = self.level_energy(query, keys)  # (B, L): Eq. 6
-        chosen = self.level_choice(energies, places.there, training=training)
-        shares = tf.cast(chosen.shares, places.levels.dtype)
-        vector = tf.einsum("bl,bld->bd", shares, places.levels)  # Eq. 7
-        weights = places.weights | {"level": chosen.weights}
-        log_prob = places.log_prob + chosen.log_prob
-        return Context(vector, weights, log_prob, {}), state
+        context = self.attend(query, memory.locations, training)
+        levels = context.vector  # (B, L, D): s_tl
+        scores = self.level_energy(query, self.level_energy.keys(levels))  # Eq. 6
+        selected = self.level_choice(scores, memory.level_mask, training=training)
+        return Context(
+            weighted_sum(selected.selection, levels),  # Eq. 7
+            context.weights | {"level": selected.weights},
+            context.log_prob + selected.log_prob,
+            {},
+        ), state

@@ -1,4 +1,4 @@
-"""Attention to one of an encoder's grids."""
+"""Step attention to one of an encoder's grids."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_models.attention.base import StepAttention
 from keras_models.attention.cell_attention import CellAttention
 from keras_models.attention.global_cells import GlobalCellAttentionConfig
+from keras_models.attention.sources import grid_of
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
@@ -27,46 +28,42 @@ CellAttentionConfig = Annotated[
 
 
 class GridAttentionConfig(Config):
-    """A look at a stream's cells; a model has one such attention for every stream."""
+    """Attention to the cells of one stream; a model has one for every stream."""
 
     kind: Literal["stream"] = "stream"
     stream: int = Field(0, ge=0)  # which of the encoder's grids
     look: CellAttentionConfig = STaTSConfig()
 
     def build(self, name: str = "attention") -> GridAttention:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return GridAttention(self.stream, self.look.build("look"), name=name)
 
 
 class GridMemory(NamedTuple):
-    """What does not depend on the word."""
+    """A grid of a batch of videos and its keys, which no word changes."""
 
     cells: tf.Tensor  # (B, T, S, D)
     mask: tf.Tensor  # (B, T, S) bool
-    keys: Any  # the branch's
+    keys: Any  # of the attention to the cells
 
 
 class GridAttention(StepAttention):
-    """Hands a grid (B, T, S, D) of `EncodedVideo` to a `Branch`.
+    """Attends to one grid (B, T, S, D) of `EncodedVideo` by a `CellAttention`.
 
     Returns:
-        `Context` with what the branch makes of it. There is no state.
+        `Context` with the vector, weights and losses of that attention. There is no
+        state.
     """
 
-    def __init__(self, stream: int, look: CellAttention, **kwargs: Any):
+    def __init__(self, grid: int, attention: CellAttention, **kwargs: Any):
         super().__init__(**kwargs)
-        self.stream = stream
-        self.look = look
+        self.grid = grid
+        self.look = attention
 
     def prepare(self, encoded: EncodedVideo, training: bool = False) -> GridMemory:
-        """The stream's cells and the branch's keys."""
+        """Returns the grid's cells and their keys."""
         del training
-        if self.stream >= len(encoded.grids):
-            raise ValueError(
-                f"attention looks at stream {self.stream}; the encoder gives "
-                f"{len(encoded.grids)}"
-            )
-        cells, mask = encoded.grids[self.stream], encoded.grid_masks[self.stream]
+        cells, mask = grid_of(encoded, self.grid)
         return GridMemory(cells, mask, self.look.prepare(cells, mask))
 
     def call(
@@ -77,6 +74,6 @@ class GridAttention(StepAttention):
         training: bool = False,
     ) -> tuple[Context, State]:
         del training
-        vector, weights, losses = self.look(query, *memory)
+        output = self.look(query, memory.cells, memory.mask, memory.keys)
         zeros = tf.zeros_like(query[:, 0], tf.float32)
-        return Context(vector, weights, zeros, losses), state
+        return Context(output.vector, output.weights, zeros, output.losses), state

@@ -1,4 +1,4 @@
-"""Which of several vectors an attention reads: their weighted sum, or one drawn."""
+"""Soft and hard selection of what an attention takes of each item."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ from transform.common.config import Config
 
 
 class SelectionWeights(NamedTuple):
-    """How much is taken of each item."""
+    """Shares that an attention takes of its items, and their weights."""
 
-    shares: tf.Tensor  # (B, N) float32: ψ is the sum of the items times these
-    weights: tf.Tensor  # (B, N) float32: softmax of the energies, 0 where masked
-    log_prob: tf.Tensor  # (B,) float32, of the shares; 0 if they follow from weights
+    selection: tf.Tensor  # (B, N) float32: ψ is the sum of the items times these
+    weights: tf.Tensor  # (B, N) float32: softmax of the scores, 0 where masked
+    log_prob: tf.Tensor  # (B,) float32, of a selection that was drawn; otherwise 0
+
+
+def select_all(scores: tf.Tensor, mask: tf.Tensor) -> SelectionWeights:
+    """Takes of every item as much as its weight, the softmax of (B, N) scores."""
+    weights = masked_softmax(scores, mask)
+    return SelectionWeights(weights, weights, tf.zeros_like(weights[:, 0]))
 
 
 class Selection(tf.keras.layers.Layer, abc.ABC):
-    """ψ({x_i}, {α_i}) of dualAFR (Pu et al., 2018, Eq. 5, 7), in terms of shares.
+    """Selects items by their scores: ψ({x_i}, {α_i}) (Pu et al., 2018, Eq. 5, 7).
 
     Call arguments:
-        energies: (B, N).
-        mask: (B, N) bool, the items that are there.
-        training: Whether what is random is drawn.
+        scores: (B, N).
+        mask: (B, N) bool, the items that may be selected.
+        training: Whether hard selection draws an item, in place of the likeliest.
 
     Returns:
-        `Chosen`; all 0 for a clip without a single item.
+        `SelectionWeights`; all 0 for a clip without a single item.
     """
 
     @abc.abstractmethod
     def call(
-        self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
+        self, scores: tf.Tensor, mask: tf.Tensor, training: bool = False
     ) -> SelectionWeights:
         raise NotImplementedError
 
@@ -45,36 +51,36 @@ class SoftConfig(Config):
     kind: Literal["soft"] = "soft"
 
     def build(self, name: str) -> Soft:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return Soft(name=name)
 
 
 class Soft(Selection):
-    """Every item's share is its weight."""
+    """Soft selection: of every item, as much as its weight."""
 
     def call(
-        self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
+        self, scores: tf.Tensor, mask: tf.Tensor, training: bool = False
     ) -> SelectionWeights:
         del training
-        weights = masked_softmax(energies, mask)
-        return SelectionWeights(weights, weights, tf.zeros_like(weights[:, 0]))
+        return select_all(scores, mask)
 
 
 class HardConfig(Config):
-    """One item alone (dualAFR Eq. 9)."""
+    """One item alone, drawn in training (dualAFR Eq. 9)."""
 
     kind: Literal["hard"] = "hard"
 
     def build(self, name: str) -> Hard:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return Hard(name=name)
 
 
 class Hard(Selection):
-    """m ~ Mult(1, α) takes all; its log-probability is log α_m (Pu et al., 2018).
+    """Hard selection: m ~ Mult(1, α) takes all, with log-probability log α_m.
 
-    No gradient flows through the draw, only through `log_prob`. As in `Dropout`, the
-    random generator is saved in checkpoints and seeded from Python's `random`.
+    (Pu et al., 2018, Eq. 9.) No gradient flows through the draw, only through
+    `log_prob`. As in `Dropout`, the random generator is saved in checkpoints and seeded
+    from Python's `random`.
 
     Notes:
         The paper does not say what happens outside training. There the likeliest item
@@ -86,10 +92,10 @@ class Hard(Selection):
         self._generator = tf.random.Generator.from_seed(random.getrandbits(31))
 
     def call(
-        self, energies: tf.Tensor, mask: tf.Tensor, training: bool = False
+        self, scores: tf.Tensor, mask: tf.Tensor, training: bool = False
     ) -> SelectionWeights:
-        energies = tf.cast(energies, tf.float32)
-        log_weights = tf.nn.log_softmax(tf.where(mask, energies, energies.dtype.min))
+        scores = tf.cast(scores, tf.float32)
+        log_weights = tf.nn.log_softmax(tf.where(mask, scores, scores.dtype.min))
         if training:
             seed = self._generator.make_seeds()[:, 0]
             draws = tf.random.stateless_categorical(log_weights, 1, seed)
@@ -99,7 +105,7 @@ class Hard(Selection):
         one = tf.one_hot(item, tf.shape(mask)[1], True, False, dtype=tf.bool) & mask
         log_prob = tf.reduce_sum(tf.where(one, log_weights, 0.0), axis=-1)
         return SelectionWeights(
-            shares=tf.ensure_shape(tf.cast(one, tf.float32), energies.shape),
+            selection=tf.ensure_shape(tf.cast(one, tf.float32), scores.shape),
             weights=tf.where(mask, tf.exp(log_weights), 0.0),
             log_prob=log_prob,
         )

@@ -1,4 +1,4 @@
-"""ST attention: first the cells of every frame, then the frames."""
+"""STaTS' ST attention, to the cells of every frame and then to the frames."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class SpatioTemporalConfig(Config):
         return temporal
 
     def build(self, name: str) -> SpatioTemporal:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return SpatioTemporal(self, name=name)
 
 
 class SpatioTemporal(CellAttention):
-    """x̂_n from the cells of frame n, then x̂_ST from x̂_1 … x̂_N.
+    """ST attention: x̂_n from the cells of frame n, then x̂_ST from x̂_1 … x̂_N.
 
     Weights and losses are those of the poolings.
 
@@ -75,20 +75,20 @@ class SpatioTemporal(CellAttention):
         ]
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """The spatial pooling's keys; the frames' vectors depend on the word."""
+        """Returns the keys of the spatial pooling; the frames depend on the word."""
         with tf.name_scope(self.name):
             return self.spatial.prepare(cells, mask)
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        frames, weights = self.spatial(query, cells, mask, keys)  # (B, T, D)
+        output = self.spatial(query, cells, mask, keys)
+        frames = output.vector  # (B, T, D)
         frame_mask = tf.reduce_any(mask, axis=2)
         pooled = [pooling(frames, query, frame_mask) for pooling in self.temporal]
-        losses: dict[str, tf.Tensor] = {}
+        weights, losses = output.weights, output.losses
         for part in pooled:
             weights = weights | part.weights
             losses = losses | part.losses
-        return AttentionOutput(
-            tf.add_n([part.vector for part in pooled]), weights, losses
-        )
+        vector = tf.add_n([part.vector for part in pooled])
+        return AttentionOutput(vector, weights, losses)

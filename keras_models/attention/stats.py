@@ -1,4 +1,4 @@
-"""STaTS: ST and TS attention, weighed against each other."""
+"""STaTS' ST and TS attention, weighed against each other."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import tensorflow as tf
 from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
+from keras_models.layers.functional.attend import weighted_sum
 from keras_models.layers.projection import Projection
 from transform.common.config import Config, Field
 
 
 class STaTSConfig(Config):
-    """Both branches and their weights (STaTS Sec. 3.3)."""
+    """ST and TS attention together (STaTS Sec. 3.3)."""
 
     kind: Literal["stats"] = "stats"
     spatio_temporal: SpatioTemporalConfig = SpatioTemporalConfig()
@@ -22,20 +23,21 @@ class STaTSConfig(Config):
     units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> STaTS:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return STaTS(self, name=name)
 
 
 class STaTSKeys(NamedTuple):
-    """Those of the branches."""
+    """The keys of both attentions, which no word changes."""
 
     spatio_temporal: tf.Tensor
     temporo_spatial: tf.Tensor
 
 
 class STaTS(CellAttention):
-    """x̂ = tanh(w_1 x̂_ST + w_2 x̂_TS).
+    """ST and TS attention in one, weighed anew for every word.
 
+        x̂ = tanh(w_1 x̂_ST + w_2 x̂_TS)
         β_1 = w_ST^T tanh(W_ST x̂_ST + W_h h) ;  β_2 = w_TS^T tanh(W_TS x̂_TS + W_h h)
         (w_1, w_2) = softmax(β_1, β_2)
 
@@ -56,7 +58,7 @@ class STaTS(CellAttention):
         self.scores = [projection(1, f"score_{name}") for name in ("st", "ts")]
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> STaTSKeys:
-        """The keys of both branches."""
+        """Returns the keys of both attentions."""
         with tf.name_scope(self.name):
             return STaTSKeys(
                 self.spatio_temporal.prepare(cells, mask),
@@ -70,14 +72,12 @@ class STaTS(CellAttention):
         ts = self.temporo_spatial(query, cells, mask, keys.temporo_spatial)
         hidden = self.query(query)  # W_h h: (B, A)
         scores = [
-            score(tf.tanh(key(branch.vector) + hidden))  # (B, 1)
-            for score, key, branch in zip(self.scores, self.keys, (st, ts), strict=True)
+            score(tf.tanh(key(output.vector) + hidden))  # (B, 1)
+            for score, key, output in zip(self.scores, self.keys, (st, ts), strict=True)
         ]
         weights = tf.nn.softmax(tf.cast(tf.concat(scores, axis=-1), tf.float32))
         vectors = tf.stack([st.vector, ts.vector], axis=1)  # (B, 2, D)
-        vector = tf.tanh(  # Eq. 12
-            tf.einsum("bk,bkd->bd", tf.cast(weights, vectors.dtype), vectors)
-        )
+        vector = tf.tanh(weighted_sum(weights, vectors))  # Eq. 12
         named = {"branch": weights} | ts.weights
         named |= {f"st_{name}": values for name, values in st.weights.items()}
         return AttentionOutput(vector, named, st.losses | ts.losses)

@@ -1,4 +1,4 @@
-"""Poolings over the frames of a clip: (B, T, D) to (B, D)."""
+"""Poolings over the frames of a clip, from (B, T, D) to (B, D)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import tensorflow as tf
 
 from keras_models.attention.cell_attention import AttentionOutput
 from keras_models.layers.additive_score import AdditiveScore
-from keras_models.layers.functional.masking import masked_mean, masked_softmax
+from keras_models.layers.functional.attend import attend
+from keras_models.layers.functional.masking import masked_mean
 from keras_models.layers.lstm_cell import LSTMCell, input_projection
 from keras_models.layers.masked_lstm import last_state
 from transform.common.config import Config, Field
 
 
 class TemporalPooling(tf.keras.layers.Layer, abc.ABC):
-    """The temporal half of ST attention: a row of STaTS' Table 2.
+    """Pools frames as the temporal half of ST attention: a row of STaTS' Table 2.
 
     Call arguments:
         frames: (B, T, D), x̂_1 … x̂_N of this word, 0 where masked.
@@ -35,17 +36,17 @@ class TemporalPooling(tf.keras.layers.Layer, abc.ABC):
 
 
 class MeanPoolingConfig(Config):
-    """Mean pooling (STaTS Table 2, "Mean Pool")."""
+    """Mean pooling over time (STaTS Table 2, "Mean Pool")."""
 
     kind: Literal["mean"] = "mean"
 
     def build(self, name: str) -> MeanPooling:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return MeanPooling(name=name)
 
 
 class MeanPooling(TemporalPooling):
-    """x̂ = (1/N) Σ_n x̂_n over the frames that are there."""
+    """Mean x̂ = (1/N) Σ_n x̂_n over the unmasked frames."""
 
     def call(
         self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
@@ -60,14 +61,14 @@ class LSTMPoolingConfig(Config):
     kind: Literal["last_state"] = "last_state"
 
     def build(self, name: str) -> LSTMPooling:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return LSTMPooling(name=name)
 
 
 class LSTMPooling(TemporalPooling):
-    """x̂ = the last output of an LSTM over x̂_1 … x̂_N (Cherian et al., 2020, Eq. 8).
+    """Last output x̂ of an LSTM over x̂_1 … x̂_N (Cherian et al., 2020, Eq. 8).
 
-    It is as wide as the frames are. A masked frame leaves the state as it was.
+    The LSTM is as wide as the frames are. A masked frame leaves the state as it was.
     """
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -91,12 +92,14 @@ class AdditivePoolingConfig(Config):
     units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> AdditivePooling:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return AdditivePooling(self.units, name=name)
 
 
 class AdditivePooling(TemporalPooling):
-    """τ = softmax_n att(h, x̂_n) ;  x̂ = Σ_n τ_n x̂_n (Cherian et al., 2020, Eq. 1).
+    """Additive attention over the frames (Cherian et al., 2020, Eq. 1).
+
+        τ = softmax_n att(h, x̂_n) ;  x̂ = Σ_n τ_n x̂_n
 
     Weights: "temporal" (B, T).
     """
@@ -108,9 +111,8 @@ class AdditivePooling(TemporalPooling):
     def call(
         self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
     ) -> AttentionOutput:
-        energies = self.energy(query, self.energy.keys(frames))  # (B, T)
-        weights = masked_softmax(energies, mask)
-        vector = tf.einsum("bt,btd->bd", tf.cast(weights, frames.dtype), frames)
+        scores = self.energy(query, self.energy.keys(frames))  # (B, T)
+        vector, weights = attend(scores, frames, mask)
         return AttentionOutput(vector, {"temporal": weights}, {})
 
 
@@ -124,16 +126,16 @@ class RankedPoolingConfig(Config):
     margin: float = Field(1.0, ge=0)  # β; its value is not given
 
     def build(self, name: str) -> RankedPooling:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return RankedPooling(self.margin, name=name)
 
 
 class RankedPooling(LSTMPooling):
-    """`LastStatePooling` that learns to point in the direction of time.
+    """LSTM pooling whose output learns to point in the direction of time.
 
         L_rank = Σ_{n ≥ 2} softplus(⟨x̂, x̂_{n−1}⟩ + β − ⟨x̂, x̂_n⟩)
 
-    (Cherian et al., 2020, Eq. 6 and 7), over neighbours that are both there. Losses:
+    (Cherian et al., 2020, Eq. 6 and 7), over neighbours that are both unmasked. Losses:
     "rank" (B,), one for every word.
     """
 
@@ -145,10 +147,10 @@ class RankedPooling(LSTMPooling):
         self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
     ) -> AttentionOutput:
         vector = super().call(frames, query, mask).vector
-        places = tf.einsum(  # ⟨x̂, x̂_n⟩
+        positions = tf.einsum(  # ⟨x̂, x̂_n⟩
             "bd,btd->bt", tf.cast(vector, tf.float32), tf.cast(frames, tf.float32)
         )
-        costs = tf.nn.softplus(places[:, :-1] + self.margin - places[:, 1:])
+        costs = tf.nn.softplus(positions[:, :-1] + self.margin - positions[:, 1:])
         both = mask[:, :-1] & mask[:, 1:]
         rank = tf.reduce_sum(tf.where(both, costs, 0.0), axis=1)  # (B,)
         return AttentionOutput(vector, {}, {"rank": rank})

@@ -1,4 +1,4 @@
-"""TS attention: first a frame, then its cells."""
+"""STaTS' TS attention, to a frame and then to its cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.layers.additive_score import AdditiveScore
-from keras_models.layers.functional.masking import masked_mean, masked_softmax
+from keras_models.layers.functional.attend import attend
+from keras_models.layers.functional.masking import masked_mean
 from transform.common.config import Config, Field
 
 
@@ -20,12 +21,12 @@ class TemporoSpatialConfig(Config):
     temperature: float = Field(0.1, gt=0)  # "low"; its value is not given
 
     def build(self, name: str) -> TemporoSpatial:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return TemporoSpatial(self, name=name)
 
 
 class TemporoSpatial(CellAttention):
-    """Nearly one frame, then a weighted mean of its cells.
+    """TS attention: nearly one frame, then a weighted mean of its cells.
 
         τ = softmax_n( att(h, x̄_n) / temperature )       x̄_n: the mean of its cells
         x_τj = Σ_n τ_n x_nj ;  e = softmax_j att(h, x_τj) ;  x̂_TS = Σ_j e_j x_τj
@@ -37,7 +38,7 @@ class TemporoSpatial(CellAttention):
         omits the softmax that its own constraint on e demands.
         Where some frames lack region j, e_j is softmax_j(att + log p_j) with
         p_j = Σ_n τ_n over the frames that have it: an absent region is not attended,
-        and where all are there, log p_j is 0.
+        and where none is absent, log p_j is 0.
     """
 
     def __init__(self, config: TemporoSpatialConfig, **kwargs: Any):
@@ -47,27 +48,24 @@ class TemporoSpatial(CellAttention):
         self.cell_energy = AdditiveScore(config.units, name="cell_energy")
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """The frames' (B, T, A); those of cells depend on the frame that is chosen."""
+        """Returns the frames' keys (B, T, A); the cells' depend on the frame."""
         with tf.name_scope(self.name):
             return self.frame_energy.keys(masked_mean(cells, mask, axis=2))
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        frame_energies = self.frame_energy(query, keys)  # (B, T)
-        temporal = masked_softmax(  # Eq. 9
-            tf.cast(frame_energies, tf.float32) / self.temperature,
-            tf.reduce_any(mask, axis=2),
+        scores = tf.cast(self.frame_energy(query, keys), tf.float32)  # (B, T)
+        frame, temporal = attend(  # Eq. 9
+            scores / self.temperature, cells, tf.reduce_any(mask, axis=2)
         )
-        frame = tf.einsum("bt,btsd->bsd", tf.cast(temporal, cells.dtype), cells)
 
         presence = tf.einsum("bt,bts->bs", temporal, tf.cast(mask, tf.float32))
-        there = presence > 0
-        cell_energies = self.cell_energy(query, self.cell_energy.keys(frame))  # (B, S)
-        spatial = masked_softmax(  # Eq. 10
-            tf.cast(cell_energies, tf.float32)
-            + tf.math.log(tf.where(there, presence, 1.0)),
-            there,
+        present = presence > 0
+        scores = self.cell_energy(query, self.cell_energy.keys(frame))  # (B, S)
+        vector, spatial = attend(  # Eq. 10, 11
+            tf.cast(scores, tf.float32) + tf.math.log(tf.where(present, presence, 1.0)),
+            frame,
+            present,
         )
-        vector = tf.einsum("bs,bsd->bd", tf.cast(spatial, frame.dtype), frame)  # Eq. 11
         return AttentionOutput(vector, {"temporal": temporal, "spatial": spatial}, {})

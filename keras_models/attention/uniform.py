@@ -1,4 +1,4 @@
-"""The mean over time as an attention."""
+"""The mean over time as a step attention."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class UniformConfig(Config):
     kind: Literal["uniform"] = "uniform"
 
     def build(self, name: str = "attention") -> UniformAttention:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return UniformAttention(name=name)
 
 
 class UniformAttention(LinearAttention):
-    """Weighs all frames of a clip alike, whatever the decoder asks.
+    """Weighs all frames of a clip alike, whatever the query.
 
     Returns:
         `Context` with the mean frame `vector` (B, D) and `weights["temporal"]` (B, T).
@@ -32,18 +32,18 @@ class UniformAttention(LinearAttention):
     """
 
     def prepare(self, encoded: EncodedVideo, training: bool = False) -> Context:
-        """The context of every word."""
+        """Returns the context, which is the same for every word."""
         del training
-        there = tf.cast(encoded.frame_mask, tf.float32)  # (B, T)
-        count = tf.reduce_sum(there, axis=1, keepdims=True)
-        weights = tf.math.divide_no_nan(there, count)
+        mask = tf.cast(encoded.frame_mask, tf.float32)  # (B, T)
+        count = tf.reduce_sum(mask, axis=1, keepdims=True)
+        weights = tf.math.divide_no_nan(mask, count)
         vector = masked_mean(encoded.frames, encoded.frame_mask)
         return Context(vector, {"temporal": weights}, tf.zeros_like(count[:, 0]), {})
 
     def project(
         self, memory: Context, projection: Callable[[tf.Tensor], tf.Tensor]
     ) -> Context:
-        """The context of every word with W v in place of its vector v."""
+        """Returns the context with W v in place of its vector v."""
         return memory._replace(vector=projection(memory.vector))
 
     def call(

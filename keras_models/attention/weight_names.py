@@ -1,4 +1,4 @@
-"""Attention weights of several parts, under names that differ."""
+"""Names of attention weights, which plots and clients know."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import tensorflow as tf
 Weights = dict[str, tf.Tensor]
 
 
+def cell_weights(weights: tf.Tensor) -> Weights:
+    """Names (B, T, S) weights "spatial", their sums over each step "temporal"."""
+    return {"temporal": tf.reduce_sum(weights, axis=2), "spatial": weights}
+
+
 def unique_names(parts: Iterable[Mapping[str, tf.Tensor]]) -> Weights:
     """Merges several parts' weights; a repeated name becomes `<name>_2`."""
     named: Weights = {}
     for weights in parts:
         for name, leaf in weights.items():
-            later = (f"{name}_{count}" for count in itertools.count(2))
-            names = itertools.chain([name], later)
-            named[next(each for each in names if each not in named)] = leaf
+            numbered = (f"{name}_{count}" for count in itertools.count(2))
+            candidates = itertools.chain([name], numbered)
+            unique = next(each for each in candidates if each not in named)
+            named[unique] = leaf
     return named

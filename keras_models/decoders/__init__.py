@@ -1,1 +1,1 @@
-"""Language models over an encoded video."""
+"""Language models that are conditioned on an encoded video."""

@@ -1,4 +1,4 @@
-"""One LSTM that looks at the video before every word."""
+"""Decoder of one LSTM that attends to the video before every word."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AttentiveLSTMConfig(Config):
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> AttentiveLSTM:
-        """The decoder; it fits captions of any length."""
+        """Returns the decoder, which can write captions of any length."""
         del max_words
         return AttentiveLSTM(
             vocabulary_size,
@@ -39,14 +39,14 @@ class AttentiveLSTMConfig(Config):
 
 
 class AttentiveState(NamedTuple):
-    """What changes from word to word."""
+    """State of the LSTM and the attentions after a word."""
 
     lstm: LSTMState
     attentions: tuple[State, ...]
 
 
 class AttentiveMemory(NamedTuple):
-    """What does not."""
+    """Attentions' memories and clip features, the same for every word."""
 
     attentions: tuple[Any, ...]
     clip: tuple[tf.Tensor, ...]  # (B, 4U), the clip vectors' part of the LSTM's input
@@ -54,7 +54,7 @@ class AttentiveMemory(NamedTuple):
 
 
 class AttentiveLSTM(Decoder):
-    """Attention guided by the LSTM's state feeds the next step of the LSTM.
+    """Decoder whose LSTM reads what attention, guided by its state, gives.
 
         v_t = Attention(h_{t−1})                          several: concatenated
         h_t, c_t = LSTM([v_t, clip vectors, u_t], ·)      u_t: embedding of word t − 1
@@ -88,7 +88,7 @@ class AttentiveLSTM(Decoder):
     def start(
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[AttentiveState, AttentiveMemory]:
-        """Zeros, and the attentions' memories."""
+        """Returns a state of zeros and a memory with the attentions' memories."""
         attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         vectors = encoded.clip_vectors
         clip = (self.from_clip(tf.concat(vectors, axis=-1)),) if vectors else ()
@@ -105,7 +105,7 @@ class AttentiveLSTM(Decoder):
         memory: AttentiveMemory,
         training: bool = False,
     ) -> Advance:
-        """Reads (B,) token ids."""
+        """Reads (B,) token ids and advances the state by one word."""
         contexts, attentions = attend_all.attend(
             self.attentions,
             self.query(state.lstm.hidden, memory),
@@ -120,11 +120,11 @@ class AttentiveLSTM(Decoder):
         return Advance(lstm.hidden, AttentiveState(lstm, attentions), contexts)
 
     def query(self, hidden: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
-        """(B, U) → (B, Q), what attention is asked with."""
+        """Returns the attentions' query (B, Q), here the hidden state (B, U) itself."""
         del memory
         return hidden
 
     def embed(self, tokens: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
-        """(B,) token ids → (B, E), u_t."""
+        """Returns the embeddings u_t (B, E) of (B,) token ids."""
         del memory
         return self.embedding(tokens)

@@ -1,9 +1,9 @@
-"""What every decoder is."""
+"""Interface of decoders and what all of them share."""
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -11,12 +11,12 @@ import tensorflow as tf
 from keras_models.attention.base import StepAttention
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.functional.scan import scan
-from keras_models.layers.projection import Projection
+from keras_models.layers.projection import InferenceKernel, Projection
 from keras_models.structs import Context, EncodedVideo, State, StepOutput
 
 
 class Advance(NamedTuple):
-    """One word read, the next one's distribution not yet computed."""
+    """A decoder's output after one word, not yet projected to the vocabulary."""
 
     output: tf.Tensor  # (B, U)
     state: State
@@ -24,7 +24,7 @@ class Advance(NamedTuple):
 
 
 class Decoder(tf.keras.layers.Layer, abc.ABC):
-    """A language model over an encoded video.
+    """Language model that is conditioned on an encoded video.
 
         state, memory = decoder.start(encoded)
         log_probs, state, contexts = decoder.step(tokens, state, memory)
@@ -35,15 +35,15 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
     projects all its words at once, which is several times faster.
 
     Args:
-        vocabulary_size: V.
-        attentions: What looks at the video; several are concatenated.
-        embedding: The length of the vectors of the words that are read.
-        dropout: The rate, here of what enters the output layer.
-        kernel_initializer: Of the output layer.
-        embeddings_initializer: Of the words.
+        vocabulary_size: V, with the special tokens.
+        attentions: Attentions to the video, whose vectors are concatenated.
+        embedding: The length E of the embeddings of the words that are read.
+        dropout: The rate of dropout on what enters the output layer.
+        kernel_initializer: Initializer of the output layer's kernel.
+        embeddings_initializer: Initializer of the embeddings.
     """
 
-    inference_kernel: Callable[[tf.Tensor], tf.Tensor] | None = None
+    inference_kernel: InferenceKernel | None = None
 
     def __init__(
         self,
@@ -74,23 +74,21 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def start(self, encoded: EncodedVideo, training: bool = False) -> tuple[State, Any]:
-        """The state before the first word, and the memory."""
+        """Returns the state before the first word and the memory of the videos."""
         raise NotImplementedError
 
     @abc.abstractmethod
     def advance(
         self, tokens: tf.Tensor, state: State, memory: Any, training: bool = False
     ) -> Advance:
-        """Reads (B,) token ids."""
+        """Reads (B,) token ids and advances the state by one word."""
         raise NotImplementedError
 
     def word_projection(self) -> Projection | None:
         """Returns the projection that alone reads word vectors, or None."""
         return None
 
-    def set_inference_kernel(
-        self, kernel: Callable[[tf.Tensor], tf.Tensor] | None
-    ) -> None:
+    def set_inference_kernel(self, kernel: InferenceKernel | None) -> None:
         """Replaces the look-up and projection of words, or restores it with None.
 
         Args:
@@ -115,12 +113,12 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         return projection(words)
 
     def project(self, outputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """(…, U) outputs → (…, V) float32 log-probabilities of the next word."""
+        """Returns log-probabilities (…, V) in float32 for outputs (…, U)."""
         logits = self.words(self.output_dropout(outputs, training=training))
         return tf.nn.log_softmax(tf.cast(logits, tf.float32))
 
     def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
-        """Reads (B,) token ids and says how likely each word comes next."""
+        """Reads (B,) token ids and returns log-probabilities of the next word."""
         output, state, contexts = self.advance(tokens, state, memory)
         return StepOutput(self.project(output), state, contexts)
 

@@ -1,4 +1,4 @@
-"""An LSTM whose first word is told from the clip alone."""
+"""Decoder of one LSTM whose first word depends on the clip's summary alone."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class FirstWordLSTMConfig(Config):
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> FirstWordLSTM:
-        """The decoder; it fits captions of any length."""
+        """Returns the decoder, which can write captions of any length."""
         del max_words
         return FirstWordLSTM(self, vocabulary_size, attentions, name="decoder")
 
 
 class FirstWordState(NamedTuple):
-    """What changes from word to word."""
+    """State of the LSTM and the attentions after a word."""
 
     lstm: LSTMState
     attentions: tuple[State, ...]
 
 
 class FirstWordMemory(NamedTuple):
-    """What does not."""
+    """Attentions' memories, the same for every word."""
 
     attentions: tuple[Any, ...]
 
 
 class FirstWordLSTM(Decoder):
-    """Attention comes into play with the second word.
+    """Decoder that attends to the video from the second word on.
 
         h_1 = tanh(C a + b_C) ,  c_1 = 0                a: the encoder's summary
         z_t = Attention(h_{t−1})            several: concatenated; none: left out
@@ -94,12 +94,11 @@ class FirstWordLSTM(Decoder):
     def start(
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[FirstWordState, FirstWordMemory]:
-        """The state that the first word is said from, and the attentions' memories."""
+        """Returns the state before the first word and the attentions' memories."""
         attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         hidden = self.first(encoded.summary)  # h_1
-        return FirstWordState(self.lstm.begin(hidden), attentions), FirstWordMemory(
-            memories
-        )
+        state = FirstWordState(self.lstm.initial_state(hidden), attentions)
+        return state, FirstWordMemory(memories)
 
     def advance(
         self,
@@ -108,7 +107,7 @@ class FirstWordLSTM(Decoder):
         memory: FirstWordMemory,
         training: bool = False,
     ) -> Advance:
-        """Reads (B,) token ids."""
+        """Reads (B,) token ids and advances the state by one word."""
         contexts, attentions = attend_all.attend(
             self.attentions,
             state.lstm.hidden,
@@ -128,12 +127,12 @@ class FirstWordLSTM(Decoder):
         return Advance(state.lstm.hidden, state, _select(later, contexts, zeros))
 
     def word_projection(self) -> Projection:
-        """The LSTM's."""
+        """Returns the projection of words to the LSTM's gates."""
         return self.from_words
 
 
 def _select(rows: tf.Tensor, chosen: Any, otherwise: Any) -> Any:
-    """A nest's rows where (B,) bool `rows` is True, another nest's elsewhere."""
+    """Takes the rows of one nest where `rows` (B,) is True, of another elsewhere."""
 
     def select(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
         return tf.where(tf.reshape(rows, [-1] + [1] * (one.shape.rank - 1)), one, other)

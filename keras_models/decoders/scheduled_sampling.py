@@ -1,4 +1,4 @@
-"""Reading captions while some words are the decoder's own. Training only."""
+"""Scheduled sampling: captions with some words drawn from the decoder itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 
 class TokenSampler(ScheduledEmbeddingTrainingSampler):
-    """Chooses between the reference's word and one drawn from the decoder.
+    """Chooses between the caption's word and one drawn from the decoder.
 
     TensorFlow Addons' sampler, over ids in place of embeddings and with a generator
     that checkpoints save.
@@ -28,7 +28,7 @@ class TokenSampler(ScheduledEmbeddingTrainingSampler):
         self._generator = generator
 
     def sample(self, time: tf.Tensor, outputs: tf.Tensor, state: State) -> tf.Tensor:
-        """(B, V) log-probabilities → (B,) ids, −1 where the reference's is read."""
+        """Draws (B,) ids from (B, V) log-probabilities; −1 keeps the caption's word."""
         del time, state
         ids = tf.random.stateless_categorical(
             outputs, 1, self._generator.make_seeds()[:, 0], dtype=tf.int32

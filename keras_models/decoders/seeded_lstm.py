@@ -1,4 +1,4 @@
-"""An attentive LSTM that grows out of the encoder's summary."""
+"""Attentive LSTM whose first cell state is the encoder's summary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SeededLSTMConfig(Config):
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> SeededLSTM:
-        """The decoder; it fits captions of any length."""
+        """Returns the decoder, which can write captions of any length."""
         del max_words
         return SeededLSTM(
             vocabulary_size,
@@ -45,7 +45,7 @@ class SeededLSTMConfig(Config):
 
 
 class SeededLSTM(AttentiveLSTM):
-    """An `AttentiveLSTM` that knows the summary o of the video (Alg. 2).
+    """Attentive LSTM that is seeded with the summary o of the video (Alg. 2).
 
         h_{−1} = 0 ,  c_{−1} = o
         v_t = Attention([o, h_{t−1}])                     several: concatenated
@@ -57,7 +57,7 @@ class SeededLSTM(AttentiveLSTM):
     def start(
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[AttentiveState, AttentiveMemory]:
-        """O as the cell state, and the attentions' memories."""
+        """Returns a state with o in its cell, and the attentions' memories."""
         state, memory = super().start(encoded, training)
         width, units = encoded.summary.shape[-1], self.lstm.units
         if width != units:
@@ -69,10 +69,10 @@ class SeededLSTM(AttentiveLSTM):
         return state._replace(lstm=state.lstm._replace(cell=seed)), memory
 
     def query(self, hidden: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
-        """(B, U) → (B, 2U): [o, h]."""
+        """Returns the attentions' query [o, h] (B, 2U)."""
         return tf.concat([memory.summary, hidden], axis=-1)
 
     def embed(self, tokens: tf.Tensor, memory: AttentiveMemory) -> tf.Tensor:
-        """(B,) token ids → (B, U), o for <bos>."""
+        """Returns the embeddings (B, U) of (B,) token ids, o for <bos>."""
         first = (tokens == BOS)[:, tf.newaxis]
         return tf.where(first, memory.summary, self.embedding(tokens))

@@ -1,4 +1,4 @@
-"""One LSTM that looks at the video with the words it has written in mind."""
+"""Decoder of one LSTM whose queries attend to the words before."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class SelfAttentiveLSTMConfig(Config):
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> SelfAttentiveLSTM:
-        """The decoder, for captions of at most `max_words` words."""
+        """Returns the decoder, for captions of at most `max_words` words."""
         return SelfAttentiveLSTM(
             self, vocabulary_size, attentions, max_words, name="decoder"
         )
 
 
 class SelfAttentiveState(NamedTuple):
-    """What changes from word to word."""
+    """State of the LSTM, the words so far and the attentions after a word."""
 
     lstm: LSTMState
     written: WordMemory
@@ -43,14 +43,14 @@ class SelfAttentiveState(NamedTuple):
 
 
 class SelfAttentiveMemory(NamedTuple):
-    """What does not."""
+    """Attentions' memories and the clip's part of the gates, made once a clip."""
 
     attentions: tuple[Any, ...]
     clip: tf.Tensor  # (B, 4U), the clip vectors' part of the LSTM's input
 
 
 class SelfAttentiveLSTM(Decoder):
-    """An LSTM that reads a word and what attention makes of the video for it.
+    """Decoder whose LSTM reads a word and what attention gives for it.
 
         s_t = self-attention of w_{t−1} over w_0 … w_{t−1}     see `WordAttention`
         x̂_t = Attention([h_{t−1}, s_t])                        several: concatenated
@@ -62,7 +62,7 @@ class SelfAttentiveLSTM(Decoder):
 
     Notes:
         The paper says that the self-attended words are combined with the LSTM's state
-        before it looks at the video; here they are concatenated. Where x̂ enters and
+        before it attends to the video; here they are concatenated. Where x̂ enters and
         how wide the LSTM is, it does not say.
     """
 
@@ -95,7 +95,7 @@ class SelfAttentiveLSTM(Decoder):
     def start(
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[SelfAttentiveState, SelfAttentiveMemory]:
-        """Zeros and no word, and the attentions' memories."""
+        """Returns a state of zeros without a word, and the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
         attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         state = SelfAttentiveState(
@@ -118,7 +118,7 @@ class SelfAttentiveLSTM(Decoder):
         memory: SelfAttentiveMemory,
         training: bool = False,
     ) -> Advance:
-        """Reads (B,) token ids."""
+        """Reads (B,) token ids and advances the state by one word."""
         words = self.embedding_dropout(self.embedding(tokens), training=training)
         history, written = self.written(words, state.written)  # (B, E)
         query = tf.concat([state.lstm.hidden, history], axis=-1)

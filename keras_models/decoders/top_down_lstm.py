@@ -1,4 +1,4 @@
-"""An attention LSTM that asks, and a language LSTM that answers."""
+"""Decoder of an attention LSTM and a language LSTM above it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class TopDownLSTMConfig(Config):
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> TopDownLSTM:
-        """The decoder; it fits captions of any length."""
+        """Returns the decoder, which can write captions of any length."""
         del max_words
         return TopDownLSTM(self, vocabulary_size, attentions, name="decoder")
 
 
 class TopDownState(NamedTuple):
-    """What changes from word to word."""
+    """States of both LSTMs and of the attentions after a word."""
 
     lower: LSTMState
     upper: LSTMState
@@ -45,14 +45,14 @@ class TopDownState(NamedTuple):
 
 
 class TopDownMemory(NamedTuple):
-    """What does not."""
+    """Attentions' memories and the video's part of the gates, made once a clip."""
 
     attentions: tuple[Any, ...]
     video: tf.Tensor  # (B, 4U), the summary's part of the lower LSTM's input
 
 
 class TopDownLSTM(Decoder):
-    """The lower LSTM knows the whole video, the upper one what is attended of it.
+    """Decoder whose lower LSTM reads the whole video, the upper one the attended part.
 
         h1_t = LSTM([v̄, w_{t−1}, h2_{t−1}], h1_{t−1})        v̄: the encoder's summary
         c_t  = Attention(h1_t)                    several: concatenated; none: left out
@@ -92,7 +92,7 @@ class TopDownLSTM(Decoder):
     def start(
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[TopDownState, TopDownMemory]:
-        """Zeros, and the attentions' memories."""
+        """Returns a state of zeros and a memory with the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
         attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         state = TopDownState(
@@ -109,7 +109,7 @@ class TopDownLSTM(Decoder):
         memory: TopDownMemory,
         training: bool = False,
     ) -> Advance:
-        """Reads (B,) token ids."""
+        """Reads (B,) token ids and advances the state by one word."""
         words = self.project_words(
             tokens, self.lower_words, self.embedding_dropout, training
         )
@@ -129,5 +129,5 @@ class TopDownLSTM(Decoder):
         return Advance(upper.hidden, state, contexts)
 
     def word_projection(self) -> Projection:
-        """The lower LSTM's."""
+        """Returns the projection of words to the lower LSTM's gates."""
         return self.lower_words

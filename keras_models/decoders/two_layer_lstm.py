@@ -1,4 +1,4 @@
-"""Two stacked LSTMs with attention between them."""
+"""Decoder of two stacked LSTMs with attention between them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class TwoLayerLSTMConfig(Config):
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
     ) -> TwoLayerLSTM:
-        """The decoder; it fits captions of any length."""
+        """Returns the decoder, which can write captions of any length."""
         del max_words
         return TwoLayerLSTM(self, vocabulary_size, attentions, name="decoder")
 
 
 class TwoLayerState(NamedTuple):
-    """What changes from word to word."""
+    """States of both LSTMs and of the attentions after a word."""
 
     lower: LSTMState
     upper: LSTMState
@@ -42,7 +42,7 @@ class TwoLayerState(NamedTuple):
 
 
 class TwoLayerMemory(NamedTuple):
-    """What does not."""
+    """Attentions' memories and clip vectors, the same for every word."""
 
     attentions: tuple[Any, ...]
     clip_vectors: tuple[tf.Tensor, ...]  # each (B, ·)
@@ -59,7 +59,7 @@ class ProjectedMemory(NamedTuple):
 
 
 class TwoLayerLSTM(Decoder):
-    """The lower LSTM reads words, the upper one what attention makes of the video.
+    """Decoder whose lower LSTM reads words, the upper one what attention gives.
 
         h1_t, c1_t = LSTM1(x_{t−1}, ·)
         G_t = Attention([h1_t, h2_{t−1}])            several: concatenated
@@ -103,7 +103,7 @@ class TwoLayerLSTM(Decoder):
     def start(
         self, encoded: EncodedVideo, training: bool = False
     ) -> tuple[TwoLayerState, TwoLayerMemory]:
-        """Zeros, and the attentions' memories."""
+        """Returns a state of zeros and a memory with the attentions' memories."""
         batch = tf.shape(encoded.frames)[0]
         attentions, memories = attend_all.prepare(self.attentions, encoded, training)
         state = TwoLayerState(
@@ -120,7 +120,7 @@ class TwoLayerLSTM(Decoder):
         memory: TwoLayerMemory | ProjectedMemory,
         training: bool = False,
     ) -> Advance:
-        """Reads (B,) token ids."""
+        """Reads (B,) token ids and advances the state by one word."""
         words = self.project_words(
             tokens, self.lower_words, self.embedding_dropout, training
         )
@@ -140,7 +140,7 @@ class TwoLayerLSTM(Decoder):
         return Advance(upper.hidden, state, contexts)
 
     def word_projection(self) -> Projection:
-        """The lower LSTM's."""
+        """Returns the projection of words to the lower LSTM's gates."""
         return self.lower_words
 
     def _from_video(
@@ -149,7 +149,7 @@ class TwoLayerLSTM(Decoder):
         memory: TwoLayerMemory | ProjectedMemory,
         training: bool,
     ) -> tf.Tensor:
-        """(B, 4U), the video's part of the upper LSTM's input."""
+        """Returns the video's part (B, 4U) of the upper LSTM's input."""
         vectors = [context.vector for context in contexts]
         if isinstance(memory, ProjectedMemory):
             return tf.add_n([*vectors, *memory.clip])

@@ -41,13 +41,13 @@ class Int8Kernel:
         s_rn = Σ_d round(127 x_rd / m_r) round(127 W_dn / m_n)
         y_rn = s_rn m_r m_n / 127² + b_n
 
-    where m_r is the largest |x| of a row, found as it comes, and m_n the largest |W| of
+    where m_r is the largest |x| of a row at run time, and m_n the largest |W| of
     a column. The sums s are exact on processors with VNNI; on older ones, sums of two
     products saturate at 16 bits.
 
     The product is oneDNN's convolution of pixels, which TensorFlow has on x86: the one
-    operation there that keeps the layout which oneDNN wants of a variable. It is laid
-    out when it is first multiplied; later changes go unnoticed. For graphs only.
+    operation there that keeps the layout which oneDNN wants of a variable. The kernel
+    is packed when it is first multiplied; later changes go unnoticed. For graphs only.
 
     Raises:
         KinescribeError: TensorFlow lacks the operation on this machine.
@@ -92,7 +92,7 @@ class Int8Kernel:
             [tf.qint32, tf.float32, tf.float32],
             name="sums",
             attrs={
-                "Tsummand": AttrValue(type=tf.qint32.as_datatype_enum),  # there is none
+                "Tsummand": AttrValue(type=tf.qint32.as_datatype_enum),  # no summand
                 "Tdevice_inputs": _types(tf.quint8, tf.qint8, tf.qint32),
                 "Thost_inputs": _types(*[tf.float32] * len(limits)),
                 "Tdevice_outputs": _types(tf.qint32),
@@ -100,7 +100,7 @@ class Int8Kernel:
                 "strides": AttrValue(list=AttrValue.ListValue(i=[1, 1, 1, 1])),
                 "padding": AttrValue(s=b"VALID"),
                 "fused_ops": AttrValue(list=AttrValue.ListValue(s=[b"BiasAdd"])),
-                "is_filter_const": AttrValue(b=True),  # it is laid out once
+                "is_filter_const": AttrValue(b=True),  # it is packed once
             },
         )
         return tf.reshape(

@@ -1,1 +1,1 @@
-"""Layers that encoders and decoders share."""
+"""Layers that encoders, attentions and decoders share."""

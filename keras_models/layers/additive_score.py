@@ -1,4 +1,4 @@
-"""How well items fit a query, by a network of one hidden layer."""
+"""Additive attention score, by a network of one hidden layer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from keras_models.layers.projection import Projection
 
 
 class AdditiveScore(tf.keras.layers.Layer):
-    """att(h, x) = w^T tanh(W_h h + W_x x + b) (Cherian et al., 2020, Eq. 2).
+    """Scores items against a query (Bahdanau et al., 2015).
+
+        att(h, x) = w^T tanh(W_h h + W_x x + b)          (Cherian et al., 2020, Eq. 2)
 
     `keys` computes W_x x + b, for items that stay the same from word to word once. In
-    mixed precision only the products are rounded: keys and energies are float32.
+    mixed precision only the products are rounded: keys and scores are float32.
 
     Call arguments:
         query: (B, Q), h.
         keys: (B, …, A), the keys of any number of items.
 
     Returns:
-        (B, …), the energies.
+        (B, …), the scores.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class AdditiveScore(tf.keras.layers.Layer):
         self.score = projection(1, "score", use_bias=False, dtype=self.variable_dtype)
 
     def keys(self, items: tf.Tensor) -> tf.Tensor:
-        """(B, …, D) → (B, …, A)."""
+        """Returns the keys (B, …, A) of items (B, …, D)."""
         with tf.name_scope(self.name):
             return tf.cast(self.key(items), self.variable_dtype)
 

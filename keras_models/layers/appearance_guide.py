@@ -1,4 +1,4 @@
-"""Rough spatial attention maps from the region features themselves."""
+"""Initial spatial attention maps from the region features themselves."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ class AppearanceGuideConfig(Config):
     recurrence: Recurrence = GARUConfig()
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the maps come from, besides the regions."""
+        """Returns the record features that the maps need besides the regions."""
         return ()
 
     def build(self, grid: tuple[int, int]) -> AppearanceGuide:
-        """The layer; it fits every grid."""
+        """Returns the layer, which works for every grid."""
         del grid
         return AppearanceGuide(self.units, name="appearance_guide")
 
 
 class AppearanceGuide(tf.keras.layers.Layer):
-    """A^r_nhw = w^T tanh(W L_nhw + V G_n + b), an additive MLP in place of Φ_c.
+    """Computes initial maps by an additive MLP in place of Φ_c.
+
+        A^r_nhw = w^T tanh(W L_nhw + V G_n + b)
 
     Call arguments:
         video: `VideoBatch`, unused.

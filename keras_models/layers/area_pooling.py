@@ -1,4 +1,4 @@
-"""Averages a map onto a grid of any size."""
+"""Average pooling of a map to a grid of any size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class AreaPooling(tf.keras.layers.Layer):
-    """Each output cell is the mean of the input over the cell's area.
+    """Averages the input over the area of each cell of a grid.
 
     Where the sizes divide, this is average pooling; where they do not, input cells on a
     border count by the share of them that lies inside.
@@ -35,7 +35,7 @@ class AreaPooling(tf.keras.layers.Layer):
 
 
 def overlaps(size: int, cells: int) -> np.ndarray:
-    """(cells, size): how much of each cell of a line each of `size` inputs covers."""
+    """Returns how much of each cell of a line each input covers: (cells, size)."""
     edges = np.arange(size)
     starts = np.arange(cells)[:, np.newaxis] * size / cells
     inside = np.minimum(edges + 1, starts + size / cells) - np.maximum(edges, starts)

@@ -1,4 +1,4 @@
-"""Dropout whose generator is part of a checkpoint."""
+"""Dropout whose random generator is part of a checkpoint."""
 
 from __future__ import annotations
 

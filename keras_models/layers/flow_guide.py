@@ -1,4 +1,4 @@
-"""Φ_c: optical flow → rough spatial attention maps."""
+"""Initial spatial attention maps from optical flow: Φ_c."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class FlowGuideConfig(Config):
     recurrence: Recurrence = GARUConfig()
 
     def features(self) -> tuple[str, ...]:
-        """The record features that the maps come from."""
+        """Returns the record features that the maps need."""
         return (self.flow,)
 
     def build(self, grid: tuple[int, int]) -> FlowGuide:
-        """The layer, for maps of `grid` (rows, columns)."""
+        """Returns the layer for maps of `grid` (rows, columns)."""
         return FlowGuide(self, grid, name="flow_guide")
 
 
 class FlowGuide(tf.keras.layers.Layer):
-    """A^r = Φ_c(F) (Chen and Jiang, 2019, Eq. 1), all frames at once.
+    """Computes A^r = Φ_c(F) of all frames (Chen and Jiang, 2019, Eq. 1).
 
     Convolutions with ReLU, each followed by 2×2 max-pooling (SAME) along those axes
     that stay at least as long as the grid's, then a convolution to one channel. What
@@ -82,8 +82,8 @@ class FlowGuide(tf.keras.layers.Layer):
         for convolution in self.convolutions:
             x = convolution(x)
             window = [
-                2 if size >= 2 * wanted else 1
-                for size, wanted in zip(x.shape[1:3], self.grid, strict=True)
+                2 if size >= 2 * target else 1
+                for size, target in zip(x.shape[1:3], self.grid, strict=True)
             ]
             if window != [1, 1]:
                 x = tf.nn.max_pool2d(x, window, window, "SAME")

@@ -1,4 +1,4 @@
-"""GARU: the gated attention recurrent unit."""
+"""The gated attention recurrent unit of MGSA."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from transform.common.config import Config
 
 
 class GARUConfig(Config):
-    """Attention maps refined by the maps of the frames before (MGSA Sec. 3.2)."""
+    """Attention maps refined by the maps of earlier frames (MGSA Sec. 3.2)."""
 
     kind: Literal["garu"] = "garu"
 
     def build(self) -> GARU:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return GARU(name="garu")
 
 
@@ -32,7 +32,7 @@ class GARU(tf.keras.layers.Layer):
     new one. Only the products with h_{n−1} are computed frame by frame.
 
     Call arguments:
-        rough: (B, T, S), the rough maps A^r, flattened.
+        initial_maps: (B, T, S), the initial maps A^r, flattened.
         summary: (B, T, D), each frame's mean region feature G.
         frame_mask: (B, T) bool. A masked frame leaves the state as it was.
 
@@ -51,23 +51,25 @@ class GARU(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(
-        self, rough: tf.Tensor, summary: tf.Tensor, frame_mask: tf.Tensor
+        self, initial_maps: tf.Tensor, summary: tf.Tensor, frame_mask: tf.Tensor
     ) -> tf.Tensor:
-        cells = rough.shape[-1]
-        gates, candidate = tf.split(self.from_rough(rough), [2 * cells, cells], axis=-1)
+        cells = initial_maps.shape[-1]
+        gates, candidate = tf.split(
+            self.from_rough(initial_maps), [2 * cells, cells], axis=-1
+        )
         gates += self.from_summary(summary)  # (B, T, 2S)
 
         def step(
             element: tuple[tf.Tensor, ...], state: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor]:
-            gates, candidate, there = element
+            gates, candidate, mask = element
             recurrent = tf.matmul(state, self.recurrent_kernel)  # (B, 3S)
             r, z = tf.split(tf.sigmoid(gates + recurrent[:, : 2 * cells]), 2, axis=-1)
             new = tf.tanh(candidate + r * recurrent[:, 2 * cells :])
             new = z * state + (1 - z) * new
-            state = tf.where(there[:, tf.newaxis], new, state)
+            state = tf.where(mask[:, tf.newaxis], new, state)
             return state, state
 
-        start = tf.zeros_like(rough[:, 0])  # (B, S)
+        start = tf.zeros_like(initial_maps[:, 0])  # (B, S)
         maps, _ = scan(step, (gates, candidate, frame_mask), start)
         return maps

@@ -1,4 +1,4 @@
-"""The recurrent half of a GRU; its owner projects the inputs."""
+"""Recurrent half of a GRU, for inputs that are projected already."""
 
 from __future__ import annotations
 

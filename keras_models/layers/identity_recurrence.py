@@ -1,4 +1,4 @@
-"""No recurrence between attention maps."""
+"""Placeholder for models without a recurrence between attention maps."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from transform.common.config import Config
 
 
 class IdentityRecurrenceConfig(Config):
-    """The rough attention maps are used as they are: the ablation of GARU."""
+    """The initial attention maps without refinement: the ablation of GARU."""
 
     kind: Literal["direct"] = "direct"
 
     def build(self) -> IdentityRecurrence:
-        """The layer."""
+        """Returns the layer that this configuration describes."""
         return IdentityRecurrence(name="direct")
 
 
 class IdentityRecurrence(tf.keras.layers.Layer):
-    """A_n = A^r_n: what stands in GARU's place in the rows without it.
+    """Returns the initial maps, A_n = A^r_n, in the place of GARU.
 
     Call arguments:
-        rough: (B, T, S).
+        initial_maps: (B, T, S).
         summary: (B, T, D), unused.
         frame_mask: (B, T) bool, unused.
 
     Returns:
-        `rough`.
+        `initial_maps`.
     """
 
     def call(
-        self, rough: tf.Tensor, summary: tf.Tensor, frame_mask: tf.Tensor
+        self, initial_maps: tf.Tensor, summary: tf.Tensor, frame_mask: tf.Tensor
     ) -> tf.Tensor:
         del summary, frame_mask
-        return rough
+        return initial_maps

@@ -1,4 +1,4 @@
-"""How the weights of dualAFR begin."""
+"""Initializers that papers name: dualAFR's uniform distribution."""
 
 from __future__ import annotations
 

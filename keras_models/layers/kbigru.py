@@ -11,7 +11,7 @@ from keras_models.layers.gru_cell import GRUCell
 
 
 class GRUInputs(NamedTuple):
-    """What both GRUs read of every frame: it does not depend on the key frame."""
+    """Inputs of both GRUs at every frame, which do not depend on the key frame."""
 
     left: tf.Tensor  # (B, T, 3U)
     right: tf.Tensor  # (B, T, 3U)
@@ -31,7 +31,7 @@ class KBiGRU(tf.keras.layers.Layer):
     Call arguments:
         inputs: `GRUInputs` of frames (B, T, D).
         key_frame: (B,) int32, i.
-        mask: (B, T) bool, which frames there are.
+        mask: (B, T) bool, True for real frames.
 
     Returns:
         (B, U): h.
@@ -47,27 +47,27 @@ class KBiGRU(tf.keras.layers.Layer):
         self.join = tf.keras.layers.Dense(units, activation="tanh", name="join")
 
     def project(self, frames: tf.Tensor) -> GRUInputs:
-        """(B, T, D) → what the GRUs read."""
+        """Returns what the GRUs read of frames (B, T, D)."""
         with tf.name_scope(self.name):
             return GRUInputs(self.left_inputs(frames), self.right_inputs(frames))
 
     def call(
         self, inputs: GRUInputs, key_frame: tf.Tensor, mask: tf.Tensor
     ) -> tf.Tensor:
-        places = tf.range(tf.shape(mask)[1])[tf.newaxis]  # (1, T)
+        frames = tf.range(tf.shape(mask)[1])[tf.newaxis]  # (1, T)
         key_frame = key_frame[:, tf.newaxis]  # (B, 1)
-        backwards = (inputs.left, mask & (places <= key_frame))
+        backwards = (inputs.left, mask & (frames <= key_frame))
         backwards = tf.nest.map_structure(lambda x: tf.reverse(x, [1]), backwards)
-        forwards = (inputs.right, mask & (places >= key_frame))
+        forwards = (inputs.right, mask & (frames >= key_frame))
 
         def step(element: Any, state: Any) -> tuple[Any, Any]:
-            moved = []
-            for cell, (projected, here), hidden in zip(
+            states = []
+            for cell, (projected, on_way), hidden in zip(
                 (self.left, self.right), element, state, strict=True
             ):
                 new = cell(projected, hidden)
-                moved.append(tf.where(here[:, tf.newaxis], new, hidden))
-            return (), tuple(moved)
+                states.append(tf.where(on_way[:, tf.newaxis], new, hidden))
+            return (), tuple(states)
 
         start = tf.zeros([tf.shape(mask)[0], self.units], self.compute_dtype)
         _, ends = scan(step, (backwards, forwards), (start, start))  # Eq. 5, 6

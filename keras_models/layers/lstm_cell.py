@@ -1,4 +1,4 @@
-"""The recurrent half of an LSTM; its owner projects the inputs."""
+"""Recurrent half of an LSTM, for inputs that are projected already."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_models.layers.projection import Projection
 
 
 class LSTMState(NamedTuple):
-    """An LSTM's hidden and cell state."""
+    """The hidden and cell state of an LSTM."""
 
     hidden: tf.Tensor  # (B, U)
     cell: tf.Tensor  # (B, U), float32 in mixed precision too
@@ -53,16 +53,18 @@ class LSTMCell(tf.keras.layers.Layer):
         return LSTMState(tf.cast(hidden, self.compute_dtype), cell)
 
     def zero_state(self, batch: tf.Tensor | int) -> LSTMState:
-        """The state before the first step, all zeros."""
-        return self.begin(tf.zeros([batch, self.units], self.compute_dtype))
+        """Returns the state of zeros before the first step."""
+        return self.initial_state(tf.zeros([batch, self.units], self.compute_dtype))
 
-    def begin(self, hidden: tf.Tensor) -> LSTMState:
-        """The state before the first step, with nothing in its memory."""
+    def initial_state(self, hidden: tf.Tensor) -> LSTMState:
+        """Returns the state before the first step with a cell of zeros."""
         return LSTMState(hidden, tf.zeros_like(hidden, self.variable_dtype))
 
 
 def input_projection(units: int, name: str, bias: bool = False) -> Projection:
-    """A kernel (D, 4U) for one of an LSTM's inputs; one of them carries the bias.
+    """Returns the projection (D, 4U) of one of an LSTM's inputs.
+
+    An LSTM's bias belongs to the projection of one of its inputs.
 
     The forget gate's bias starts at 1 (Jozefowicz et al., 2015).
     """

@@ -1,4 +1,4 @@
-"""An LSTM over a clip's steps."""
+"""An LSTM over the steps of clips of different lengths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from keras_models.layers.lstm_cell import LSTMCell, LSTMState
 
 
 def last_state(cell: LSTMCell, projected: tf.Tensor, mask: tf.Tensor) -> LSTMState:
-    """The state after the last step; a masked step leaves it as it was.
+    """Returns the state after the last step; masked steps leave it unchanged.
 
     Args:
         cell: The LSTM.
@@ -20,10 +20,10 @@ def last_state(cell: LSTMCell, projected: tf.Tensor, mask: tf.Tensor) -> LSTMSta
     def step(
         element: tuple[tf.Tensor, tf.Tensor], state: LSTMState
     ) -> tuple[tuple[()], LSTMState]:
-        inputs, there = element
+        inputs, step_mask = element
         new = cell(inputs, state)
         state = tf.nest.map_structure(
-            lambda new, old: tf.where(there[:, tf.newaxis], new, old), new, state
+            lambda new, old: tf.where(step_mask[:, tf.newaxis], new, old), new, state
         )
         return (), state
 

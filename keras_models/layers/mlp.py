@@ -1,4 +1,4 @@
-"""A network of one hidden layer."""
+"""Multilayer perceptron of one hidden layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_models.layers.initializers import SMALL_UNIFORM
 
 
 class MLP(tf.keras.layers.Layer):
-    """W_2 relu(W_1 x + b_1) + b_2 of the last axis.
+    """Multilayer perceptron W_2 relu(W_1 x + b_1) + b_2 of the last axis.
 
     Call arguments:
         inputs: (…, D).

@@ -1,4 +1,4 @@
-"""How well items fit a query, by the product of their projections."""
+"""Multiplicative attention score, by the product of projections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from keras_models.layers.projection import Projection
 
 
 class MultiplicativeScore(tf.keras.layers.Layer):
-    """a = w^T tanh(W_q q ⊙ W_v v) (Shi et al., 2019, Eq. 8 and 14).
+    """Scores items against a query by the product of their projections.
+
+        a = w^T tanh(W_q q ⊙ W_v v)                 (Shi et al., 2019, Eq. 8 and 14)
 
     `keys` computes W_v v, for items that stay the same from word to word once.
 
@@ -19,10 +21,10 @@ class MultiplicativeScore(tf.keras.layers.Layer):
         keys: (B, N, A), of N items.
 
     Returns:
-        (B, N), the energies.
+        (B, N), the scores.
 
     Notes:
-        The paper adds a bias to every energy alike; no softmax can tell, so there is
+        The paper adds a bias to every score alike; no softmax can tell, so there is
         none here.
     """
 
@@ -33,7 +35,7 @@ class MultiplicativeScore(tf.keras.layers.Layer):
         self.score = tf.keras.layers.Dense(1, use_bias=False, name="score")
 
     def keys(self, items: tf.Tensor) -> tf.Tensor:
-        """(B, N, D) → (B, N, A)."""
+        """Returns the keys (B, N, A) of items (B, N, D)."""
         with tf.name_scope(self.name):
             return self.key(items)
 

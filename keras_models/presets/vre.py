@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_models.attention.multiplicative import Grid, MultiplicativeConfig
+from keras_models.attention.multiplicative import MultiplicativeConfig
+from keras_models.attention.sources import Grid
 from keras_models.attention.uniform import UniformConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig

@@ -1,1 +1,1 @@
-"""Functions on tensors that layers share."""
+"""Functions on tensors that several layers share."""

@@ -1,4 +1,4 @@
-"""`affine_motion`: how what moves in a key frame moves, in five numbers."""
+"""Affine motion of a key frame: direction, expansion, rotation and speed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ STILL = 0.01  # mean |f| of a picture that counts as still, in units of full sca
 
 
 def affine_motion(flow: tf.Tensor) -> tf.Tensor:
-    """The affine part of optical flow, weighed by speed so that size does not matter.
+    """Summarises optical flow by its affine part, weighed by speed.
 
-    With f(p) the mean of the M fields at cell p, c = Σ|f| p / Σ|f| the centre of what
-    moves, and r = p − c:
+    Because of the weights, the size of what moves does not matter. With f(p) the mean
+    of the M fields at cell p, c = Σ|f| p / Σ|f| the centre of what moves, and
+    r = p − c:
 
         direction   Σ f / Σ|f|                     in x (right) and y (down)
         expansion   Σ f · r/|r| / Σ|f|             1 grows, −1 shrinks

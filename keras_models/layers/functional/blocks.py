@@ -1,4 +1,4 @@
-"""Volumes of cells cut into blocks."""
+"""Cutting volumes of cells into blocks of equal size."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ def pad_to_blocks(
 ) -> tf.Tensor:
     """Pads (B, T, H, W, C) so that blocks of ratio × ratio × ratio cells cover it.
 
-    In space, what lacks is added on both sides, as SAME pooling does. In time it is
+    In space, the padding is added on both sides, as SAME pooling does. In time it is
     added at the end: blocks begin with the clip, however long the batch's longest is.
 
     Args:
         volume: H and W static.
         ratio: Cells along a block's edge.
         around: This much more on all sides, in time and space; less if negative.
-        value: What is added.
+        value: The value of added cells.
     """
     steps = volume.shape[1] or tf.shape(volume)[1]
     paddings: list[list] = [[0, -steps % ratio]]
     for size in volume.shape[2:4]:
-        lacking = -size % ratio
-        paddings.append([lacking // 2, lacking - lacking // 2])
+        missing = -size % ratio
+        paddings.append([missing // 2, missing - missing // 2])
     padded = tf.pad(volume, [[0, 0], *paddings, [0, 0]], constant_values=value)
     if around < 0:
         inner = slice(-around, around)
@@ -33,7 +33,7 @@ def pad_to_blocks(
 
 
 def blocks_there(mask: tf.Tensor, ratio: int) -> tf.Tensor:
-    """(B, T) bool → (B, ⌈T / ratio⌉): which blocks of steps hold one that is there."""
+    """Returns which blocks (B, ⌈T / ratio⌉) hold an unmasked step of a mask (B, T)."""
     steps = mask.shape[1] or tf.shape(mask)[1]
     padded = tf.pad(mask, [[0, 0], [0, -steps % ratio]])
     count = -(-steps // ratio)
@@ -41,7 +41,7 @@ def blocks_there(mask: tf.Tensor, ratio: int) -> tf.Tensor:
 
 
 def as_steps(volume: tf.Tensor) -> tf.Tensor:
-    """(B, T, H, W, D) → (B, T, S, D) with S = H · W."""
+    """Reshapes (B, T, H, W, D) to (B, T, S, D) with S = H · W."""
     _, _, rows, columns, width = volume.shape
     steps = volume.shape[1] or tf.shape(volume)[1]
     return tf.reshape(volume, [-1, steps, rows * columns, width])

@@ -1,4 +1,4 @@
-"""Softmax and mean over the items that are there."""
+"""Softmax and mean over the unmasked items."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 def masked_softmax(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Softmax over the last axis of (…, N) scores where (…, N) `mask` is True.
+    """Returns the softmax over the last axis of (…, N) scores where `mask` is True.
 
-    Masked items get exactly 0; where nothing is there, all weights are 0. Computed in
-    float32 whatever the scores' dtype.
+    Masked items get exactly 0; where all items are masked, all weights are 0. It is
+    computed in float32 whatever the scores' dtype.
     """
     scores = tf.cast(scores, tf.float32)
     weights = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min))
@@ -17,7 +17,9 @@ def masked_softmax(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor, axis: int = 1) -> tf.Tensor:
-    """Mean over an axis of (B, T, …) values where `mask` is True, else 0.
+    """Returns the mean over an axis of (B, T, …) values where `mask` is True.
+
+    It is 0 where all values are masked.
 
     The mask has the values' first axes, (B, T) or more of them, and `axis` among them.
     """
@@ -28,14 +30,14 @@ def masked_mean(values: tf.Tensor, mask: tf.Tensor, axis: int = 1) -> tf.Tensor:
 
 
 def expand_mask(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """(B, T) → (B, T, 1, …) of the rank of (B, T, …) values."""
+    """Adds axes of 1 to a mask (B, T) until it has the rank of (B, T, …) values."""
     for _ in range(values.shape.rank - mask.shape.rank):
         mask = mask[..., tf.newaxis]
     return mask
 
 
 def present_regions(regions: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Which of (B, T, R, D) regions are there, in steps where (B, T) `mask` is True.
+    """Returns which of (B, T, R, D) regions were detected in the unmasked steps.
 
     A detector that finds fewer than R regions leaves all-zero rows. (B, T, R) bool.
     """

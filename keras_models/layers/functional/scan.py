@@ -1,4 +1,4 @@
-"""One recurrence over time, for nests of tensors."""
+"""A recurrence over time for nests of tensors."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def scan(
 
 
 def _swap(leaf: tf.Tensor) -> tf.Tensor:
-    """Time first ↔ batch first."""
+    """Swaps the time axis and the batch axis of a tensor."""
     return tf.transpose(leaf, [1, 0, *range(2, leaf.shape.rank)])

@@ -58,7 +58,7 @@ def test_all_cells_of_the_chosen_stream_share_one_softmax():
 
 
 def test_a_stream_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="looks at stream 2; the encoder gives 2"):
+    with pytest.raises(ValueError, match="grid 2; the encoder gives 2"):
         CONFIG.replace(stream=2).build().prepare(encoded())
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.attention.multiplicative import Grid, MultiplicativeConfig
+from keras_models.attention.multiplicative import MultiplicativeConfig
+from keras_models.attention.sources import Grid
 from keras_models.structs import Context
 from tests.keras_models.attention.test_bahdanau import LENGTHS, MASK, encode
 from tests.reference.multiplicative_attention import multiplicative_attention

@@ -60,7 +60,7 @@ def lstm_matrices(layer):
 @MASKS
 def test_shared_grid_equals_the_equations(mask):
     layer = SharedSpatialAttentionConfig(units=4).build("pooling")
-    frames, weights = ask(layer, mask)
+    frames, weights, _ = ask(layer, mask)
     for clip in range(3):
         pooled, e = reference.shared_grid(
             doubled(query()[clip]),
@@ -75,7 +75,7 @@ def test_shared_grid_equals_the_equations(mask):
 @MASKS
 def test_per_frame_equals_the_equations(mask):
     layer = PerFrameAttentionConfig(units=4).build("pooling")
-    frames, weights = ask(layer, mask)
+    frames, weights, _ = ask(layer, mask)
     for clip in range(3):
         pooled, e = reference.per_frame(
             doubled(query()[clip]),
@@ -89,7 +89,7 @@ def test_per_frame_equals_the_equations(mask):
 
 @MASKS
 def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
-    frames, weights = ask(MeanSpatialPoolingConfig().build("pooling"), mask)
+    frames, weights, _ = ask(MeanSpatialPoolingConfig().build("pooling"), mask)
     assert weights == {}
     for clip in range(3):
         expected = reference.cell_mean(doubled(cells(mask)[clip]), mask[clip])
@@ -171,7 +171,7 @@ def test_poolings_are_added():
         temporal=(MeanPoolingConfig(), RankedPoolingConfig()),
     ).build("st")
     found = ask(both, GRID)
-    frames, _ = look(both.spatial, GRID)
+    frames = look(both.spatial, GRID).vector
     parts = [
         part(frames, query(), tf.constant(GRID.any(axis=2))).vector
         for part in both.temporal

@@ -1,0 +1,59 @@
+"""Masked softmax of scores and the weighted sum of values."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from keras_models.layers.functional.masking import masked_softmax
+
+
+def attend(
+    scores: tf.Tensor, values: tf.Tensor, mask: tf.Tensor, batch_dims: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Weighs values by the softmax of their items' scores and sums them.
+
+    The items are numbered by all axes N… of the scores behind the batch axes: one
+    softmax covers all of them.
+
+    Args:
+        scores: (B, N…).
+        values: (B, N…, D…), what is summed.
+        mask: (B, N…) bool, True for items that may be attended.
+        batch_dims: How many axes B stands for.
+
+    Returns:
+        The sum (B, D…) in the values' dtype and the weights (B, N…) in float32. Both
+        are 0 where the mask has no item.
+    """
+    weights = masked_softmax(
+        flatten_items(scores, batch_dims), flatten_items(mask, batch_dims)
+    )
+    weights = restore_items(weights, scores)
+    return weighted_sum(weights, values, batch_dims), weights
+
+
+def weighted_sum(
+    weights: tf.Tensor, values: tf.Tensor, batch_dims: int = 1
+) -> tf.Tensor:
+    """Returns Σ w v (B, D…) over the axes N… of weights (B, N…), values (B, N…, D…)."""
+    axes = "abcdefgh"[: values.shape.rank]
+    items = axes[: weights.shape.rank]
+    result = axes[:batch_dims] + axes[weights.shape.rank :]
+    weights = tf.cast(weights, values.dtype)
+    return tf.einsum(f"{items},{axes}->{result}", weights, values)
+
+
+def flatten_items(tensor: tf.Tensor, batch_dims: int = 1) -> tf.Tensor:
+    """Reshapes (B, N…) to (B, N), which one softmax can cover."""
+    if tensor.shape.rank == batch_dims + 1:
+        return tensor
+    shape = tf.shape(tensor)
+    count = tf.reduce_prod(shape[batch_dims:], keepdims=True)
+    return tf.reshape(tensor, tf.concat([shape[:batch_dims], count], axis=0))
+
+
+def restore_items(flat: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Gives a flattened tensor the shape (B, N…) of another one."""
+    if like.shape.rank == flat.shape.rank:
+        return flat
+    return tf.ensure_shape(tf.reshape(flat, tf.shape(like)), like.shape)
