@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from keras_models.attention.base import LinearAttention
 from keras_models.attention.item_attention import AttentionMemory, ItemAttention
-from keras_models.attention.sources import FramesAndStreams
+from keras_models.attention.sources import Frames
 from keras_models.layers.additive_score import AdditiveScore
+from keras_models.structs import EncodedVideo
 from transform.common.config import Config, Field
 
 
@@ -41,9 +42,12 @@ class AdditiveAttention(ItemAttention, LinearAttention):
     """
 
     def __init__(self, units: int, **kwargs: Any):
-        super().__init__(
-            FramesAndStreams(), AdditiveScore(units, name="energy"), **kwargs
-        )
+        super().__init__(Frames(), AdditiveScore(units, name="energy"), **kwargs)
+
+    def prepare(self, encoded: EncodedVideo, training: bool = False) -> AttentionMemory:
+        """Returns the frames of a batch of videos, with the streams in their values."""
+        values = tf.concat([encoded.frames, *encoded.frame_streams], axis=-1)
+        return super().prepare(encoded, training)._replace(values=values)
 
     def project(
         self, memory: AttentionMemory, projection: Callable[[tf.Tensor], tf.Tensor]

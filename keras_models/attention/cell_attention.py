@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_models.attention.weight_names import Weights
+from keras_models.layers.additive_score import AdditiveScore
 
 
 class AttentionOutput(NamedTuple):
@@ -45,3 +46,21 @@ class CellAttention(tf.keras.layers.Layer, abc.ABC):
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: Any
     ) -> AttentionOutput:
         raise NotImplementedError
+
+
+class AdditiveCellAttention(CellAttention):
+    """Cell attention whose scores are additive and whose keys are the cells' own.
+
+    Args:
+        units: The width A of the score's hidden layer.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.energy = AdditiveScore(units, name="energy")
+
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Returns the keys (B, T, S, A) of all cells."""
+        del mask
+        with tf.name_scope(self.name):
+            return self.energy.keys(cells)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import tensorflow as tf
 
-from keras_models.attention.cell_attention import AttentionOutput, CellAttention
+from keras_models.attention.cell_attention import AdditiveCellAttention, AttentionOutput
 from keras_models.attention.weight_names import cell_weights
-from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.attend import attend
 from transform.common.config import Config, Field
 
@@ -27,7 +26,7 @@ class GlobalCellAttentionConfig(Config):
         return GlobalCellAttention(self.units, name=name)
 
 
-class GlobalCellAttention(CellAttention):
+class GlobalCellAttention(AdditiveCellAttention):
     """Additive attention with one softmax over the cells of all frames.
 
         e = softmax_{n,j} att(h, x_nj) ;  x̂ = Σ_n Σ_j e_nj x_nj
@@ -35,16 +34,6 @@ class GlobalCellAttention(CellAttention):
     Weights: "spatial" e (B, T, S), and "temporal" (B, T), their sums over a frame. The
     score's b, which STaTS has, VATEX-2019 (Chen et al., 2019, Eq. 2) has not.
     """
-
-    def __init__(self, units: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.energy = AdditiveScore(units, name="energy")
-
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Returns the keys (B, T, S, A) of all cells."""
-        del mask
-        with tf.name_scope(self.name):
-            return self.energy.keys(cells)
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor

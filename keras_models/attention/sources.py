@@ -43,19 +43,6 @@ class Frames(Config):
         return {"temporal": weights}
 
 
-class FramesAndStreams:
-    """The frames, with the encoder's `frame_streams` concatenated to their values."""
-
-    def items(self, encoded: EncodedVideo) -> AttentionItems:
-        """Returns the frames (B, T, D) as features, (B, T, C) as values."""
-        values = tf.concat([encoded.frames, *encoded.frame_streams], axis=-1)
-        return AttentionItems(encoded.frames, values, encoded.frame_mask)
-
-    def name_weights(self, weights: tf.Tensor) -> Weights:
-        """Names the weights (B, T) "temporal"."""
-        return {"temporal": weights}
-
-
 class Grid(Config):
     """The cells of one grid, those of all steps as one set: N = T · S (VRE's AttS)."""
 

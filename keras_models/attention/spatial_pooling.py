@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import tensorflow as tf
 
-from keras_models.attention.cell_attention import AttentionOutput, CellAttention
-from keras_models.layers.additive_score import AdditiveScore
+from keras_models.attention.cell_attention import (
+    AdditiveCellAttention,
+    AttentionOutput,
+    CellAttention,
+)
 from keras_models.layers.functional.attend import attend
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from transform.common.config import Config, Field
@@ -51,22 +54,13 @@ class PerFrameAttentionConfig(Config):
         return PerFrameAttention(self.units, name=name)
 
 
-class PerFrameAttention(CellAttention):
+class PerFrameAttention(AdditiveCellAttention):
     """Additive attention to the cells of each frame by itself.
 
         e_n = softmax_j att(h, x_nj) ;  x̂_n = Σ_j e_nj x_nj
 
     (Cherian et al., 2020, Eq. 3.) Weights: "spatial" (B, T, S).
     """
-
-    def __init__(self, units: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.energy = AdditiveScore(units, name="energy")
-
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Returns the keys (B, T, S, A) of every cell."""
-        with tf.name_scope(self.name):
-            return self.energy.keys(cells)
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
@@ -87,7 +81,7 @@ class SharedSpatialAttentionConfig(Config):
         return SharedSpatialAttention(self.units, name=name)
 
 
-class SharedSpatialAttention(CellAttention):
+class SharedSpatialAttention(AdditiveCellAttention):
     """Attention with the same weights in every frame, from the cells' means over time.
 
         x̃_j = (1/N) Σ_n x_nj ;  e = softmax_j att(h, x̃_j) ;  x̂_n = Σ_j e_j x_nj
@@ -95,14 +89,9 @@ class SharedSpatialAttention(CellAttention):
     (Cherian et al., 2020, Eq. 3 and the steps after it.) Weights: "spatial" (B, S).
     """
 
-    def __init__(self, units: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.energy = AdditiveScore(units, name="energy")
-
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Returns the keys (B, S, A) of the cells' means over time."""
-        with tf.name_scope(self.name):
-            return self.energy.keys(masked_mean(cells, mask))
+        return super().prepare(masked_mean(cells, mask), mask)
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor

@@ -18,13 +18,13 @@ HARD = DualConfig(units=4, choice=HardConfig())
 PLACES = MultiLevelConfig(units=4)
 
 
-def encode(padding=0.0, lacking=None, levels=LEVELS):
-    """Clips of `LENGTHS` steps; the first one does without level `lacking`."""
+def encode(padding=0.0, missing=None, levels=LEVELS):
+    """Clips of `LENGTHS` steps; the first one does without level `missing`."""
     random = np.random.default_rng(0)
     grids, masks = [], []
     for level in range(levels):
         mask = np.arange(STEPS) < np.array(LENGTHS)[:, np.newaxis]
-        if level == lacking:
+        if level == missing:
             mask[0] = False
         mask = np.repeat(mask[..., np.newaxis], CELLS, axis=2)
         values = random.normal(size=(3, STEPS, CELLS, WIDTH))
@@ -51,7 +51,7 @@ def built(config, **changes):
 
 
 @pytest.mark.parametrize(("config", "pick"), [(SOFT, None), (HARD, np.argmax)])
-def test_equals_the_equations_place_by_place(config, pick):
+def test_equals_the_equations_location_by_location(config, pick):
     layer, encoded = built(config), encode()
     context = look(layer)
     for clip, length in enumerate(LENGTHS[:2]):
@@ -64,18 +64,18 @@ def test_equals_the_equations_place_by_place(config, pick):
             pick,
         )
         np.testing.assert_allclose(context.vector[clip], z, **CLOSE)
-        found = context.weights["spatial"][clip].numpy()
-        np.testing.assert_allclose(found[:length].reshape(-1), alpha, **CLOSE)
-        assert not np.any(found[length:])
+        spatial = context.weights["spatial"][clip].numpy()
+        np.testing.assert_allclose(spatial[:length].reshape(-1), alpha, **CLOSE)
+        assert not np.any(spatial[length:])
         steps = context.weights["temporal"][clip]
-        np.testing.assert_allclose(steps, found.sum(axis=1), **CLOSE)
+        np.testing.assert_allclose(steps, spatial.sum(axis=1), **CLOSE)
         np.testing.assert_allclose(context.weights["level"][clip], beta, **CLOSE)
         np.testing.assert_allclose(context.log_prob[clip], log_prob, **CLOSE)
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("config", [SOFT, HARD])
-def test_a_clip_without_places_gives_zeros(config, training):
+def test_a_clip_without_locations_gives_zeros(config, training):
     context = look(built(config), training=training)
     for leaf in tf.nest.flatten(context):
         assert np.all(np.isfinite(leaf)) and not np.any(leaf[2])
@@ -90,10 +90,10 @@ def test_padded_steps_change_nothing(config):
 
 
 @pytest.mark.parametrize("config", [SOFT, HARD])
-def test_a_level_that_a_clip_lacks_is_never_looked_at(config):
+def test_a_level_that_a_clip_lacks_is_never_attended(config):
     layer = built(config)
     for _ in range(20):
-        context = look(layer, encode(lacking=1), training=True)
+        context = look(layer, encode(missing=1), training=True)
         beta = context.weights["level"].numpy()
         assert beta[0, 1] == 0 and beta[0].sum() == pytest.approx(1)
         assert np.isfinite(context.log_prob).all()
@@ -101,7 +101,7 @@ def test_a_level_that_a_clip_lacks_is_never_looked_at(config):
 
 
 def test_hard_samples_follow_both_weights():
-    """Each place and level is taken as often as α β says, within 5 standard errors."""
+    """Each location and level is taken as often as α β says, to 5 standard errors."""
     layer, encoded = built(HARD), encode()
     rows = 4000
     repeated = encoded._replace(
@@ -112,33 +112,33 @@ def test_hard_samples_follow_both_weights():
             for name in ("frames", "frame_mask", "grids", "grid_masks", "summary")
         }
     )
-    asked = tf.repeat(query()[:1], rows, axis=0)
-    context, _ = layer(asked, layer.prepare(repeated), (), training=True)
+    queries = tf.repeat(query()[:1], rows, axis=0)
+    context, _ = layer(queries, layer.prepare(repeated), (), training=True)
     alpha = context.weights["spatial"][0].numpy()
     cells = np.stack([grid[0].numpy() for grid in encoded.grids], 2)  # (T, S, L, D)
-    found = np.all(
+    taken = np.all(
         np.isclose(
             cells, context.vector.numpy()[:, np.newaxis, np.newaxis, np.newaxis]
         ),
         axis=-1,
     )  # (rows, T, S, L): the one cell that was taken
-    assert np.all(found.sum(axis=(1, 2, 3)) == 1)
+    assert np.all(taken.sum(axis=(1, 2, 3)) == 1)
 
-    share = found.any(axis=3).mean(axis=0)
+    share = taken.any(axis=3).mean(axis=0)
     error = np.sqrt(alpha * (1 - alpha) / rows)
     assert np.all(np.abs(share - alpha) <= 5 * error)
-    for place in np.ndindex(STEPS, CELLS):
-        chosen = found[(slice(None), *place)]  # (rows, L)
-        there = chosen.any(axis=1)
-        beta = context.weights["level"].numpy()[there]
-        count = max(there.sum(), 1)
+    for location in np.ndindex(STEPS, CELLS):
+        chosen = taken[(slice(None), *location)]  # (rows, L)
+        rows_here = chosen.any(axis=1)
+        beta = context.weights["level"].numpy()[rows_here]
+        count = max(rows_here.sum(), 1)
         for level in range(LEVELS):
-            expected = beta[0, level] if there.any() else 0.0
+            expected = beta[0, level] if rows_here.any() else 0.0
             error = np.sqrt(expected * (1 - expected) / count)
-            assert abs(chosen[there, level].mean() - expected) <= 5 * error
+            assert abs(chosen[rows_here, level].mean() - expected) <= 5 * error
     log_prob = np.log(alpha)[np.newaxis, ..., np.newaxis]
     log_prob = log_prob + np.log(context.weights["level"].numpy())[:, None, None]
-    np.testing.assert_allclose(log_prob[found], context.log_prob, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(log_prob[taken], context.log_prob, rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_drawn_follows_from_the_generator():
@@ -168,7 +168,7 @@ def test_hard_choices_have_a_gradient_through_their_probability_alone():
         assert np.any(gradient) and np.all(np.isfinite(gradient))
 
 
-def test_attention_to_places_alone_hands_on_all_levels():
+def test_attention_to_locations_alone_returns_all_levels():
     encoded = encode(levels=2)
     layer = built(PLACES, encoded=encoded)
     context = look(layer, encoded)

@@ -57,7 +57,7 @@ def test_all_cells_of_the_chosen_stream_share_one_softmax():
         )
 
 
-def test_a_stream_that_is_not_there_is_refused():
+def test_a_missing_grid_is_refused():
     with pytest.raises(ValueError, match="grid 2; the encoder gives 2"):
         CONFIG.replace(stream=2).build().prepare(encoded())
 

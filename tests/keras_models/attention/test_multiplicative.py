@@ -21,8 +21,8 @@ def query():
 def encode_grid():
     """One map of four cells a clip; the last clip has none."""
     grid = tf.random.stateless_normal([3, 1, 4, 5], [3, 4])
-    there = tf.constant([True, True, False])[:, tf.newaxis, tf.newaxis]
-    return encode()._replace(grids=(grid,), grid_masks=(tf.repeat(there, 4, axis=2),))
+    has_map = tf.constant([True, True, False])[:, tf.newaxis, tf.newaxis]
+    return encode()._replace(grids=(grid,), grid_masks=(tf.repeat(has_map, 4, axis=2),))
 
 
 def look(layer, query, encoded):
@@ -42,16 +42,16 @@ def test_equals_the_equations_frame_by_frame(query):
     layer, encoded = FRAMES.build(), encode()
     context = look(layer, query, encoded)
     for row in range(2):
-        there = LENGTHS[row]
+        length = LENGTHS[row]
         vector, weights, _ = multiplicative_attention(
             query[row].numpy(),
-            encoded.frames[row, :there].numpy(),
+            encoded.frames[row, :length].numpy(),
             *weights_of(layer),
         )
-        found = context.weights["temporal"][row]
+        attended = context.weights["temporal"][row]
         np.testing.assert_allclose(context.vector[row], vector, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(found[:there], weights, rtol=1e-5, atol=1e-6)
-        assert np.all(found[there:] == 0)
+        np.testing.assert_allclose(attended[:length], weights, rtol=1e-5, atol=1e-6)
+        assert np.all(attended[length:] == 0)
 
 
 def test_equals_the_equations_cell_by_cell(query):
@@ -82,7 +82,7 @@ def test_a_clip_without_a_map_gives_zeros(query):
     assert not np.any(context.weights["spatial"][2])
 
 
-def test_a_grid_that_is_not_there_is_refused(query):
+def test_a_missing_grid_is_refused(query):
     with pytest.raises(ValueError, match="looks at grid 0; the encoder gives 0"):
         CELLS.build().prepare(encode())
 

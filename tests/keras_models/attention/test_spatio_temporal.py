@@ -44,9 +44,11 @@ POOLINGS = [
 
 
 def frames_of(seed=1):
-    there = GRID.any(axis=2)
+    frame_mask = GRID.any(axis=2)
     values = np.random.default_rng(seed).normal(size=(3, FRAMES, WIDTH))
-    return tf.constant(np.where(there[..., None], values, 0), tf.float32), there
+    return tf.constant(
+        np.where(frame_mask[..., None], values, 0), tf.float32
+    ), frame_mask
 
 
 def lstm_matrices(layer):
@@ -88,7 +90,7 @@ def test_per_frame_equals_the_equations(mask):
 
 
 @MASKS
-def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
+def test_cell_mean_equals_the_mean_of_the_unmasked_cells(mask):
     frames, weights, _ = ask(MeanSpatialPoolingConfig().build("pooling"), mask)
     assert weights == {}
     for clip in range(3):
@@ -97,23 +99,26 @@ def test_cell_mean_equals_the_mean_of_the_cells_that_are_there(mask):
 
 
 def test_mean_pooling_equals_the_mean_over_time():
-    frames, there = frames_of()
-    pooled = MeanPoolingConfig().build("mean")(frames, query(), tf.constant(there))
+    frames, frame_mask = frames_of()
+    pooled = MeanPoolingConfig().build("mean")(frames, query(), tf.constant(frame_mask))
     for clip in range(3):
-        expected = reference.temporal_mean(doubled(frames[clip]), there[clip])
+        expected = reference.temporal_mean(doubled(frames[clip]), frame_mask[clip])
         np.testing.assert_allclose(pooled.vector[clip], expected, **CLOSE)
 
 
 def test_additive_pooling_equals_the_equations():
-    layer, (frames, there) = AdditivePoolingConfig(units=4).build("pool"), frames_of()
-    layer(frames, query(), tf.constant(there))
+    layer, (frames, frame_mask) = (
+        AdditivePoolingConfig(units=4).build("pool"),
+        frames_of(),
+    )
+    layer(frames, query(), tf.constant(frame_mask))
     shake(layer)
-    pooled = layer(frames, query(), tf.constant(there))
+    pooled = layer(frames, query(), tf.constant(frame_mask))
     for clip in range(3):
         vector, tau = reference.temporal_attention(
             doubled(query()[clip]),
             doubled(frames[clip]),
-            there[clip],
+            frame_mask[clip],
             att(layer.energy),
         )
         np.testing.assert_allclose(pooled.vector[clip], vector, **CLOSE)
@@ -124,45 +129,45 @@ def test_additive_pooling_equals_the_equations():
     "config", [LSTMPoolingConfig(), RankedPoolingConfig(margin=0.3)]
 )
 def test_last_state_equals_an_lstm_and_its_ranking_loss_the_sum(config):
-    layer, (frames, there) = config.build("pool"), frames_of()
-    there[0, 1] = False  # a hole: its neighbours are not compared across it
-    layer(frames, query(), tf.constant(there))
+    layer, (frames, frame_mask) = config.build("pool"), frames_of()
+    frame_mask[0, 1] = False  # a hole: its neighbours are not compared across it
+    layer(frames, query(), tf.constant(frame_mask))
     shake(layer)
-    pooled = layer(frames, query(), tf.constant(there))
+    pooled = layer(frames, query(), tf.constant(frame_mask))
     for clip in range(3):
         values = doubled(frames[clip])
-        vector = reference.last_state(values, there[clip], *lstm_matrices(layer))
+        vector = reference.last_state(values, frame_mask[clip], *lstm_matrices(layer))
         np.testing.assert_allclose(pooled.vector[clip], vector, **CLOSE)
         if isinstance(config, RankedPoolingConfig):
-            loss = reference.rank_loss(vector, values, there[clip], 0.3)
+            loss = reference.rank_loss(vector, values, frame_mask[clip], 0.3)
             np.testing.assert_allclose(pooled.losses["rank"][clip], loss, **CLOSE)
     assert set(pooled.losses) == ({"rank"} if hasattr(config, "margin") else set())
 
 
 def test_ranking_loss_of_one_frame_is_zero():
     layer = RankedPoolingConfig().build("pool")
-    frames, there = tf.ones([2, 1, WIDTH]), tf.ones([2, 1], tf.bool)
-    assert np.array_equal(layer(frames, query()[:2], there).losses["rank"], [0, 0])
+    frames, frame_mask = tf.ones([2, 1, WIDTH]), tf.ones([2, 1], tf.bool)
+    assert np.array_equal(layer(frames, query()[:2], frame_mask).losses["rank"], [0, 0])
 
 
 def test_descending_the_ranking_loss_puts_frames_in_order():
-    layer, (frames, there) = RankedPoolingConfig().build("pool"), frames_of()
-    frames, there = frames[:1], tf.constant(there[:1])
+    layer, (frames, frame_mask) = RankedPoolingConfig().build("pool"), frames_of()
+    frames, frame_mask = frames[:1], tf.constant(frame_mask[:1])
     optimizer = tf.keras.optimizers.legacy.Adam(0.02)
 
     @tf.function
     def descend():
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer(frames, query()[:1], there).losses["rank"])
+            loss = tf.reduce_sum(layer(frames, query()[:1], frame_mask).losses["rank"])
         weights = layer.trainable_weights
         gradients = tape.gradient(loss, weights)
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
 
     for _ in range(150):
         descend()
-    vector = layer(frames, query()[:1], there).vector
-    places = tf.einsum("bd,btd->bt", vector, frames)[0].numpy()
-    assert np.all(np.diff(places) > 0)
+    vector = layer(frames, query()[:1], frame_mask).vector
+    positions = tf.einsum("bd,btd->bt", vector, frames)[0].numpy()
+    assert np.all(np.diff(positions) > 0)
 
 
 def test_poolings_are_added():
@@ -170,14 +175,14 @@ def test_poolings_are_added():
         spatial=SharedSpatialAttentionConfig(units=4),
         temporal=(MeanPoolingConfig(), RankedPoolingConfig()),
     ).build("st")
-    found = ask(both, GRID)
+    output = ask(both, GRID)
     frames = look(both.spatial, GRID).vector
     parts = [
         part(frames, query(), tf.constant(GRID.any(axis=2))).vector
         for part in both.temporal
     ]
-    np.testing.assert_allclose(found.vector, parts[0] + parts[1], **CLOSE)
-    assert set(found.losses) == {"rank"}
+    np.testing.assert_allclose(output.vector, parts[0] + parts[1], **CLOSE)
+    assert set(output.losses) == {"rank"}
 
 
 @pytest.mark.parametrize("pooling", POOLINGS, ids=lambda pooling: pooling.kind)
@@ -201,8 +206,8 @@ def test_contract(spatial, pooling):
     if isinstance(pooling, AdditivePoolingConfig):
         shapes = shapes | {"temporal": (3, FRAMES)}
     losses = {"rank": (3,)} if isinstance(pooling, RankedPoolingConfig) else {}
-    found = ask(layer, REGIONS)
-    assert np.all(found.vector[2] == 0)  # a clip without a single cell
+    output = ask(layer, REGIONS)
+    assert np.all(output.vector[2] == 0)  # a clip without a single cell
     check_layer(
         layer,
         lambda: look(layer, REGIONS),

@@ -41,31 +41,31 @@ REGIONS_CONFIG = config(PerFrameAttentionConfig(units=4))
 
 def test_equals_the_equations_from_the_cells_on():
     layer = GRID_CONFIG.build("stats")
-    found = ask(layer, GRID)
+    output = ask(layer, GRID)
     mean, ranked = layer.spatio_temporal.temporal
     del mean
     for clip in range(3):
-        h, values, there = (
+        h, values, cell_mask = (
             doubled(query()[clip]),
             doubled(cells(GRID)[clip]),
             GRID[clip],
         )
         frames, e = reference.shared_grid(
-            h, values, there, att(layer.spatio_temporal.spatial.energy)
+            h, values, cell_mask, att(layer.spatio_temporal.spatial.energy)
         )
-        here = there.any(axis=1)
+        frame_mask = cell_mask.any(axis=1)
         last = reference.last_state(
             frames,
-            here,
+            frame_mask,
             ranked.frames.kernel.numpy().T,
             ranked.cell.recurrent.kernel.numpy().T,
             ranked.frames.bias.numpy(),
         )
-        st = reference.temporal_mean(frames, here) + last
+        st = reference.temporal_mean(frames, frame_mask) + last
         ts, tau, _ = reference.temporo_spatial(
             h,
             values,
-            there,
+            cell_mask,
             att(layer.temporo_spatial.frame_energy),
             att(layer.temporo_spatial.cell_energy),
             temperature=0.1,
@@ -78,12 +78,12 @@ def test_equals_the_equations_from_the_cells_on():
             *(key.kernel.numpy().T for key in layer.keys),
             *(score.kernel.numpy()[:, 0] for score in layer.scores),
         )
-        np.testing.assert_allclose(found.vector[clip], vector, **CLOSE)
-        np.testing.assert_allclose(found.weights["branch"][clip], weights, **CLOSE)
-        np.testing.assert_allclose(found.weights["st_spatial"][clip], e, **CLOSE)
-        np.testing.assert_allclose(found.weights["temporal"][clip], tau, **CLOSE)
-        loss = reference.rank_loss(last, frames, here, ranked.margin)
-        np.testing.assert_allclose(found.losses["rank"][clip], loss, **CLOSE)
+        np.testing.assert_allclose(output.vector[clip], vector, **CLOSE)
+        np.testing.assert_allclose(output.weights["branch"][clip], weights, **CLOSE)
+        np.testing.assert_allclose(output.weights["st_spatial"][clip], e, **CLOSE)
+        np.testing.assert_allclose(output.weights["temporal"][clip], tau, **CLOSE)
+        loss = reference.rank_loss(last, frames, frame_mask, ranked.margin)
+        np.testing.assert_allclose(output.losses["rank"][clip], loss, **CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_equals_the_equations_from_the_cells_on():
 )
 def test_contract(config, mask, st_spatial):
     layer = config.build("stats")
-    found = ask(layer, mask)
-    assert np.all(found.vector[2] == 0)
+    output = ask(layer, mask)
+    assert np.all(output.vector[2] == 0)
     weights = {
         "branch": (3, 2),
         "temporal": (3, FRAMES),

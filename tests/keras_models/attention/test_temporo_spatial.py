@@ -24,7 +24,7 @@ CONFIG = TemporoSpatialConfig(units=4, temperature=0.5)
 
 def test_equals_the_equations():
     layer = CONFIG.build("ts")
-    found = ask(layer, GRID)
+    output = ask(layer, GRID)
     for clip in range(3):
         vector, tau, e = reference.temporo_spatial(
             doubled(query()[clip]),
@@ -34,16 +34,16 @@ def test_equals_the_equations():
             att(layer.cell_energy),
             temperature=0.5,
         )
-        np.testing.assert_allclose(found.vector[clip], vector, **CLOSE)
-        np.testing.assert_allclose(found.weights["temporal"][clip], tau, **CLOSE)
-        np.testing.assert_allclose(found.weights["spatial"][clip], e, **CLOSE)
+        np.testing.assert_allclose(output.vector[clip], vector, **CLOSE)
+        np.testing.assert_allclose(output.weights["temporal"][clip], tau, **CLOSE)
+        np.testing.assert_allclose(output.weights["spatial"][clip], e, **CLOSE)
 
 
 def test_a_low_temperature_selects_one_frame_and_attends_within_it():
     layer = CONFIG.replace(temperature=1e-4).build("ts")
-    found = ask(layer, REGIONS)
+    output = ask(layer, REGIONS)
     for clip in range(2):
-        frame = int(np.argmax(found.weights["temporal"][clip]))
+        frame = int(np.argmax(output.weights["temporal"][clip]))
         here = REGIONS[clip, frame]
         e = reference.weigh(
             doubled(query()[clip]),
@@ -51,13 +51,13 @@ def test_a_low_temperature_selects_one_frame_and_attends_within_it():
             np.flatnonzero(here),
             att(layer.cell_energy),
         )
-        np.testing.assert_allclose(found.weights["temporal"][clip, frame], 1, **CLOSE)
-        np.testing.assert_allclose(found.weights["spatial"][clip], e, **CLOSE)
+        np.testing.assert_allclose(output.weights["temporal"][clip, frame], 1, **CLOSE)
+        np.testing.assert_allclose(output.weights["spatial"][clip], e, **CLOSE)
 
 
 def test_regions_count_by_how_far_their_frames_are_chosen():
     layer = CONFIG.build("ts")
-    found = ask(layer, REGIONS)
+    output = ask(layer, REGIONS)
     values = doubled(cells(REGIONS)[0])
     means = reference.cell_mean(values, REGIONS[0])
     tau = reference.weigh(
@@ -74,14 +74,14 @@ def test_regions_count_by_how_far_their_frames_are_chosen():
         energy = reference.att(doubled(query()[0]), frame, *att(layer.cell_energy))
         powers.append(presence * np.exp(energy))
     np.testing.assert_allclose(
-        found.weights["spatial"][0], powers / np.sum(powers), **CLOSE
+        output.weights["spatial"][0], powers / np.sum(powers), **CLOSE
     )
 
 
 def test_contract():
     layer = CONFIG.build("ts")
-    found = ask(layer, REGIONS)
-    assert np.all(found.vector[2] == 0)
+    output = ask(layer, REGIONS)
+    assert np.all(output.vector[2] == 0)
     check_layer(
         layer,
         lambda: look(layer, REGIONS),

@@ -5,7 +5,7 @@ from keras_models.attention.uniform import UniformConfig
 from tests.keras_models.attention.test_bahdanau import LENGTHS, encode
 
 
-def test_every_frame_counts_alike_whatever_is_asked():
+def test_every_frame_counts_alike_whatever_the_query():
     layer, encoded = UniformConfig().build(), encode(padding=9.0)
     memory = layer.prepare(encoded)
     for query in (tf.zeros([3, 7]), tf.ones([3, 7])):
