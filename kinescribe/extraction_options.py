@@ -1,4 +1,4 @@
-"""What the commands that run extraction jobs have in common."""
+"""Options that the commands which run extraction jobs share."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ BeamOptions = Annotated[
 ]
 
 
-def applied(
+def override_settings(
     settings: ExtractionSettings, workers: int | None, beam: list[str] | None
 ) -> ExtractionSettings:
-    """A configuration's settings with what the command line says."""
+    """Returns a configuration's settings, overridden by the command line's options."""
     if workers is not None:
         settings = settings.replace(workers=workers)
     if beam:

@@ -1,4 +1,4 @@
-"""Tells a person, or a machine, what became of the clips of a corpus."""
+"""Prints the outcome of an extraction, for a person or for a machine."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ from transform.records.manifest import STATUSES, Manifest
 
 
 def print_summary(manifest: Manifest, out: str, as_json: bool) -> None:
-    """Prints how many clips came through, and why others did not."""
+    """Prints how many clips were extracted, and why the others were not.
+
+    Args:
+        manifest: The status of every clip.
+        out: The folder of the records.
+        as_json: Whether to print one JSON object.
+    """
     if as_json:
-        counts = {
+        summary = {
             "out": out,
             "coverage": manifest.coverage(),
             "counts": manifest.counts(),
             "reasons": dict(manifest.reasons()),
         }
-        typer.echo(json.dumps(counts))
+        typer.echo(json.dumps(summary))
         return
     table = rich.table.Table()
     table.add_column("Split")
     for status in STATUSES:
         table.add_column(status, justify="right")
-    found = collections.Counter((row.split, row.status) for row in manifest.rows)
+    counts = collections.Counter((row.split, row.status) for row in manifest.rows)
     for split in dict.fromkeys(row.split for row in manifest.rows):
-        table.add_row(split, *(f"{found[split, status]:,}" for status in STATUSES))
+        table.add_row(split, *(f"{counts[split, status]:,}" for status in STATUSES))
     console = rich.console.Console()
     console.print(table)
     for reason, clips in manifest.reasons():

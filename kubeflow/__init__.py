@@ -1,1 +1,1 @@
-"""The same pipeline on Kubeflow."""
+"""Compiles the pipeline for Kubeflow Pipelines."""

@@ -1,4 +1,4 @@
-"""Compiles a pipeline for Kubeflow Pipelines v2."""
+"""Compiles a pipeline for a backend of Kubeflow Pipelines v2."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from transform.common.config import ConfigError
 
 
 def compile_pipeline(config: PipelineConfig, output: str | pathlib.Path) -> None:
-    """Writes the pipeline as the YAML file that a Kubeflow backend takes.
+    """Writes the pipeline as a YAML file for a Kubeflow backend.
 
-    Paths in `config` mean what they mean inside of its image: a mounted volume or an
-    object store. Nothing is cached, since the backend does not see when clips are
-    added; extraction and training find out by themselves what is done already.
+    Paths in `config` are those inside of its image: a mounted volume or an object
+    store. Nothing is cached, since the backend does not notice when clips are added;
+    extraction and training skip by themselves what is done already.
 
     Args:
-        config: What to do; every stage runs in `config.image`.
+        config: The configuration; every stage runs in `config.image`.
         output: The file; its name ends in .yaml.
     """
     output = pathlib.Path(output)
     if output.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{output} must end in .yaml to be taken by Kubeflow.")
-    for place in (config.root, config.push_destination):
-        if not place.startswith("/") and "://" not in place:
+    for path in (config.root, config.push_destination):
+        if not path.startswith("/") and "://" not in path:
             raise ConfigError(
-                f"{place} means nothing on a cluster, where every stage has a machine "
+                f"{path} means nothing on a cluster, where every stage has a machine "
                 "of its own; set root to a mounted volume or to a bucket, as in "
                 "gs://bucket/captions."
             )

@@ -1,1 +1,1 @@
-"""The one wiring of the TFX pipeline, its configuration and its local runner."""
+"""The TFX pipeline, its configuration and its local runner."""

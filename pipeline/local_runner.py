@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine: `run(config)`."""
+"""Runs a pipeline on this machine, reusing what earlier runs have done."""
 
 from __future__ import annotations
 
@@ -32,45 +32,45 @@ from transform.jobs.data_digest import data_digest
 
 
 class RunResult(NamedTuple):
-    """Where everything is."""
+    """The outputs of a pipeline run, and where they are."""
 
     root: pathlib.Path
     examples: pathlib.Path  # records by split, with the specification
-    manifest: pathlib.Path  # what became of every clip
+    manifest: pathlib.Path  # the status of every clip
     coverage: str  # as in "590 of 600 clips"
-    anomalies: tuple[str, ...]  # what the records' statistics say against the schema
+    anomalies: tuple[str, ...]  # of the records' statistics against the schema
     model: pathlib.Path  # a SavedModel
     training: pathlib.Path  # its history, for people and for TensorBoard
     evaluation: pathlib.Path  # scores by slice, and the gates' findings
     report: pathlib.Path  # a page; `scores.json` is beside it
-    baseline: str  # what the model was compared with, and why
+    baseline: str  # the model that it was compared with, and why
     blessed: bool
     pushed: pathlib.Path | None  # the version's folder
     stages: tuple[Stage, ...]
 
 
 def run(
-    config: PipelineConfig, listener: stages.Listener, verbose: bool = False
+    config: PipelineConfig, callback: stages.StageCallback, verbose: bool = False
 ) -> RunResult:
-    """Runs what is not done yet, and says where everything is.
+    """Runs the stages that have to run, and returns where the outputs are.
 
-    A second run with nothing new reuses every stage. A run that was killed goes on
-    with the stage that it was in; extraction and training go on inside of theirs.
+    A second run with nothing new reuses every stage. A run that was killed resumes at
+    the stage that it was in; extraction and training resume within theirs.
 
     Args:
-        config: What to do.
-        listener: Hears of every stage.
-        verbose: Whether TFX may say what it does.
+        config: The configuration of the pipeline.
+        callback: Called for every stage.
+        verbose: Whether TFX may log.
 
     Raises:
         StageError: A stage failed.
-        KinescribeError: As the message says, before the first stage.
+        KinescribeError: Something was wrong before the first stage.
     """
     root = pathlib.Path(config.root)
     root.mkdir(parents=True, exist_ok=True)
     config = config.replace(features=loading.resolve(config.features))
     digest = data_digest(config.corpus, config.features)
-    with _one_run_in(root), _own_arguments(), _quiet(verbose):
+    with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         connection = metadata.sqlite_metadata_connection_config(
             str(root / "metadata.sqlite")
         )
@@ -91,13 +91,13 @@ def run(
         uncached = {"Pusher"}
         if not pathlib.Path(config.references_file(digest)).exists():
             uncached.add("CaptionReferences")
-        done = stages.StageRunner(listener, uncached).run(pipeline)
-    return _result(config, done)
+        finished = stages.StageRunner(callback, uncached).run(pipeline)
+    return _result(config, finished)
 
 
-def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
+def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
     def artifact(stage: str, key: str) -> Artifact:
-        return done[stage].outputs[key]
+        return finished[stage].outputs[key]
 
     examples = artifact("VideoExampleGen", "examples")
     model = artifact("Trainer", "model")
@@ -117,24 +117,24 @@ def _result(config: PipelineConfig, done: stages.Stages) -> RunResult:
         baseline=baseline.get_string_custom_property(REASON),
         blessed=model_utils.is_model_blessed(artifact("Evaluator", "blessing")),
         pushed=pathlib.Path(destination) if destination else None,
-        stages=tuple(done.values()),
+        stages=tuple(finished.values()),
     )
 
 
 def _anomalies(artifact: Artifact) -> tuple[str, ...]:
-    found = []
+    sentences = []
     for split in artifact_utils.decode_split_names(artifact.split_names):
         folder = artifact_utils.get_split_uri([artifact], split)
         path = os.path.join(folder, "SchemaDiff.pb")
         with fileio.open(path, "rb") as file:
             anomalies = anomalies_pb2.Anomalies.FromString(file.read())
         for name, info in anomalies.anomaly_info.items():
-            found.append(f"{split}, {name}: {info.description}")
-    return tuple(found)
+            sentences.append(f"{split}, {name}: {info.description}")
+    return tuple(sentences)
 
 
 @contextlib.contextmanager
-def _one_run_in(root: pathlib.Path) -> Iterator[None]:
+def _exclusive_run(root: pathlib.Path) -> Iterator[None]:
     """Refuses a second run in the same folder; the lock ends with the process."""
     with (root / "lock").open("w") as file:
         try:
@@ -148,8 +148,8 @@ def _one_run_in(root: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_arguments() -> Iterator[None]:
-    """TFX hands the process' arguments to Beam, which cannot make sense of ours."""
+def _without_arguments() -> Iterator[None]:
+    """Hides the command line from TFX, which would hand it to Beam."""
     arguments = sys.argv
     sys.argv = arguments[:1]
     try:
@@ -159,10 +159,11 @@ def _own_arguments() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet(verbose: bool) -> Iterator[None]:
-    """Silences TFX, which logs through absl; what fails is raised all the same.
+def _silenced(verbose: bool) -> Iterator[None]:
+    """Silences TFX, which logs through absl; errors are still raised.
 
-    A level would not last: absl sets its own whenever a component parses flags.
+    Setting a level would not last, since absl sets its own whenever a component parses
+    flags.
     """
     absl = logging.getLogger("absl")
     absl.disabled = not verbose

@@ -1,4 +1,4 @@
-"""`create_pipeline`: the one wiring, for every runner."""
+"""`create_pipeline`: connects the components, for every runner."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def create_pipeline(
     baseline_version: str = "",
     enable_cache: bool = False,
 ) -> Pipeline:
-    """Clips → records → vocabulary → model → verdict → pushed model.
+    """Connects clips → records → vocabulary → model → blessing → pushed model.
 
-    Every node is an ordinary component, so that a Kubeflow Pipelines backend runs the
-    same graph: it has neither resolvers nor drivers.
+    Every node is an ordinary component, so that a Kubeflow Pipelines backend, which
+    has neither resolvers nor drivers, runs the same graph.
 
     Args:
-        config: What to do.
-        pipeline_root: Folder of the artifacts.
+        config: The configuration of the pipeline.
+        pipeline_root: The folder of the artifacts.
         metadata: TFX's connection to ML Metadata; Kubeflow brings its own.
         data_digest: `transform.jobs.data_digest` of the corpus; recorded, and a change
-            makes the clips be looked at again where nodes are cached.
+            makes the clips be extracted again if nodes are cached.
         baseline_version: `serving.pushing.baseline.baseline_version`; a change makes
-            the baseline be chosen again where nodes are cached.
-        enable_cache: Whether a node with unchanged inputs is spared.
+            the baseline be chosen again if nodes are cached.
+        enable_cache: Whether a node with unchanged inputs reuses its outputs.
     """
     example_gen = VideoExampleGen(
         source=config.corpus,

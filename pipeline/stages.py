@@ -1,4 +1,4 @@
-"""Runs a TFX pipeline's nodes one after the other, and says what is going on."""
+"""Runs the nodes of a TFX pipeline one after the other and reports on them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from transform.common.errors import KinescribeError
 
 
 class StageError(KinescribeError):
-    """A stage of the pipeline failed; what is done before it stays done."""
+    """A stage of the pipeline failed; the outputs of earlier stages are kept."""
 
 
 class Stage(NamedTuple):
-    """A stage that has run."""
+    """A stage of the pipeline that has run."""
 
     name: str
     seconds: float
@@ -35,42 +35,42 @@ class Stage(NamedTuple):
 Stages = dict[str, Stage]  # by name, in the order in which they ran
 
 
-class Listener(Protocol):
-    """Hears of stages, in the order in which they run."""
+class StageCallback(Protocol):
+    """A callback that is called for each stage, in the order in which they run."""
 
-    def started(self, index: int, total: int, name: str) -> None:
-        """Stage `index`, from 1, of `total` is about to run."""
+    def on_stage_begin(self, index: int, total: int, name: str) -> None:
+        """Called before stage `index`, from 1, of `total` runs."""
 
-    def finished(self, index: int, total: int, stage: Stage) -> None:
-        """It has run, or its earlier outputs are used."""
+    def on_stage_end(self, index: int, total: int, stage: Stage) -> None:
+        """Called when the stage has run, or its cached outputs are used."""
 
-    def failed(self, index: int, total: int, name: str) -> None:
-        """It has not; a `StageError` follows."""
+    def on_stage_failure(self, index: int, total: int, name: str) -> None:
+        """Called when the stage has failed, before the `StageError` is raised."""
 
 
 class StageRunner(tfx_runner.IrBasedRunner):
-    """TFX's `LocalDagRunner`, with a listener and a result.
+    """TFX's `LocalDagRunner`, with a callback and a result.
 
     Args:
-        listener: Hears of every stage.
-        uncached: Stages that always run. One that looks at the world outside of the
-            pipeline, such as a push destination, has to see for itself.
+        callback: Called for every stage.
+        uncached: Stages that always run, since they depend on something outside of the
+            pipeline, such as a push destination.
     """
 
-    def __init__(self, listener: Listener, uncached: Collection[str] = ()):
-        self._listener = listener
+    def __init__(self, callback: StageCallback, uncached: Collection[str] = ()):
+        self._callback = callback
         self._uncached = frozenset(uncached)
 
     def run(self, pipeline: Any, run_options: Any = None, **kwargs: Any) -> Stages:
         """Runs every node; raises `StageError` at the first that fails."""
-        done = super().run(pipeline, run_options, **kwargs)
-        assert done is not None
-        return done
+        stages = super().run(pipeline, run_options, **kwargs)
+        assert stages is not None
+        return stages
 
     def run_with_ir(
         self, pipeline: Any, run_options: Any = None, **kwargs: Any
     ) -> Stages:
-        """The same, of a pipeline that is compiled already."""
+        """Runs every node of a pipeline that is compiled already."""
         del run_options, kwargs
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline,
@@ -84,15 +84,15 @@ class StageRunner(tfx_runner.IrBasedRunner):
         stages = {}
         for index, node in enumerate(nodes, start=1):
             name = node.node_info.id
-            self._listener.started(index, len(nodes), name)
+            self._callback.on_stage_begin(index, len(nodes), name)
             try:
                 stage = self._run_node(pipeline, node)
             except Exception as error:
-                self._listener.failed(index, len(nodes), name)
+                self._callback.on_stage_failure(index, len(nodes), name)
                 raise StageError(
                     f"stage {index} of {len(nodes)}, {name}, failed: {reason(error)}"
                 ) from error
-            self._listener.finished(index, len(nodes), stage)
+            self._callback.on_stage_end(index, len(nodes), stage)
             stages[name] = stage
         return stages
 
@@ -134,7 +134,7 @@ def close_abandoned(connection: metadata.Metadata) -> list[int]:
     The caller makes sure that no other process is running the pipeline.
 
     Returns:
-        Their ids: the folders of their outputs hold nothing of use.
+        The ids of the executions, whose output folders can be deleted.
     """
     with connection as handle:
         abandoned = [
@@ -150,17 +150,17 @@ def close_abandoned(connection: metadata.Metadata) -> list[int]:
 
 
 def reason(error: BaseException) -> str:
-    """One sentence of what may be a long chain of errors and a long text.
+    """Returns one sentence for an error, which may be a long chain with a long text.
 
-    An error that was written for a person is what counts, however deep it lies; Beam
-    adds the step that it happened in to the text.
+    A `KinescribeError` in the chain is preferred, however deep it lies. The step that
+    Beam adds to the text is removed.
     """
-    found: BaseException | None = error
-    while found and not isinstance(found, KinescribeError):
-        found = found.__cause__ or found.__context__
-    text = re.sub(r"\s*\[while running '.*", "", str(found or error), flags=re.DOTALL)
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, KinescribeError):
+        cause = cause.__cause__ or cause.__context__
+    text = re.sub(r"\s*\[while running '.*", "", str(cause or error), flags=re.DOTALL)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if found:
+    if cause:
         return " ".join(lines)
     name = type(error).__name__
     return f"{name}: {lines[-1]}" if lines else name

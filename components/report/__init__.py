@@ -1,1 +1,1 @@
-"""One HTML page about a model: scores, baselines, slices, clips with attention."""
+"""The component that writes a page of scores, slices and clips with attention."""

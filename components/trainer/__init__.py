@@ -1,1 +1,1 @@
-"""The Trainer component's `run_fn`."""
+"""The `run_fn` of TFX's Trainer component."""

@@ -1,4 +1,4 @@
-"""`run_fn`: what TFX's Trainer calls."""
+"""The function `run_fn`, which TFX's Trainer calls."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from transform.schema import FeatureSpec
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains a captioner and exports it.
+    """Trains a captioner and exports it, called by TFX's Trainer.
 
-    Training begins with the weights of the base model, if there is one and its parts
+    Training starts from the weights of the base model, if there is one and its parts
     and features are the same.
 
     Args:
-        fn_args: TFX's; `custom_config["settings"]` holds `TrainerSettings` as JSON.
+        fn_args: TFX's arguments; `custom_config["settings"]` holds `TrainerSettings` as
+            JSON.
     """
     settings = TrainerSettings.from_json(fn_args.custom_config["settings"])
     settings.training.distribution.strategy()  # workers meet before all else
@@ -43,21 +44,21 @@ def run_fn(fn_args: FnArgs) -> None:
         Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY))),
         fn_args.serving_model_dir,
         callbacks=[ProgressBar(), TensorBoard(fn_args.model_run_dir)],
-        init_checkpoint=_first_weights(fn_args.base_model, settings, spec),
+        init_checkpoint=_init_checkpoint(fn_args.base_model, settings, spec),
     )
     write_history(fn_args.model_run_dir, result.history)
 
 
-def _first_weights(
+def _init_checkpoint(
     base_model: str | None, settings: TrainerSettings, spec: FeatureSpec
 ) -> str:
-    """The folder of the base model's weights where they fit, else ''."""
+    """Returns the folder of the base model's weights if they fit, else ''."""
     if not base_model:
         return ""
     folder = captioner_folder(base_model)
     try:
         warm_start.check(folder, settings.training.preset().model, spec)
     except KinescribeError as error:
-        logging.info("Training begins with fresh weights: %s", error)
+        logging.info("Training starts from fresh weights: %s", error)
         return ""
     return folder

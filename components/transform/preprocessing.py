@@ -1,4 +1,4 @@
-"""The vocabulary, as a TensorFlow Transform analysis of the training captions."""
+"""Computes the vocabulary by a TensorFlow Transform analysis of the captions."""
 
 from __future__ import annotations
 

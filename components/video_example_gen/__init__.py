@@ -1,1 +1,1 @@
-"""Videos and annotations → Examples and a manifest."""
+"""The component that extracts annotated videos to records and a manifest."""

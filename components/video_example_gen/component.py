@@ -1,4 +1,4 @@
-"""`VideoExampleGen`: what the TFX component takes and gives."""
+"""`VideoExampleGen`: the TFX component that extracts the records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from transform.schema import FeatureSpec
 
 
 class VideoExampleGenSpec(ComponentSpec):
-    """TFX's description of `VideoExampleGen`."""
+    """The parameters and outputs of `VideoExampleGen`, as TFX describes them."""
 
     PARAMETERS = {  # noqa: RUF012
         "source": ExecutionParameter(type=str),
@@ -34,7 +34,9 @@ class VideoExampleGenSpec(ComponentSpec):
 
 
 class VideoExampleGen(base_beam_component.BaseBeamComponent):
-    """Annotated videos → `Examples` with splits train, val and test, as far as present.
+    """Turns annotated videos into `Examples` with the splits train, val and test.
+
+    Splits that the annotations do not have are left out.
 
     The artifact's root also holds `feature_spec.json`, `manifest.parquet` and
     `manifest.csv`; its custom properties hold the specification's hash and how many
@@ -52,13 +54,13 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
         settings: ExtractionSettings,
         data_digest: str | RuntimeParameter,
     ):
-        """Describes the component.
+        """Describes the component to TFX.
 
         Args:
-            source: Which annotations, and where the clips lie.
+            source: The annotations, and where the clips lie.
             spec: The features; see `transform.backbones.loading.resolve`.
             store: Folder of the feature store, kept between runs.
-            settings: How the extraction runs.
+            settings: Settings of the extraction.
             data_digest: `data_digest(source)`. TFX's cache knows
                 an input by its properties only: a change here makes the component run
                 again, and the store spares the clips that have not changed.

@@ -1,4 +1,4 @@
-"""What `VideoExampleGen` does when it runs."""
+"""The work of `VideoExampleGen`: runs the extraction and describes its outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Corpus(Config):
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Calls `transform.jobs.extraction_job.extract` and describes what came out."""
+    """Calls `transform.jobs.extraction_job.extract` and describes the records."""
 
     def Do(  # noqa: N802
         self,

@@ -1,1 +1,1 @@
-"""The command line, one module a command."""
+"""The commands of the command line, one module for each."""

@@ -1,4 +1,4 @@
-"""`kinescribe audio-words`."""
+"""The command `kinescribe audio-words`, which learns an audio codebook."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinescribe.extraction_options import BeamOptions, RecordsFile, Workers, applied
+from kinescribe.extraction_options import (
+    BeamOptions,
+    RecordsFile,
+    Workers,
+    override_settings,
+)
 
 if TYPE_CHECKING:
     from transform.schema import AudioWords, FeatureSpec
@@ -44,7 +49,7 @@ def command(
 
     settings = configs.find_records(config)
     feature = _only_one(settings.features, config)
-    extraction = applied(settings.extraction, workers, beam)
+    extraction = override_settings(settings.extraction, workers, beam)
     out = out or feature.codebook
     sources = learn_codebook.learn(
         settings.corpus,
@@ -55,8 +60,8 @@ def command(
         seed=seed,
     )
     if as_json:
-        found = {"out": out, "words": feature.words, **sources._asdict()}
-        typer.echo(json.dumps(found))
+        summary = {"out": out, "words": feature.words, **sources._asdict()}
+        typer.echo(json.dumps(summary))
         return
 
     import rich.console
@@ -74,11 +79,11 @@ def _only_one(spec: FeatureSpec, config: str) -> AudioWords:
     from transform.common.config import ConfigError
     from transform.schema import AudioWords
 
-    found = [f for f in spec.features if isinstance(f, AudioWords)]
-    if len(found) != 1:
-        names = ", ".join(feature.name for feature in found)
+    features = [f for f in spec.features if isinstance(f, AudioWords)]
+    if len(features) != 1:
+        names = ", ".join(feature.name for feature in features)
         raise ConfigError(
             f"{config} should have one feature of kind audio_words; it has "
             f"{names or 'none'}."
         )
-    return found[0]
+    return features[0]

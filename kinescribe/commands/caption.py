@@ -1,4 +1,4 @@
-"""`kinescribe caption`."""
+"""The command `kinescribe caption`, which captions video files."""
 
 from __future__ import annotations
 
@@ -113,12 +113,16 @@ def command(
                     f"kinescribe: {error}", style="red", markup=False, soft_wrap=True
                 )
             continue
-        found = _best(result, top_k)
+        captions = _best(result, top_k)
         if as_json:
-            line = {"clip": str(clip), "captions": found, "spec_hash": result.spec_hash}
+            line = {
+                "clip": str(clip),
+                "captions": captions,
+                "spec_hash": result.spec_hash,
+            }
             print(json.dumps(line), flush=True)
         else:
-            _print(clip, found)
+            _print(clip, captions)
     return int(failed)
 
 
@@ -161,7 +165,7 @@ def _caption(
 
 
 def _best(result: CaptionResult, top_k: int) -> list[dict[str, Any]]:
-    """The first captions; a search with few possible ones leaves places empty."""
+    """Returns the first captions; a search may find fewer than it has room for."""
     return [
         {"caption": caption, "probability": probability, "log_prob": log_prob}
         for caption, probability, log_prob in zip(
@@ -171,15 +175,15 @@ def _best(result: CaptionResult, top_k: int) -> list[dict[str, Any]]:
     ][:top_k]
 
 
-def _print(clip: pathlib.Path, found: list[dict[str, Any]]) -> None:
+def _print(clip: pathlib.Path, captions: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(justify="right")
-    for one in found:
-        table.add_row(f"  {one['caption']}", f"{one['probability']:.1%}")
+    for entry in captions:
+        table.add_row(f"  {entry['caption']}", f"{entry['probability']:.1%}")
     console = Console()
     console.print(str(clip), style="bold", markup=False, soft_wrap=True)
     console.print(table, soft_wrap=True)

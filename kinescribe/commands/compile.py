@@ -1,4 +1,4 @@
-"""`kinescribe compile`."""
+"""The command `kinescribe compile`, which compiles a pipeline for Kubeflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kinescribe demo`."""
+"""The command `kinescribe demo`, which runs everything on rendered clips."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _render(
 def _caption_new_clips(
     console: Console, root: pathlib.Path, result: RunResult, seed: int
 ) -> None:
-    """Clips from seeds that no corpus uses go through the server and its client."""
+    """Captions clips of seeds that no corpus uses, through a server and its client."""
     from serving.client.grpc_client import Client
     from serving.server.config import ServerConfig
     from serving.server.server import Server

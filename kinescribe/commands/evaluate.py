@@ -1,4 +1,4 @@
-"""`kinescribe evaluate`: scores of a model beside those of its baselines."""
+"""The command `kinescribe evaluate`, which scores a model beside its baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kinescribe extract`."""
+"""The command `kinescribe extract`, which turns clips into records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kinescribe.extraction_options import BeamOptions, Workers, applied
+from kinescribe.extraction_options import BeamOptions, Workers, override_settings
 
 
 def command(
@@ -37,7 +37,7 @@ def command(
     from transform.jobs import extraction_job
 
     settings = configs.find(config)
-    extraction = applied(settings.extraction, workers, beam)
+    extraction = override_settings(settings.extraction, workers, beam)
     if not as_json:
         typer.echo(
             f"A clip takes up to {settings.features.bytes_in_words()}.", err=True

@@ -1,4 +1,4 @@
-"""`kinescribe import-features`."""
+"""The command `kinescribe import-features`, which makes records of features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from kinescribe.extraction_options import BeamOptions, RecordsFile, Workers, applied
+from kinescribe.extraction_options import (
+    BeamOptions,
+    RecordsFile,
+    Workers,
+    override_settings,
+)
 
 
 def command(
@@ -38,7 +43,7 @@ def command(
                 "`kinescribe extract` makes such features, and joins imported ones to "
                 "them."
             )
-    extraction = applied(settings.extraction, workers, beam)
+    extraction = override_settings(settings.extraction, workers, beam)
     manifest = extraction_job.extract(
         settings.corpus,
         settings.features,

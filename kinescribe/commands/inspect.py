@@ -1,4 +1,4 @@
-"""`kinescribe inspect`: what the decoder sees of a clip."""
+"""The command `kinescribe inspect`, which decodes a clip and describes it."""
 
 from __future__ import annotations
 

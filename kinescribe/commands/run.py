@@ -1,4 +1,4 @@
-"""`kinescribe run`."""
+"""The command `kinescribe run`, which runs a pipeline on this machine."""
 
 from __future__ import annotations
 

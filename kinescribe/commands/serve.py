@@ -1,4 +1,4 @@
-"""`kinescribe serve`."""
+"""The command `kinescribe serve`, which serves pushed models."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ def demo(monkeypatch, exported, tmp_path):
         pushed = tmp_path / "demo" / "pushed" / "1"
         seen = []
 
-        def run(config, listener, verbose=False):
-            del listener, verbose
+        def run(config, callback, verbose=False):
+            del callback, verbose
             seen.append(config)
             shutil.copytree(exported, pushed)
             report = tmp_path / "report" / "report.html"

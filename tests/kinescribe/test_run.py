@@ -30,8 +30,8 @@ def invoke(monkeypatch, result, *arguments):
     """Runs the command with a pipeline that ends in `result`."""
     configs = []
 
-    def run(config, listener, verbose=False):
-        del listener, verbose
+    def run(config, callback, verbose=False):
+        del callback, verbose
         configs.append(config)
         if isinstance(result, Exception):
             raise result

@@ -8,13 +8,13 @@ COLOURS = ("red", "green", "blue", "white")
 
 
 class Silent:
-    def started(self, index, total, name):
+    def on_stage_begin(self, index, total, name):
         pass
 
-    def finished(self, index, total, stage):
+    def on_stage_end(self, index, total, stage):
         pass
 
-    def failed(self, index, total, name):
+    def on_stage_failure(self, index, total, name):
         pass
 
 

@@ -17,19 +17,19 @@ MODEL_STAGES = ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
 
 
 class Names:
-    """A listener that keeps the stages that were not cached."""
+    """A callback that keeps the names of the stages that were not cached."""
 
     def __init__(self):
         self.ran = []
 
-    def started(self, index, total, name):
+    def on_stage_begin(self, index, total, name):
         pass
 
-    def finished(self, index, total, stage):
+    def on_stage_end(self, index, total, stage):
         if not stage.cached:
             self.ran.append(stage.name)
 
-    def failed(self, index, total, name):
+    def on_stage_failure(self, index, total, name):
         self.ran.append(f"{name} failed")
 
 

@@ -14,19 +14,19 @@ from tests.support import stage_fakes
 from transform.common.errors import KinescribeError
 
 
-class Heard:
-    """A listener that remembers."""
+class Recorder:
+    """A callback that records its calls."""
 
     def __init__(self):
         self.events = []
 
-    def started(self, index, total, name):
+    def on_stage_begin(self, index, total, name):
         self.events.append(("started", index, total, name))
 
-    def finished(self, index, total, stage):
+    def on_stage_end(self, index, total, stage):
         self.events.append(("finished", index, total, stage.name, stage.cached))
 
-    def failed(self, index, total, name):
+    def on_stage_failure(self, index, total, name):
         self.events.append(("failed", index, total, name))
 
 
@@ -41,7 +41,7 @@ class Bench:
             str(folder / "metadata.sqlite")
         )
 
-    def run(self, listener=None, uncached=()):
+    def run(self, callback=None, uncached=()):
         first = stage_fakes.First(log=str(self.log))
         second = stage_fakes.Second(
             schema=first.outputs["schema"],
@@ -55,7 +55,7 @@ class Bench:
             enable_cache=True,
             metadata_connection_config=self.connection,
         )
-        return stages.StageRunner(listener or Heard(), uncached).run(pipeline)
+        return stages.StageRunner(callback or Recorder(), uncached).run(pipeline)
 
     def ran(self):
         names = self.log.read_text().split()
@@ -72,10 +72,10 @@ def bench(tmp_path, monkeypatch):
 def test_second_run_uses_every_output_of_the_first(bench):
     first = bench.run()
     assert bench.ran() == ["First", "Second"]
-    heard = Heard()
-    again = bench.run(heard)
+    recorder = Recorder()
+    again = bench.run(recorder)
     assert bench.ran() == []
-    assert heard.events == [
+    assert recorder.events == [
         ("started", 1, 2, "First"),
         ("finished", 1, 2, "First", True),
         ("started", 2, 2, "Second"),
@@ -114,11 +114,11 @@ def test_output_that_somebody_deleted_is_made_again(bench):
 )
 def test_failure_names_stage_and_reason_and_keeps_what_is_done(bench, kind, sentence):
     bench.obstacle.write_text(kind)
-    heard = Heard()
+    recorder = Recorder()
     with pytest.raises(stages.StageError) as error:
-        bench.run(heard)
+        bench.run(recorder)
     assert str(error.value) == sentence
-    assert heard.events[-1] == ("failed", 2, 2, "Second")
+    assert recorder.events[-1] == ("failed", 2, 2, "Second")
     bench.ran()
     bench.obstacle.unlink()
     bench.run()
@@ -155,8 +155,8 @@ def lines(terminal):
     )
     shown = ConsoleProgress(console)
     for index, (name, cached) in enumerate([("Transform", False), ("Trainer", True)]):
-        shown.started(index + 1, 10, name)
-        shown.finished(index + 1, 10, stages.Stage(name, 7.94, cached, {}))
+        shown.on_stage_begin(index + 1, 10, name)
+        shown.on_stage_end(index + 1, 10, stages.Stage(name, 7.94, cached, {}))
     return console.file.getvalue()
 
 

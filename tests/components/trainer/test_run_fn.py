@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.history_file import read_history
-from components.trainer.run_fn import _first_weights, run_fn
+from components.trainer.run_fn import _init_checkpoint, run_fn
 from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import Greedy
@@ -70,16 +70,16 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
 
 
 @pytest.mark.parametrize(("units", "fits"), [(8, True), (9, False)])
-def test_a_base_model_gives_the_first_weights_where_it_fits(tmp_path, units, fits):
+def test_a_base_model_gives_the_init_checkpoint_where_it_fits(tmp_path, units, fits):
     base_model = save_model(tmp_path, units)
-    found = _first_weights(str(base_model), settings(tmp_path), corpora.SPEC)
+    found = _init_checkpoint(str(base_model), settings(tmp_path), corpora.SPEC)
     assert found == (str(tmp_path / "captioner") if fits else "")
 
 
 def test_a_base_model_of_other_features_or_without_weights_is_passed_over(tmp_path):
     other = corpora.SPEC.override({"sampling": {"resize": "area"}})
     base_model = str(save_model(tmp_path, units=8))
-    assert _first_weights(base_model, settings(tmp_path), other) == ""
+    assert _init_checkpoint(base_model, settings(tmp_path), other) == ""
     nowhere = str(tmp_path / "nowhere" / "Format-Serving")
-    assert _first_weights(nowhere, settings(tmp_path), corpora.SPEC) == ""
-    assert _first_weights(None, settings(tmp_path), corpora.SPEC) == ""
+    assert _init_checkpoint(nowhere, settings(tmp_path), corpora.SPEC) == ""
+    assert _init_checkpoint(None, settings(tmp_path), corpora.SPEC) == ""
