@@ -54,7 +54,7 @@ _PICTURE = Picture()
 
 
 class Batch(NamedTuple):
-    """Frames, and what each of their cells shows."""
+    """Frames, with the labels of their cells."""
 
     frames: np.ndarray  # (B, 112, 112, 3) uint8
     covered: np.ndarray  # (B, 7, 7) bool
@@ -66,7 +66,7 @@ class Batch(NamedTuple):
 
 
 def picture(rng: random.Random, background: Background) -> Shot:
-    """One to four things at rest, anywhere, of any size and at any angle."""
+    """Draws one to four things at rest, of any place, size and angle."""
     places: list[Pose] = []
     for _ in range(rng.choices((1, 2, 3, 4), (4, 4, 2, 2))[0]):
         pose = Pose(rng.uniform(0.08, WIDTH - 0.08), rng.uniform(0.08, HEIGHT - 0.08))
@@ -82,7 +82,7 @@ def picture(rng: random.Random, background: Background) -> Shot:
 
 
 def training_batches(seed: int, size: int) -> Iterator[Batch]:
-    """Endless batches of fresh pictures; four share a background."""
+    """Yields endless batches of fresh pictures; four share a background."""
     rng = random.Random(f"pretrain:{seed}")
     while True:
         frames, shots = [], []
@@ -105,7 +105,7 @@ def training_batches(seed: int, size: int) -> Iterator[Batch]:
 
 
 def clip_batches(count: int, size: int) -> Iterator[Batch]:
-    """Frames of H.264 clips from seeds that no corpus uses, one batch a clip."""
+    """Yields the frames of H.264 clips from seeds that no corpus uses, clip by clip."""
     with tempfile.TemporaryDirectory() as folder:
         for index in range(count):
             scene = sample_scene(UNUSED_SEEDS + index)
@@ -145,7 +145,7 @@ def _batch(frames: list[np.ndarray], moments: list[tuple[Shot, float]]) -> Batch
 
 
 def _label(batch: Batch, index: int, thing: Thing, pose: Pose) -> None:
-    """Enters a thing into the cells whose centres it covers, and that of its own."""
+    """Labels the cells whose centres a thing covers, and the cell of its own centre."""
     radius = thing.radius * pose.scale
     x = (np.arange(CELLS) + 0.5) / CELLS * WIDTH
     y = (np.arange(CELLS) + 0.5) / CELLS * HEIGHT
@@ -169,7 +169,7 @@ def _label(batch: Batch, index: int, thing: Thing, pose: Pose) -> None:
 
 
 def trainable(seed: int) -> tf.keras.Model:
-    """`tiny` with batch normalisation, and one linear head a question."""
+    """Builds `tiny` with batch normalisation, and one linear head a question."""
     frames = tf.keras.Input((tiny.SIZE, tiny.SIZE, 3))
     x = tf.keras.layers.Rescaling(1 / 127.5, offset=-1.0)(frames)
     for index, block in enumerate(tiny.BLOCKS):
@@ -195,7 +195,7 @@ def trainable(seed: int) -> tf.keras.Model:
 
 
 def loss(answers: Mapping[str, tf.Tensor], batch: Batch) -> tf.Tensor:
-    """Cover in every cell; all else in the covered ones."""
+    """Returns the loss of cover in every cell, and of all else in covered cells."""
     cover = tf.cast(batch.covered, tf.float32)  # (B, 7, 7)
     total = tf.reduce_mean(
         tf.nn.sigmoid_cross_entropy_with_logits(cover, answers["covered"][..., 0])
@@ -211,7 +211,7 @@ def loss(answers: Mapping[str, tf.Tensor], batch: Batch) -> tf.Tensor:
 
 
 def train(model: tf.keras.Model, steps: int, size: int, seed: int) -> None:
-    """Adam with a rate that falls to zero along a cosine."""
+    """Trains with Adam, whose rate falls to zero along a cosine."""
     rate = tf.keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=3e-3, warmup_steps=steps // 20
     )
@@ -238,7 +238,7 @@ def train(model: tf.keras.Model, steps: int, size: int, seed: int) -> None:
 
 
 def folded(model: tf.keras.Model) -> dict[str, np.ndarray]:
-    """The weights of `tiny`: each normalisation becomes part of its convolution."""
+    """Returns `tiny`'s weights, with each normalisation folded into its convolution."""
     values = {}
     for block in tiny.BLOCKS:
         (kernel,) = model.get_layer(block.name).get_weights()
@@ -253,7 +253,7 @@ def folded(model: tf.keras.Model) -> dict[str, np.ndarray]:
 def accuracies(
     backbone: tf.keras.Model, heads: tf.keras.Model, batches: Iterator[Batch]
 ) -> dict[str, float]:
-    """The share of cells answered rightly, from `tiny`'s own map of float16 weights."""
+    """Returns the accuracy of each question, from `tiny`'s map with float16 weights."""
     right = dict.fromkeys(("covered", *ATTRIBUTES), 0)
     cells = covered = 0
     for batch in batches:

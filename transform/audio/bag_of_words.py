@@ -16,12 +16,12 @@ MAX_ROUNDS = 100
 
 
 def windows_of(samples: np.ndarray, feature: AudioWords) -> np.ndarray:
-    """(n,) float32 sound at 16 kHz → (W, 3 · coefficients) float32."""
+    """Returns (W, 3 · coefficients) float32 windows of (n,) sound at 16 kHz."""
     return mfcc(samples, feature.bands, feature.coefficients)
 
 
 def bag(windows: np.ndarray, codebook: Codebook) -> np.ndarray:
-    """The square roots of the words' shares of the windows.
+    """Returns the square roots of the words' shares of the windows.
 
     Args:
         windows: (W, D) float32, as `windows_of` gives them.
@@ -46,15 +46,17 @@ def learn(
     seed: int = 0,
     report: Callable[[int], None] = lambda done: None,
 ) -> Codebook:
-    """The codebook of windows of sound, (N, D) float32.
+    """Learns the codebook of (N, D) float32 windows of sound.
 
-    `report` is told how many steps are done, of `words + MAX_ROUNDS`.
+    `report` is called with the number of steps done, of `words + MAX_ROUNDS`.
 
     Raises:
-        ValueError: Fewer windows differ than there are to be words.
+        ValueError: There are fewer distinct windows than words.
     """
     mean = windows.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = windows.std(axis=0, dtype=np.float64).astype(np.float32)
     scale[scale == 0] = 1
-    found = k_means.k_means((windows - mean) / scale, words, seed, MAX_ROUNDS, report)
-    return Codebook(mean, scale, found.centres)
+    clustering = k_means.k_means(
+        (windows - mean) / scale, words, seed, MAX_ROUNDS, report
+    )
+    return Codebook(mean, scale, clustering.centres)

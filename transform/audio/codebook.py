@@ -18,7 +18,7 @@ _DECIDING = ("words", "coefficients", "bands")  # fields that a codebook is lear
 
 
 class Codebook(NamedTuple):
-    """Centres of clusters of windows, whose values are standardised first.
+    """The centres of clusters of windows, whose values are standardised first.
 
     D = 3 · coefficients.
     """
@@ -36,7 +36,7 @@ class Codebook(NamedTuple):
 
 
 def find(feature: AudioWords) -> WeightsFile:
-    """The codebook's file, by its path or in the folder of weights."""
+    """Finds the codebook's file, by its path or in the folder of weights."""
     try:
         return weight_files.find_file(feature.codebook, "audio words")
     except WeightsError as error:

@@ -1,4 +1,4 @@
-"""K-means: the centres of the clusters that points lie in."""
+"""K-means clustering of points with a k-means++ start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TOLERANCE = 1e-4  # the error's relative fall in one round that counts as none
 
 
 class Clustering(NamedTuple):
-    """What `k_means` found."""
+    """The result of `k_means`: centres, error and number of rounds."""
 
     centres: np.ndarray  # (K, D) float32
     error: float  # mean squared distance of a point to its centre
@@ -26,7 +26,7 @@ def k_means(
     max_rounds: int = 100,
     report: Callable[[int], None] = lambda done: None,
 ) -> Clustering:
-    """Lloyd's algorithm from a k-means++ start (Arthur and Vassilvitskii, 2007).
+    """Runs Lloyd's algorithm from a k-means++ start (Arthur and Vassilvitskii, 2007).
 
     A cluster that no point is nearest to any more takes the point that lies farthest
     from its own centre. The rounds end when the error has stopped falling. The same
@@ -37,7 +37,7 @@ def k_means(
         clusters: K; at the most the number of points that differ.
         seed: of the start.
         max_rounds: of assigning points and moving centres.
-        report: is told how many steps are done, of `clusters + max_rounds`.
+        report: Called with the number of steps done, of `clusters + max_rounds`.
 
     Raises:
         ValueError: fewer than `clusters` points differ.
@@ -60,9 +60,9 @@ def k_means(
 
 
 def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(N,) int64: which of the (K, D) centres each of the (N, D) points is nearest to.
+    """Returns (N,) int64 indices of the (K, D) centres nearest to the (N, D) points.
 
-    The first one of several that are equally near.
+    Of several equally near centres the first one is taken.
     """
     points = np.ascontiguousarray(points, np.float32)
     squares = np.zeros(len(points), np.float32)  # the same for every centre
@@ -75,7 +75,7 @@ def _spread_out(
     generator: np.random.Generator,
     report: Callable[[int], None],
 ) -> np.ndarray:
-    """Draws centres, each with odds of its squared distance to those there are."""
+    """Draws centres with odds of the squared distance to the centres before them."""
     centres = np.empty((clusters, points.shape[1]), np.float32)
     distances = np.ones(len(points), np.float32)
     away = np.empty_like(points)
@@ -98,24 +98,24 @@ def _spread_out(
 def _nearest(
     points: np.ndarray, squares: np.ndarray, centres: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest centre of each point, and its squared distance: (N,), (N,)."""
+    """Returns each point's nearest centre (N,), and its squared distance (N,)."""
     index = np.empty(len(points), np.int64)
     distances = np.empty(len(points), np.float32)
     lengths = np.einsum("kd,kd->k", centres, centres)
     for start in range(0, len(points), _BLOCK):
         block = slice(start, start + _BLOCK)
         # |x − c|² = |x|² − 2 x·c + |c|²; the first term is the same for all centres.
-        apart = lengths - 2 * (points[block] @ centres.T)  # (block, K)
-        found = apart.argmin(axis=1)
-        index[block] = found
-        distances[block] = apart[np.arange(len(found)), found] + squares[block]
+        relative = lengths - 2 * (points[block] @ centres.T)  # (block, K)
+        closest = relative.argmin(axis=1)
+        index[block] = closest
+        distances[block] = relative[np.arange(len(closest)), closest] + squares[block]
     return index, np.maximum(distances, 0)
 
 
 def _means(
     points: np.ndarray, nearest: np.ndarray, distances: np.ndarray, clusters: int
 ) -> np.ndarray:
-    """The mean of each cluster's points; empty clusters get far points."""
+    """Returns the mean of each cluster's points; empty clusters get far points."""
     counts = np.bincount(nearest, minlength=clusters)  # (K,)
     sums = np.stack(
         [np.bincount(nearest, column, minlength=clusters) for column in points.T],

@@ -35,7 +35,7 @@ def log_mel(
     feature: schema.LogMel,
     rate: int = RATE,
 ) -> np.ndarray:
-    """Log-mel patches of a sound track.
+    """Computes the log-mel patches of a sound track.
 
     A last patch that is not whole is dropped, so that sound of less than 0.975 s gives
     none.
@@ -61,7 +61,7 @@ def log_mel_windows(
     rate: int = RATE,
     max_windows: int | None = None,
 ) -> np.ndarray:
-    """The log-mel spectrum of each whole 25 ms window of a sound track.
+    """Computes the log-mel spectrum of each whole 25 ms window of a sound track.
 
     Args:
         samples: (n,) float32 mono in [−1, 1].
@@ -98,7 +98,7 @@ def _at_16_khz(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def _mel(samples: np.ndarray, bands: int) -> np.ndarray:
-    """The mel spectrum of all windows and of those that reach into the padding."""
+    """Computes the mel spectra of all windows, the padded ones too."""
     import tensorflow_io as tfio
 
     magnitudes = tfio.audio.spectrogram(

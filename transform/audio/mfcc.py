@@ -13,7 +13,7 @@ _REACH = 2  # windows to either side that a slope is fitted to (HTK's DELTAWINDO
 def mfcc(
     samples: np.ndarray, bands: int, coefficients: int, rate: int = log_mel.RATE
 ) -> np.ndarray:
-    """Coefficients 0, 1, … of each 25 ms window every 10 ms, their Δ and their ΔΔ.
+    """Computes the MFCCs of each 25 ms window every 10 ms, their Δ and their ΔΔ.
 
     The coefficients are the first of the orthogonal discrete cosine transform (type II,
     scaled like HTK's by √(2 / bands)) of the log-mel spectrum; coefficient 0 stands for
@@ -46,7 +46,7 @@ def mfcc(
 
 
 def _slopes(values: np.ndarray) -> np.ndarray:
-    """(W, C) → (W, C): how fast each value grows, a window."""
+    """Returns the (W, C) slope of each value of (W, C), per window."""
     windows = len(values)
     padded = np.pad(values, [(_REACH, _REACH), (0, 0)], mode="edge")
     total = np.zeros_like(values)

@@ -1,1 +1,1 @@
-"""What every room uses: settings, errors, files, progress and weight files."""
+"""Settings, errors, storage, progress and weight files, for every package."""

@@ -1,4 +1,4 @@
-"""`Config`: the frozen, strict record that every setting in Kinescribe is made of."""
+"""`Config`: the frozen, strict base class of all settings in Kinescribe."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ BY_KIND = Field(discriminator="kind")
 
 
 class ConfigError(KinescribeError, ValueError):
-    """A setting is wrong; the message says which one and what fits."""
+    """Raised for a wrong setting; the message names it and what is allowed."""
 
 
 class Config(pydantic.BaseModel):
-    """Immutable settings with checked keys and values.
+    """Base class of immutable settings with checked keys and values.
 
     What varies is a field that holds another `Config`; a union of them is told apart
     by its `kind` field, as in `algorithm: {kind: dis, preset: fast}`.
@@ -54,7 +54,7 @@ class Config(pydantic.BaseModel):
     hash_default_omitted: ClassVar[frozenset[str]] = frozenset()
 
     class Config:
-        """Pydantic's own settings."""
+        """Settings of pydantic for every config."""
 
         frozen = True
         extra = "forbid"
@@ -82,7 +82,7 @@ class Config(pydantic.BaseModel):
 
     @classmethod
     def from_json(cls: type[ConfigT], text: str) -> ConfigT:
-        """The inverse of `to_json`."""
+        """Builds the config from the JSON that `to_json` wrote."""
         return cls.from_dict(json.loads(text))
 
     @classmethod
@@ -95,17 +95,17 @@ class Config(pydantic.BaseModel):
             raise ConfigError(f"{path}: {error}") from error
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces."""
+        """Returns canonical JSON, with sorted keys and no spaces."""
         return json.dumps(
             json.loads(self.json()), sort_keys=True, separators=(",", ":")
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types only."""
+        """Returns the settings as plain JSON types."""
         return json.loads(self.json())
 
     def hashed(self) -> dict[str, Any]:
-        """The part that decides values, of nested configs too, as plain JSON types."""
+        """Returns the fields that count for a content hash, as plain JSON types."""
         return {
             name: _hashed(getattr(self, name))
             for name, field in self.__fields__.items()
@@ -117,18 +117,18 @@ class Config(pydantic.BaseModel):
         }
 
     def replace(self: ConfigT, **changes: Any) -> ConfigT:
-        """A checked copy with some fields changed."""
+        """Returns a checked copy with some fields changed."""
         return type(self).from_dict({**dict(self), **changes})
 
     def override(self: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
-        """A checked copy with a nested mapping laid over it.
+        """Returns a checked copy with a nested mapping merged over it.
 
         A nested mapping that names another `kind` replaces the field whole.
         """
         return type(self).from_dict(_merge(self.to_dict(), changes))
 
     def digest(self) -> str:
-        """Sixteen hex digits of the SHA-256 of `to_json()`."""
+        """Returns sixteen hex digits of the SHA-256 of `to_json()`."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
 
@@ -156,7 +156,7 @@ def with_fields(
 
 
 def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
-    """A YAML file's settings; `ConfigError` names the file."""
+    """Reads a YAML file's settings; `ConfigError` names the file."""
     path = pathlib.Path(path)
     try:
         data = yaml.safe_load(path.read_text())
@@ -171,22 +171,22 @@ def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
 
 
 def first_difference(ours: Any, theirs: Any, path: str = "") -> str:
-    """Names the first field in which two JSON-like values differ, '' if none does."""
+    """Returns the first field in which two JSON-like values differ, or ''."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs}):
             where = f"{path}.{key}" if path else key
             if key not in ours or key not in theirs:
                 have = ours.get(key, "absent"), theirs.get(key, "absent")
                 return f"{where} ({have[0]} against {have[1]})"
-            if found := first_difference(ours[key], theirs[key], where):
-                return found
+            if difference := first_difference(ours[key], theirs[key], where):
+                return difference
         return ""
     if isinstance(ours, list) and isinstance(theirs, list):
         if len(ours) != len(theirs):
             return f"{path} ({len(ours)} against {len(theirs)} entries)"
         for index, pair in enumerate(zip(ours, theirs, strict=True)):
-            if found := first_difference(*pair, f"{path}[{index}]"):
-                return found
+            if difference := first_difference(*pair, f"{path}[{index}]"):
+                return difference
         return ""
     return "" if ours == theirs else f"{path} ({ours} against {theirs})"
 
@@ -215,13 +215,13 @@ def _merge(base: Any, changes: Any) -> Any:
 def _sentence(
     cls: type[Config], data: Mapping[str, Any], error: pydantic.ValidationError
 ) -> str:
-    """Turns pydantic's first finding into: which key, which value, what is allowed."""
-    found = error.errors()[0]
+    """Puts pydantic's first error into words: the key, its value, what is allowed."""
+    first = error.errors()[0]
     owner: type = cls  # the config class that the last key belongs to
     field_type: Any = cls
     value: Any = data
     where = ""
-    for key in found["loc"]:
+    for key in first["loc"]:
         if key == "__root__":
             continue
         arm = _subclass_named(key) if isinstance(key, str) else None
@@ -240,13 +240,13 @@ def _sentence(
         except (KeyError, IndexError, TypeError):
             value = getattr(value, str(key), None)
     key = where.rpartition(".")[2]
-    message = found["msg"].removesuffix(".")
-    if found["type"] == "value_error.extra":
+    message = first["msg"].removesuffix(".")
+    if first["type"] == "value_error.extra":
         names = sorted(getattr(owner, "__fields__", {}))
         close = difflib.get_close_matches(key, names, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         return f"unknown key {where}{hint}; allowed keys: {', '.join(names)}."
-    if found["type"] == "value_error.missing":
+    if first["type"] == "value_error.missing":
         return f"key {where} is missing."
     if where:
         return f"{where} = {value!r} is wrong: {message}."
@@ -258,6 +258,6 @@ def _subclass_named(name: str, base: type = Config) -> type | None:
     for subclass in base.__subclasses__():
         if subclass.__name__ == name:
             return subclass
-        if found := _subclass_named(name, subclass):
-            return found
+        if match := _subclass_named(name, subclass):
+            return match
     return None

@@ -1,11 +1,11 @@
-"""The errors that a person is meant to read."""
+"""The base classes of errors whose message is meant for the user."""
 
 from __future__ import annotations
 
 
 class KinescribeError(Exception):
-    """What went wrong, with which input, and what to do: one sentence."""
+    """Base of errors whose message is one sentence: what, where, and what to do."""
 
 
 class DataError(KinescribeError, ValueError):
-    """Records are missing, empty or broken; the message names the file or folder."""
+    """Raised where records are missing, empty or broken; the message says where."""

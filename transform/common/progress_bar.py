@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, elsewhere a line now and then."""
+"""Progress of long jobs: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @contextlib.contextmanager
 def shown(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Shows progress on stderr; the function it gives takes how many are done."""
+    """Shows progress on stderr; yields a function that takes the number done."""
     console = Console(file=sys.stderr)
     if not console.is_terminal:
         yield _lines(title, total)

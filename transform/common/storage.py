@@ -15,9 +15,9 @@ import tensorflow as tf
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """A name to write to that takes the place of `path` when all went well.
+    """Yields a temporary name, which replaces `path` if the block succeeds.
 
-    Whoever reads `path` meanwhile, or after a kill, sees the old file or none.
+    A reader of `path` meanwhile, or after a kill, sees the old file or none.
     """
     folder, name = os.path.split(path)
     tf.io.gfile.makedirs(folder)
@@ -38,13 +38,13 @@ def write(path: str, data: bytes | str) -> None:
 
 
 def remove(folder: str) -> None:
-    """Deletes a folder with all that it holds, if it is there."""
+    """Deletes a folder with all that it holds, if it exists."""
     if tf.io.gfile.exists(folder):
         tf.io.gfile.rmtree(folder)
 
 
 def names_in(folder: str) -> list[str]:
-    """The sorted names of what lies in a folder; none where there is no folder."""
+    """Returns the sorted names in a folder; an empty list without the folder."""
     if not tf.io.gfile.isdir(folder):
         return []
     return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
@@ -90,7 +90,7 @@ def folder_digest(folder: str, exclude: Collection[str] = ()) -> str:
 
 @contextlib.contextmanager
 def local_copy(path: str) -> Iterator[str]:
-    """The file itself where it is local, else a copy for as long as the block runs.
+    """Yields the path of a local file, or of a temporary copy of a remote one.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -1,4 +1,4 @@
-"""Where a network's weights come from, and the SHA-256 that they are known by."""
+"""Finds the weight files of pre-trained networks, and identifies them by SHA-256."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RANDOM = "random"
 
 
 class WeightsError(KinescribeError, ValueError):
-    """A network's weights are not to be had, or are not the ones expected."""
+    """Raised where a network's weights are missing, or not the expected ones."""
 
 
 class WeightsFile(NamedTuple):
@@ -39,7 +39,7 @@ class Published(NamedTuple):
     md5: str
 
     def download(self) -> pathlib.Path:
-        """The file in Keras' own folder of downloads, fetched where it is absent."""
+        """Returns the file in Keras' cache, downloaded if it is missing."""
         name = self.url.rpartition("/")[2]
         try:
             path = tf.keras.utils.get_file(
@@ -59,7 +59,7 @@ def find(
     network: str,
     present: Callable[[pathlib.Path], Any] = pathlib.Path.is_file,
 ) -> pathlib.Path:
-    """Weights by their path, or by the same path or name in the folder of weights.
+    """Finds weights by path, or by that path or name in the folder of weights.
 
     Args:
         name: the path.
@@ -87,7 +87,7 @@ def find(
 def given(
     feature: Any, network: str, what: str, finder: Finder | None = None
 ) -> WeightsFile:
-    """The weights of a network that Kinescribe neither ships nor downloads.
+    """Finds the weights of a network that Kinescribe neither ships nor downloads.
 
     Args:
         feature: its `weights` are `random`, which is for tests, or a path.
@@ -109,7 +109,7 @@ def given(
 
 
 def find_file(name: str, network: str) -> WeightsFile:
-    """`find` with the file's hash."""
+    """Finds a file as `find` does, and computes its hash."""
     path = find(name, network)
     return WeightsFile(path, file_sha256(path))
 
@@ -121,7 +121,7 @@ def read_tensor(
     path: pathlib.Path,
     network: str,
 ) -> np.ndarray:
-    """One tensor of a weight file, float32.
+    """Reads one tensor of a weight file as float32.
 
     Args:
         tensors: the file's, by the names that it gives them.
@@ -145,7 +145,7 @@ def read_tensor(
 
 
 def file_sha256(*paths: pathlib.Path) -> str:
-    """The SHA-256 of a file's content, or of several one after the other, in hex."""
+    """Returns the SHA-256 of the content of files, one after the other, in hex."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:

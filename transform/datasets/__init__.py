@@ -1,4 +1,4 @@
-"""Annotation files → clips with captions."""
+"""Reads the annotation files of datasets into clips with captions."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ AnnotationSource = Annotated[
 
 
 def read(source: AnnotationSource) -> list[VideoRecord]:
-    """All clips of a source, checked; `AnnotationError` is one sentence.
+    """Reads and checks all clips of a source; `AnnotationError` is one sentence.
 
-    Whether the video files exist is not looked at: a missing one ends as a failed row
-    of the manifest.
+    The video files need not exist: a missing one becomes a failed row of the
+    manifest.
     """
     return source.read()

@@ -18,13 +18,13 @@ from transform.datasets.video_record import (
 
 
 class RefuseSegments(Config):
-    """A segment that does not end after it begins is an error."""
+    """Refuses a segment that does not end after it begins."""
 
     kind: Literal["refuse"] = "refuse"
 
 
 class LeaveOutSegments(Config):
-    """A segment that does not end after it begins is left out with its sentence."""
+    """Leaves out a segment that does not end after it begins."""
 
     kind: Literal["leave_out"] = "leave_out"
 
@@ -50,7 +50,7 @@ class ActivityNet(Config):
     )
 
     def read(self) -> list[VideoRecord]:
-        """The segments of all splits."""
+        """Returns the segments of all splits as clips."""
         corpus = RecordCollector()
         names = [name for files in self.files.values() for name in files]
         for split, files in self.files.items():

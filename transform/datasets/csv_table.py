@@ -31,7 +31,7 @@ class CsvTable(Config):
     delimiter: Literal[",", ";", "\t"] = ","
 
     def read(self) -> list[VideoRecord]:
-        """All clips."""
+        """Returns all clips in the order of their first rows."""
         path = pathlib.Path(self.file)
         corpus = RecordCollector()
         seen: dict[str, VideoRecord] = {}

@@ -29,7 +29,7 @@ class Jsonl(Config):
     file: str
 
     def read(self) -> list[VideoRecord]:
-        """All clips."""
+        """Returns all clips in the order of the lines."""
         path = pathlib.Path(self.file)
         corpus = RecordCollector()
         for where, line in numbered_lines(path):

@@ -36,7 +36,7 @@ class Msrvtt(Config):
     splits: Splits = Official()
 
     def read(self) -> list[VideoRecord]:
-        """All clips of all files but those that the splits leave out."""
+        """Returns the clips of all files but those that the splits leave out."""
         contents = {name: read_json(pathlib.Path(name)) for name in self.files}
         listed = {
             name: [
@@ -82,11 +82,11 @@ class Msrvtt(Config):
 
 
 def _entries(data: Any, key: str, name: str) -> Iterator[tuple[str, Any]]:
-    """(where, entry) of a list."""
+    """Yields (where, entry) for the entries of a list."""
     for index, entry in enumerate(field(data, key, list, name)):
         yield f"{name}, {key}[{index}]", entry
 
 
 def _without_captions(clips: list[Listed]) -> bool:
-    """Whether a file lists test clips only, whose captions may be withheld."""
+    """Tells if a file lists only test clips, whose captions may be withheld."""
     return bool(clips) and all(clip.split == "test" for clip in clips)

@@ -20,7 +20,7 @@ from transform.datasets.video_record import (
 class CorpusCsv(Config):
     """The official table: VideoID, Start, End, …, Language, Description.
 
-    Rows in other languages than `language` are passed over. The clip is called
+    Rows in other languages than `language` are skipped. The clip is called
     <VideoID>_<Start>_<End>.
     """
 
@@ -29,7 +29,7 @@ class CorpusCsv(Config):
     language: str = "English"
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
-        """(clip name, sentence, where)."""
+        """Yields (clip name, sentence, where) for each row."""
         needed = ("VideoID", "Start", "End", "Language", "Description")
         for where, row in table_rows(pathlib.Path(self.file), needed):
             if row["Language"] == self.language:
@@ -44,7 +44,7 @@ class SentenceFile(Config):
     file: str
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
-        """(vidN, sentence, where)."""
+        """Yields (vidN, sentence, where) for each line."""
         for where, line in numbered_lines(pathlib.Path(self.file)):
             video, tab, sentence = line.partition("\t")
             if not tab:
@@ -72,7 +72,7 @@ class Msvd(Config):
     splits: tuple[int, int, int] = (1200, 100, 670)
 
     def read(self) -> list[VideoRecord]:
-        """The clips that have sentences, in the order of their numbers."""
+        """Returns the clips that have sentences, in the order of their numbers."""
         numbers, clips = self._clips()
         path = pathlib.Path(self.mapping)
         captions: dict[int, list[tuple[str, str]]] = {}
@@ -92,7 +92,7 @@ class Msvd(Config):
         return corpus.records(self.captions.file)
 
     def _clips(self) -> tuple[dict[str, int], dict[int, tuple[str, str]]]:
-        """Number by either name, and (clip name, where) by number."""
+        """Returns numbers by either name, and (clip name, where) by number."""
         numbers: dict[str, int] = {}
         clips: dict[int, tuple[str, str]] = {}
         for where, line in numbered_lines(pathlib.Path(self.mapping)):

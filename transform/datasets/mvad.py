@@ -29,7 +29,7 @@ class Mvad(Config):
     extension: str = ".avi"
 
     def read(self) -> list[VideoRecord]:
-        """The clips of all splits; `category` is the movie."""
+        """Returns the clips of all splits; `category` is the movie."""
         corpus = RecordCollector()
         seen: dict[str, Split] = {}
         for split, name in self.files.items():

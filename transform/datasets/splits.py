@@ -1,4 +1,4 @@
-"""Which clips are for training, validation and test, where papers differ from files."""
+"""Splits into training, validation and test clips, where papers differ from files."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Listed(NamedTuple):
 
 
 class Official(Config):
-    """As the annotation files say of every clip."""
+    """Keeps the split that the annotation files give every clip."""
 
     kind: Literal["official"] = "official"
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
-        """The split of each clip."""
+        """Returns the split of each clip."""
         return {clip.video_id: _official(clip) for clip in clips}
 
 
 class ByNumber(Config):
-    """Contiguous parts by the numbers of the clips, which end their ids.
+    """Splits the clips into contiguous parts by the number at the end of their ids.
 
     The default is VRE's (Shi et al., 2019, Sec. 4.1).
     """
@@ -49,11 +49,11 @@ class ByNumber(Config):
     first: int = Field(0, ge=0)  # the lowest number; MSR-VTT counts from 0
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
-        """The split of each clip."""
+        """Returns the split of each clip."""
         return {clip.video_id: self.split(_number(clip), clip) for clip in clips}
 
     def split(self, number: int, clip: Listed) -> Split:
-        """The split of one number."""
+        """Returns the split of one number."""
         place = number - self.first
         if 0 <= place < self.train:
             return "train"
@@ -69,7 +69,7 @@ class ByNumber(Config):
 
 
 class HeldOut(Config):
-    """The last `test` training clips, by number, are the test split.
+    """Makes the last `test` training clips, by number, the test split.
 
     For benchmarks whose official test captions are withheld. With 1,000 of MSR-VTT's
     clips, 5,513 are left for training, as in dualAFR (Pu et al., 2018, Sec. 4), which
@@ -80,7 +80,7 @@ class HeldOut(Config):
     test: int = Field(1000, ge=1)
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
-        """The split of each clip that is not left out."""
+        """Returns the split of each clip that is not left out."""
         official = {clip.video_id: _official(clip) for clip in clips}
         train = [clip for clip in clips if official[clip.video_id] == "train"]
         if len(train) <= self.test:
@@ -99,13 +99,13 @@ class HeldOut(Config):
 
 
 class Lists(Config):
-    """Files of ids, one a line, by split; clips in none of them are left out."""
+    """Reads each split's ids from a file, one a line; other clips are left out."""
 
     kind: Literal["lists"] = "lists"
     files: dict[Split, str]
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
-        """The split of each clip that is in a list."""
+        """Returns the split of each clip that is in a list."""
         known = {clip.video_id for clip in clips}
         splits: dict[str, Split] = {}
         for split, name in self.files.items():
@@ -133,10 +133,10 @@ def _official(clip: Listed) -> Split:
 
 
 def _number(clip: Listed) -> int:
-    found = _NUMBER.search(clip.video_id)
-    if not found:
+    match = _NUMBER.search(clip.video_id)
+    if not match:
         raise AnnotationError(
             f"{clip.where}: the id {clip.video_id!r} does not end in a number, which "
             "splits go by."
         )
-    return int(found.group())
+    return int(match.group())

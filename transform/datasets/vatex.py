@@ -20,17 +20,17 @@ _CLIP = re.compile(r".+_[0-9]{6}_[0-9]{6}")
 
 
 class CutVideos(Config):
-    """A file for each clip, cut already: <videoID><extension>."""
+    """One file a clip, already cut: <videoID><extension>."""
 
     kind: Literal["cut"] = "cut"
 
     def place(self, video_id: str) -> tuple[str, float | None, float | None]:
-        """(file's stem, start, end) of a clip."""
+        """Returns (file's stem, start, end) of a clip."""
         return video_id, None, None
 
 
 class WholeVideos(Config):
-    """The videos as YouTube has them: <YouTube id><extension>.
+    """One file a whole YouTube video: <YouTube id><extension>.
 
     A clip's start and end, in seconds, stand in its videoID.
     """
@@ -38,7 +38,7 @@ class WholeVideos(Config):
     kind: Literal["whole"] = "whole"
 
     def place(self, video_id: str) -> tuple[str, float | None, float | None]:
-        """(file's stem, start, end) of a clip."""
+        """Returns (file's stem, start, end) of a clip."""
         youtube_id, start, end = video_id.rsplit("_", 2)
         return youtube_id, float(start), float(end)
 
@@ -58,7 +58,7 @@ class Vatex(Config):
     layout: Annotated[Union[CutVideos, WholeVideos], BY_KIND] = CutVideos()
 
     def read(self) -> list[VideoRecord]:
-        """The clips of all splits."""
+        """Returns the clips of all splits."""
         corpus = RecordCollector()
         for split, name in self.files.items():
             path = pathlib.Path(name)

@@ -29,11 +29,11 @@ T = TypeVar("T")
 
 
 class AnnotationError(KinescribeError, ValueError):
-    """An annotation file is wrong; the message says which, where and how."""
+    """Raised for a wrong annotation file; the message says which, where and how."""
 
 
 class VideoRecord(NamedTuple):
-    """One clip and what people wrote about it."""
+    """One clip of a dataset, with its captions and its category."""
 
     video_id: str
     uri: str
@@ -45,7 +45,7 @@ class VideoRecord(NamedTuple):
 
 
 class RecordCollector:
-    """Collects records and refuses what does not fit together.
+    """Collects the records of a dataset, and refuses inconsistent ones.
 
     Ids are unique, captions belong to known clips, and each clip of the train and val
     splits has one caption at the least. Clips of the test split may have none, as in
@@ -64,7 +64,7 @@ class RecordCollector:
     def add(self, record: VideoRecord, where: str, left_out: bool = False) -> None:
         """Adds a clip, with the captions that it already has.
 
-        One that is left out may have captions, and is not among the records.
+        A clip that is left out may have captions, but is not among the records.
         """
         if not record.video_id:
             raise AnnotationError(f"{where}: the video's id is empty.")
@@ -107,7 +107,7 @@ class RecordCollector:
             self._captions[video_id].append(words)
 
     def records(self, *files: str) -> list[VideoRecord]:
-        """All clips in the order in which the files list them."""
+        """Returns all clips in the order in which the files list them."""
         if len(self._videos) == len(self._left_out):
             names = ", ".join(files) or "the annotations, which name no file"
             raise AnnotationError(f"no video is listed in {names}.")
@@ -126,17 +126,17 @@ class RecordCollector:
 
 
 def split_named(name: Any, where: str) -> Split:
-    """`train`, `val` or `test` from any of their usual names."""
-    found = _SPLITS.get(name.lower()) if isinstance(name, str) else None
-    if found is None:
+    """Returns `train`, `val` or `test` from any of their usual names."""
+    split = _SPLITS.get(name.lower()) if isinstance(name, str) else None
+    if split is None:
         raise AnnotationError(
             f"{where}: split {name!r} is unknown; it must be train, val or test."
         )
-    return found
+    return split
 
 
 def read_text(path: pathlib.Path) -> str:
-    """A UTF-8 file's text."""
+    """Reads the text of a UTF-8 file."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -148,7 +148,7 @@ def read_text(path: pathlib.Path) -> str:
 
 
 def read_json(path: pathlib.Path) -> Any:
-    """A JSON file's value."""
+    """Reads the value of a JSON file."""
     text = read_text(path)
     try:
         return json.loads(text)
@@ -162,7 +162,7 @@ def read_json(path: pathlib.Path) -> Any:
 
 
 def field(entry: Any, key: str, kind: type[T], where: str) -> T:
-    """`entry[key]`, which must be there and of one type."""
+    """Returns `entry[key]`, which must exist and be of one type."""
     if not isinstance(entry, dict):
         raise AnnotationError(
             f"{where}: an object with the key {key!r} is expected, not "
@@ -179,7 +179,7 @@ def field(entry: Any, key: str, kind: type[T], where: str) -> T:
 
 
 def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
-    """(where, line) of the lines that are not blank."""
+    """Yields (where, line) for the lines that are not blank."""
     # Not `splitlines`, which would also cut at separators inside a sentence.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
@@ -189,13 +189,13 @@ def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
 def table_rows(
     path: pathlib.Path, needed: Collection[str], delimiter: str = ","
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """(where, row by column) of a CSV file that begins with its columns' names."""
+    """Yields (where, row by column) for a CSV file with a header."""
     rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
     try:
         columns = [name.strip() for name in next(rows, [])]
-        if lacking := [name for name in needed if name not in columns]:
+        if missing := [name for name in needed if name not in columns]:
             raise AnnotationError(
-                f"{path} has no column {', '.join(lacking)}, but "
+                f"{path} has no column {', '.join(missing)}, but "
                 f"{', '.join(columns) or 'none at all'}."
             )
         if len(set(columns)) < len(columns):

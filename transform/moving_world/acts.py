@@ -1,4 +1,4 @@
-"""What things can do, one function an act: a verb's actors, motions and event.
+"""The acts of things, one function an act: its actors, motions and event.
 
 Every act is sampled so that what it says can be seen: what spins is not a plain
 circle, what slides sideways is not a circle (that would roll), nothing leaves the
@@ -30,19 +30,19 @@ _EDGE = 0.04  # what is kept free at the picture's edges
 
 
 class Act(NamedTuple):
-    """Some actors and what happens among them."""
+    """An act: some actors, and the events among them."""
 
     actors: tuple[Actor, ...]
     events: tuple[Event, ...]
 
     def then(self, step: int) -> Act:
-        """The same as a later step of the clip."""
+        """Returns the same act as a later step of the clip."""
         return self._replace(
             events=tuple(event._replace(step=step) for event in self.events)
         )
 
     def during(self, begin: float, end: float) -> Act:
-        """The same in a part of the shot."""
+        """Returns the same act in a part of the shot."""
         return self._replace(
             actors=tuple(
                 Actor(actor.thing, motions.During(actor.motion, begin, end))
@@ -52,7 +52,7 @@ class Act(NamedTuple):
 
 
 def together(*acts: Act) -> Act:
-    """Several acts in one shot."""
+    """Joins several acts in one shot."""
     actors: tuple[Actor, ...] = ()
     events: tuple[Event, ...] = ()
     for act in acts:
@@ -72,7 +72,7 @@ def together(*acts: Act) -> Act:
 
 
 def thing(rng: random.Random, size: str = "") -> Thing:
-    """One thing; half of all are plain and two thirds large."""
+    """Draws one thing; half of all are plain and two thirds large."""
     return Thing(
         rng.choice(SHAPES),
         rng.choice(tuple(COLOURS)),
@@ -82,7 +82,7 @@ def thing(rng: random.Random, size: str = "") -> Thing:
 
 
 def things(rng: random.Random, count: int, size: str = "") -> tuple[Thing, ...]:
-    """Several things, no two of one shape or one colour."""
+    """Draws several things, no two of one shape or one colour."""
     shapes = rng.sample(SHAPES, count)
     colours = rng.sample(tuple(COLOURS), count)
     return tuple(
@@ -92,14 +92,14 @@ def things(rng: random.Random, count: int, size: str = "") -> tuple[Thing, ...]:
 
 
 def turnable(of: Thing) -> Thing:
-    """The thing, or a striped one for a plain circle: nobody could see that turn."""
+    """Returns the thing, striped if it is a plain circle, which shows no turn."""
     if (of.shape, of.texture) == ("circle", "plain"):
         return of._replace(texture="striped")
     return of
 
 
 def spot(rng: random.Random) -> Pose:
-    """Somewhere around the picture's middle."""
+    """Draws a place around the picture's middle."""
     return Pose(rng.uniform(0.45, WIDTH - 0.45), rng.uniform(0.42, 0.58))
 
 
@@ -107,20 +107,20 @@ def spot(rng: random.Random) -> Pose:
 
 
 def stay(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """Nothing moves."""
+    """An act in which nothing moves."""
     del rng, reach
     return _alone(of, "stay", motions.Rest(at))
 
 
 def spin(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """Turns in place."""
+    """A thing that turns in place."""
     del reach
     turns = rng.choice((-1, 1)) * rng.uniform(1.2, 2.2)
     return _alone(turnable(of), "spin", motions.spin(at, turns))
 
 
 def grow(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """Becomes three times as large."""
+    """A thing that becomes three times as large."""
     del rng
     of = of._replace(size="large")
     end = min(1.5, reach / of.radius)
@@ -128,7 +128,7 @@ def grow(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
 
 
 def shrink(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """The reverse of `grow`."""
+    """A thing that shrinks to a third: the reverse of `grow`."""
     del rng
     of = of._replace(size="large")
     begin = min(1.5, reach / of.radius)
@@ -136,7 +136,7 @@ def shrink(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
 
 
 def bounce(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """Up and down on one spot."""
+    """A thing that bounces up and down in place."""
     foot = at._replace(y=at.y + reach - of.radius)
     height = max(0.15, 2 * (reach - of.radius) + 0.1)
     motion = motions.Bounce(foot, foot, height, rng.randint(3, 5))
@@ -144,14 +144,14 @@ def bounce(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
 
 
 def jump(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """A single hop."""
+    """A thing that makes a single hop."""
     del rng, reach
     foot = at._replace(y=FLOOR - of.radius)
     return _alone(of, "jump", motions.Bounce(foot, foot, 0.4, 1))
 
 
 def circle(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """Round and round an empty centre."""
+    """A thing that circles around an empty centre."""
     radius = max(0.1, reach - of.radius + 0.04)
     turns = rng.choice((-1, 1)) * rng.uniform(1.5, 2.5)
     motion = motions.Orbit(at.x, at.y, radius, radius, turns, rng.uniform(0, 6.28))
@@ -159,7 +159,7 @@ def circle(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
 
 
 def split(rng: random.Random, of: Thing, at: Pose, reach: float = 0.3) -> Act:
-    """One becomes two."""
+    """A thing that splits into two."""
     del rng
     of = of._replace(size="large")
     left, right = motions.split(at, reach)
@@ -179,7 +179,7 @@ IN_PLACE: Mapping[str, Callable[..., Act]] = {
 
 
 def slide(rng: random.Random, of: Thing, direction: str, across: float) -> Act:
-    """Goes straight left, right, up or down, `across` being the other coordinate."""
+    """A thing that slides left, right, up or down at the coordinate `across`."""
     if of.shape == "circle" and direction in ("left", "right"):
         return roll(rng, of, direction, across)
     start, end = _ends(rng, of, direction, across)
@@ -187,13 +187,13 @@ def slide(rng: random.Random, of: Thing, direction: str, across: float) -> Act:
 
 
 def roll(rng: random.Random, of: Thing, direction: str, across: float) -> Act:
-    """Goes left or right and turns as it goes."""
+    """A thing that rolls to the left or right."""
     start, end = _ends(rng, of, direction, across)
     return _alone(of, "roll", motions.roll(start, end, of.radius), direction)
 
 
 def stop(rng: random.Random, of: Thing, direction: str, across: float) -> Act:
-    """Goes left or right and comes to rest halfway through."""
+    """A thing that moves left or right and stops halfway."""
     moving = roll if of.shape == "circle" else slide
     (actor,) = moving(rng, of, direction, across).actors
     motion = motions.During(actor.motion, 0.0, 0.5)
@@ -201,7 +201,7 @@ def stop(rng: random.Random, of: Thing, direction: str, across: float) -> Act:
 
 
 def line(rng: random.Random, of: Thing, floor: bool) -> float:
-    """The height at which something goes along: on the floor where there is one."""
+    """Returns the height of a path: on the floor where there is one."""
     return FLOOR - of.radius if floor else rng.uniform(0.35, 0.65)
 
 
@@ -209,7 +209,7 @@ def line(rng: random.Random, of: Thing, floor: bool) -> float:
 
 
 def chase(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
-    """The first runs behind the second and comes close."""
+    """A thing that chases another and comes close."""
     first, second = pair
     direction, sign, x0 = _side(rng)
     touch = first.radius + second.radius
@@ -232,7 +232,7 @@ def chase(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
 
 
 def hit(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
-    """The first runs into the second, which was at rest and is pushed on."""
+    """A thing that hits a resting one and pushes it on."""
     first, second = pair
     direction, sign, x0 = _side(rng)
     rest = rng.uniform(0.78, 0.85)
@@ -250,7 +250,7 @@ def hit(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
 
 
 def collide(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
-    """Both run towards each other, meet in the middle and fly back."""
+    """Two things that collide in the middle and fly back."""
     first, second = pair
     _, sign, x0 = _side(rng)
     gap = 0.46 * (first.radius + second.radius)
@@ -274,7 +274,7 @@ def collide(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
 
 
 def orbit(rng: random.Random, pair: tuple[Thing, Thing], y: float) -> Act:
-    """The first goes round the second."""
+    """A thing that orbits another one."""
     del y
     first, second = pair[0]._replace(size="small"), pair[1]
     turns = rng.choice((-1, 1)) * rng.uniform(1.2, 2.0)
@@ -304,7 +304,7 @@ def _alone(of: Thing, verb: str, motion: Motion, direction: str = "") -> Act:
 def _ends(
     rng: random.Random, of: Thing, direction: str, across: float
 ) -> tuple[Pose, Pose]:
-    """Start and end of a straight run over most of the picture."""
+    """Draws start and end of a straight run over most of the picture."""
     length = WIDTH if direction in ("left", "right") else HEIGHT
     near = _EDGE + of.radius + rng.uniform(0, 0.1)
     far = length - _EDGE - of.radius - rng.uniform(0, 0.1)
@@ -316,7 +316,7 @@ def _ends(
 
 
 def _side(rng: random.Random) -> tuple[str, int, float]:
-    """A direction, the sign of x along it, and where x starts."""
+    """Draws a direction; returns it, the sign of x along it, and the first x."""
     return rng.choice((("right", 1, 0.0), ("left", -1, WIDTH)))
 
 

@@ -1,4 +1,4 @@
-"""A whole corpus on disk: clips, and annotations in MSR-VTT's own format."""
+"""Renders a whole corpus: clips, and annotations in MSR-VTT's own format."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 
 class CorpusConfig(Config):
-    """What to render: how many clips a split, of which subset, from which seed."""
+    """Configures a corpus: the clips of each split, the subset and the seed."""
 
     seed: int = Field(0, ge=0, lt=10**9)
     subset: str = "mixed"
@@ -48,16 +48,16 @@ class CorpusConfig(Config):
 
 
 class RenderedCorpus(NamedTuple):
-    """Where a rendered corpus lies."""
+    """The files of a rendered corpus, and how many were rendered."""
 
     videos: pathlib.Path  # a folder of <video_id>.mp4
     annotations: pathlib.Path
     rendered: int  # clips written by this call
-    kept: int  # clips that were there already
+    kept: int  # clips that existed already
 
 
 class SceneClip(NamedTuple):
-    """One clip to be: everything that a worker process needs to know."""
+    """One clip to render, with everything that a worker process needs."""
 
     video_id: str
     split: str
@@ -66,7 +66,7 @@ class SceneClip(NamedTuple):
 
 
 def clip_seed(config: CorpusConfig, split: str, index: int) -> int:
-    """The scene's seed of a split's clip.
+    """Returns the seed of the scene of a split's clip.
 
     No two splits or corpus seeds share one, a split's first clips do not depend on how
     many follow or on the other splits' sizes, and a pair (2k, 2k + 1) is never divided.
@@ -93,7 +93,7 @@ def render_corpus(
 ) -> RenderedCorpus:
     """Renders what is missing of a corpus and writes its annotations.
 
-    A clip that is there with the same content is kept, whichever call rendered it, so
+    A clip that exists with the same content is kept, whichever call rendered it, so
     that an interrupted call goes on where it stopped and a larger corpus reuses a
     smaller one. The annotations are written last.
 
@@ -124,7 +124,7 @@ def render_corpus(
 
 
 def annotate(config: CorpusConfig) -> dict:
-    """The corpus in the layout of MSR-VTT's `videodatainfo` files.
+    """Returns the corpus in the layout of MSR-VTT's `videodatainfo` files.
 
     Categories are names: the main event's verb, or the diagnostic subset.
     """
@@ -163,7 +163,7 @@ def annotate(config: CorpusConfig) -> dict:
 
 
 def _ensure(videos: pathlib.Path, picture: Picture, clip: SceneClip) -> bool:
-    """Renders a clip unless its file is there; says whether it had to."""
+    """Renders a clip unless its file exists; returns True if it was rendered."""
     scene = sample_scene(clip.scene_seed, clip.subset)
     path = videos / f"{clip.video_id}.mp4"
     content = f"moving_world {RENDERER} {scene.digest} {picture.digest()}"

@@ -1,4 +1,4 @@
-"""Scene → one .mp4 file: H.264 pictures, and AAC sound where the scene has any."""
+"""Encodes a scene as an .mp4 file: H.264 pictures, and AAC sound if there is any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transform.moving_world.scenes import Scene
 
 
 class Picture(Config):
-    """A clip's picture format and quality."""
+    """The picture format and quality of a clip."""
 
     width: int = Field(192, ge=32, multiple_of=2)  # 4:2:0 wants even sides
     height: int = Field(144, ge=32, multiple_of=2)
@@ -24,7 +24,7 @@ class Picture(Config):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
+        """The (width, height) of the pictures."""
         return self.width, self.height
 
 
@@ -52,7 +52,7 @@ def render_clip(
 
 
 def read_comment(path: str | os.PathLike[str]) -> str:
-    """The comment that `render_clip` wrote, '' if the file is not one of its own."""
+    """Returns the comment that `render_clip` wrote, '' in any other file."""
     try:
         with av.open(str(path)) as container:
             return container.metadata.get("comment", "")

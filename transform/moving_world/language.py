@@ -1,4 +1,4 @@
-"""Scene → sentences that people might write about it: varied, and never false.
+"""Writes sentences that people might write about a scene: varied, never false.
 
 A reference is drawn from a grammar: which events are told and in what order, in which
 voice and tense, how each thing is named and how much of its looks is said, whether
@@ -161,7 +161,7 @@ _RESIZED = ("grow", "shrink", "split")
 
 
 class Style(NamedTuple):
-    """How often which detail is told."""
+    """The probability of telling each kind of detail."""
 
     colour: float = 0.94
     texture: float = 0.4  # where there is one
@@ -189,18 +189,18 @@ def describe(scene: Scene, count: int) -> tuple[str, ...]:
     They differ from each other as long as the grammar has another to give.
     """
     writer = _Writer(scene)
-    found: list[str] = []
+    sentences: list[str] = []
     attempts = 0
-    while len(found) < count:
+    while len(sentences) < count:
         attempts += 1
         sentence = writer.sentence()
-        if sentence not in found or attempts > 20 * count:
-            found.append(sentence)
-    return tuple(found)
+        if sentence not in sentences or attempts > 20 * count:
+            sentences.append(sentence)
+    return tuple(sentences)
 
 
 class _Writer:
-    """Draws one sentence after the other about a scene."""
+    """Draws sentences about a scene, one after the other."""
 
     def __init__(self, scene: Scene):
         self.rng = scene.random("words")
@@ -209,7 +209,7 @@ class _Writer:
         self.shots = [shot for shot in scene.shots if shot.actors]
 
     def sentence(self) -> str:
-        """One reference."""
+        """Draws one reference sentence of the scene."""
         steps = self._steps()
         if len(steps) > 1:
             text = self._sequence(steps)
@@ -221,12 +221,12 @@ class _Writer:
     # ------------------------------------------------------------- sentences
 
     def _steps(self) -> list[tuple[Shot, list[Event]]]:
-        """What happens one after the other, each with the shot it happens in."""
-        found: dict[int, tuple[Shot, list[Event]]] = {}
+        """Returns the steps of events in order, each with its shot."""
+        steps: dict[int, tuple[Shot, list[Event]]] = {}
         for shot in self.shots:
             for event in shot.events:
-                found.setdefault(event.step, (shot, []))[1].append(event)
-        return [found[step] for step in sorted(found)]
+                steps.setdefault(event.step, (shot, []))[1].append(event)
+        return [steps[step] for step in sorted(steps)]
 
     def _sequence(self, steps: Sequence[tuple[Shot, list[Event]]]) -> str:
         (shot_1, (one,)), (shot_2, (two,)) = steps
@@ -266,7 +266,7 @@ class _Writer:
         )
 
     def _alone(self, shot: Shot, event: Event) -> str:
-        """A sentence of one event."""
+        """Writes a sentence of one event."""
         if event.verb == "collide" and self._chance(0.5):
             return self._mutual(shot, event)
         if event.verb in PASSIVE and self._chance(0.2):
@@ -296,7 +296,7 @@ class _Writer:
         return f"{patient} {self._pick(PASSIVE[event.verb])} {agent} {way}"
 
     def _both(self, shot: Shot, events: Sequence[Event]) -> str:
-        """Two things that each do something."""
+        """Writes a sentence of two things that each do something."""
         events = list(events)
         if self._chance(0.25):
             events.reverse()
@@ -305,7 +305,7 @@ class _Writer:
         return self._pick({f"{first} and {second}": 5, f"{first} while {second}": 5})
 
     def _among(self, shot: Shot, event: Event, still: Sequence[Event]) -> str:
-        """One of several things moves."""
+        """Writes a sentence of the one thing that moves among several."""
         lead = self._clause(shot, event, self._chance(0.5))
         others = f"{_COUNTS[len(still)]} other shapes"
         return self._pick(
@@ -324,7 +324,7 @@ class _Writer:
         raise ValueError(f"nothing to tell about {self.scene}")
 
     def _layout(self, shot: Shot) -> str:
-        """Where the things of a still picture stand."""
+        """Writes a sentence of the places of things that do not move."""
         rarer = [1] * (len(shot.relations) - 1)  # most people look at the same one
         relation = self.rng.choices(shot.relations, [1 + len(rarer), *rarer])[0]
         subject = self._name(shot, relation.subject)
@@ -347,14 +347,14 @@ class _Writer:
     # --------------------------------------------------------------- phrases
 
     def _clause(self, shot: Shot, event: Event, progressive: bool) -> str:
-        """Subject, verb and what belongs to it."""
+        """Writes a clause: subject, verb and complement."""
         verb = self._verb(event)
         name = self._name(shot, event.subject, resized=event.verb in _RESIZED)
         form = f"is {verb.gerund}" if progressive else verb.third
         return f"{name} {form} {self._tail(shot, event)}".strip()
 
     def _tail(self, shot: Shot, event: Event, end: Choice = _STOPS) -> str:
-        """The object or the direction; for a stop, how it ends."""
+        """Writes the object or the direction; for a stop, its end."""
         if event.verb == "stop":
             return f"{self._direction(event)} {self._pick(end)}"
         if event.object >= 0:
@@ -366,7 +366,7 @@ class _Writer:
         return self._direction(event)
 
     def _pointed_out(self, shot: Shot, event: Event) -> str:
-        """The goal of a movement, at times by where it stands."""
+        """Names the goal of a movement, at times by its place."""
         name = self._name(shot, event.object)
         known = [
             relation
@@ -387,12 +387,12 @@ class _Writer:
         return self._pick(DIRECTIONS[event.direction])
 
     def _still_name(self, shot: Shot, event: Event) -> str:
-        """A thing that stays where it is: a still blue square."""
+        """Names a thing that does not move: a still blue square."""
         _, _, rest = self._name(shot, event.subject).partition(" ")
         return f"a still {rest}"
 
     def _name(self, shot: Shot, index: int, resized: bool = False) -> str:
-        """A noun phrase: the small red striped ball."""
+        """Writes a noun phrase: the small red striped ball."""
         thing = shot.actors[index].thing
         words = [self._pick(NOUNS[thing.shape])]
         texture, tail = self._texture(thing)
@@ -408,7 +408,7 @@ class _Writer:
         return _article(f"a {phrase}")
 
     def _texture(self, thing: Thing) -> tuple[str, str]:
-        """An adjective or a tail, or neither."""
+        """Writes a texture as an adjective, as a tail, or not at all."""
         plain = thing.texture == "plain"
         if not self._chance(self.style.plain if plain else self.style.texture):
             return "", ""
@@ -417,7 +417,7 @@ class _Writer:
         return self._pick(TEXTURE_WORDS[thing.texture]), ""
 
     def _adjunct(self) -> str:
-        """What is said of sound, camera and background."""
+        """Writes what is said of sound, camera and background."""
         if self._chance(self.style.signal):
             return self._pick(SIGNAL_CLAUSES[self.scene.sound])
         shot = self.shots[0]
@@ -447,6 +447,6 @@ class _Writer:
 
 
 def _article(name: str) -> str:
-    """The noun phrase with its indefinite article as it is spoken: an orange ball."""
+    """Returns a noun phrase with its indefinite article: an orange ball."""
     _, _, rest = name.partition(" ")
     return f"an {rest}" if rest[0] in "aeiou" else f"a {rest}"

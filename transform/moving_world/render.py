@@ -1,4 +1,4 @@
-"""Scene → pictures: anti-aliased sprites on a background, frame by frame."""
+"""Renders a scene: anti-aliased sprites on a background, frame by frame."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frames(scene: Scene, size: Size, fps: int) -> Iterator[np.ndarray]:
 
 
 def frame_count(shot: Shot, fps: int) -> int:
-    """How many frames a shot has: at least two."""
+    """Returns the number of frames of a shot, at least two."""
     return max(2, round(shot.seconds * fps))
 
 
@@ -47,7 +47,7 @@ def shot_frames(shot: Shot, size: Size, fps: int) -> Iterator[np.ndarray]:
 
 
 def frame_at(shot: Shot, t: float, size: Size) -> np.ndarray:
-    """The (height, width, 3) uint8 RGB picture at t in [0, 1] of a shot."""
+    """Returns the (height, width, 3) uint8 RGB picture at t in [0, 1] of a shot."""
     width, height = size
     unit = min(height / HEIGHT, width / WIDTH)  # pixels per unit of the world
     corner = (width - WIDTH * unit) / 2, (height - HEIGHT * unit) / 2
@@ -72,7 +72,7 @@ def frame_at(shot: Shot, t: float, size: Size) -> np.ndarray:
 
 
 def outline(shape: str) -> np.ndarray:
-    """(points, 2) corners of a shape inside the unit circle, upright."""
+    """Returns the (points, 2) corners of an upright shape in the unit circle."""
     if shape == "circle":
         return _polygon(48)
     if shape == "square":
@@ -99,7 +99,7 @@ def _polygon(corners: int, turn: float = 0.0) -> np.ndarray:
 
 
 def _marks(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Where a texture's dark marks are, for coordinates in radii."""
+    """Returns the mask of a texture's dark marks, for coordinates in radii."""
     if texture == "striped":
         return np.mod(x + 0.12, 0.5) < 0.22
     if texture == "dotted":
@@ -114,7 +114,7 @@ def _marks(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def _sprite(thing: Thing, diameter: int) -> np.ndarray:
-    """(side, side, 4) float32: RGB times coverage, and coverage in [0, 1]."""
+    """Returns (side, side, 4) float32: RGB times coverage, coverage in [0, 1]."""
     side = diameter + 4
     fine = side * _OVERSAMPLING
     radius = diameter / 2 * _OVERSAMPLING
@@ -144,7 +144,7 @@ def _draw(
     scale: float,
     angle: float,
 ) -> None:
-    """Lays a thing over the picture, its centre at (x, y) pixels."""
+    """Draws a thing over the picture, its centre at (x, y) pixels."""
     exact = 2 * thing.radius * scale * unit
     diameter = max(4, round(exact))
     sprite = _sprite(thing, diameter)
@@ -178,7 +178,7 @@ def _draw(
 
 @functools.lru_cache(maxsize=4)
 def _background(background: Background, size: Size) -> np.ndarray:
-    """The background with a margin of `_MARGIN` on each side; not to be written to."""
+    """Returns the read-only background with a margin of `_MARGIN` on each side."""
     width, height = size
     wide = width + 2 * round(_MARGIN * width)
     high = height + 2 * round(_MARGIN * height)
@@ -203,7 +203,7 @@ def _background(background: Background, size: Size) -> np.ndarray:
 def _scatter(
     canvas: np.ndarray, tone: np.ndarray, rng: np.random.Generator, height: int
 ) -> np.ndarray:
-    """Throws scraps of nearly the background's tone over it."""
+    """Scatters scraps of nearly the background's tone over it."""
     for _ in range(90):
         centre = rng.uniform((0, 0), canvas.shape[1::-1])
         corners = _polygon(rng.integers(3, 7), turn=rng.uniform(0, 6.28))
@@ -227,7 +227,7 @@ def _card(background: Background, t: float, size: Size) -> np.ndarray:
 
 
 def _bars(background: Background, t: float, size: Size) -> np.ndarray:
-    """The grey steps of a test card."""
+    """Draws the grey steps of a test card."""
     del background, t
     width, height = size
     steps = (np.arange(width) * 7 // width * 36 + 20).astype(np.uint8)
@@ -235,7 +235,7 @@ def _bars(background: Background, t: float, size: Size) -> np.ndarray:
 
 
 def _snow(background: Background, t: float, size: Size) -> np.ndarray:
-    """A detuned receiver."""
+    """Draws the snow of a detuned receiver."""
     width, height = size
     rng = np.random.default_rng((background.seed, round(t * 10_000)))
     grains = rng.integers(0, 256, (height // 3 + 1, width // 3 + 1, 1), np.uint8)
@@ -244,7 +244,7 @@ def _snow(background: Background, t: float, size: Size) -> np.ndarray:
 
 
 def _title(background: Background, t: float, size: Size) -> np.ndarray:
-    """White letters on the tone."""
+    """Draws white letters on the background's tone."""
     del t
     width, height = size
     picture = np.full((height, width, 3), TONES[background.tone], np.uint8)
@@ -263,7 +263,7 @@ def _title(background: Background, t: float, size: Size) -> np.ndarray:
 
 
 def _blank(background: Background, t: float, size: Size) -> np.ndarray:
-    """The tone alone."""
+    """Draws the background's tone alone."""
     del t
     width, height = size
     return np.full((height, width, 3), TONES[background.tone], np.uint8)

@@ -1,4 +1,4 @@
-"""What a clip shows: things, what they do, the camera, the sound.
+"""The content of a clip: things, what they do, the camera, the sound.
 
 Lengths are in units of the picture's height; the world is 4:3.
 """
@@ -37,7 +37,7 @@ CARDS = ("bars", "snow", "title", "blank")  # shots in which nothing happens
 
 
 class Thing(NamedTuple):
-    """An object by its looks."""
+    """An object, described by its looks."""
 
     shape: str
     colour: str
@@ -46,19 +46,19 @@ class Thing(NamedTuple):
 
     @property
     def radius(self) -> float:
-        """Of the circle around it, at scale 1."""
+        """The radius of the circle around the thing, at scale 1."""
         return SIZES[self.size]
 
 
 class Actor(NamedTuple):
-    """A thing and how it moves through a shot."""
+    """A thing with its motion through a shot."""
 
     thing: Thing
     motion: Motion
 
 
 class Event(NamedTuple):
-    """Who does what to whom; `subject` and `object` are indices of a shot's actors."""
+    """An event: `subject` and `object` are indices of a shot's actors."""
 
     verb: str
     subject: int
@@ -68,7 +68,7 @@ class Event(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """Where an actor stands from another, before anything moves."""
+    """The place of an actor relative to another, before anything moves."""
 
     subject: int
     place: str  # "left of", "right of", "above", "below"
@@ -76,7 +76,7 @@ class Relation(NamedTuple):
 
 
 class Background(NamedTuple):
-    """What lies behind the things."""
+    """The background behind the things."""
 
     tone: str
     pattern: str  # of PATTERNS, or a card that fills the shot
@@ -85,17 +85,17 @@ class Background(NamedTuple):
 
 
 class Camera(Protocol):
-    """A movement of the camera."""
+    """The protocol of a movement of the camera."""
 
     def offset(self, t: float) -> tuple[float, float]:
-        """By how much the picture's content is displaced at t in [0, 1]."""
+        """Returns the displacement of the picture's content at t in [0, 1]."""
 
 
 class Fixed(NamedTuple):
     """A camera on a tripod."""
 
     def offset(self, t: float) -> tuple[float, float]:
-        """None at all."""
+        """Returns no displacement at any time."""
         del t
         return 0.0, 0.0
 
@@ -107,7 +107,7 @@ class Pan(NamedTuple):
     extent: float
 
     def offset(self, t: float) -> tuple[float, float]:
-        """Even, and centred on the middle of the shot."""
+        """Returns an even displacement, zero in the middle of the shot."""
         sign = 1 if self.direction == "left" else -1
         return sign * self.extent * (t - 0.5), 0.0
 
@@ -118,14 +118,14 @@ class Shake(NamedTuple):
     amount: float
 
     def offset(self, t: float) -> tuple[float, float]:
-        """Within the amount on both axes."""
+        """Returns a displacement within the amount on both axes."""
         x = 0.6 * math.sin(37 * t) + 0.4 * math.sin(61 * t + 1)
         y = 0.6 * math.sin(43 * t + 2) + 0.4 * math.sin(71 * t)
         return self.amount * x, self.amount * y
 
 
 class Shot(NamedTuple):
-    """What happens between two cuts."""
+    """The part of a clip between two cuts."""
 
     seconds: float
     actors: tuple[Actor, ...]
@@ -146,16 +146,16 @@ class Scene(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """The clip's length."""
+        """The length of the clip in seconds."""
         return sum(shot.seconds for shot in self.shots)
 
     @property
     def digest(self) -> str:
-        """Sixteen hex digits of everything that decides the clip."""
+        """Returns sixteen hex digits of everything that decides the clip."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     def random(self, purpose: str) -> random.Random:
-        """A source of chance of its own for each purpose."""
+        """Returns a random generator of its own for each purpose."""
         return random.Random(f"{purpose}:{self.subset}:{self.seed}")
 
 

@@ -1,4 +1,4 @@
-"""Scene → sound track: every event has its own noise, and so has every signal."""
+"""Synthesises a scene's sound track, with a noise for every event and signal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _clock(seconds: float) -> np.ndarray:
 
 
 def _tone(clock: np.ndarray, hertz: np.ndarray | float) -> np.ndarray:
-    """A sine whose pitch may glide."""
+    """Returns a sine tone whose pitch may glide."""
     step = np.broadcast_to(hertz, clock.shape) / RATE
     return np.sin(2 * math.pi * np.cumsum(step))
 
@@ -52,7 +52,7 @@ def _tone(clock: np.ndarray, hertz: np.ndarray | float) -> np.ndarray:
 def _strokes(
     clock: np.ndarray, times: list[float], hertz: float, decay: float
 ) -> np.ndarray:
-    """A struck body, once at each time."""
+    """Returns the sound of a body that is struck at each time."""
     track = np.zeros_like(clock)
     for time in times:
         since = np.maximum(clock - time, 0)
@@ -62,7 +62,7 @@ def _strokes(
 
 
 def _noise(clock: np.ndarray, rng: np.random.Generator, width: int) -> np.ndarray:
-    """White noise under a moving average of `width` samples: the wider, the duller."""
+    """Returns white noise, smoothed over `width` samples: the wider, the duller."""
     white = rng.normal(0, 1, len(clock) + width)
     total = np.cumsum(white)
     return (total[width:] - total[:-width]) / math.sqrt(width)

@@ -1,4 +1,4 @@
-"""Seed → scene: the mixed corpus, and one subset for each mechanism to show itself.
+"""Samples scenes from seeds: a mixed corpus, and one subset a mechanism.
 
 A diagnostic subset's clips come in pairs (seeds 2k and 2k + 1) that are equal in
 everything but the one thing which the subset is about, so that a model that cannot
@@ -46,7 +46,7 @@ _OPPOSITE = {
 
 
 def sample_scene(seed: int, subset: str = "mixed") -> Scene:
-    """The scene of a seed: always the same one."""
+    """Returns the scene of a seed, always the same one."""
     if subset not in SUBSETS:
         names = ", ".join(SUBSETS)
         raise ValueError(f"subset must be one of {names}; received {subset!r}")
@@ -59,7 +59,7 @@ def sample_scene(seed: int, subset: str = "mixed") -> Scene:
 
 
 def _mixed(seed: int) -> Scene:
-    """Mostly one or two large things; a fifth is harder."""
+    """Samples mostly one or two large things; a fifth is harder."""
     rng = random.Random(f"mixed:{seed}")
     families, weights = zip(*_FAMILIES, strict=True)
     (family,) = rng.choices(families, weights)
@@ -79,7 +79,7 @@ def _single(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _solo(rng: random.Random, floor: bool) -> Act:
-    """One thing and one of ten verbs, sliding in its four directions."""
+    """Samples one thing and one of ten verbs, with the four directions of slides."""
     of = acts.thing(rng)
     verb = rng.choices(
         ("roll", "slide", "stop", "split", "stay", *acts.IN_PLACE),
@@ -114,7 +114,7 @@ def _interacting(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _side_by_side(rng: random.Random) -> tuple[Shot, ...]:
-    """Two things, each with its own act; one of them may do nothing."""
+    """Samples two things, each with its own act; one of them may do nothing."""
     pair = acts.things(rng, 2)
     slots = [_slot(rng, 0.36), _slot(rng, WIDTH - 0.36)]
     rng.shuffle(slots)
@@ -126,7 +126,7 @@ def _side_by_side(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _passing(rng: random.Random) -> tuple[Shot, ...]:
-    """One thing goes by while another stays where it is."""
+    """Samples a thing that goes by while another stays where it is."""
     mover, rest = acts.things(rng, 2)
     heights = [0.25, 0.75]
     rng.shuffle(heights)
@@ -138,7 +138,7 @@ def _passing(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _filmed(rng: random.Random) -> tuple[Shot, ...]:
-    """A camera that moves, on a pattern that lets it be seen."""
+    """Samples a moving camera, on a pattern that lets it be seen."""
     act = _act_in_place(rng, Pose(WIDTH / 2, HEIGHT / 2), 0.26)
     camera: Camera = rng.choice((Pan("left", 0.35), Pan("right", 0.35), Shake(0.03)))
     background = _background(rng, rng.choice(("tiles", "clutter")))
@@ -146,7 +146,7 @@ def _filmed(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _crowd(rng: random.Random) -> tuple[Shot, ...]:
-    """Three or four small things of which one moves."""
+    """Samples three or four small things of which one moves."""
     cast = acts.things(rng, rng.choice((3, 4)), size="small")
     slots = rng.sample(_grid(), len(cast))
     verb = rng.choice(("spin", "bounce", "circle"))
@@ -158,7 +158,7 @@ def _crowd(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _cut(rng: random.Random) -> tuple[Shot, ...]:
-    """Two shots, one after the other."""
+    """Samples two shots, one after the other."""
     first, second = acts.things(rng, 2)
     at = Pose(WIDTH / 2, HEIGHT / 2)
     verbs = rng.sample(tuple(acts.IN_PLACE), 2)
@@ -188,7 +188,7 @@ _FAMILIES: tuple[tuple[Callable[[random.Random], tuple[Shot, ...]], int], ...] =
 
 
 def _motion(seed: int) -> Scene:
-    """Who moves? The pair shows the same things at the same places.
+    """Asks who moves: a pair shows the same things at the same places.
 
     Motion-guided attention should matter: what a single frame shows is the same.
     """
@@ -210,7 +210,7 @@ def _motion(seed: int) -> Scene:
 
 
 def _order(seed: int) -> Scene:
-    """What comes first? The second of a pair is the first one played backwards.
+    """Asks what comes first: the second of a pair is the first one backwards.
 
     Ranked attention should matter: the two clips show the same set of pictures.
     """
@@ -265,7 +265,7 @@ def _order_of_shots(rng: random.Random) -> tuple[Shot, ...]:
 
 
 def _noise(seed: int) -> Scene:
-    """What matters? The middle third; opening and ending are test cards and snow.
+    """Asks for the middle third; opening and ending are test cards and snow.
 
     A key frame found by refocusing should matter. The pair shares its middle's
     things and differs in what they do.
@@ -290,7 +290,7 @@ def _noise(seed: int) -> Scene:
 
 
 def _detail(seed: int) -> Scene:
-    """What is it made of? Fine texture on a coarse movement.
+    """Asks for the texture: fine texture on a coarse movement.
 
     Attention over layers should matter: the pair differs in the texture alone.
     """
@@ -312,7 +312,7 @@ def _detail(seed: int) -> Scene:
 
 
 def _entities(seed: int) -> Scene:
-    """Which of several? Three or four things, and where they stand from each other.
+    """Asks which of several: three or four things, and their relative places.
 
     Attention over objects should matter. The pair has the same things at the same
     places; either another one is gone to, or two have changed places.
@@ -336,13 +336,13 @@ def _entities(seed: int) -> Scene:
 
 
 def _approaching(act: Act, goal: int) -> Act:
-    """The first actor goes to the one at `goal` and stops beside it."""
+    """Returns the motion of the first actor to the one at `goal`, where it stops."""
     first, target = act.actors[0], act.actors[goal]
-    start, there = first.motion.pose(0), target.motion.pose(0)
-    dx, dy = there.x - start.x, there.y - start.y
+    start, goal_pose = first.motion.pose(0), target.motion.pose(0)
+    dx, dy = goal_pose.x - start.x, goal_pose.y - start.y
     distance = (dx * dx + dy * dy) ** 0.5
     near = (first.thing.radius + target.thing.radius + 0.02) / distance
-    end = Pose(there.x - dx * near, there.y - dy * near)
+    end = Pose(goal_pose.x - dx * near, goal_pose.y - dy * near)
     path = motions.Path((0.1, 0.8), (start, end))
     actors = (Actor(first.thing, path), *act.actors[1:])
     rest = tuple(event for event in act.events if event.subject)
@@ -350,7 +350,7 @@ def _approaching(act: Act, goal: int) -> Act:
 
 
 def _sound(seed: int) -> Scene:
-    """What is heard? A quiet picture under a bell, a whistle, a drum, a horn, nothing.
+    """Asks what is heard: a quiet picture under a bell, whistle, drum, horn, nothing.
 
     The sound track should matter: the pair's pictures are the same.
     """
@@ -375,24 +375,24 @@ SUBSETS: Mapping[str, Callable[[int], Scene]] = {
 
 
 def _neighbours(places: Sequence[Pose]) -> tuple[Relation, ...]:
-    """Who stands right beside, above or below whom."""
-    found = []
+    """Returns the relations of actors that are right beside, above or below others."""
+    relations = []
     for (one, a), (two, b) in itertools.permutations(enumerate(places), 2):
         dx, dy = a.x - b.x, a.y - b.y
         if dy == 0 and abs(dx) < 0.5:
-            found.append(Relation(one, "left of" if dx < 0 else "right of", two))
+            relations.append(Relation(one, "left of" if dx < 0 else "right of", two))
         if dx == 0 and abs(dy) < 0.5:
-            found.append(Relation(one, "above" if dy < 0 else "below", two))
-    return tuple(found)
+            relations.append(Relation(one, "above" if dy < 0 else "below", two))
+    return tuple(relations)
 
 
 def _pair(subset: str, seed: int) -> tuple[random.Random, int]:
-    """A pair's common source of chance, and which of the two this one is."""
+    """Returns a pair's common generator, and which of the two this seed is."""
     return random.Random(f"{subset}:{seed // 2}"), seed % 2
 
 
 def _backwards(scene: Scene) -> Scene:
-    """The scene played from its end to its beginning."""
+    """Returns the scene played from its end to its beginning."""
     steps = 1 + max(event.step for shot in scene.shots for event in shot.events)
     shots = tuple(
         shot._replace(
@@ -424,7 +424,7 @@ def _slot(rng: random.Random, x: float) -> Pose:
 
 
 def _grid() -> list[Pose]:
-    """Six places, three a row."""
+    """Returns six places, three a row."""
     return [Pose(x, y) for x in (0.24, WIDTH / 2, WIDTH - 0.24) for y in (0.27, 0.73)]
 
 

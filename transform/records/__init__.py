@@ -1,1 +1,1 @@
-"""TFRecords and what lies beside them: vocabulary, manifest, feature store."""
+"""The records of a dataset, with vocabulary, manifest and feature store."""

@@ -1,4 +1,4 @@
-"""`VideoExample` ↔ `tf.train.Example`, and the padded, vectorised parse of a batch."""
+"""Converts clips to `tf.train.Example`s and back, and parses batches of them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from transform.schema import (
 
 
 class UnknownCategoryError(KinescribeError, ValueError):
-    """A clip's category is none that the specification knows."""
+    """Raised for a clip's category that the specification does not know."""
 
 
 class VideoExample(NamedTuple):
-    """One clip as a record holds it.
+    """The content of one clip's record.
 
     `features` maps a feature's name to its array, time first: uint8 planes for the
     image encodings, floats for `Raw`. A modality that the clip lacks is absent.
@@ -42,10 +42,10 @@ class VideoExample(NamedTuple):
 
 
 class ParsedBatch(NamedTuple):
-    """A batch of records as tensors.
+    """A parsed batch of records, as padded tensors.
 
     Features stay as stored (uint8 planes, float16 values), since they are several times
-    smaller than float32; `keras_models` widens them. Time is padded with zeros to the
+    smaller than float32; `keras_models` casts them. Time is padded with zeros to the
     specification's `max_steps`.
     """
 
@@ -57,7 +57,7 @@ class ParsedBatch(NamedTuple):
 
 
 def length_bucket(seconds: float) -> str:
-    """The `clip_length` slice of a clip."""
+    """Returns the `clip_length` slice of a clip."""
     for limit in (5, 10, 20, 60):
         if seconds < limit:
             return f"under_{limit}s"
@@ -65,7 +65,7 @@ def length_bucket(seconds: float) -> str:
 
 
 def encode_tensor(array: np.ndarray, tensor: FeatureLayout) -> bytes:
-    """One feature's bytes; `ValueError` when the array does not fit its description."""
+    """Encodes one feature; `ValueError` if the array does not fit its layout."""
     steps, *step_shape = array.shape
     if tuple(step_shape) != tensor.step_shape or not 0 < steps <= tensor.max_steps:
         raise ValueError(
@@ -92,7 +92,7 @@ def encode_tensor(array: np.ndarray, tensor: FeatureLayout) -> bytes:
 
 
 def decode_tensor(data: bytes, tensor: FeatureLayout) -> np.ndarray:
-    """The inverse of `encode_tensor` in NumPy."""
+    """Decodes the bytes of `encode_tensor` with NumPy."""
     if isinstance(tensor.encoding, Raw):
         return np.frombuffer(data, dtype="<f2").reshape(-1, *tensor.step_shape)
     if isinstance(tensor.encoding, Label):
@@ -106,7 +106,7 @@ def decode_tensor(data: bytes, tensor: FeatureLayout) -> np.ndarray:
 def to_example(
     video: VideoExample, spec: FeatureSpec, encoded: Mapping[str, bytes] | None = None
 ) -> tf.train.Example:
-    """Writes a clip as a record.
+    """Converts a clip to a record.
 
     Args:
         video: The clip. Its category gives the features that name one.
@@ -141,7 +141,7 @@ def to_example(
 
 
 def _from_category(category: str, spec: FeatureSpec) -> dict[str, bytes]:
-    found = {}
+    encoded_features = {}
     for tensor in spec.tensors():
         if not category or not isinstance(tensor.encoding, Label):
             continue
@@ -150,12 +150,12 @@ def _from_category(category: str, spec: FeatureSpec) -> dict[str, bytes]:
                 f"there is no category {category!r}; feature {tensor.name} has "
                 f"{', '.join(tensor.encoding.names)}."
             )
-        found[tensor.name] = category.encode()
-    return found
+        encoded_features[tensor.name] = category.encode()
+    return encoded_features
 
 
 def _label(values: np.ndarray, names: tuple[str, ...], feature: str) -> bytes:
-    """The name that one-hot values stand for, no text for zeros."""
+    """Returns the name that one-hot values stand for, no text for zeros."""
     chosen = np.flatnonzero(values)
     if not len(chosen):
         return b""
@@ -165,7 +165,7 @@ def _label(values: np.ndarray, names: tuple[str, ...], feature: str) -> bytes:
 
 
 def from_example(example: tf.train.Example, spec: FeatureSpec) -> VideoExample:
-    """The inverse of `to_example`; refuses records of another specification."""
+    """Converts a record to a clip; refuses records of another specification."""
     entries = {
         key: list(feature.bytes_list.value)
         for key, feature in example.features.feature.items()
@@ -189,11 +189,11 @@ def from_example(example: tf.train.Example, spec: FeatureSpec) -> VideoExample:
     )
 
 
-def check_spec_hash(found: str, spec: FeatureSpec, where: str) -> None:
+def check_spec_hash(stored_hash: str, spec: FeatureSpec, where: str) -> None:
     """Raises `SpecMismatchError` unless a record's hash is the expected one."""
-    if found != spec.content_hash:
+    if stored_hash != spec.content_hash:
         raise SpecMismatchError(
-            f"{where} has features of specification {found or 'unknown'}, but "
+            f"{where} has features of specification {stored_hash or 'unknown'}, but "
             f"{spec.content_hash} is expected; extract the clips again or use the "
             "model that goes with them."
         )
@@ -224,15 +224,15 @@ def parse(serialized: tf.Tensor, spec: FeatureSpec) -> ParsedBatch:
     )
 
 
-def require_spec(found: tf.Tensor, spec: FeatureSpec) -> tf.Operation:
-    """An op that fails, with both hashes, unless all (B,) hashes are the spec's own."""
+def require_spec(stored_hashes: tf.Tensor, spec: FeatureSpec) -> tf.Operation:
+    """Returns an op that fails unless all (B,) hashes are the specification's."""
     return tf.debugging.Assert(
-        tf.reduce_all(tf.equal(found, spec.content_hash)),
+        tf.reduce_all(tf.equal(stored_hashes, spec.content_hash)),
         [
             "Features of another specification: expected",
             spec.content_hash,
             "got",
-            found,
+            stored_hashes,
         ],
     )
 
@@ -240,7 +240,7 @@ def require_spec(found: tf.Tensor, spec: FeatureSpec) -> tf.Operation:
 def _decode_batch(
     data: tf.Tensor, tensor: FeatureLayout
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """(B,) bytes → (B, T, …) stored values and (B, T) mask."""
+    """Decodes (B,) bytes to (B, T, …) stored values and a (B, T) mask."""
     if isinstance(tensor.encoding, Raw):
         size = 2 * math.prod(tensor.step_shape)
         steps = tf.strings.length(data) // size  # (B,)

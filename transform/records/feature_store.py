@@ -1,4 +1,4 @@
-"""What was extracted, one file a clip, under the hash of its content.
+"""A store of extracted features: one file a clip, named by its content's hash.
 
 `<folder>/<specification's hash>/<aa>/<clip's hash>.zip` holds `info.json`, what the
 decoder saw of the clip, and `<feature>`, the bytes that go into its record. New
@@ -33,14 +33,14 @@ _DAMAGED = (
 
 
 class StoredClip(NamedTuple):
-    """One clip's entry."""
+    """One clip's entry in the store."""
 
     info: VideoInfo
     features: dict[str, bytes]
 
 
 def clip_hash(path: str, start: float | None = None, end: float | None = None) -> str:
-    """Thirty-two hex digits of a local file's content and the seconds used of it."""
+    """Hashes a local file's content and the seconds used of it, in 32 hex digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -50,17 +50,17 @@ def clip_hash(path: str, start: float | None = None, end: float | None = None) -
 
 
 class FeatureStore:
-    """The clips of one specification; safe with many writers, on any file system."""
+    """Stores the clips of one specification; safe with many writers."""
 
     def __init__(self, folder: str, spec_hash: str):
         self.folder = os.path.join(folder, spec_hash)
 
     def path(self, clip: str) -> str:
-        """Where the entry of a clip's hash lies."""
+        """Returns the path of a clip's entry."""
         return os.path.join(self.folder, clip[:2], f"{clip}.zip")
 
     def info(self, clip: str) -> VideoInfo | None:
-        """What was found of a clip, without its features; None if it is not here."""
+        """Returns a clip's info without its features, None without an entry."""
         try:
             with (
                 tf.io.gfile.GFile(self.path(clip), "rb") as file,
@@ -73,7 +73,7 @@ class FeatureStore:
             return None
 
     def get(self, clip: str) -> StoredClip:
-        """A clip's whole entry; `tf.errors.NotFoundError` if there is none."""
+        """Returns a clip's whole entry; `tf.errors.NotFoundError` if there is none."""
         with tf.io.gfile.GFile(self.path(clip), "rb") as file:
             data = file.read()
         with zipfile.ZipFile(io.BytesIO(data)) as entry:

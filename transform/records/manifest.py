@@ -1,4 +1,4 @@
-"""The manifest: what became of every annotated clip, one row each."""
+"""The manifest: one row with the outcome of each annotated clip."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _REASONS_SAID = 5
 
 
 class ManifestError(KinescribeError):
-    """More clips failed than the settings allow."""
+    """Raised where more clips failed than the settings allow."""
 
 
 class ManifestRow(NamedTuple):
-    """What became of one clip; a failed one has no hash if its file was not there."""
+    """The outcome of one clip; the hash is empty if its file is missing."""
 
     video_id: str
     uri: str
@@ -49,7 +49,7 @@ class ManifestRow(NamedTuple):
 
     @classmethod
     def of(cls, record: VideoRecord, info: VideoInfo, clip_hash: str) -> ManifestRow:
-        """The row of a clip that is in no shard yet."""
+        """Returns the row of a clip that is in no shard yet."""
         seen = {
             key: value for key, value in info._asdict().items() if key in cls._fields
         }
@@ -71,7 +71,7 @@ class ManifestRow(NamedTuple):
 
 
 class Manifest:
-    """The rows of a corpus, by video id."""
+    """The rows of all clips of a dataset, sorted by video id."""
 
     FILE: ClassVar[str] = "manifest.parquet"
 
@@ -79,24 +79,24 @@ class Manifest:
         self.rows = tuple(sorted(rows))
 
     def counts(self) -> dict[str, int]:
-        """How many clips ended in each status."""
-        found = collections.Counter(row.status for row in self.rows)
-        return {status: found[status] for status in STATUSES}
+        """Returns the number of clips with each status."""
+        counts = collections.Counter(row.status for row in self.rows)
+        return {status: counts[status] for status in STATUSES}
 
     def splits(self) -> list[str]:
-        """The splits with at least one usable clip."""
-        there = {row.split for row in self.rows if row.usable}
-        return [split for split in SPLITS if split in there]
+        """Returns the splits with at least one usable clip."""
+        usable = {row.split for row in self.rows if row.usable}
+        return [split for split in SPLITS if split in usable]
 
     def coverage(self) -> str:
-        """As in "2,871 of 2,990 clips"; every score is to be read beside it."""
+        """Returns the share of usable clips in words: "2,871 of 2,990 clips"."""
         usable = sum(row.usable for row in self.rows)
         return f"{usable:,} of {len(self.rows):,} clips"
 
     def reasons(self) -> list[tuple[str, int]]:
-        """Why clips failed and how often, the commonest first."""
-        found = collections.Counter(r.reason for r in self.rows if not r.usable)
-        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        """Returns the reasons of failures with their counts, commonest first."""
+        counts = collections.Counter(r.reason for r in self.rows if not r.usable)
+        return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
     def check(self, max_failure_ratio: float) -> None:
         """Raises `ManifestError` if more than that part failed, or every clip did."""

@@ -1,4 +1,4 @@
-"""Caption text → words → ids, and back. The same TensorFlow ops everywhere."""
+"""Converts captions to word ids and back, by the same TensorFlow ops everywhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 
 def split(captions: tf.Tensor) -> tf.RaggedTensor:
-    """Lower-cases (…,) strings, drops punctuation and splits into words.
+    """Lower-cases (…,) strings, drops punctuation and splits them into words.
 
     Letters and digits of every script stay, and the apostrophe inside a word.
     """
@@ -26,7 +26,7 @@ def split(captions: tf.Tensor) -> tf.RaggedTensor:
 
 
 class Vocabulary:
-    """The words that captions are made of.
+    """The words that captions consist of, and their ids.
 
     Ids 0…3 are <pad>, <bos>, <eos>, <unk>; line i of a vocabulary file (one word a
     line, the format of `tft.vocabulary`) is id 4 + i.
@@ -45,7 +45,7 @@ class Vocabulary:
 
     @classmethod
     def from_captions(cls, captions: Iterable[str], min_count: int = 1) -> Vocabulary:
-        """The words that occur `min_count` times or more, in `tft.vocabulary`'s order.
+        """Collects words that occur `min_count` times, in `tft.vocabulary`'s order.
 
         That is the most frequent word first, and of equally frequent ones the one that
         comes last in bytes.
@@ -56,7 +56,7 @@ class Vocabulary:
         return cls(word.decode() for word in order if counts[word] >= min_count)
 
     def to_file(self, path: str | pathlib.Path) -> None:
-        """The inverse of `from_file`."""
+        """Writes the file that `from_file` reads."""
         with tf.io.gfile.GFile(str(path), "w") as file:
             file.write("".join(f"{word}\n" for word in self.words[len(SPECIAL) :]))
 
@@ -79,7 +79,7 @@ class Vocabulary:
             )
 
     def encode(self, captions: tf.Tensor, max_words: int) -> tf.Tensor:
-        """(…,) strings → (…, max_words + 1) int32 ids: words, <eos>, then <pad>.
+        """Encodes (…,) strings as (…, max_words + 1) int32 ids: words, <eos>, <pad>.
 
         A caption of more than `max_words` words is cut and still ends in <eos>. An
         empty string gives <pad> only, so that padding captions stay padding.
@@ -98,7 +98,7 @@ class Vocabulary:
         return tf.reshape(dense, [*_dynamic_shape(captions), max_words + 1])
 
     def decode(self, ids: tf.Tensor) -> tf.Tensor:
-        """(…, L) ids → (…,) strings: what stands before the first <eos> or <pad>."""
+        """Decodes (…, L) ids to (…,) strings, up to the first <eos> or <pad>."""
         ended = tf.cumsum(tf.cast((ids == EOS) | (ids == PAD), tf.int32), axis=-1) > 0
         words = tf.where(
             ended | (ids == BOS), "", tf.gather(tf.constant(self.words), ids)

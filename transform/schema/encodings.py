@@ -1,4 +1,4 @@
-"""How a feature's values are stored in a record."""
+"""The encodings in which a record stores a feature's values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ MAX_IMAGE_ROWS = 65_500  # JPEG's own limit is 65,535
 
 
 class Raw(Config):
-    """Little-endian float16 values in C order."""
+    """Stores values as little-endian float16 in C order."""
 
     kind: Literal["raw"] = "raw"
 
 
 class Jpeg(Config):
-    """8-bit planes as one grey JPEG a clip, stacked from top to bottom."""
+    """Stores 8-bit planes as one grey JPEG a clip, stacked from top to bottom."""
 
     kind: Literal["jpeg"] = "jpeg"
     quality: int = Field(95, ge=1, le=100)
 
 
 class Png(Config):
-    """8-bit planes as one grey PNG a clip, stacked from top to bottom; lossless."""
+    """Stores 8-bit planes as one grey PNG a clip, stacked vertically; lossless."""
 
     kind: Literal["png"] = "png"
     level: int = Field(1, ge=0, le=9)
@@ -34,9 +34,9 @@ ImageEncoding = Annotated[Union[Jpeg, Png], BY_KIND]
 
 
 class Label(Config):
-    """One of `names` as UTF-8 text; the values are one-hot over them, float16.
+    """Stores one of `names` as UTF-8 text; the values are one-hot, float16.
 
-    No text, or any other, is no step.
+    No text, or a text that is none of them, gives no step.
     """
 
     kind: Literal["label"] = "label"
@@ -44,7 +44,7 @@ class Label(Config):
 
 
 class FeatureLayout(NamedTuple):
-    """One stored tensor: time first, `max_steps` of it at the most."""
+    """The layout of a stored feature: at most `max_steps` steps, time first."""
 
     name: str
     max_steps: int
@@ -53,11 +53,11 @@ class FeatureLayout(NamedTuple):
 
     @property
     def dtype(self) -> Literal["float16", "uint8"]:
-        """Of the values, as they are parsed."""
+        """The data type of the values after parsing."""
         return "uint8" if isinstance(self.encoding, Jpeg | Png) else "float16"
 
     @property
     def bytes(self) -> int:
-        """Upper bound of a clip's uncompressed values."""
+        """The largest size of a clip's uncompressed values, in bytes."""
         values = self.max_steps * math.prod(self.step_shape)
         return values * (1 if self.dtype == "uint8" else 2)

@@ -33,7 +33,7 @@ _RESERVED = {
 
 
 class SpecMismatchError(KinescribeError, ValueError):
-    """Features made by one specification met a reader that expects another."""
+    """Raised where features of one specification meet a reader of another."""
 
 
 class FeatureSpec(Config):
@@ -87,11 +87,11 @@ class FeatureSpec(Config):
         return budget
 
     def tensors(self) -> tuple[FeatureLayout, ...]:
-        """The stored tensors, in the order of `features`."""
+        """Returns the layouts of all stored tensors, in the order of `features`."""
         return tuple(feature.tensor(self.sampling) for feature in self.features)
 
     def tensor(self, name: str) -> FeatureLayout:
-        """One stored tensor by name; `KeyError` lists what there is."""
+        """Returns the layout of one stored tensor; `KeyError` lists the names."""
         for tensor in self.tensors():
             if tensor.name == name:
                 return tensor
@@ -102,15 +102,15 @@ class FeatureSpec(Config):
 
     @property
     def content_hash(self) -> str:
-        """Sixteen hex digits."""
+        """Sixteen hex digits that identify the specification."""
         return _HashedSpec(__root__=self.hashed()).digest()
 
     def bytes_per_clip(self) -> int:
-        """Upper bound of a clip's uncompressed features."""
+        """Returns the largest size of a clip's uncompressed features."""
         return sum(tensor.bytes for tensor in self.tensors())
 
     def bytes_in_words(self) -> str:
-        """`bytes_per_clip` and the features that take most of it, as a person reads."""
+        """Returns `bytes_per_clip` and the largest features in readable units."""
         return _bytes_in_words(self.tensors())
 
     def check_same(self, other: "FeatureSpec", *, ours: str, theirs: str) -> None:

@@ -8,21 +8,21 @@ from transform.common.config import BY_KIND, Config, Field
 
 
 class Stretch(Config):
-    """The whole frame as a square, whatever its proportions."""
+    """Stretches the whole frame to a square, whatever its proportions."""
 
     kind: Literal["squash"] = "squash"
 
     def check(self, size: int) -> None:
-        """Any size will do."""
+        """Accepts any size without a check."""
 
     def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
-        """(rows, columns) that a frame is resized to; the middle size × size is cut."""
+        """Returns the resized (rows, columns), of which the middle square is kept."""
         del height, width
         return size, size
 
 
 class CentreCrop(Config):
-    """Resized to rows × columns, then cut in the middle (C3D: 128 × 171, then 112)."""
+    """Resizes to rows × columns, then crops the middle (C3D: 128 × 171, then 112)."""
 
     kind: Literal["centre_crop"] = "centre_crop"
     rows: int = Field(ge=1)
@@ -37,13 +37,13 @@ class CentreCrop(Config):
             )
 
     def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
-        """(rows, columns) that a frame is resized to; the middle size × size is cut."""
+        """Returns the resized (rows, columns), of which the middle square is kept."""
         del height, width, size
         return self.rows, self.columns
 
 
 class ShortSide(Config):
-    """Scaled so that the short side is `side`, then cut in the middle (I3D: 256).
+    """Scales the short side to `side`, then crops the middle (I3D: 256).
 
     The long side is rounded to the nearest pixel, halves up.
     """
@@ -57,7 +57,7 @@ class ShortSide(Config):
             raise ValueError(f"size {size} cannot be cut from a side of {self.side}")
 
     def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
-        """(rows, columns) that a frame is resized to; the middle size × size is cut."""
+        """Returns the resized (rows, columns), of which the middle square is kept."""
         del size
         short = min(height, width)
         rows, columns = (
@@ -68,15 +68,15 @@ class ShortSide(Config):
 
 
 class Letterbox(Config):
-    """Scaled so that the long side is `size`, in the middle of black."""
+    """Scales the long side to `size`, and pads with black on both sides."""
 
     kind: Literal["letterbox"] = "letterbox"
 
     def check(self, size: int) -> None:
-        """Any size will do."""
+        """Accepts any size without a check."""
 
     def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
-        """(rows, columns) that a frame is resized to, none above size."""
+        """Returns the resized (rows, columns), neither larger than `size`."""
         long = max(height, width)
         rows, columns = (
             max(1, (2 * size * length + long) // (2 * long))
@@ -85,7 +85,7 @@ class Letterbox(Config):
         return rows, columns
 
     def window(self, height: int, width: int, size: int) -> tuple[int, int, int, int]:
-        """Where in the square the frame is: (y1, x1, y2, x2) in pixels."""
+        """Returns the frame's place in the square: (y1, x1, y2, x2) in pixels."""
         rows, columns = self.resized(height, width, size)
         top, left = (size - rows) // 2, (size - columns) // 2
         return top, left, top + rows, left + columns

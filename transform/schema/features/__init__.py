@@ -1,4 +1,4 @@
-"""What can be made of a clip: one kind of feature a file, and the union of them."""
+"""The features of a clip: one kind a file, and the union of all kinds."""
 
 from __future__ import annotations
 

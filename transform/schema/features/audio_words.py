@@ -1,4 +1,4 @@
-"""`AudioWords`: how often each word of a codebook is heard in the sound track."""
+"""`AudioWords`: the histogram of a codebook's words over the sound track."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ class AudioWords(Config):
         return values
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         del sampling
         return FeatureLayout(self.name, 1, (self.words,), Raw())

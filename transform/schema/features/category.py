@@ -1,4 +1,4 @@
-"""`Category`: what the annotation says that a clip is about."""
+"""`Category`: the topic of a clip, as the annotation names it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Category(Config):
         return names
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         del sampling
         encoding = Label(names=self.names)
         return FeatureLayout(self.name, 1, (len(self.names),), encoding)

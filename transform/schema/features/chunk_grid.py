@@ -14,13 +14,13 @@ from transform.schema.resize import Resize, Stretch
 
 
 class NetworkMean(Config):
-    """What the network's publication says is subtracted from every pixel, if at all."""
+    """Subtracts from every pixel what the network's publication says, if anything."""
 
     kind: Literal["network_mean"] = "network_mean"
 
 
 class MeanFile(Config):
-    """A mean of whole chunks, from a file published with the network (C3D).
+    """Subtracts a mean of whole chunks, read from a file of the network (C3D).
 
     `weights` names the file and is not hashed, `weights_sha256` is.
     """
@@ -36,7 +36,7 @@ Mean = Annotated[Union[NetworkMean, MeanFile], BY_KIND]
 
 
 class PixelInput(Config):
-    """RGB frames in 0…255."""
+    """Feeds the network RGB frames in 0…255."""
 
     kind: Literal["pixels"] = "pixels"
     mean: Mean = NetworkMean()
@@ -45,7 +45,7 @@ class PixelInput(Config):
 
 
 class FlowInput(Config):
-    """Optical flow, x then y, from each frame of the chunk to the next of the clip.
+    """Feeds the network optical flow (x, y) from each frame to the clip's next.
 
     Displacements in pixels of the fitted frame, clipped to ±`clip` and scaled to
     [−1, 1]; not quantised. The clip's last frame has no next: it does not move.
@@ -110,21 +110,21 @@ class ChunkGrid(Config):
 
     @property
     def input_shape(self) -> tuple[int | None, int, int, int]:
-        """(frames, size, size, channels); whole clips have any multiple of `chunk`."""
+        """(frames, size, size, channels) of a chunk; whole clips have any multiple."""
         frames = None if isinstance(self.at, WholeClip) else self.chunk
         return frames, self.size, self.size, self.input.channels
 
     @property
     def map_shape(self) -> tuple[int, ...]:
-        """What the network gives for `chunk` frames: (times, [rows, columns,] width).
+        """The network's output for `chunk` frames: (times, [rows, columns,] width).
 
-        A network without a time axis left may give ([rows, columns,] width).
+        A network that has reduced the time axis may give ([rows, columns,] width).
         """
         joined = self.map_times if self.times == "join" else 1
         return self.map_times, *self.grid, self.width // joined
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         steps = self.at.num_chunks(sampling, self.chunk)
         if self.times == "steps":
             steps *= self.map_times

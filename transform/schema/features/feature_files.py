@@ -1,4 +1,4 @@
-"""Where features that were computed elsewhere lie: one file a clip, or one for all."""
+"""The files of imported features: one file a clip, or one for all clips."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PLACEHOLDERS = ("video_id", "stem", "split")
 
 
 class FailClip(Config):
-    """The clip has failed."""
+    """Counts the clip as failed."""
 
     kind: Literal["fail_clip"] = "fail_clip"
 
 
 class MaskFeature(Config):
-    """The clip lacks the feature, as one without sound lacks its sound: it is masked.
+    """A missing feature is masked, like the sound of a clip without sound.
 
     A clip that lacks every feature has failed all the same.
     """
@@ -31,19 +31,19 @@ Absent = Annotated[Union[FailClip, MaskFeature], BY_KIND]
 
 
 class Evenly(Config):
-    """`max_steps` of the steps are kept, at the centres of as many equal parts."""
+    """Keeps `max_steps` steps, at the centres of as many equal parts."""
 
     kind: Literal["evenly"] = "evenly"
 
 
 class First(Config):
-    """The first `max_steps` steps are kept."""
+    """Keeps the first `max_steps` steps of a feature."""
 
     kind: Literal["first"] = "first"
 
 
 class Refuse(Config):
-    """The clip has failed."""
+    """Counts the clip as failed."""
 
     kind: Literal["refuse"] = "refuse"
 
@@ -54,7 +54,7 @@ TooMany = Annotated[Union[Evenly, First, Refuse], BY_KIND]
 
 
 class _Files(Config):
-    """What all kinds of files share.
+    """Base class of the kinds of files, with their names and axes.
 
     In names, `{video_id}` is the clip's id, `{stem}` its video file's name without the
     extension, and `{split}` is train, val or test. Relative paths are looked up from
@@ -90,20 +90,20 @@ class _OnePerClip(_Files):
 
 
 class NpyFiles(_OnePerClip):
-    """A .npy file a clip, as in `{kind: npy, file: "i3d/{video_id}.npy"}`."""
+    """One .npy file a clip, as in `{kind: npy, file: "i3d/{video_id}.npy"}`."""
 
     kind: Literal["npy"] = "npy"
 
 
 class NpzFiles(_OnePerClip):
-    """A .npz file a clip, and which of its arrays; '' for the only one."""
+    """One .npz file a clip, and the name of its array; '' for the only one."""
 
     kind: Literal["npz"] = "npz"
     key: str = ""
 
 
 class H5File(_Files):
-    """An HDF5 file with a data set for each clip.
+    """One HDF5 file with a data set for each clip.
 
     As in `{kind: h5, file: c3d.h5, dataset: "{video_id}/c3d_features"}`; `file` may
     have placeholders too.
@@ -122,7 +122,7 @@ FeatureFiles = Union[NpyFiles, NpzFiles, H5File]
 
 
 def check_template(text: str) -> None:
-    """Raises `ValueError` if a name has other placeholders than there are."""
+    """Raises `ValueError` if a name has an unknown placeholder."""
     try:
         fields = [part[1:] for part in string.Formatter().parse(text)]
     except ValueError as error:

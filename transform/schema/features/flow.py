@@ -32,7 +32,7 @@ class Flow(Config):
     encoding: ImageEncoding = Jpeg()
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         planes = 2 * (sampling.window - 1)
         if sampling.frames * planes * self.size > MAX_IMAGE_ROWS:
             raise ConfigError(

@@ -47,7 +47,7 @@ class FrameGrid(Config):
         return values
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         steps = self.at.num_chunks(sampling, 1)
         return FeatureLayout(self.name, steps, (*self.grid, self.width), Raw())
 

@@ -1,4 +1,4 @@
-"""`Imported`: features computed elsewhere."""
+"""`Imported`: features that were computed by another program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transform.schema.frame_placement import FrameSampling
 
 
 class Imported(Config):
-    """Features computed elsewhere, brought in from files: (steps, *shape).
+    """Features computed by another program, read from files: (steps, *shape).
 
     `origin` says in words how they were made; it is part of the hash. `files` says
     where they lie and is not.
@@ -27,6 +27,6 @@ class Imported(Config):
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"files"})
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         del sampling
         return FeatureLayout(self.name, self.max_steps, self.shape, Raw())

@@ -22,6 +22,6 @@ class LogMel(Config):
     max_patches: int = Field(20, ge=1)
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         del sampling
         return FeatureLayout(self.name, self.max_patches, (96, self.bands), Raw())

@@ -19,7 +19,7 @@ from transform.schema.resize import Letterbox, Stretch
 
 
 class OwnHead(Config):
-    """What the detector itself knew of a region when it named the object."""
+    """The detector's own vector of a region, from which it classified the object."""
 
     kind: Literal["own_head"] = "own_head"
 
@@ -27,7 +27,7 @@ class OwnHead(Config):
 
 
 class FrameMap(Config):
-    """A 2-D network's map of the same frame, squashed into a square."""
+    """A 2-D network's map of the same frame, stretched to a square."""
 
     kind: Literal["frame_map"] = "frame_map"
     network: str
@@ -41,12 +41,12 @@ class FrameMap(Config):
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def feature(self, name: str, at: Placement) -> FrameGrid:
-        """The feature whose steps are these maps."""
+        """Returns the feature whose steps are these maps."""
         return FrameGrid(name=name, at=at, fit=Stretch(), **_without_kind(self))
 
 
 class ChunkMap(Config):
-    """A 3-D network's map of a chunk of frames, squashed into squares.
+    """A 3-D network's map of a chunk of frames, stretched to squares.
 
     Chunks stand where the placement puts them: centred at key frames, or from the
     beginning of a run, in whose middle the detector looks. The map's times are
@@ -68,7 +68,7 @@ class ChunkMap(Config):
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def feature(self, name: str, at: Placement) -> ChunkGrid:
-        """The feature whose steps are these maps."""
+        """Returns the feature whose steps are these maps."""
         settings = _without_kind(self)
         return ChunkGrid(name=name, at=at, fit=Stretch(), times="mean", **settings)
 
@@ -116,11 +116,11 @@ class Regions(Config):
 
     @property
     def fit(self) -> Letterbox:
-        """How the detector sees a frame."""
+        """The resize mode of the detector's frames."""
         return Letterbox()
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         steps = self.at.num_chunks(sampling, 1)
         return FeatureLayout(self.name, steps, (self.count, self.source.width), Raw())
 

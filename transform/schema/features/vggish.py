@@ -10,13 +10,13 @@ from transform.schema.frame_placement import FrameSampling
 
 
 class Embedding(Config):
-    """The values of the embedding layer as they are."""
+    """Keeps the values of the embedding layer as they are."""
 
     kind: Literal["embedding"] = "embedding"
 
 
 class Pca(Config):
-    """What AudioSet's released embeddings went through.
+    """Post-processes the embeddings as AudioSet's released ones are.
 
     Principal components with whitening, clipped to ±2, in 256 levels,
     ⌊(x + 2) · 255 / 4⌋. The feature holds a level as level · 4 / 255 − 2, since models
@@ -51,6 +51,6 @@ class VGGish(Config):
     width: ClassVar[int] = 128
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
-        """The stored tensor's description."""
+        """Returns the layout of the stored tensor."""
         del sampling
         return FeatureLayout(self.name, self.max_patches, (self.width,), Raw())
