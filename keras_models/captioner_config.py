@@ -68,8 +68,8 @@ class CaptionerConfig(Config):
     """The parts that a captioner is built of, with all their sizes."""
 
     encoder: Union[BuiltInEncoder, EncoderConfig]  # also one of a user's own
-    attentions: tuple[AttentionConfig, ...]
-    decoder: DecoderConfig
+    attentions: tuple[AttentionConfig, ...]  # look at it anew for each word
+    decoder: DecoderConfig  # writes the words
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the model reads."""

@@ -38,17 +38,18 @@ class PipelineConfig(Config):
     line: a shipped file has no folder of its own to start from.
     """
 
+    # of the pipeline; lower-case letters, digits and hyphens
     name: str = Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
     root: str  # artifacts, metadata, feature store, training runs; and by default:
     push_to: str = ""  # the folder that a model server watches; <root>/pushed
-    corpus: AnnotationSource
-    features: FeatureSpec
-    extraction: ExtractionSettings = ExtractionSettings()
-    vocabulary: VocabularyConfig = VocabularyConfig()
-    training: PresetTrainingConfig
+    corpus: AnnotationSource  # the annotated clips
+    features: FeatureSpec  # what is extracted of each clip
+    extraction: ExtractionSettings = ExtractionSettings()  # how the Beam job runs
+    vocabulary: VocabularyConfig = VocabularyConfig()  # which words the model knows
+    training: PresetTrainingConfig  # the model and how it is trained
     search: SearchConfig = BeamSearch(width=5)  # of the served model; MGSA Sec. 4.2
     served_precision: Optional[ServedPrecision] = None  # by default its training's
-    gates: GateConfig = GateConfig()
+    gates: GateConfig = GateConfig()  # what a model must reach to be pushed
     image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
 
     @root_validator(skip_on_failure=True)

@@ -38,9 +38,13 @@ class GateConfig(Config):
     `max_regression` below the model that was pushed last.
     """
 
+    # lowest score of each metric, a fraction
     minimum: dict[str, float] = Field(default_factory=dict)
+    # highest value of each metric
     maximum: dict[str, float] = Field(default_factory=dict)
+    # largest fall against the baseline
     max_regression: dict[str, float] = Field(default_factory=lambda: {"CIDEr-D": 0.02})
+    # fields that scores are also computed by
     slices: tuple[str, ...] = (schema.CATEGORY, schema.CLIP_LENGTH, schema.MISSING)
 
     @validator("minimum", "maximum", "max_regression")

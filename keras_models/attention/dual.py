@@ -22,7 +22,7 @@ class DualConfig(Config):
 
     kind: Literal["dual"] = "dual"
     units: int = Field(512, ge=1)  # not given in the paper
-    choice: SelectionConfig = SoftConfig()
+    choice: SelectionConfig = SoftConfig()  # a weighted sum, or one drawn
 
     def build(self, name: str = "attention") -> DualAttention:
         """Returns the layer that this configuration describes."""

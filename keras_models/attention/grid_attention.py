@@ -32,7 +32,7 @@ class GridAttentionConfig(Config):
 
     kind: Literal["stream"] = "stream"
     stream: int = Field(0, ge=0)  # which of the encoder's grids
-    look: CellAttentionConfig = STaTSConfig()
+    look: CellAttentionConfig = STaTSConfig()  # at the grid's cells and frames
 
     def build(self, name: str = "attention") -> GridAttention:
         """Returns the layer that this configuration describes."""

@@ -27,7 +27,7 @@ class MultiLevelConfig(Config):
 
     kind: Literal["places"] = "places"
     units: int = Field(512, ge=1)  # not given in the paper
-    choice: SelectionConfig = SoftConfig()
+    choice: SelectionConfig = SoftConfig()  # a weighted sum, or one drawn
 
     def build(self, name: str = "attention") -> MultiLevelAttention:
         """Returns the layer that this configuration describes."""

@@ -16,7 +16,7 @@ class MultiplicativeConfig(Config):
     """VRE's attention (Shi et al., 2019, Sec. 3.3); `over` chooses AttT or AttS."""
 
     kind: Literal["multiplicative"] = "multiplicative"
-    over: SourceConfig = Frames()
+    over: SourceConfig = Frames()  # what is attended to
     units: int = Field(512, ge=1)  # not given; the hidden state's size
 
     def build(self, name: str = "attention") -> MultiplicativeAttention:

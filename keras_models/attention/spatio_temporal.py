@@ -40,7 +40,9 @@ class SpatioTemporalConfig(Config):
     """The ST model (STaTS Sec. 3.1); `temporal` chooses the row of Table 2."""
 
     kind: Literal["spatio_temporal"] = "spatio_temporal"
+    # how the cells of a frame become a vector
     spatial: SpatialPoolingConfig = SharedSpatialAttentionConfig()
+    # how the frames become a vector
     temporal: tuple[TemporalPoolingConfig, ...] = (
         MeanPoolingConfig(),
         RankedPoolingConfig(),

@@ -18,8 +18,8 @@ class STaTSConfig(Config):
     """ST and TS attention together (STaTS Sec. 3.3)."""
 
     kind: Literal["stats"] = "stats"
-    spatio_temporal: SpatioTemporalConfig = SpatioTemporalConfig()
-    temporo_spatial: TemporoSpatialConfig = TemporoSpatialConfig()
+    spatio_temporal: SpatioTemporalConfig = SpatioTemporalConfig()  # the ST attention
+    temporo_spatial: TemporoSpatialConfig = TemporoSpatialConfig()  # the TS attention
     units: int = Field(128, ge=1)  # Sec. 4.1
 
     def build(self, name: str) -> STaTS:

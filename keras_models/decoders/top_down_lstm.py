@@ -24,9 +24,9 @@ class TopDownLSTMConfig(Config):
     """
 
     kind: Literal["top_down_lstm"] = "top_down_lstm"
-    units: int = Field(512, ge=1)
-    embedding: int = Field(512, ge=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
+    units: int = Field(512, ge=1)  # of each LSTM
+    embedding: int = Field(512, ge=1)  # numbers of a word's vector
+    dropout: float = Field(0.5, ge=0, lt=1)  # share of values that are left out
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int

@@ -38,6 +38,7 @@ class DualAFRConfig(EncoderConfig):
 
     kind: Literal["dual_afr"] = "dual_afr"
     clip: str = "c3d_fc7"  # record feature: of windows of 16 frames
+    # the layers of the network and how each is aligned
     levels: tuple[LevelConfig, ...] = (
         ConvLevelConfig(feature="c3d_pool2", kernel=7, ratio=8),
         ConvLevelConfig(feature="c3d_pool3", kernel=5, ratio=4),

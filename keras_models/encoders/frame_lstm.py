@@ -23,7 +23,7 @@ class FrameLSTMConfig(EncoderConfig):
     frames: str = (
         "resnet152_grid"  # record feature; the paper does not say which ResNet
     )
-    units: int = Field(512, ge=1)
+    units: int = Field(512, ge=1)  # of the LSTM over frames
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the encoder reads."""

@@ -16,7 +16,7 @@ class KBiGRUConfig(EncoderConfig):
     """The encoder of the KBiGRU models (Shi et al., 2019, Sec. 4.3)."""
 
     kind: Literal["kbigru"] = "kbigru"
-    inputs: PooledConfig = PooledConfig()
+    inputs: PooledConfig = PooledConfig()  # the features and how they are pooled
     units: int = Field(512, ge=1)  # Sec. 4.2
 
     def features(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class IdentityLevelConfig(Config):
     """A level whose maps are on the common grid already: dualAFR's pool5."""
 
     kind: Literal["unchanged"] = "unchanged"
-    feature: str = "c3d_pool5"
+    feature: str = "c3d_pool5"  # a record feature
 
     def build(self, name: str) -> IdentityLevel:
         """Returns the layer that this configuration describes."""
@@ -71,7 +71,7 @@ class ConvLevelConfig(Config):
     """A level whose maps are convolved and max-pooled (dualAFR, appendix)."""
 
     kind: Literal["convolved"] = "convolved"
-    feature: str
+    feature: str  # a record feature
     kernel: int = Field(ge=1)  # along each of the three axes
     ratio: int = Field(ge=1)  # of the max-pooling
     filters: int = Field(512, ge=1)  # as many as pool5 has
@@ -129,9 +129,9 @@ class PooledLevelConfig(Config):
     block where it is larger than `ratio`, less where it is smaller.
     """
 
-    feature: str
-    ratio: int = Field(ge=1)
-    window: int = Field(ge=1)
+    feature: str  # a record feature
+    ratio: int = Field(ge=1)  # of the level's grid to the common one
+    window: int = Field(ge=1)  # cells of a pooled window
     units: int = Field(512, ge=1)  # not given in the paper
     filters: int = Field(512, ge=1)  # as many as pool5 has
 
@@ -236,8 +236,8 @@ class MLPLevelConfig(Config):
     """A level whose blocks an MLP transforms (dualAFR Table 1, "MLP")."""
 
     kind: Literal["flattened"] = "flattened"
-    feature: str
-    ratio: int = Field(ge=1)
+    feature: str  # a record feature
+    ratio: int = Field(ge=1)  # of the level's grid to the common one
     units: int = Field(512, ge=1)  # not given in the paper
     filters: int = Field(512, ge=1)  # as many as pool5 has
 

@@ -23,7 +23,7 @@ class MGSAConfig(EncoderConfig):
 
     kind: Literal["mgsa"] = "mgsa"
     grid: str = "inception_resnet_v2"  # Sec. 4.2: the record feature L
-    spatial: SpatialGuide = FlowGuideConfig()
+    spatial: SpatialGuide = FlowGuideConfig()  # what guides the spatial attention
     fused: tuple[Modality, ...] = ()  # Table 1: C3D, audio, category
 
     def features(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class FrameModality(Config):
     """
 
     kind: Literal["frame_stream"] = "frame_stream"
-    feature: str
+    feature: str  # a record feature with time steps
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Raises `ConfigError` unless the feature has as many steps as frames."""
@@ -51,7 +51,7 @@ class AffineMotion(Config):
     """
 
     kind: Literal["affine_motion"] = "affine_motion"
-    feature: str = "flow"
+    feature: str = "flow"  # a record feature of flow
     gain: float = Field(5.0, gt=0)  # to the size of a CNN's features
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
@@ -75,7 +75,7 @@ class ClipModality(Config):
     """A modality as one vector per clip: its mean over all axes but the last."""
 
     kind: Literal["clip_mean"] = "clip_mean"
-    feature: str
+    feature: str  # a record feature; its mean over the clip is taken
 
     def check(self, spec: FeatureSpec, steps: int) -> None:
         """Does nothing, as a feature of any shape and length fits."""

@@ -28,7 +28,7 @@ class VatexConfig(EncoderConfig):
 
     kind: Literal["vatex"] = "vatex"
     modalities: tuple[str, ...] = ("resnext101", "ir_csn", "vggish")  # of v̄
-    memory: MemoryConfig = GlobalMemoryConfig()
+    memory: MemoryConfig = GlobalMemoryConfig()  # what the attention reads
     units: int = Field(512, ge=1)  # not given in the paper
 
     @validator("modalities")

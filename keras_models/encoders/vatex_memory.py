@@ -58,7 +58,7 @@ class SegmentMemoryConfig(Config):
 
     kind: Literal["segments"] = "segments"
     image: str = "resnext101"  # record features, one vector a segment
-    motion: str = "ir_csn"
+    motion: str = "ir_csn"  # the motion feature beside the image feature
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the memory is made of."""
@@ -106,7 +106,7 @@ class ObjectMemoryConfig(Config):
 
     kind: Literal["objects"] = "objects"
     image: str = "object_image"  # record features (objects, ·): at most 10 a frame
-    motion: str = "object_motion"
+    motion: str = "object_motion"  # the objects' motion vectors
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the memory is made of."""

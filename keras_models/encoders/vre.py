@@ -28,6 +28,7 @@ class VREConfig(EncoderConfig):
     """The encoder of Shi et al. (2019), Sec. 3.2."""
 
     kind: Literal["vre"] = "vre"
+    # the features and how they are pooled
     inputs: PooledConfig = PooledConfig(clip=("vggish",))
     units: int = Field(512, ge=1)  # Sec. 4.2
 

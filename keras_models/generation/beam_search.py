@@ -36,7 +36,7 @@ class BeamSearch(Search):
 
     kind: Literal["beam"] = "beam"
     width: int = Field(5, ge=1)  # MGSA Sec. 4.2
-    length_penalty: LengthPenalty = WuPenalty()
+    length_penalty: LengthPenalty = WuPenalty()  # what longer captions are excused
     n_best: int = Field(1, ge=1)  # captions returned, at most `width`
     min_words: int = Field(0, ge=0)  # <eos> not before
     no_repeat_ngram: Optional[int] = Field(None, ge=1)  # no such run twice

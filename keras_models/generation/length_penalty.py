@@ -16,7 +16,7 @@ class WuPenalty(Config):
     """
 
     kind: Literal["wu"] = "wu"
-    alpha: float = Field(0.0, ge=0)
+    alpha: float = Field(0.0, ge=0)  # 0 for none
 
     def __call__(self, length: tf.Tensor) -> tf.Tensor:
         """Returns the divisor of log p of a caption of l tokens, <eos> included."""
@@ -27,7 +27,7 @@ class PowerPenalty(Config):
     """Scores captions by log p / l^α; α = 1 is the mean per token."""
 
     kind: Literal["power"] = "power"
-    alpha: float = Field(1.0, ge=0)
+    alpha: float = Field(1.0, ge=0)  # 1 for the mean log-probability of a word
 
     def __call__(self, length: tf.Tensor) -> tf.Tensor:
         """Returns the divisor of log p of a caption of l tokens, <eos> included."""

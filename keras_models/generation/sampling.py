@@ -22,8 +22,9 @@ class Sampling(Search):
 
     kind: Literal["sampling"] = "sampling"
     samples: int = Field(1, ge=1)  # per clip
-    temperature: float = Field(1.0, gt=0)
-    top_k: Optional[int] = Field(None, ge=1)
+    temperature: float = Field(1.0, gt=0)  # below 1 sharpens the distribution
+    top_k: Optional[int] = Field(None, ge=1)  # draws among the likeliest k words
+    # draws among the likeliest words of this total probability
     top_p: Optional[float] = Field(None, gt=0, le=1)
 
     def search(

@@ -17,7 +17,7 @@ class AppearanceGuideConfig(Config):
 
     kind: Literal["appearance_guide"] = "appearance_guide"
     units: int = Field(256, ge=1)  # not given in the paper
-    recurrence: Recurrence = GARUConfig()
+    recurrence: Recurrence = GARUConfig()  # from frame to frame
 
     def features(self) -> tuple[str, ...]:
         """Returns the record features that the maps need besides the regions."""

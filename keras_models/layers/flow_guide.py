@@ -24,9 +24,9 @@ class FlowGuideConfig(Config):
     kind: Literal["flow_guide"] = "flow_guide"
     flow: str = "flow"  # the record feature
     channels: tuple[int, ...] = (32, 64, 64, 64)  # with the last layer's 1: 5 layers
-    kernel: int = Field(3, ge=1)
+    kernel: int = Field(3, ge=1)  # of the convolutions
     first_stride: int = Field(1, ge=1)  # 2 costs a quarter
-    recurrence: Recurrence = GARUConfig()
+    recurrence: Recurrence = GARUConfig()  # from frame to frame
 
     def features(self) -> tuple[str, ...]:
         """Returns the record features that the maps need."""

@@ -23,8 +23,11 @@ class CrossEntropy(Config):
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
+    # probability that is spread over all words
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    # how often a word is read that the model drew itself
     scheduled_sampling: SamplingRule = ConstantSampling()
+    # weights of the model's auxiliary losses, by name
     auxiliary: dict[str, float] = Field({})
 
     def build(self, context: ObjectiveContext) -> CrossEntropyObjective:

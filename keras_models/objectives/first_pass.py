@@ -19,7 +19,7 @@ class FirstPassCrossEntropy(Config):
     """
 
     kind: Literal["first_step"] = "first_step"
-    cross_entropy: CrossEntropy = CrossEntropy()
+    cross_entropy: CrossEntropy = CrossEntropy()  # how the cross-entropy is computed
 
     def build(self, context: ObjectiveContext) -> FirstPassObjective:
         """Returns the objective that this configuration describes."""

@@ -20,6 +20,7 @@ class FrozenKeyFrames(Config):
     """
 
     kind: Literal["kept_key_frames"] = "kept_key_frames"
+    # how often a word is read that the model drew itself
     scheduled_sampling: SamplingRule = ConstantSampling()
 
     def build(self, context: ObjectiveContext) -> FrozenKeyFramesObjective:

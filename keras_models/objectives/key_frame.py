@@ -20,6 +20,7 @@ class KeyFrame(Config):
 
     kind: Literal["key_frame"] = "key_frame"
     weight: float = Field(0.03, ge=0)  # Sec. 3.4: β
+    # how often a word is read that the model drew itself
     scheduled_sampling: SamplingRule = ConstantSampling()
 
     def build(self, context: ObjectiveContext) -> KeyFrameObjective:

@@ -27,7 +27,12 @@ def _key(metric: str) -> str:
 
 def _weight_fields() -> dict[str, tuple[type, Any]]:
     return {
-        _key(name): (float, Field(_DEFAULT_WEIGHTS.get(name, 0.0), ge=0))
+        _key(name): (
+            float,
+            Field(
+                _DEFAULT_WEIGHTS.get(name, 0.0), ge=0, description=f"weight of {name}"
+            ),
+        )
         for name, metric in METRICS.items()
         if metric.token_reward
     }

@@ -13,7 +13,7 @@ class ConstantSampling(Config):
     """A constant probability of sampling (VRE: 0.25); 0 is plain teacher forcing."""
 
     kind: Literal["constant"] = "constant"
-    probability: float = Field(0.0, ge=0, le=1)
+    probability: float = Field(0.0, ge=0, le=1)  # of reading the model's own word
 
     @property
     def active(self) -> bool:
@@ -30,7 +30,7 @@ class InverseSigmoidSampling(Config):
     """Teacher forcing that decays as η / (η + exp(p / η)) in epoch p (STaTS: 24)."""
 
     kind: Literal["inverse_sigmoid"] = "inverse_sigmoid"
-    eta: float = Field(24.0, gt=0)
+    eta: float = Field(24.0, gt=0)  # STaTS: larger is slower
 
     @property
     def active(self) -> bool:

@@ -59,10 +59,11 @@ class SelfCritical(Config):
     """
 
     kind: Literal["self_critical"] = "self_critical"
-    reward: RewardConfig = RewardConfig()
+    reward: RewardConfig = RewardConfig()  # what a sampled caption is worth
     samples: int = Field(5, ge=1)  # per clip
-    baseline: Baseline = LeaveOneOutBaseline()
-    cross_entropy: CrossEntropy = CrossEntropy()
+    baseline: Baseline = LeaveOneOutBaseline()  # what it is held against
+    cross_entropy: CrossEntropy = CrossEntropy()  # how the cross-entropy is computed
+    # share of the cross-entropy in the loss
     cross_entropy_weight: float = Field(0.0, ge=0, lt=1)
 
     @root_validator(skip_on_failure=True)

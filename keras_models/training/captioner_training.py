@@ -41,15 +41,15 @@ class TrainingConfig(Config):
     """The settings of a training besides its model, its plan and its data."""
 
     batch_size: int = Field(32, ge=1)  # clips; MGSA Sec. 4.2
-    captions_per_clip: int = Field(5, ge=1)
-    max_words: int = Field(20, ge=1)
+    captions_per_clip: int = Field(5, ge=1)  # drawn for each clip of a batch
+    max_words: int = Field(20, ge=1)  # longer captions are cut
     word_vectors: Optional[str] = None  # a file in word2vec's format to begin with
-    seed: int = Field(0, ge=0)
-    validation: ValidationConfig = ValidationConfig()
-    precision: Precision = "float32"
-    distribution: Distribution = OneDevice()
+    seed: int = Field(0, ge=0)  # of the first weights, the order of clips and dropout
+    validation: ValidationConfig = ValidationConfig()  # how the best weights are told
+    precision: Precision = "float32"  # that the model computes in
+    distribution: Distribution = OneDevice()  # over which devices
     checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
-    guards: CaptionGuards = CaptionGuards()
+    guards: CaptionGuards = CaptionGuards()  # against divergence and collapse
 
 
 class TrainingResult(NamedTuple):

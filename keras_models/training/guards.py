@@ -27,8 +27,9 @@ class Guards(Config):
 
     floor: float = Field(0.2, ge=0)  # of the monitored metric
     score_ratio: float = Field(0.4, ge=0, lt=1)  # of the best score
+    # that a rollback multiplies the learning rate by
     rate_factor: float = Field(0.5, gt=0, le=1)
-    rollbacks: int = Field(1, ge=0)
+    rollbacks: int = Field(1, ge=0)  # how many a stage may have
 
     def check_step(self, values: Mapping[str, float]) -> str:
         """Returns the problem with a step's losses and metrics, '' if there is none."""

@@ -26,8 +26,9 @@ class ExponentialRate(Config):
     """A rate that decays smoothly by `factor` with every `share` of the stage."""
 
     kind: Literal["exponential"] = "exponential"
-    rate: float = Field(1e-4, gt=0)
-    factor: float = Field(0.5, gt=0, le=1)
+    rate: float = Field(1e-4, gt=0)  # the first learning rate
+    factor: float = Field(0.5, gt=0, le=1)  # that the rate is multiplied by
+    # of the stage, between two such multiplications
     share: float = Field(0.25, gt=0, le=1)
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
@@ -40,9 +41,9 @@ class CosineRate(Config):
     """A linear rise over `warmup` of the stage, then half a cosine down to `final`."""
 
     kind: Literal["cosine"] = "cosine"
-    rate: float = Field(1e-4, gt=0)
+    rate: float = Field(1e-4, gt=0)  # the first learning rate
     warmup: float = Field(0.0, ge=0, lt=1)  # share of the stage's steps
-    final: float = Field(0.0, ge=0)
+    final: float = Field(0.0, ge=0)  # the last learning rate
 
     def at(self, step: tf.Tensor, total: int) -> tf.Tensor:
         """Returns the rate at () int64 `step` of `total` steps, () float32."""

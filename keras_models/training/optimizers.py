@@ -17,7 +17,7 @@ class Sgd(Config):
     """Stochastic gradient descent with momentum."""
 
     kind: Literal["sgd"] = "sgd"
-    momentum: float = Field(0.0, ge=0, lt=1)
+    momentum: float = Field(0.0, ge=0, lt=1)  # share of the former update
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """Returns the optimizer, which calls `rate` at every step."""
@@ -28,9 +28,9 @@ class Adam(Config):
     """Adam with adaptive moments (Kingma & Ba, 2015)."""
 
     kind: Literal["adam"] = "adam"
-    beta_1: float = Field(0.9, ge=0, lt=1)
-    beta_2: float = Field(0.999, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
+    beta_1: float = Field(0.9, ge=0, lt=1)  # decay of the gradients' mean
+    beta_2: float = Field(0.999, ge=0, lt=1)  # decay of the gradients' squares
+    epsilon: float = Field(1e-8, gt=0)  # added to the denominator
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """Returns the optimizer, which calls `rate` at every step."""
@@ -43,9 +43,9 @@ class RmsProp(Config):
     """RMSprop of Hinton's lecture 6e; STaTS trains with it."""
 
     kind: Literal["rmsprop"] = "rmsprop"
-    rho: float = Field(0.9, ge=0, lt=1)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    epsilon: float = Field(1e-7, gt=0)
+    rho: float = Field(0.9, ge=0, lt=1)  # decay of the gradients' squares
+    momentum: float = Field(0.0, ge=0, lt=1)  # share of the former update
+    epsilon: float = Field(1e-7, gt=0)  # added to the denominator
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """Returns the optimizer, which calls `rate` at every step."""
@@ -61,10 +61,10 @@ class AdamW(Config):
     """
 
     kind: Literal["adamw"] = "adamw"
-    weight_decay: float = Field(1e-2, ge=0)
-    beta_1: float = Field(0.9, ge=0, lt=1)
-    beta_2: float = Field(0.999, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)  # share of a weight that a step takes away
+    beta_1: float = Field(0.9, ge=0, lt=1)  # decay of the gradients' mean
+    beta_2: float = Field(0.999, ge=0, lt=1)  # decay of the gradients' squares
+    epsilon: float = Field(1e-8, gt=0)  # added to the denominator
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """Returns the optimizer, which calls `rate` at every step."""

@@ -32,13 +32,13 @@ class Stage(Schedule):
     A stage starts from the best weights of the stage before it.
     """
 
-    objective: ObjectiveConfig = CrossEntropy()
+    objective: ObjectiveConfig = CrossEntropy()  # what is minimised
 
 
 class Plan(Config):
     """The training of a model, from the first to the last stage."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...]  # in the order of training
 
     @validator("stages")
     def _distinct(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -14,10 +14,10 @@ from transform.common.config import Config, Field, validator
 class Schedule(Config):
     """The settings of some epochs of updates by one optimizer."""
 
-    name: str = Field(min_length=1)
-    epochs: int = Field(ge=1)
-    optimizer: OptimizerConfig = Adam()
-    learning_rate: LearningRate = ConstantRate()
+    name: str = Field(min_length=1)  # of the stage, in logs
+    epochs: int = Field(ge=1)  # passes over the clips
+    optimizer: OptimizerConfig = Adam()  # that updates the weights
+    learning_rate: LearningRate = ConstantRate()  # over the stage's steps
     clip_norm: Optional[float] = Field(5.0, gt=0)  # of all gradients together
     l2: float = Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of the kernels
     frozen: tuple[str, ...] = ()  # regular expressions, found in a weight's name

@@ -27,9 +27,9 @@ SAMPLES = 5  # captions that callbacks show
 class ValidationConfig(Config):
     """Settings of the captions whose CIDEr-D chooses the best weights."""
 
-    search: SearchConfig = Greedy()
+    search: SearchConfig = Greedy()  # how captions are written
     clips: Optional[int] = Field(None, ge=1)  # the first ones; all by default
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1)  # clips of a batch
 
 
 class CaptionValidator:

@@ -33,6 +33,7 @@ class MovingAverage(Config):
     """
 
     kind: Literal["moving"] = "moving"
+    # share of the former average that a step keeps
     decay: float = Field(0.999, gt=0, lt=1)
 
     def build(self, weights: Sequence[tf.Variable]) -> Average:

@@ -47,7 +47,7 @@ def find(feature: AudioWords) -> WeightsFile:
 
 
 def load(path: pathlib.Path, feature: AudioWords) -> Codebook:
-    """Reads a codebook's file.
+    """Reads a codebook from its file.
 
     Raises:
         WeightsError: It is none, or was learnt for another feature.

@@ -42,9 +42,10 @@ class ActivityNet(Config):
     """
 
     kind: Literal["activitynet"] = "activitynet"
-    files: dict[Split, tuple[str, ...]]
-    videos: str = "videos"
-    extension: str = ".mp4"
+    files: dict[Split, tuple[str, ...]]  # annotation files of each split
+    videos: str = "videos"  # folder of the clips' files
+    extension: str = ".mp4"  # ending of the clips' file names
+    # what to do with segments that end before they begin
     backwards: Annotated[Union[RefuseSegments, LeaveOutSegments], BY_KIND] = (
         RefuseSegments()
     )

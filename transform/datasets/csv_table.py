@@ -27,8 +27,8 @@ class CsvTable(Config):
     """
 
     kind: Literal["csv"] = "csv"
-    file: str
-    delimiter: Literal[",", ";", "\t"] = ","
+    file: str  # path of the annotation file
+    delimiter: Literal[",", ";", "\t"] = ","  # between the columns
 
     def read(self) -> list[VideoRecord]:
         """Returns all clips in the order of their first rows."""

@@ -26,7 +26,7 @@ class Jsonl(Config):
     """
 
     kind: Literal["jsonl"] = "jsonl"
-    file: str
+    file: str  # path of the annotation file
 
     def read(self) -> list[VideoRecord]:
         """Returns all clips in the order of the lines."""

@@ -29,11 +29,11 @@ class Msrvtt(Config):
     """
 
     kind: Literal["msrvtt"] = "msrvtt"
-    files: tuple[str, ...]
-    videos: str = "videos"
-    extension: str = ".mp4"
-    categories: tuple[str, ...] = MSRVTT_CATEGORIES
-    splits: Splits = Official()
+    files: tuple[str, ...]  # videodatainfo files; their clips are joined
+    videos: str = "videos"  # folder of the clips' files
+    extension: str = ".mp4"  # ending of the clips' file names
+    categories: tuple[str, ...] = MSRVTT_CATEGORIES  # names of the category numbers
+    splits: Splits = Official()  # which clips train, validate and test
 
     def read(self) -> list[VideoRecord]:
         """Returns the clips of all files but those that the splits leave out."""

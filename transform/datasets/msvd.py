@@ -25,8 +25,8 @@ class CorpusCsv(Config):
     """
 
     kind: Literal["csv"] = "csv"
-    file: str
-    language: str = "English"
+    file: str  # path of the annotation file
+    language: str = "English"  # rows in other languages are passed over
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
         """Yields (clip name, sentence, where) for each row."""
@@ -41,7 +41,7 @@ class SentenceFile(Config):
     """Lines of `vidN`, a tab, a sentence: the tokenised form that most papers use."""
 
     kind: Literal["sentences"] = "sentences"
-    file: str
+    file: str  # path of the annotation file
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
         """Yields (vidN, sentence, where) for each line."""
@@ -65,10 +65,12 @@ class Msvd(Config):
     """
 
     kind: Literal["msvd"] = "msvd"
+    # the official table, or lines of sentences
     captions: Annotated[Union[CorpusCsv, SentenceFile], BY_KIND]
-    mapping: str
-    videos: str = "videos"
-    extension: str = ".avi"
+    mapping: str  # lines of a clip's name and vidN
+    videos: str = "videos"  # folder of the clips' files
+    extension: str = ".avi"  # ending of the clips' file names
+    # numbers of train, val and test clips
     splits: tuple[int, int, int] = (1200, 100, 670)
 
     def read(self) -> list[VideoRecord]:

@@ -24,9 +24,9 @@ class Mvad(Config):
     """
 
     kind: Literal["mvad"] = "mvad"
-    files: dict[Split, str]
-    videos: str = "video"
-    extension: str = ".avi"
+    files: dict[Split, str]  # the annotation file of each split
+    videos: str = "video"  # folder of the clips' files
+    extension: str = ".avi"  # ending of the clips' file names
 
     def read(self) -> list[VideoRecord]:
         """Returns the clips of all splits; `category` is the movie."""

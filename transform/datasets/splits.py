@@ -43,9 +43,9 @@ class ByNumber(Config):
     """
 
     kind: Literal["by_number"] = "by_number"
-    train: int = Field(6512, ge=0)
-    val: int = Field(498, ge=0)
-    test: int = Field(2990, ge=0)
+    train: int = Field(6512, ge=0)  # clips that train
+    val: int = Field(498, ge=0)  # clips that validate, after those
+    test: int = Field(2990, ge=0)  # clips that test, after those
     first: int = Field(0, ge=0)  # the lowest number; MSR-VTT counts from 0
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
@@ -77,7 +77,7 @@ class HeldOut(Config):
     """
 
     kind: Literal["held_out"] = "held_out"
-    test: int = Field(1000, ge=1)
+    test: int = Field(1000, ge=1)  # clips that are held out
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
         """Returns the split of each clip that is not left out."""
@@ -102,7 +102,7 @@ class Lists(Config):
     """Reads each split's ids from a file, one a line; other clips are left out."""
 
     kind: Literal["lists"] = "lists"
-    files: dict[Split, str]
+    files: dict[Split, str]  # a file of ids for each split
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
         """Returns the split of each clip that is in a list."""

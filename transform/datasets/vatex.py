@@ -52,9 +52,10 @@ class Vatex(Config):
     """
 
     kind: Literal["vatex"] = "vatex"
-    files: dict[Split, str]
-    videos: str = "videos"
-    extension: str = ".mp4"
+    files: dict[Split, str]  # the annotation file of each split
+    videos: str = "videos"  # folder of the clips' files
+    extension: str = ".mp4"  # ending of the clips' file names
+    # whether the clips were cut already
     layout: Annotated[Union[CutVideos, WholeVideos], BY_KIND] = CutVideos()
 
     def read(self) -> list[VideoRecord]:

@@ -167,8 +167,8 @@ def _look_up(
             if row:
                 rows.append(row)
                 report(len(rows))
-    there = {row.video_id for row in rows}
-    return rows, [clip for clip in clips if clip.video_id not in there]
+    stored = {row.video_id for row in rows}
+    return rows, [clip for clip in clips if clip.video_id not in stored]
 
 
 def _stored_row(clip: VideoRecord, store: FeatureStore) -> ManifestRow | None:

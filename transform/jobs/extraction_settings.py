@@ -19,8 +19,9 @@ class ExtractionSettings(Config):
     in another order, it changes the last bits of values.
     """
 
-    workers: int = Field(0, ge=0)
-    clips_together: int = Field(1, ge=1)
+    workers: int = Field(0, ge=0)  # processes; 0 for one a core
+    clips_together: int = Field(1, ge=1)  # clips that share the networks' batches
     shards: int = Field(4, ge=1)  # files a split
+    # share of failed clips that stops the run
     max_failure_ratio: float = Field(0.1, ge=0, le=1)
-    beam_options: tuple[str, ...] = ()
+    beam_options: tuple[str, ...] = ()  # further options of Apache Beam

@@ -11,6 +11,6 @@ from transform.schema import FeatureSpec
 class RecordsConfig(Config):
     """A corpus and its features; a run configuration has the same three settings."""
 
-    corpus: AnnotationSource
-    features: FeatureSpec
-    extraction: ExtractionSettings = ExtractionSettings()
+    corpus: AnnotationSource  # the annotated clips
+    features: FeatureSpec  # what is extracted of each clip
+    extraction: ExtractionSettings = ExtractionSettings()  # how the Beam job runs

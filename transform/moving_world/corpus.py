@@ -26,7 +26,7 @@ _SPLITS = {"train": "train", "val": "validate", "test": "test"}  # ours → MSR-
 _SEEDS_A_SPLIT = 100_000
 UNUSED_SEEDS = 10**15  # from here on, no corpus ever uses a scene's seed
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 class CorpusConfig(Config):
@@ -89,7 +89,7 @@ def render_corpus(
     config: CorpusConfig,
     folder: str | os.PathLike[str],
     workers: int = 2,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> RenderedCorpus:
     """Renders what is missing of a corpus and writes its annotations.
 

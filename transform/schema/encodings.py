@@ -20,14 +20,14 @@ class Jpeg(Config):
     """Stores 8-bit planes as one grey JPEG a clip, stacked from top to bottom."""
 
     kind: Literal["jpeg"] = "jpeg"
-    quality: int = Field(95, ge=1, le=100)
+    quality: int = Field(95, ge=1, le=100)  # 1 to 100
 
 
 class Png(Config):
     """Stores 8-bit planes as one grey PNG a clip, stacked vertically; lossless."""
 
     kind: Literal["png"] = "png"
-    level: int = Field(1, ge=0, le=9)
+    level: int = Field(1, ge=0, le=9)  # of compression, 0 to 9
 
 
 ImageEncoding = Annotated[Union[Jpeg, Png], BY_KIND]

@@ -46,10 +46,10 @@ class FeatureSpec(Config):
     take more is refused. It is not hashed.
     """
 
-    version: Literal[1] = 1
-    sampling: FrameSampling = FrameSampling()
-    features: tuple[Feature, ...]
-    max_bytes_per_clip: ByteSize | None = None
+    version: Literal[1] = 1  # of the record format
+    sampling: FrameSampling = FrameSampling()  # key frames and the filter of resizing
+    features: tuple[Feature, ...]  # what is stored of a clip
+    max_bytes_per_clip: ByteSize | None = None  # a larger record is refused, as 20MB
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
 

@@ -26,6 +26,7 @@ class FrameSampling(Config):
 
     frames: int = Field(20, ge=1)  # MGSA Sec. 4.2: N = 20
     window: int = Field(7, ge=1)  # 7 frames give M = 6 flow fields
+    # filter that frames are resized with
     resize: Literal["area", "bilinear", "bicubic"] = "bilinear"
 
     def key_frames(self, frames: int) -> np.ndarray:
@@ -83,8 +84,9 @@ class Strided(Config):
     """
 
     kind: Literal["every"] = "every"
-    frames: int = Field(ge=1)
-    max_steps: int = Field(ge=1)
+    frames: int = Field(ge=1)  # frames from one step to the next
+    max_steps: int = Field(ge=1)  # the most time steps that are stored
+    # a clock of its own in place of the clip's frames
     fps: float | None = Field(None, gt=0)
 
     def num_chunks(self, sampling: FrameSampling, chunk_size: int) -> int:
@@ -121,7 +123,8 @@ class WholeClip(Config):
     """
 
     kind: Literal["whole"] = "whole"
-    max_frames: int = Field(ge=1)
+    max_frames: int = Field(ge=1)  # a longer clip is cut
+    # a clock of its own in place of the clip's frames
     fps: float | None = Field(None, gt=0)
 
     def num_chunks(self, sampling: FrameSampling, chunk_size: int) -> int:

@@ -25,8 +25,8 @@ class CentreCrop(Config):
     """Resizes to rows × columns, then crops the middle (C3D: 128 × 171, then 112)."""
 
     kind: Literal["centre_crop"] = "centre_crop"
-    rows: int = Field(ge=1)
-    columns: int = Field(ge=1)
+    rows: int = Field(ge=1)  # of the resized frame, before the crop
+    columns: int = Field(ge=1)  # of the resized frame, before the crop
 
     def check(self, size: int) -> None:
         """Raises `ValueError` if no square of `size` can be cut."""
@@ -49,7 +49,7 @@ class ShortSide(Config):
     """
 
     kind: Literal["short_side"] = "short_side"
-    side: int = Field(ge=1)
+    side: int = Field(ge=1)  # pixels of the shorter side, before the crop
 
     def check(self, size: int) -> None:
         """Raises `ValueError` if no square of `size` can be cut."""

@@ -82,15 +82,15 @@ def dequantise(planes: np.ndarray, clip: float) -> np.ndarray:
 
 
 def scaled(
-    estimate: Estimator, frames: np.ndarray, here: int, there: int, clip: float
+    estimate: Estimator, frames: np.ndarray, first: int, second: int, clip: float
 ) -> np.ndarray:
     """Computes the flow between two of (F, height, width) grey frames, in [−1, 1].
 
     (height, width, 2) float32, x then y: pixels, clipped to ±`clip` and divided by it.
     """
-    if here == there:
+    if first == second:
         return np.zeros((*frames.shape[1:], 2), np.float32)
-    flow = estimate(frames[here], frames[there])
+    flow = estimate(frames[first], frames[second])
     return np.clip(flow, -clip, clip) / np.float32(clip)
 
 

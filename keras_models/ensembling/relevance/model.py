@@ -20,13 +20,14 @@ class RelevanceConfig(Config):
     Chen et al. (2019), Sec. 2.3, give no sizes.
     """
 
+    # the record features that are embedded
     modalities: tuple[str, ...] = ("resnext101", "ir_csn", "vggish")
     units: int = Field(512, ge=1)  # E, of the common space
     embedding: int = Field(256, ge=1)  # of a word
     blocks: int = Field(2, ge=1)  # transformer encoders
-    heads: int = Field(4, ge=1)
-    feedforward: int = Field(1024, ge=1)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    heads: int = Field(4, ge=1)  # of the sentence's self-attention
+    feedforward: int = Field(1024, ge=1)  # units of its inner layer
+    dropout: float = Field(0.1, ge=0, lt=1)  # share of values that are left out
 
     @validator("modalities")
     def _some(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:

@@ -34,8 +34,9 @@ class RelevanceTraining(Config):
     Chen et al. (2019) give no settings; the defaults are those of VSE++.
     """
 
-    relevance: RelevanceConfig = RelevanceConfig()
-    objective: Ranking = Ranking()
+    relevance: RelevanceConfig = RelevanceConfig()  # the model
+    objective: Ranking = Ranking()  # the ranking loss
+    # epochs, optimizer and rate
     schedule: Schedule = Schedule(
         name="relevance",
         epochs=30,
@@ -43,12 +44,12 @@ class RelevanceTraining(Config):
         clip_norm=2.0,
     )
     batch_size: int = Field(128, ge=2)  # clips: negatives are within a batch
-    captions_per_clip: int = Field(1, ge=1)
-    max_words: int = Field(20, ge=1)
-    seed: int = Field(0, ge=0)
+    captions_per_clip: int = Field(1, ge=1)  # drawn for each clip of a batch
+    max_words: int = Field(20, ge=1)  # longer sentences are cut
+    seed: int = Field(0, ge=0)  # of the first weights and the order of clips
     validation_clips: Optional[int] = Field(1000, ge=1)  # the first ones
     checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
-    precision: Precision = "float32"
+    precision: Precision = "float32"  # that the network computes in
     distribution: Distribution = OneDevice()  # negatives are within a replica's share
     guards: Guards = Guards()
 

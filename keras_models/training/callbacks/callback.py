@@ -45,10 +45,10 @@ class Callback:
         """Called before the first step."""
 
     def on_step_end(self, step: StepEnd) -> None:
-        """Called after every step."""
+        """Called after every step with its losses."""
 
     def on_validation_end(self, validation: ValidationEnd) -> None:
-        """Called after every validation."""
+        """Called after every validation with its metrics."""
 
     def on_epoch_end(self, logs: Sequence[EpochLog]) -> None:
         """Called after every epoch with the logs of all epochs so far."""

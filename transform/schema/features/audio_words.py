@@ -22,12 +22,13 @@ class AudioWords(Config):
     """
 
     kind: Literal["audio_words"] = "audio_words"
-    name: str = "audio_words"
-    words: int = Field(1024, ge=2)
+    name: str = "audio_words"  # what records and models call it
+    words: int = Field(1024, ge=2)  # size of the codebook
     coefficients: int = Field(13, ge=1)  # and as many Δ and ΔΔ
     bands: int = Field(26, ge=1)  # of the mel scale; HTK's customary number
+    # path of the codebook that `kinescribe audio-words` wrote
     codebook: str = "audio_words.npz"
-    codebook_sha256: str = ""
+    codebook_sha256: str = ""  # of the codebook; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"codebook"})
 

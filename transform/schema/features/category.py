@@ -18,8 +18,8 @@ class Category(Config):
     """
 
     kind: Literal["category"] = "category"
-    name: str = "category"
-    names: tuple[str, ...]
+    name: str = "category"  # what records and models call it
+    names: tuple[str, ...]  # the categories, in the order of the vector
 
     @validator("names")
     def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:

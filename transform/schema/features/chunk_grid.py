@@ -26,8 +26,8 @@ class MeanFile(Config):
     """
 
     kind: Literal["mean_file"] = "mean_file"
-    weights: str
-    weights_sha256: str = ""
+    weights: str  # path of the mean's file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
@@ -39,7 +39,7 @@ class PixelInput(Config):
     """Feeds the network RGB frames in 0…255."""
 
     kind: Literal["pixels"] = "pixels"
-    mean: Mean = NetworkMean()
+    mean: Mean = NetworkMean()  # what is subtracted from the pixels
 
     channels: ClassVar[int] = 3
 
@@ -52,7 +52,7 @@ class FlowInput(Config):
     """
 
     kind: Literal["motion"] = "motion"
-    algorithm: FlowAlgorithm = TvL1()
+    algorithm: FlowAlgorithm = TvL1()  # of the optical flow
     clip: float = Field(20.0, gt=0)  # I3D Sec. 2.5: truncated to [−20, 20]
 
     channels: ClassVar[int] = 2
@@ -71,21 +71,22 @@ class ChunkGrid(Config):
     """
 
     kind: Literal["chunk_grid"] = "chunk_grid"
-    name: str
-    network: str
-    layer: str
+    name: str  # what records and models call it
+    network: str  # a name of the networks' table
+    layer: str  # the layer whose output is stored
     size: int = Field(ge=8)  # of the square that the network sees
-    chunk: int = Field(16, ge=1)
-    at: Placement
-    fit: Resize = Stretch()
-    input: Input = PixelInput()
-    map_times: int = Field(1, ge=1)
+    chunk: int = Field(16, ge=1)  # frames of a chunk
+    at: Placement  # where in a clip the steps stand
+    fit: Resize = Stretch()  # how a frame becomes a square
+    input: Input = PixelInput()  # frames or optical flow
+    map_times: int = Field(1, ge=1)  # time steps of the network's map of a chunk
+    # what becomes of a map's time steps
     times: Literal["join", "steps", "mean"] = "mean"
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
-    width: int = Field(ge=1)
-    precision: Precision = "float32"
-    weights: str = "builtin"
-    weights_sha256: str = ""
+    width: int = Field(ge=1)  # D, numbers of a cell or a step
+    precision: Precision = "float32"  # that the network computes in
+    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
     hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"precision"})

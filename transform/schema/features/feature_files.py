@@ -65,10 +65,10 @@ class _Files(Config):
     a clip that the files do not have, `too_many` of one with more than `max_steps`.
     """
 
-    file: str
-    axes: tuple[int, ...] = ()
-    absent: Absent = FailClip()
-    too_many: TooMany = Evenly()
+    file: str  # path of the annotation file
+    axes: tuple[int, ...] = ()  # order of the array's axes; () for as it is
+    absent: Absent = FailClip()  # what happens to a clip that has none
+    too_many: TooMany = Evenly()  # which steps stay where there are more than max_steps
 
     @validator("file", "dataset", check_fields=False)
     def _known_placeholders(cls, text: str) -> str:
@@ -99,7 +99,7 @@ class NpzFiles(_OnePerClip):
     """One .npz file a clip, and the name of its array; '' for the only one."""
 
     kind: Literal["npz"] = "npz"
-    key: str = ""
+    key: str = ""  # name of the array; the id where it is empty
 
 
 class H5File(_Files):
@@ -110,7 +110,7 @@ class H5File(_Files):
     """
 
     kind: Literal["h5"] = "h5"
-    dataset: str = "{video_id}"
+    dataset: str = "{video_id}"  # path inside the file
 
     @root_validator(skip_on_failure=True)
     def _differs_between_clips(cls, values: dict[str, Any]) -> dict[str, Any]:

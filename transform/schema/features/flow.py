@@ -25,11 +25,11 @@ class Flow(Config):
     """
 
     kind: Literal["flow"] = "flow"
-    name: str = "flow"
-    size: int = Field(224, ge=8, multiple_of=8)
+    name: str = "flow"  # what records and models call it
+    size: int = Field(224, ge=8, multiple_of=8)  # pixels of a side of the stored planes
     clip: float = Field(20.0, gt=0)  # MGSA Sec. 4.2
-    algorithm: FlowAlgorithm = Dis()
-    encoding: ImageEncoding = Jpeg()
+    algorithm: FlowAlgorithm = Dis()  # of the optical flow
+    encoding: ImageEncoding = Jpeg()  # how planes are stored
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """Returns the layout of the stored tensor."""

@@ -11,6 +11,7 @@ class Dis(Config):
     """Dense Inverse Search (Kroeger et al., 2016), OpenCV's presets."""
 
     kind: Literal["dis"] = "dis"
+    # slower ones are more exact
     preset: Literal["ultrafast", "fast", "medium", "quality"] = "fast"
 
 
@@ -21,7 +22,7 @@ class TvL1(Config):
 
 
 class Farneback(Config):
-    """Polynomial expansion (Farnebäck, 2003)."""
+    """Estimates flow by polynomial expansion (Farnebäck, 2003)."""
 
     kind: Literal["farneback"] = "farneback"
 

@@ -20,17 +20,17 @@ class FrameGrid(Config):
     """
 
     kind: Literal["frame_grid"] = "frame_grid"
-    name: str
-    network: str
-    layer: str
+    name: str  # what records and models call it
+    network: str  # a name of the networks' table
+    layer: str  # the layer whose output is stored
     size: int = Field(ge=8)  # of the square that the network sees
-    at: Placement = KeyFrames()
-    fit: Resize = Stretch()
+    at: Placement = KeyFrames()  # where in a clip the steps stand
+    fit: Resize = Stretch()  # how a frame becomes a square
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
-    width: int = Field(ge=1)
-    precision: Precision = "float32"
-    weights: str = "builtin"
-    weights_sha256: str = ""
+    width: int = Field(ge=1)  # D, numbers of a cell or a step
+    precision: Precision = "float32"  # that the network computes in
+    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
     hash_default_omitted: ClassVar[frozenset[str]] = frozenset(

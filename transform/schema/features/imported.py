@@ -18,10 +18,11 @@ class Imported(Config):
     """
 
     kind: Literal["imported"] = "imported"
-    name: str
+    name: str  # what records and models call it
     shape: tuple[int, ...]  # of one step: (D,), (rows, columns, D) or (regions, D)
-    max_steps: int = Field(ge=1)
-    origin: str = ""
+    max_steps: int = Field(ge=1)  # the most time steps that are stored
+    origin: str = ""  # what made the features, in words; part of the hash
+    # where the arrays lie
     files: Union[NpyFiles, NpzFiles, H5File, None] = Field(None, discriminator="kind")
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"files"})

@@ -17,8 +17,9 @@ class LogMel(Config):
     """
 
     kind: Literal["log_mel"] = "log_mel"
-    name: str = "log_mel"
-    bands: int = Field(64, ge=1)
+    name: str = "log_mel"  # what records and models call it
+    bands: int = Field(64, ge=1)  # mel bands of the spectrum
+    # the most patches of about a second that are stored
     max_patches: int = Field(20, ge=1)
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:

@@ -30,13 +30,13 @@ class FrameMap(Config):
     """A 2-D network's map of the same frame, stretched to a square."""
 
     kind: Literal["frame_map"] = "frame_map"
-    network: str
-    layer: str
-    size: int = Field(ge=8)
-    grid: tuple[int, int]
-    width: int = Field(ge=1)
-    weights: str = "builtin"
-    weights_sha256: str = ""
+    network: str  # a name of the networks' table
+    layer: str  # the layer whose output is stored
+    size: int = Field(ge=8)  # pixels of a side of the network's input
+    grid: tuple[int, int]  # (rows, columns) of the map
+    width: int = Field(ge=1)  # D, numbers of a cell or a step
+    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
@@ -54,16 +54,16 @@ class ChunkMap(Config):
     """
 
     kind: Literal["chunk_map"] = "chunk_map"
-    network: str
-    layer: str
-    size: int = Field(ge=8)
-    chunk: int = Field(ge=1)
-    input: Input = PixelInput()
-    map_times: int = Field(1, ge=1)
-    grid: tuple[int, int]
-    width: int = Field(ge=1)
-    weights: str = "builtin"
-    weights_sha256: str = ""
+    network: str  # a name of the networks' table
+    layer: str  # the layer whose output is stored
+    size: int = Field(ge=8)  # pixels of a side of the network's input
+    chunk: int = Field(ge=1)  # frames of a chunk
+    input: Input = PixelInput()  # frames or optical flow
+    map_times: int = Field(1, ge=1)  # time steps of the network's map of a chunk
+    grid: tuple[int, int]  # (rows, columns) of the map
+    width: int = Field(ge=1)  # D, numbers of a cell or a step
+    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
@@ -88,16 +88,18 @@ class Regions(Config):
     """
 
     kind: Literal["regions"] = "regions"
-    name: str
+    name: str  # what records and models call it
+    # a name of the detectors' table
     detector: Literal["mask_rcnn", "faster_rcnn"] = "mask_rcnn"
-    at: Placement = KeyFrames()
+    at: Placement = KeyFrames()  # where in a clip the steps stand
     count: int = Field(10, ge=1)  # STaTS Sec. 4.1, VATEX Sec. 2.1
+    # pixels of the longer side that boxes are looked for in
     size: int = Field(1024, ge=64, multiple_of=64)
     min_score: float = Field(0.7, ge=0, le=1)  # Mask_RCNN's own
     nms: float = Field(0.3, ge=0, le=1)  # Mask_RCNN's own
-    source: Source = OwnHead()
-    weights: str = "builtin"
-    weights_sha256: str = ""
+    source: Source = OwnHead()  # where the boxes' vectors are taken from
+    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 

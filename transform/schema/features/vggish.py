@@ -24,8 +24,8 @@ class Pca(Config):
     """
 
     kind: Literal["pca"] = "pca"
-    weights: str = "vggish_pca_params.npz"
-    weights_sha256: str = ""
+    weights: str = "vggish_pca_params.npz"  # path of the components' file
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
 
@@ -41,11 +41,12 @@ class VGGish(Config):
     """
 
     kind: Literal["vggish"] = "vggish"
-    name: str = "vggish"
+    name: str = "vggish"  # what records and models call it
+    # the most patches of about a second that are stored
     max_patches: int = Field(20, ge=1)
-    postprocess: Postprocess = Embedding()
-    weights: str = "vggish_model.ckpt"
-    weights_sha256: str = ""
+    postprocess: Postprocess = Embedding()  # what is done to the embeddings
+    weights: str = "vggish_model.ckpt"  # path of the checkpoint
+    weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
     width: ClassVar[int] = 128
