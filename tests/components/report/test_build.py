@@ -4,13 +4,20 @@ import tensorflow as tf
 from components.report.build import ScoredClips
 from keras_models.evaluation.evaluate import ScoredCaption
 from serving.client.local_model import LocalModel
-from tests.support.served_models import captioner, clip, exported, spec, vocabulary
+from tests.support.served_models import (
+    captioner,
+    captioning_model,
+    clip,
+    exported,
+    spec,
+    vocabulary,
+)
 from transform.datasets import VideoRecord
 from transform.records import example_codec
 from transform.records.manifest import Manifest, ManifestRow
 from transform.video import reader
 
-__all__ = ["captioner", "clip", "exported", "spec", "vocabulary"]
+__all__ = ["captioner", "captioning_model", "clip", "exported", "spec", "vocabulary"]
 
 SHARD = "Split-test/data_tfrecord-00000-of-00001"
 

@@ -7,9 +7,8 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata
 
-from components.curated_schema import component
 from components.transform import preprocessing
-from transform.records import vocabulary
+from transform.records import metadata_schema, vocabulary
 from transform.records.vocabulary import SPECIAL, UNK, Vocabulary
 from transform.schema import FeatureSpec, Flow
 
@@ -23,7 +22,7 @@ CLIPS = [
 
 def vocabulary_file(folder, min_count):
     """Runs the analysis as TFX's Transform does, on serialized records' columns."""
-    schema = component.schema_for(FeatureSpec(features=(Flow(),)))
+    schema = metadata_schema.schema_for(FeatureSpec(features=(Flow(),)))
     captions = [feature for feature in schema.feature if feature.name == "captions"]
     metadata = dataset_metadata.DatasetMetadata(schema_pb2.Schema(feature=captions))
     with tft_beam.Context(temp_dir=str(folder / "temporary")):
