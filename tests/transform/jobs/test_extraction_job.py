@@ -346,10 +346,10 @@ def test_workers_change_no_byte(folder, tmp_path, done):
 
 KILLED = """
 import sys, time
-from tests.transform import corpus
-from transform import beam_jobs
+from tests.support import corpus
 from transform.datasets import Jsonl
 from transform.extractors.clip_extractor import Extractor
+from transform.jobs import extraction_job
 from transform.jobs.extraction_settings import ExtractionSettings
 
 def slowly(self, path, start=None, end=None):
@@ -358,7 +358,7 @@ def slowly(self, path, start=None, end=None):
 
 extract, Extractor.extract = Extractor.extract, slowly
 file, store, out, workers = sys.argv[1:]
-beam_jobs.extract(
+extraction_job.extract(
     Jsonl(file=file),
     corpus.SPEC,
     store=store,

@@ -227,7 +227,7 @@ def test_an_error_of_ours_fails_the_clip(files, source, tmp_path, monkeypatch):
     def read(feature, clip):
         raise RuntimeError("a bug") if clip.video_id == "third" else KeyError
 
-    monkeypatch.setattr(import_features.imported_files, "read", read)
+    monkeypatch.setattr(import_features.import_readers, "read", read)
     with pytest.raises(ManifestError, match="1 × RuntimeError: a bug"):
         run(source, specification(files), tmp_path)
 
