@@ -47,7 +47,7 @@ class Grid(Config):
     """The cells of one grid, those of all steps as one set: N = T · S (VRE's AttS)."""
 
     kind: Literal["cells"] = "cells"
-    grid: int = Field(0, ge=0)  # (rows, columns) of the map
+    grid: int = Field(0, ge=0)  # index among the encoder's grids
 
     def items(self, encoded: EncodedVideo) -> AttentionItems:
         """Returns the cells (B, T · S, D) as features and values."""

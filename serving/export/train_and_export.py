@@ -27,7 +27,7 @@ class TrainerSettings(Config):
 
     training: PresetTrainingConfig
     search: SearchConfig  # of the exported model, and its precision:
-    precision: Optional[ServedPrecision] = None  # that the network computes in
+    precision: Optional[ServedPrecision] = None  # that the exported model computes in
     workdir: str  # outlives a failed run: checkpoints are there
 
 

@@ -49,7 +49,7 @@ class RelevanceTraining(Config):
     seed: int = Field(0, ge=0)  # of the first weights and the order of clips
     validation_clips: Optional[int] = Field(1000, ge=1)  # the first ones
     checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
-    precision: Precision = "float32"  # that the network computes in
+    precision: Precision = "float32"  # that the model computes in
     distribution: Distribution = OneDevice()  # negatives are within a replica's share
     guards: Guards = Guards()
 

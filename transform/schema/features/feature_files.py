@@ -65,7 +65,7 @@ class _Files(Config):
     a clip that the files do not have, `too_many` of one with more than `max_steps`.
     """
 
-    file: str  # path of the annotation file
+    file: str  # its path; {video_id} stands for a clip's id
     axes: tuple[int, ...] = ()  # order of the array's axes; () for as it is
     absent: Absent = FailClip()  # what happens to a clip that has none
     too_many: TooMany = Evenly()  # which steps stay where there are more than max_steps
