@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.captioning_model import CaptioningModel
+from keras_models.data.records import RecordDataset
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.presets.preset import Preset
@@ -72,14 +73,15 @@ def train(
         model = model.model
     if plan is None:
         raise ValueError("plan is missing: only a preset brings one of its own")
+    train_files = dataset.files("train")
     return captioner_training.train(
         config or TrainingConfig(),
         model,
         plan,
         dataset.spec,
-        dataset.files("train"),
+        train_files,
         dataset.files("val"),
-        vocabulary or _words(dataset),
+        vocabulary or RecordDataset(train_files, dataset.spec).vocabulary(),
         os.fspath(workdir),
         callbacks,
         init_checkpoint,
@@ -124,12 +126,3 @@ def export(
     from serving.export.export import export as write
 
     return write(model, folder, search or BeamSearch(), precision=precision)
-
-
-def _words(dataset: ExtractedDataset) -> Vocabulary:
-    from keras_models.data.records import RecordDataset
-
-    references = RecordDataset(dataset.files("train"), dataset.spec).references
-    return Vocabulary.from_captions(
-        caption for captions in references.values() for caption in captions
-    )

@@ -76,6 +76,13 @@ class RecordDataset:
         """The captions by video id, of the clips that have any."""
         return {clip.video_id: clip.captions for clip in self.clips if clip.captions}
 
+    def vocabulary(self, min_count: int = 1) -> Vocabulary:
+        """Returns the words that the captions have `min_count` times or more."""
+        return Vocabulary.from_captions(
+            (caption for captions in self.references.values() for caption in captions),
+            min_count,
+        )
+
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that identify clips, captions and sizes of files."""

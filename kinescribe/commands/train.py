@@ -69,11 +69,8 @@ def command(
     if vocabulary:
         words = Vocabulary.from_file(vocabulary)
     else:
-        references = RecordDataset(train_files, spec).references.values()
-        words = Vocabulary.from_captions(
-            (caption for captions in references for caption in captions),
-            settings.vocabulary.min_count,
-        )
+        records_of_training = RecordDataset(train_files, spec)
+        words = records_of_training.vocabulary(settings.vocabulary.min_count)
     model = model_versions.next_version(os.path.join(out, "models"))
     result = train_and_export(
         TrainerSettings(
