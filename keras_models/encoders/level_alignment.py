@@ -92,11 +92,12 @@ class ConvLevel(LevelAlignment):
 
         â_l = maxpool(relu(Σ_k a_l(k) ∗ U_kl + b_l))
 
-    The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side;
-    pooling rounds sizes up: in space on both sides, in time at the end, so that blocks
-    begin with the clip. Steps behind a clip's end are never a block's maximum. ReLU
-    comes after the pooling, with the same result: it then keeps no copy of the
-    convolved maps, hundreds of times as large, for its gradient.
+    The convolution sees zeros around the clip, (kernel − 1) / 2 of them on each side.
+    Pooled blocks begin with the clip and its first row and column; the last ones hold
+    what is left. So do the pooling layers of C3D, and all levels look at the same
+    pixels (appendix, "Convolutional Transformation"). ReLU comes after the pooling,
+    with the same result: it then keeps no copy of the convolved maps, hundreds of times
+    as large, for its gradient.
     """
 
     def __init__(self, config: ConvLevelConfig, **kwargs: Any):
@@ -111,13 +112,11 @@ class ConvLevel(LevelAlignment):
         )
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
-        steps = maps.shape[1] or tf.shape(maps)[1]
-        padding = [[0, 0], [0, -steps % self.ratio]]
-        mask = tf.pad(mask, padding)
-        convolved = self.convolution(tf.pad(maps, [*padding, [0, 0], [0, 0], [0, 0]]))
+        convolved = self.convolution(maps)
         lowest = convolved.dtype.min
         convolved = tf.where(expand_mask(mask, convolved), convolved, lowest)
-        pooled = tf.nn.max_pool3d(convolved, self.ratio, self.ratio, "SAME")
+        blocks = pad_to_blocks(convolved, self.ratio, value=lowest)
+        pooled = tf.nn.max_pool3d(blocks, self.ratio, self.ratio, "VALID")
         cells = as_steps(tf.nn.relu(pooled))
         return masked_steps(cells, blocks_there(mask, self.ratio))
 
@@ -147,7 +146,8 @@ class PooledLevel(LevelAlignment, abc.ABC):
 
         ã_il = pool_{j ∈ N_il} a_jl ;  â_il = MLP_l(ã_il)
 
-    N_il are those cells of block i's window that the clip has.
+    N_il are those cells of block i's window that the clip has; blocks begin with the
+    clip, as in `ConvLevel`.
     """
 
     def __init__(self, config: PooledLevelConfig, **kwargs: Any):

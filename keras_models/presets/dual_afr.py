@@ -95,7 +95,8 @@ PRESETS: Mapping[str, Preset] = {
         MLPLevelConfig(feature="c3d_pool4", ratio=2),
         MLPLevelConfig(feature="c3d_pool5", ratio=1),
     ),
-    # N_il of Table 5: what a cell of pool5 sees of every layer, 3 · ratio − 2 cells.
+    # N_il of Table 5: what a cell of pool5 sees of every layer, 3 · ratio − 2 cells. It
+    # prints 4i + 4 as the last one of pool3; the proof beside it holds with 4i + 3.
     "dual_afr_max": _baseline(
         "Max-pooling + soft attention",
         MaxPooledLevelConfig(feature="c3d_pool2", ratio=8, window=22),

@@ -9,22 +9,19 @@ from tests.reference.lstm import lstm
 
 
 def windows(shape, ratio, window):
-    """The cells of `window` around every block's centre: (place, list of cells).
+    """The cells of `window` around every block's centre: (location, list of cells).
 
-    Blocks of ratio³ cells cover a (T, H, W) volume: from its start in time, centred in
-    space with the odd cell lacking at the end, as SAME pooling has it. Places are
-    (step, row · columns + column); cells outside the volume are left out.
+    Block i holds the cells ratio · i … ratio · i + ratio − 1 along every axis of a
+    (T, H, W) volume, as pooling from the first cell on has it (appendix, "Convolutional
+    Transformation"). Locations are (step, row · columns + column); cells outside the
+    volume are left out.
     """
     counts = [-(-size // ratio) for size in shape]
-    firsts = [0] + [
-        -((count * ratio - size) // 2)
-        for count, size in zip(counts[1:], shape[1:], strict=True)
-    ]
     more = (window - ratio) // 2
     for block in itertools.product(*(range(count) for count in counts)):
         ranges = []
-        for at, first, size in zip(block, firsts, shape, strict=True):
-            start = first + at * ratio - more
+        for at, size in zip(block, shape, strict=True):
+            start = at * ratio - more
             ranges.append([c for c in range(start, start + window) if 0 <= c < size])
         step, row, column = block
         yield (step, row * counts[2] + column), list(itertools.product(*ranges))

@@ -10,21 +10,17 @@ def pad_to_blocks(
 ) -> tf.Tensor:
     """Pads (B, T, H, W, C) so that blocks of ratio × ratio × ratio cells cover it.
 
-    In space, the padding is added on both sides, as SAME pooling does. In time it is
-    added at the end: blocks begin with the clip, however long the batch's longest is.
+    Blocks begin with the volume; the padding is behind its end, along every axis.
 
     Args:
         volume: H and W static.
         ratio: Cells along a block's edge.
-        around: This much more on all sides, in time and space; less if negative.
+        around: This much more on all sides; less if negative.
         value: The value of added cells.
     """
-    steps = volume.shape[1] or tf.shape(volume)[1]
-    paddings: list[list] = [[0, -steps % ratio]]
-    for size in volume.shape[2:4]:
-        missing = -size % ratio
-        paddings.append([missing // 2, missing - missing // 2])
-    padded = tf.pad(volume, [[0, 0], *paddings, [0, 0]], constant_values=value)
+    sizes = (volume.shape[1] or tf.shape(volume)[1], *volume.shape[2:4])
+    ends = [[0, -size % ratio] for size in sizes]
+    padded = tf.pad(volume, [[0, 0], *ends, [0, 0]], constant_values=value)
     if around < 0:
         inner = slice(-around, around)
         return padded[:, inner, inner, inner]

@@ -12,13 +12,14 @@ from keras_models.encoders.level_alignment import (
     MeanPooledLevelConfig,
     MLPLevelConfig,
 )
+from keras_models.presets.dual_afr import PRESETS
 from tests.reference import dual_afr as reference
 from tests.support.cells import shake
 from tests.support.layer_contract import check_layer
 from transform.common.config import ConfigError
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
-STEPS, ROWS, COLUMNS, WIDTH = 7, 5, 6, 3
+STEPS, ROWS, COLUMNS, WIDTH = 7, 7, 6, 3
 LENGTHS = [7, 3, 0]
 MASK = np.arange(STEPS) < np.array(LENGTHS)[:, np.newaxis]
 
@@ -85,9 +86,7 @@ def flattened(config, layer, clip):
     """Blocks, 0 outside the clip; channel first, then step, row and column of it."""
     ratio, shape = config.ratio, clip.shape[:3]
     result = reference.grid(shape, ratio, config.filters)
-    before = [0] + [(-size % ratio) // 2 for size in shape[1:]]
-    after = [-size % ratio - b for size, b in zip(shape, before, strict=True)]
-    padded = np.pad(clip, [*zip(before, after, strict=True), (0, 0)])
+    padded = np.pad(clip, [*((0, -size % ratio) for size in shape), (0, 0)])
     columns = padded.shape[2] // ratio
     for t, y, x in np.ndindex(*(size // ratio for size in padded.shape[:3])):
         block = padded[
@@ -150,12 +149,55 @@ def test_a_window_of_two_is_the_trilinear_value_at_the_blocks_centre():
         )
 
 
+C3D = [(28, 8), (14, 4), (7, 2)]  # a layer's cells along an edge, and those a block
+
+
 def test_c3ds_layers_all_come_onto_pool5s_grid():
-    for size, ratio in ((28, 8), (14, 4), (7, 2), (4, 1)):
+    for size, ratio in (*C3D, (4, 1)):
         maps = tf.zeros([1, ratio * 2, size, size, 1])
         level = ConvLevelConfig(feature="x", kernel=1, ratio=ratio, filters=2)
         aligned = level.build("x")(maps, tf.ones([1, ratio * 2], tf.bool))
         assert aligned.cells.shape == (1, 2, 16, 2)
+
+
+@pytest.mark.parametrize(("size", "ratio"), C3D)
+def test_what_one_place_shows_is_at_one_location_in_every_layer(size, ratio):
+    # Clip c shows something in column c of row size − 1 − c, nowhere else.
+    at = np.arange(size)
+    shown = np.zeros((size, ratio, size, size, 1), np.float32)
+    shown[at, :, size - 1 - at, at] = 1
+    level = ConvLevelConfig(feature="x", kernel=1, ratio=ratio, filters=1).build("x")
+    mask = tf.ones([size, ratio], tf.bool)
+    level(tf.constant(shown), mask)
+    level.convolution.kernel.assign(tf.ones_like(level.convolution.kernel))
+    cells = level(tf.constant(shown), mask).cells.numpy()  # (size, 1, 16, 1)
+    expected = (size - 1 - at) // ratio * 4 + at // ratio
+    assert [np.flatnonzero(cell).tolist() for cell in cells] == expected[
+        :, None
+    ].tolist()
+
+
+# Table 5: cell i, counted from 1, sees the cells ratio · i + first … ratio · i + last.
+# pool3's last is printed as 4; the receptive field that the appendix proves from it,
+# the same one for all layers, is that of 3.
+TABLE_5 = {"c3d_pool2": (-14, 7), "c3d_pool3": (-6, 3), "c3d_pool4": (-2, 1)}
+
+
+@pytest.mark.parametrize("name", ["dual_afr_max", "dual_afr_mean"])
+def test_pooled_windows_are_those_of_table_5(name):
+    *levels, last = PRESETS[name].model.encoder.levels
+    assert (last.ratio, last.window) == (1, 1)
+    for config, (size, ratio) in zip(levels, C3D, strict=True):
+        first, last = TABLE_5[config.feature]
+        assert config.ratio == ratio
+        columns = tf.eye(size)  # a channel for each column, which is 1 there alone
+        shape = [1, ratio, size, size, size]
+        maps = tf.broadcast_to(columns, shape)
+        pooled = config.build("x").pool(maps, tf.ones([*shape[:-1], 1], tf.bool))
+        for i, seen in enumerate(pooled.numpy()[0, 0, 0], start=1):
+            window = range(ratio * i + first, ratio * i + last + 1)
+            expected = [column - 1 for column in window if 1 <= column <= size]
+            assert np.flatnonzero(seen).tolist() == expected
 
 
 @pytest.mark.parametrize("config", LEVELS, ids=str)
