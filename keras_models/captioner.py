@@ -12,6 +12,7 @@ from keras_models.data import feature_casting
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.inference.projected_values import project_values
+from keras_models.layers.functional import draws
 from keras_models.structs import (
     EncodedVideo,
     GenerationOutput,
@@ -170,15 +171,27 @@ class Captioner(tf.keras.Model):
         tokens: tf.Tensor,
         training: bool = False,
         sampling_probability: tf.Tensor | float = 0.0,
+        captions: tf.Tensor | None = None,
     ) -> TeacherForced:
-        """Does what `teacher_force` does, with (B, K, L) captions of encoded clips."""
-        captions = tf.shape(tokens)[1]  # K
+        """Does what `teacher_force` does, with (B, K, L) captions of encoded clips.
+
+        Args:
+            encoded: The B clips.
+            tokens: (B, K, L) ids.
+            training: Whether dropout is applied.
+            sampling_probability: As for `teacher_force`.
+            captions: (B, K) integers, where a caption is read several times: the number
+                of each one, below B · K. Readings of the same caption share dropout's
+                masks and what scheduled sampling draws by.
+        """
+        count = tf.shape(tokens)[1]  # K
         length = tokens.shape[2] or tf.shape(tokens)[2]
         tokens = tf.reshape(tokens, [-1, length])  # (R, L)
         first = tf.fill([tf.shape(tokens)[0], 1], BOS)
         inputs = tf.concat([first, tokens[:, :-1]], axis=1)
-        state, memory = repeat_batch(self.start(encoded, training), captions)
-        with tf.name_scope(self.decoder.name):
+        state, memory = repeat_batch(self.start(encoded, training), count)
+        sources = None if captions is None else tf.reshape(captions, [-1])  # (R,)
+        with tf.name_scope(self.decoder.name), draws.shared(sources):
             if isinstance(sampling_probability, float) and sampling_probability == 0:
                 outputs, contexts = self.decoder.decode_teacher_forced(
                     inputs, state, memory, training=training

@@ -95,6 +95,11 @@ class LossOutput(NamedTuple):
     metrics: dict[str, tf.Tensor]  # scalars
 
 
+def caption_numbers(tokens: tf.Tensor) -> tf.Tensor:
+    """Numbers (B, K, L) captions clip by clip: (B, K) int32."""
+    return tf.reshape(tf.range(tf.size(tokens[..., 0])), tf.shape(tokens)[:2])
+
+
 def repeat_batch(nest: Any, times: int) -> Any:
     """Repeats every leaf's rows `times` times, adjacent: (B, …) → (B · times, …)."""
     return tf.nest.map_structure(lambda leaf: tf.repeat(leaf, times, axis=0), nest)

@@ -8,7 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models.decoders.decoder import Decoder
+from keras_models.layers.functional import draws
 from keras_models.layers.functional.scan import scan
+from keras_models.layers.functional.tokens import mask_invalid_tokens
 from keras_models.structs import Context, State
 
 with warnings.catch_warnings():
@@ -28,13 +30,19 @@ class TokenSampler(ScheduledEmbeddingTrainingSampler):
         self._generator = generator
 
     def sample(self, time: tf.Tensor, outputs: tf.Tensor, state: State) -> tf.Tensor:
-        """Draws (B,) ids from (B, V) log-probabilities; −1 keeps the caption's word."""
+        """Draws (B,) ids from (B, V) log-probabilities; −1 keeps the caption's word.
+
+        Only a token that a search writes is drawn. The likeliest one after Gumbel noise
+        is a draw (Gumbel, 1954), and noise can be shared between rows.
+        """
         del time, state
-        ids = tf.random.stateless_categorical(
-            outputs, 1, self._generator.make_seeds()[:, 0], dtype=tf.int32
+        noise = draws.uniform(self._generator, tf.shape(outputs))
+        gumbel = -tf.math.log(-tf.math.log(noise))
+        ids = tf.argmax(
+            mask_invalid_tokens(outputs) + gumbel, axis=-1, output_type=tf.int32
         )
-        chosen = self._generator.uniform([self.batch_size]) < self.sampling_probability
-        return tf.where(chosen, ids[:, 0], -1)
+        chance = draws.uniform(self._generator, [self.batch_size])
+        return tf.where(chance < self.sampling_probability, ids, -1)
 
 
 def decode_with_sampling(
@@ -48,7 +56,8 @@ def decode_with_sampling(
     """`Decoder.decode_teacher_forced` with scheduled sampling (Bengio et al., 2015).
 
     Each word after the first is with `probability` drawn from the distribution that the
-    decoder gave for it. No gradient flows through a choice.
+    decoder gave for it, among the tokens that a search may write. No gradient flows
+    through a choice.
     """
     sampler = TokenSampler(probability, generator)
     _, first = sampler.initialize(tokens)

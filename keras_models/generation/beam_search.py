@@ -13,12 +13,12 @@ from keras_models.generation.step import (
     Arrays,
     StepFn,
     batch_size,
-    mask_invalid_tokens,
     mask_padding,
     named_weights,
     new_arrays,
     write,
 )
+from keras_models.layers.functional.tokens import mask_invalid_tokens
 from keras_models.structs import Captions, State, repeat_batch
 from transform.common.config import Field, validator
 from transform.records.vocabulary import BOS, EOS, PAD

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_models.attention.weight_names import unique_names
 from keras_models.structs import Context, State, StepOutput
-from transform.records.vocabulary import EOS, PAD, UNK
+from transform.records.vocabulary import PAD
 
 
 class StepFn(Protocol):
@@ -28,21 +28,6 @@ def batch_size(state: State) -> tf.Tensor:
     if not leaves:
         raise ValueError("a search needs a state with at least one tensor")
     return tf.shape(leaves[0])[0]
-
-
-def mask_invalid_tokens(log_probs: tf.Tensor, ending: tf.Tensor) -> tf.Tensor:
-    """Sets the log-probability of tokens that must not be written to −∞.
-
-    Args:
-        log_probs: (…, V).
-        ending: () bool; whether <eos> is the only token that may follow.
-
-    Returns:
-        (…, V), −∞ for <pad>, <bos> and <unk>, and for all but <eos> where `ending`.
-    """
-    ids = tf.range(tf.shape(log_probs)[-1])
-    allowed = (ids == EOS) | ((ids > UNK) & ~ending)
-    return log_probs + tf.where(allowed, tf.constant(0, log_probs.dtype), -float("inf"))
 
 
 def named_weights(contexts: Sequence[Context]) -> dict[str, tf.Tensor]:

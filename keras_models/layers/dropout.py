@@ -7,16 +7,19 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_models.layers.functional import draws
+
 
 class Dropout(tf.keras.layers.Layer):
     """Sets a share `rate` of the inputs to 0 and scales the others by 1/(1 − rate).
 
     Unlike Keras' layer of that name, the random generator is saved in checkpoints, so
     that a training run which was interrupted draws the masks it would have drawn. It is
-    seeded from Python's `random`, as Keras' initialisers are.
+    seeded from Python's `random`, as Keras' initialisers are. Rows may have a mask in
+    common: see `draws.shared`.
 
     Call arguments:
-        inputs: Any shape.
+        inputs: (R, …).
         training: Without it, the inputs come back unchanged.
     """
 
@@ -31,5 +34,5 @@ class Dropout(tf.keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not (training and self.rate):
             return inputs
-        keep = self._generator.uniform(tf.shape(inputs)) >= self.rate
+        keep = draws.uniform(self._generator, tf.shape(inputs)) >= self.rate
         return tf.where(keep, inputs / (1 - self.rate), 0)

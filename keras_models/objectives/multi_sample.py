@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
-from keras_models.structs import LossOutput, TrainingBatch
+from keras_models.structs import LossOutput, TrainingBatch, caption_numbers
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
 
@@ -19,7 +19,8 @@ class MultiSample(Config):
     """Maximises L_K = E[log 1/K Σ_k p(Y | m^k)] over samples m^k of hard attention.
 
     (Pu et al., 2018, Eq. 12; Burda et al., 2016.) Every caption is read `samples`
-    times, so that a step costs as much as that many cross-entropy steps do.
+    times, so that a step costs as much as that many cross-entropy steps do. Readings of
+    a caption differ in what they attend to alone: they have dropout's masks in common.
     """
 
     kind: Literal["multi_sample"] = "multi_sample"
@@ -45,7 +46,12 @@ class MultiSampleObjective(Objective):
         """Returns the negative bound of K samples of attention on one encoding."""
         encoded = captioner.encode(batch.video, training=True)
         repeated = tf.repeat(batch.tokens, self._samples, axis=1)  # (B, C · K, L)
-        forced = captioner.teacher_force_encoded(encoded, repeated, training=True)
+        forced = captioner.teacher_force_encoded(
+            encoded,
+            repeated,
+            training=True,
+            captions=tf.repeat(caption_numbers(batch.tokens), self._samples, axis=1),
+        )
         tokens = flatten_captions(repeated)  # (R, L)
         token_log_probs = tf.gather(
             forced.log_probs, tokens, axis=-1, batch_dims=2

@@ -8,10 +8,10 @@ from keras_models.presets import registry
 from tests.support import tiny
 
 
-def captioner(name="dual_afr_soft", seed=0, shaken=True):
+def captioner(name="dual_afr_soft", seed=0, shaken=True, **changes):
     """A built model; with random weights that make its words differ."""
     tf.keras.utils.set_random_seed(seed)
-    config = tiny.shrink(registry.get(name).model)
+    config = tiny.shrink(registry.get(name).model).override(changes)
     spec = tiny.spec(config)
     model = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     model.build_from_spec()

@@ -30,6 +30,39 @@ def test_always_sampling_ignores_the_captions():
     )
 
 
+def test_what_no_search_writes_is_never_drawn():
+    model = models.captioner(decoder={"dropout": 0.0})
+    batch = models.batch()
+    batch = batch._replace(tokens=tf.where(batch.tokens == 0, 2, batch.tokens))
+    bias = model.decoder.words.bias
+    # <pad>, <bos> and <unk> are all but certain; what is left is word 6.
+    bias.assign([80, 80, 0, 80, 0, 0, 60, 0, 0])
+    sampled = model.teacher_force(batch, training=True, sampling_probability=1.0)
+    certain = batch._replace(tokens=tf.fill(batch.tokens.shape, 6))
+    expected = model.teacher_force(certain, training=True)
+    np.testing.assert_allclose(
+        sampled.log_probs, expected.log_probs, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_readings_of_one_caption_are_drawn_alike():
+    model = models.captioner(decoder={"dropout": 0.5})
+    batch = models.batch()
+    encoded = model.encode(batch.video)
+    tokens = tf.repeat(batch.tokens, 2, axis=1)  # (3, 4, L)
+
+    def read(captions):
+        log_probs = model.teacher_force_encoded(
+            encoded, tokens, True, sampling_probability=0.5, captions=captions
+        ).log_probs
+        return np.reshape(log_probs, [6, 2, *log_probs.shape[1:]])
+
+    shared = read(tf.repeat(tf.reshape(tf.range(6), [3, 2]), 2, axis=1))
+    np.testing.assert_allclose(shared[:, 0], shared[:, 1], rtol=1e-5, atol=1e-6)
+    apart = read(None)
+    assert not np.any(np.isclose(apart[:, 0], apart[:, 1]).all(axis=(1, 2)))
+
+
 def test_gradients_reach_every_weight_in_graph():
     model = models.captioner()
     batch = models.batch()
@@ -55,10 +88,13 @@ def test_words_are_replaced_as_often_as_asked_and_drawn_as_distributed():
     sampler = TokenSampler(0.25, tf.random.Generator.from_seed(1))
     rows = 20_000
     sampler.initialize(tf.fill([rows, 2], 3))
-    log_probs = tf.math.log([[0.1, 0.2, 0.7]]) + tf.zeros([rows, 1])
+    # <pad>, <bos>, <eos>, <unk> and two words
+    p = [0.2, 0.1, 0.1, 0.2, 0.1, 0.3]
+    log_probs = tf.math.log([p]) + tf.zeros([rows, 1])
     drawn = sampler.sample(tf.constant(0), log_probs, ()).numpy()
-    counts = np.array([np.sum(drawn == word) for word in (-1, 0, 1, 2)])
-    expected = rows * np.array([0.75, 0.025, 0.05, 0.175])
+    assert set(drawn) == {-1, 2, 4, 5}
+    counts = np.array([np.sum(drawn == word) for word in (-1, 2, 4, 5)])
+    expected = rows * np.array([0.75, 0.05, 0.05, 0.15])
     # Five standard deviations of a binomial.
     deviation = np.sqrt(expected * (1 - expected / rows))
     assert np.all(np.abs(counts - expected) < 5 * deviation)

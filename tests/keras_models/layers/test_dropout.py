@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from keras_models.layers.dropout import Dropout
+from keras_models.layers.functional import draws
 
 
 def test_inputs_pass_unchanged_outside_of_training():
@@ -21,6 +22,21 @@ def test_each_call_draws_another_mask():
     layer = Dropout(0.5)
     ones = tf.ones([100])
     assert not np.array_equal(layer(ones, training=True), layer(ones, training=True))
+
+
+def test_rows_share_a_mask_where_they_are_told_to():
+    layer = Dropout(0.5)
+    ones = tf.ones([4, 100])
+
+    @tf.function
+    def drop(sources):
+        with draws.shared(sources):
+            return layer(ones, training=True)
+
+    one, other, same, again = drop(tf.constant([0, 1, 0, 1])).numpy()
+    assert np.array_equal(one, same) and np.array_equal(other, again)
+    assert not np.array_equal(one, other)
+    assert len(np.unique(layer(ones, training=True), axis=0)) == 4
 
 
 def test_a_restored_checkpoint_goes_on_with_the_same_masks(tmp_path):

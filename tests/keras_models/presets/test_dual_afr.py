@@ -49,6 +49,24 @@ def test_training_hard_attention_raises_the_bound():
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
 
 
+def test_choices_that_are_worth_the_same_teach_nothing_whatever_dropout_drops():
+    model = captioner("dual_afr_hard", decoder={"dropout": 0.5})
+    model.decoder.from_video.kernel.assign(
+        tf.zeros_like(model.decoder.from_video.kernel)
+    )
+    context = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
+    objective = registry.get("dual_afr_hard").plan.stages[0].objective.build(context)
+    (attention,) = model.decoder.attentions
+    with tf.GradientTape() as tape:
+        output = objective(model, batch(model))
+    # The bound is the mean only of likelihoods that are all equal.
+    np.testing.assert_allclose(
+        output.metrics["bound"], output.metrics["cross_entropy"], rtol=1e-5
+    )
+    for gradient in tape.gradient(output.loss, attention.trainable_weights):
+        np.testing.assert_allclose(gradient, 0, atol=1e-5)
+
+
 def test_each_reading_of_a_caption_has_choices_of_its_own():
     model = captioner("dual_afr_hard")
     clips = batch(model)
