@@ -11,8 +11,6 @@ import typer
 if TYPE_CHECKING:
     from keras_models.presets.preset import LateFusionPreset, Preset
 
-MAX_WORDS = 20  # a relevance model has weights for each position in a sentence
-
 
 def command(
     words: Annotated[
@@ -27,19 +25,12 @@ def command(
 ) -> None:
     """Lists the models that can be trained: the rows of the papers' tables."""
     from keras_models.presets import parameter_counts, registry
-    from keras_models.presets.paper_features import paper_spec
     from transform.records.vocabulary import SPECIAL
 
     size = words + len(SPECIAL)
     counts = {
-        name: parameter_counts.count(preset.model, paper_spec(preset.model), size)
-        for name, preset in registry.PRESETS.items()
-    }
-    counts |= {
-        name: parameter_counts.count_fused(
-            preset.model, paper_spec(preset.model), size, MAX_WORDS
-        )
-        for name, preset in registry.FUSIONS.items()
+        name: parameter_counts.stored(name, size)
+        for name in (*registry.PRESETS, *registry.FUSIONS)
     }
     if as_json:
         print(json.dumps(_json(words, counts)))

@@ -41,7 +41,7 @@ def test_an_interrupt_ends_with_130(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_models.presets.parameter_counts.count", interrupted)
+    monkeypatch.setattr("keras_models.presets.parameter_counts.stored", interrupted)
     monkeypatch.setattr(sys, "argv", ["kinescribe", "variants"])
     with pytest.raises(SystemExit) as ended:
         cli.main()

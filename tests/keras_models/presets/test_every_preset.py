@@ -16,7 +16,7 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.self_critical import SelfCritical
-from keras_models.presets import registry
+from keras_models.presets import parameter_counts, registry
 from keras_models.presets.paper_features import paper_spec
 from keras_models.structs import TrainingBatch
 from keras_models.training.train_step import trained_weights
@@ -225,6 +225,7 @@ def test_paper_size_has_as_many_parameters_as_counted_by_hand(name, no_random_va
     captioner.build_from_spec()
     weights = captioner.trainable_variables
     assert sum(math.prod(weight.shape) for weight in weights) == PARAMETERS[name]
+    assert captioner.count_params() == parameter_counts.stored(name, VOCABULARY)
 
 
 def test_every_row_has_its_own_description():

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_models.presets import parameter_counts
+from keras_models.presets import parameter_counts, registry
 from keras_models.presets.paper_features import paper_spec
 from keras_models.presets.registry import get
 from tests.support import models
@@ -28,3 +28,20 @@ def test_paper_size_equals_the_hand_count():
     config = get("mgsa").model
     expected = guide + garu + attend + decoder
     assert parameter_counts.count(config, paper_spec(config), words) == expected
+
+
+def test_stored_counts_are_those_of_the_presets_at_every_size_of_vocabulary():
+    for words in (10, 4321):
+        for name in ("mgsa", "stats_i3d_fl_c", "vre_mean_pool", "dual_afr_fc7"):
+            config = get(name).model
+            counted = parameter_counts.count(config, paper_spec(config), words)
+            assert parameter_counts.stored(name, words) == counted
+
+
+def test_every_preset_and_every_fusion_has_its_count():
+    names = [*registry.PRESETS, *registry.FUSIONS]
+    assert all(parameter_counts.stored(name, 1) > 0 for name in names)
+    for name, fusion in registry.FUSIONS.items():
+        spec = paper_spec(fusion.model)
+        counted = parameter_counts.count_fused(fusion.model, spec, 10_004)
+        assert parameter_counts.stored(name, 10_004) == counted
