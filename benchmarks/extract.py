@@ -3,6 +3,9 @@
     python benchmarks/extract.py                        # all parts, MGSA's features
     python benchmarks/extract.py --parts stages plain --clips 10
     python benchmarks/extract.py --parts stages --config demo
+    python benchmarks/extract.py --parts stages --config lite0 --precision bfloat16
+
+`lite0` are DIS flow and EfficientNet-Lite0's last map of 20 key frames.
 
 Clips are rendered: 10 s of 320 × 240 at 30 frames a second, moving-world scenes under
 noise that takes H.264 to the bit rate of web videos. Networks without weights of their
@@ -58,7 +61,8 @@ from transform.moving_world.render import frames as scene_frames  # noqa: E402
 from transform.moving_world.subsets import sample_scene  # noqa: E402
 from transform.records import example_codec, feature_store  # noqa: E402
 from transform.records.feature_store import FeatureStore  # noqa: E402
-from transform.schema import FeatureSpec, Flow, FrameGrid  # noqa: E402
+from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling  # noqa: E402
+from transform.schema.features.precision import Precision  # noqa: E402
 from transform.video import optical_flow, reader  # noqa: E402
 
 PARTS = ("stages", "plain", "workers", "memory")
@@ -73,6 +77,21 @@ RESNET = FrameGrid(
     grid=(7, 7),
     width=2048,
     weights="random",
+)
+LITE0 = FeatureSpec(
+    sampling=FrameSampling(resize="bicubic"),
+    features=(
+        Flow(size=224, clip=20),
+        FrameGrid(
+            name="efficientnet_lite0",
+            network="efficientnet_lite0",
+            layer="head",
+            size=224,
+            grid=(7, 7),
+            width=1280,
+            weights="packaged",
+        ),
+    ),
 )
 
 
@@ -349,13 +368,17 @@ def print_memory(
 # ------------------------------------------------------------------------------ main
 
 
-def specification(name: str) -> FeatureSpec:
-    """Returns a configuration's features, with random weights if none are shipped."""
-    spec = configs.find(name).features
+def specification(name: str, precision: Precision) -> FeatureSpec:
+    """Returns a configuration's features, with random weights if none are at hand."""
+    spec = LITE0 if name == "lite0" else configs.find(name).features
+
+    def at_hand(feature: FrameGrid) -> FrameGrid:
+        known = feature.weights in ("builtin", "packaged")
+        weights = feature.weights if known else "random"
+        return feature.replace(weights=weights, precision=precision)
+
     changed = tuple(
-        feature.replace(weights="random")
-        if isinstance(feature, FrameGrid) and feature.weights != "builtin"
-        else feature
+        at_hand(feature) if isinstance(feature, FrameGrid) else feature
         for feature in spec.features
     )
     return loading.resolve(spec.replace(features=changed))
@@ -373,7 +396,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--config", default="mgsa", help="whose features")
+    parser.add_argument("--config", default="mgsa", help="whose features, or lite0")
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"], default="float32"
+    )
     parser.add_argument("--clips", type=int, default=5, help="of all parts but workers")
     parser.add_argument("--job-clips", type=int, default=200, help="of workers")
     parser.add_argument("--job", nargs=2, help=argparse.SUPPRESS)
@@ -382,7 +408,7 @@ def main() -> None:
         job(pathlib.Path(arguments.job[0]), int(arguments.job[1]))
         return
     use_one_thread()
-    spec = specification(arguments.config)
+    spec = specification(arguments.config, arguments.precision)
     console = Console(highlight=False)
     count = arguments.job_clips if "workers" in arguments.parts else arguments.clips
     with tempfile.TemporaryDirectory(prefix="kinescribe-") as name:

@@ -4,9 +4,9 @@
     python benchmarks/precision.py --parts features
     python benchmarks/precision.py --parts captions --seeds 0 1 2 --work precision
 
-features  Inception-ResNet-v2 with random weights and `tiny` with its own, on frames of
-          moving_world clips: the error against float32, beside that of storing float16,
-          and the CPU time of a clip
+features  Inception-ResNet-v2 with random weights, EfficientNet-Lite0 and `tiny` with
+          their own, on frames of moving_world clips: the error against float32, beside
+          that of storing float16, and the CPU time of a clip
 captions  the demo's model, trained by cross-entropy on features in float32 and on those
           in bfloat16, captions the test clips; the first also sees them in bfloat16
 model     the same model, trained in float32 on such features, captions the test clips
@@ -99,7 +99,16 @@ def compare_features(console: Console, clips: int) -> None:
         for feature in configs.find("mgsa").features.features
         if isinstance(feature, FrameGrid)
     ]
-    for feature in (large, tiny):
+    lite = FrameGrid(
+        name="efficientnet_lite0",
+        network="efficientnet_lite0",
+        layer="head",
+        size=224,
+        grid=(7, 7),
+        width=1280,
+        weights="packaged",
+    )
+    for feature in (large, lite, tiny):
         exact, rounded = (
             loading.load(feature.replace(precision=precision))
             for precision in (EXACT, ROUNDED)

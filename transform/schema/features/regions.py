@@ -35,7 +35,8 @@ class FrameMap(Config):
     size: int = Field(ge=8)  # pixels of a side of the network's input
     grid: tuple[int, int]  # (rows, columns) of the map
     width: int = Field(ge=1)  # D, numbers of a cell or a step
-    weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
+    # builtin, packaged, imagenet, or the path of a weight file
+    weights: str = "builtin"
     weights_sha256: str = ""  # of the weight file; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"weights"})
