@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     table = Table("objective", "clips × captions", "ms a step", "clips/s", "rewards")
-    for clips in (configs.find("demo").training.batch_size, 64):
+    for clips in (configs.find("demo").training.batch.size, 64):
         for stage in STAGES:
             found = measure(stage, clips, options.rounds)
             share = f"{found.rewards / found.step:.1%}" if found.rewards else "–"

@@ -39,7 +39,9 @@ def main(records: str, out: str, epochs: int = 4) -> None:
         dataset,
         pathlib.Path(out) / "runs",
         plan=plan,
-        config=kinescribe.TrainingConfig(max_words=16),
+        config=kinescribe.TrainingConfig(
+            batch=kinescribe.ClipBatches(size=32, captions=5), max_words=16
+        ),
     )
     print(f"validation CIDEr-D {result.score:.3f}")
     folder = kinescribe.export(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keras_models.captioner import Captioner
     from keras_models.captioner_config import CaptionerConfig
     from keras_models.captioning_model import CaptioningModel
+    from keras_models.data.training_batches import ClipBatches, PairBatches
     from keras_models.generation import BeamSearch, Greedy, Sampling
     from keras_models.metrics.scorer import score
     from keras_models.presets import registry as presets
@@ -38,11 +39,13 @@ __all__ = [
     "CaptionerConfig",
     "CaptioningModel",
     "Client",
+    "ClipBatches",
     "ExtractedDataset",
     "Extractor",
     "FeatureSpec",
     "Greedy",
     "KinescribeError",
+    "PairBatches",
     "Plan",
     "Sampling",
     "TrainingConfig",
@@ -61,11 +64,13 @@ _MODULES = {
     "CaptionerConfig": "keras_models.captioner_config",
     "CaptioningModel": "keras_models.captioning_model",
     "Client": "serving.client.grpc_client",
+    "ClipBatches": "keras_models.data.training_batches",
     "ExtractedDataset": "transform.records.dataset",
     "Extractor": "transform.extractors.clip_extractor",
     "FeatureSpec": "transform.schema",
     "Greedy": "keras_models.generation",
     "KinescribeError": "transform.common.errors",
+    "PairBatches": "keras_models.data.training_batches",
     "Plan": "keras_models.training.plan",
     "Sampling": "keras_models.generation",
     "TrainingConfig": "keras_models.training.captioner_training",

@@ -12,7 +12,7 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.data.records import RecordDataset
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
-from keras_models.presets.preset import Preset
+from keras_models.presets.preset import Preset, RunSettings
 from keras_models.training import captioner_training
 from keras_models.training.callbacks.callback import Callback
 from keras_models.training.captioner_training import TrainingConfig, TrainingResult
@@ -59,8 +59,10 @@ def train(
         dataset: Extracted clips with captions.
         workdir: Folder of checkpoints and histories.
         plan: The stages of the training; needed where `model` is no preset.
-        config: Batch size, lengths, seed, precision and the like.
-        vocabulary: Of the model; all words of the training captions by default.
+        config: Batches, lengths, seed, precision and the like; by default what the
+            preset's paper gives.
+        vocabulary: Of the model; by default the words of the training captions that
+            are frequent enough for the preset's paper, else all.
         callbacks: Called with the events of the training.
         init_checkpoint: Folder of a saved model whose weights come first.
 
@@ -68,20 +70,22 @@ def train(
         TrainingError: No usable weights came out.
         KinescribeError: The settings, the data and the model do not fit each other.
     """
+    run = RunSettings()
     if isinstance(model, Preset):
-        plan = plan or model.plan
+        plan, run = plan or model.plan, model.run
         model = model.model
     if plan is None:
         raise ValueError("plan is missing: only a preset brings one of its own")
     train_files = dataset.files("train")
     return captioner_training.train(
-        config or TrainingConfig(),
+        config or TrainingConfig(**run.training()),
         model,
         plan,
         dataset.spec,
         train_files,
         dataset.files("val"),
-        vocabulary or RecordDataset(train_files, dataset.spec).vocabulary(),
+        vocabulary
+        or RecordDataset(train_files, dataset.spec).vocabulary(run.min_count),
         os.fspath(workdir),
         callbacks,
         init_checkpoint,

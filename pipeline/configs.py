@@ -10,7 +10,7 @@ from typing import Any, Optional
 from components.evaluator.gates import GateConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
-from keras_models.presets.preset_training import PresetTrainingConfig
+from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
 from transform.common.config import (
     Config,
     ConfigError,
@@ -34,8 +34,10 @@ class VocabularyConfig(Config):
 class PipelineConfig(Config):
     """The settings of a pipeline, from annotated clips to a pushed model.
 
-    Relative paths are looked up from the working directory, like paths on a command
-    line: a shipped file has no folder of its own to start from.
+    `vocabulary.min_count` and `search` are the preset's where they are not given, as
+    some settings of `training` are. Relative paths are looked up from the working
+    directory, like paths on a command line: a shipped file has no folder of its own to
+    start from.
     """
 
     # of the pipeline; lower-case letters, digits and hyphens
@@ -47,10 +49,19 @@ class PipelineConfig(Config):
     extraction: ExtractionSettings = ExtractionSettings()  # how the Beam job runs
     vocabulary: VocabularyConfig = VocabularyConfig()  # which words the model knows
     training: PresetTrainingConfig  # the model and how it is trained
-    search: SearchConfig = BeamSearch(width=5)  # of the served model; MGSA Sec. 4.2
+    search: SearchConfig = BeamSearch(width=5)  # of the served model
     served_precision: Optional[ServedPrecision] = None  # by default its training's
     gates: GateConfig = GateConfig()  # what a model must reach to be pushed
     image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
+
+    @root_validator(pre=True)
+    def _as_published(cls, values: dict[str, Any]) -> dict[str, Any]:
+        run = run_settings(values.get("training"))
+        filled = {"search": run.search, "vocabulary": {}, **values}
+        if isinstance(filled["vocabulary"], dict):
+            words = {"min_count": run.min_count, **filled["vocabulary"]}
+            filled["vocabulary"] = words
+        return filled
 
     @root_validator(skip_on_failure=True)
     def _fits_together(cls, values: dict[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,13 @@ from keras_models.data.feature_casting import (
     check_features,
     smallest_batch,
 )
-from keras_models.data.records import (
-    DataError,
-    RecordDataset,
-    RecordInfo,
-    TrainingBatches,
-)
+from keras_models.data.records import DataError, RecordDataset, RecordInfo
+from keras_models.data.training_batches import ClipBatches, PairBatches, TrainingBatches
 
 __all__ = [
+    "ClipBatches",
     "DataError",
+    "PairBatches",
     "RecordDataset",
     "RecordInfo",
     "TrainingBatches",

@@ -1,33 +1,33 @@
-"""Datasets of TFRecord files: batches of clips, the same ones at every run."""
+"""Datasets of TFRecord files: what they hold, in order and at random."""
 
 from __future__ import annotations
 
-import collections
 import fnmatch
 import functools
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from keras_models.structs import TrainingBatch, VideoBatch
+from keras_models.structs import VideoBatch
 from transform import schema
 from transform.common import storage
 from transform.common.errors import DataError
 from transform.records import example_codec
-from transform.records import vocabulary as words
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
 MEMORY_BYTES = 1 << 30  # clips stay in memory up to here, decoded if that fits
-SHUFFLE_BYTES = 256 << 20  # buffer for shuffling records that do not
-PARSED_AT_ONCE = 16  # records
-KNOWN_WORDS = 0.5  # share of the captions' words, below which a vocabulary is wrong
+_PARSED_AT_ONCE = 16  # records
+_RECORD_HEADER, _RECORD_FOOTER = 12, 4  # bytes around a record of a TFRecord file
+
+
+ClipReader = Callable[[tf.Tensor], VideoBatch]
 
 
 class RecordInfo(NamedTuple):
@@ -36,6 +36,14 @@ class RecordInfo(NamedTuple):
     video_id: str
     captions: tuple[str, ...]
     category: str
+
+
+class _Extent(NamedTuple):
+    """Where a record's bytes are."""
+
+    file: str
+    offset: int
+    length: int
 
 
 class RecordDataset:
@@ -59,17 +67,21 @@ class RecordDataset:
     @functools.cached_property
     def clips(self) -> tuple[RecordInfo, ...]:
         """The identity, captions and category of every record, in the files' order."""
-        clips: list[RecordInfo] = []
+        return tuple(clip for clip, _ in self._scanned)
+
+    @functools.cached_property
+    def _scanned(self) -> list[tuple[RecordInfo, _Extent]]:
+        scanned: list[tuple[RecordInfo, _Extent]] = []
         for file in self.files:
             try:
-                clips.extend(_clips_of(file))
+                scanned.extend(_scan(file))
             except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
                 raise DataError(
-                    f"{file} is broken after {len(clips)} clips: extract it again."
+                    f"{file} is broken after {len(scanned)} clips: extract it again."
                 ) from error
-        if not clips:
+        if not scanned:
             raise DataError(f"{', '.join(self.files)} hold no clip.")
-        return tuple(clips)
+        return scanned
 
     @property
     def references(self) -> dict[str, tuple[str, ...]]:
@@ -94,13 +106,12 @@ class RecordDataset:
         """The size of all files together, in bytes."""
         return sum(tf.io.gfile.stat(file).length for file in self.files)
 
-    def dataset(self, files: Sequence[str] | None = None) -> tf.data.Dataset:
-        """Returns the serialized records of `files`, by default of all."""
-        return tf.data.TFRecordDataset(list(files or self.files))
-
     def serialized(self) -> Iterator[bytes]:
         """Yields the serialized records one by one, in the files' order."""
-        return self.dataset().as_numpy_iterator()
+        return self._dataset().as_numpy_iterator()
+
+    def _dataset(self) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(list(self.files))
 
     def videos(
         self, batch_size: int, features: Collection[str], clips: int | None = None
@@ -108,112 +119,64 @@ class RecordDataset:
         """Returns `VideoBatch`es in the files' order, of at most `clips` clips."""
 
         def parse(serialized: tf.Tensor) -> VideoBatch:
-            return _video(example_codec.parse(serialized, self.spec), features)
+            return self._parse(serialized, features)
 
-        dataset = self.dataset().take(-1 if clips is None else clips)
+        dataset = self._dataset().take(-1 if clips is None else clips)
         return dataset.batch(batch_size).map(parse, tf.data.AUTOTUNE).prefetch(2)
+
+    def clip_reader(
+        self, features: Collection[str], memory_bytes: int = MEMORY_BYTES
+    ) -> ClipReader:
+        """Returns a function from (B,) int64 places among `clips` to those clips.
+
+        What fits into `memory_bytes` is read from the files once: the clips' decoded
+        features, else their records. All else is read and decoded at every call.
+        """
+        if self.decoded_bytes() <= memory_bytes:
+            return self._decoded_reader(features)
+        if self.stored_bytes <= memory_bytes:
+            with tf.device("CPU"):
+                records = tf.constant(list(self.serialized()))
+            return lambda rows: self._parse(tf.gather(records, rows), features)
+        return lambda rows: self._parse(self._read(rows), features)
+
+    def _decoded_reader(self, features: Collection[str]) -> ClipReader:
+        with tf.device("CPU"):
+            clips = tf.nest.map_structure(
+                lambda *batches: tf.concat(batches, axis=0),
+                *self.videos(_PARSED_AT_ONCE, features),
+            )
+        return lambda rows: tf.nest.map_structure(
+            lambda values: tf.gather(values, rows), clips
+        )
+
+    def _read(self, rows: tf.Tensor) -> tf.Tensor:
+        """Reads the (B,) serialized records at (B,) places from their files."""
+
+        @tf.autograph.experimental.do_not_convert
+        def read(rows: np.ndarray) -> np.ndarray:
+            return np.array([self._read_one(row) for row in rows], object)
+
+        records = tf.numpy_function(read, [rows], tf.string, stateful=False)
+        return tf.ensure_shape(records, rows.shape)
+
+    def _read_one(self, row: int) -> bytes:
+        _, extent = self._scanned[row]
+        with tf.io.gfile.GFile(extent.file, "rb") as file:
+            file.seek(extent.offset)
+            return file.read(extent.length)
+
+    def _parse(self, serialized: tf.Tensor, features: Collection[str]) -> VideoBatch:
+        parsed = example_codec.parse(serialized, self.spec)
+        return VideoBatch(
+            parsed.video_id,
+            {name: parsed.features[name] for name in features},
+            {name: parsed.masks[name] for name in features},
+        )
 
     def decoded_bytes(self) -> int:
         """Returns an upper bound of the bytes of all clips' decoded features."""
         return len(self.clips) * self.spec.bytes_per_clip()
-
-
-class TrainingBatches:
-    """Batches for training, all randomness of which follows from seed and epoch.
-
-    Args:
-        source: The training split; clips without captions are left out.
-        vocabulary: Encodes the captions as ids.
-        features: Names of the features that the model reads.
-        batch_size: Clips a batch; those that do not fill a batch are left out of the
-            epoch.
-        captions_per_clip: K; drawn afresh for each epoch, without repetition where a
-            clip has K or more.
-        max_words: Longer captions are cut.
-        seed: Decides the order and the captions of every epoch.
-        memory_bytes: Records are kept in memory up to this size.
-    """
-
-    def __init__(
-        self,
-        source: RecordDataset,
-        vocabulary: Vocabulary,
-        features: Collection[str],
-        *,
-        batch_size: int,
-        captions_per_clip: int,
-        max_words: int,
-        seed: int,
-        memory_bytes: int = MEMORY_BYTES,
-    ):
-        usable = len(source.references)
-        if not usable:
-            raise DataError(f"no clip of {', '.join(source.files)} has a caption.")
-        _check_vocabulary(source, vocabulary)
-        self._source = source
-        self._vocabulary = vocabulary
-        self._features = tuple(features)
-        self._captions_per_clip = captions_per_clip
-        self._max_words = max_words
-        self._seed = seed
-        self._memory_bytes = memory_bytes
-        self.batch_size = min(batch_size, usable)
-        self.steps_per_epoch = usable // self.batch_size
-
-    def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
-        """Returns the `TrainingBatch`es of one epoch, from batch `first_step` on."""
-        random = np.random.default_rng([self._seed, epoch])
-        dataset, buffer = self._clips(random)
-        order, key = (int(value) for value in random.integers(1 << 31, size=2))
-        dataset = dataset.shuffle(buffer, seed=order, reshuffle_each_iteration=False)
-        batches = dataset.batch(self.batch_size, drop_remainder=True).enumerate()
-
-        def finish(step: tf.Tensor, clips: tf.Tensor | _Parsed) -> TrainingBatch:
-            parsed = clips if isinstance(clips, _Parsed) else self._parse(clips)
-            return self._training_batch(parsed, tf.stack([key, step]))
-
-        finished = batches.skip(first_step).map(finish, tf.data.AUTOTUNE)
-        return finished.prefetch(2)
-
-    def _clips(self, random: np.random.Generator) -> tuple[tf.data.Dataset, int]:
-        """Returns the clips in order, and the size of the buffer to shuffle them."""
-        source = self._source
-        count = len(source.clips)
-        if source.decoded_bytes() <= self._memory_bytes:
-            return self._decoded, count
-        if source.stored_bytes <= self._memory_bytes:
-            return self._serialized, count
-        files = [str(file) for file in random.permutation(source.files)]
-        buffer = max(self.batch_size, count * SHUFFLE_BYTES // source.stored_bytes)
-        return self._captioned(source.dataset(files)), buffer
-
-    @functools.cached_property
-    def _decoded(self) -> tf.data.Dataset:
-        serialized = self._captioned(self._source.dataset()).batch(PARSED_AT_ONCE)
-        return serialized.map(self._parse, tf.data.AUTOTUNE).unbatch().cache()
-
-    @functools.cached_property
-    def _serialized(self) -> tf.data.Dataset:
-        return self._captioned(self._source.dataset()).cache()
-
-    def _captioned(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
-        if all(clip.captions for clip in self._source.clips):
-            return dataset
-        return dataset.filter(_has_captions)
-
-    def _parse(self, serialized: tf.Tensor) -> _Parsed:
-        parsed = example_codec.parse(serialized, self._source.spec)
-        return _Parsed(_video(parsed, self._features), parsed.captions)
-
-    def _training_batch(self, parsed: _Parsed, seed: tf.Tensor) -> TrainingBatch:
-        chosen = draw_captions(parsed.captions, self._captions_per_clip, seed)  # (B, K)
-        tokens = self._vocabulary.encode(chosen, self._max_words)  # (B, K, L)
-        return TrainingBatch(parsed.video, tokens)
-
-
-class _Parsed(NamedTuple):
-    video: VideoBatch
-    captions: tf.RaggedTensor  # (B, None) string
 
 
 def expand(files: Iterable[str | pathlib.Path]) -> tuple[str, ...]:
@@ -238,38 +201,6 @@ def _matches(pattern: str) -> list[str]:
     return [os.path.join(folder, name) for name in names]
 
 
-def draw_captions(captions: tf.RaggedTensor, count: int, seed: tf.Tensor) -> tf.Tensor:
-    """Draws (B, `count`) of (B, None) captions, in random order.
-
-    A clip with fewer captions than `count` gives all of them, then the same again.
-    """
-    dense = captions.to_tensor("")  # (B, N)
-    available = tf.cast(captions.row_lengths(), tf.int32)[:, tf.newaxis]  # (B, 1)
-    present = tf.range(tf.shape(dense)[1])[tf.newaxis] < available
-    keys = tf.random.stateless_uniform(tf.shape(dense), seed)
-    order = tf.argsort(
-        tf.where(present, keys, 2.0), axis=1
-    )  # (B, N), present ones first
-    chosen = tf.range(count)[tf.newaxis] % available  # (B, K)
-    order = tf.gather(order, chosen, batch_dims=1)
-    return tf.gather(dense, order, batch_dims=1)
-
-
-def _video(parsed: example_codec.ParsedBatch, features: Collection[str]) -> VideoBatch:
-    return VideoBatch(
-        parsed.video_id,
-        {name: parsed.features[name] for name in features},
-        {name: parsed.masks[name] for name in features},
-    )
-
-
-def _has_captions(serialized: tf.Tensor) -> tf.Tensor:
-    parsed = tf.io.parse_single_example(
-        serialized, {schema.CAPTIONS: tf.io.VarLenFeature(tf.string)}
-    )
-    return tf.size(parsed[schema.CAPTIONS].values) > 0
-
-
 def _check_first_record(file: str, spec: FeatureSpec) -> None:
     try:
         first = next(tf.data.TFRecordDataset(file).take(1).as_numpy_iterator(), None)
@@ -283,18 +214,24 @@ def _check_first_record(file: str, spec: FeatureSpec) -> None:
     example_codec.check_spec_hash(parsed[schema.SPEC_HASH].numpy().decode(), spec, file)
 
 
-def _clips_of(file: str) -> Iterator[RecordInfo]:
+def _scan(file: str) -> Iterator[tuple[RecordInfo, _Extent]]:
+    """Yields what a file's records hold besides features, and where they are."""
     columns = {
         schema.VIDEO_ID: tf.io.FixedLenFeature([], tf.string, ""),
         schema.CAPTIONS: tf.io.RaggedFeature(tf.string),
         schema.CATEGORY: tf.io.FixedLenFeature([], tf.string, ""),
     }
-    dataset = tf.data.TFRecordDataset(file).batch(64)
-    for batch in dataset.map(lambda batch: tf.io.parse_example(batch, columns)):
-        for video_id, captions, category in zip(
+
+    def parse(records: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        return tf.io.parse_example(records, columns), tf.strings.length(records)
+
+    offset = 0
+    for batch, lengths in tf.data.TFRecordDataset(file).batch(64).map(parse):
+        for video_id, captions, category, length in zip(
             batch[schema.VIDEO_ID].numpy(),
             batch[schema.CAPTIONS].to_list(),
             batch[schema.CATEGORY].numpy(),
+            lengths.numpy().tolist(),
             strict=True,
         ):
             texts = tuple(caption.decode() for caption in captions)
@@ -303,20 +240,6 @@ def _clips_of(file: str) -> Iterator[RecordInfo]:
                     f"{file}: clip {video_id.decode()} has an empty caption; leave it "
                     "out of the annotations and extract again."
                 )
-            yield RecordInfo(video_id.decode(), texts, category.decode())
-
-
-def _check_vocabulary(source: RecordDataset, vocabulary: Vocabulary) -> None:
-    """Raises `DataError` if the vocabulary was made from other captions."""
-    captions = [text for texts in source.references.values() for text in texts]
-    counts = collections.Counter(words.split(tf.constant(captions)).flat_values.numpy())
-    known = {word.encode() for word in vocabulary.words}
-    unknown = [word for word, _ in counts.most_common() if word not in known]
-    share = 1 - sum(counts[word] for word in unknown) / max(1, counts.total())
-    if share < KNOWN_WORDS:
-        examples = ", ".join(word.decode() for word in unknown[:3])
-        raise DataError(
-            f"the vocabulary does not match the records: it knows {share:.0%} of the "
-            f"words of the captions in {', '.join(source.files)}, and not {examples}; "
-            "name the one that was made from them."
-        )
+            extent = _Extent(file, offset + _RECORD_HEADER, length)
+            yield RecordInfo(video_id.decode(), texts, category.decode()), extent
+            offset = extent.offset + length + _RECORD_FOOTER

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from keras_models.captioner_config import CaptionerConfig
+from keras_models.data.training_batches import BatchConfig, PairBatches
 from keras_models.ensembling.late_fusion import LateFusionConfig
+from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.training.plan import Plan
-from transform.common.config import Config
+from transform.common.config import Config, Field
+from transform.datasets.splits import Splits
+
+
+class RunSettings(Config):
+    """The settings of a run that a paper gives besides the model and the plan.
+
+    A run that leaves one out takes its preset's, but for `splits`: they are of the
+    published corpora, and another one may come in the same format.
+    """
+
+    batch: BatchConfig = PairBatches(
+        size=32
+    )  # what an update sees, what an epoch counts
+    max_words: int = Field(20, ge=1)  # longer captions are cut
+    min_count: int = Field(1, ge=1)  # rarer words become <unk>
+    # published file of vectors that word embeddings begin with
+    word_vectors: Optional[str] = None
+    search: SearchConfig = BeamSearch(width=5)  # that writes captions
+    # of corpora, by their kind, that the paper splits in its own way
+    splits: Mapping[str, Splits] = Field({})
+
+    def training(self) -> dict[str, Any]:
+        """Returns the settings that are fields of `TrainingConfig`."""
+        return {
+            "batch": self.batch,
+            "max_words": self.max_words,
+            "word_vectors": self.word_vectors,
+        }
 
 
 class Preset(Config):
-    """One row of a paper's table: a captioner, and its training."""
+    """One row of a paper's table: a captioner, its training, and what its run needs."""
 
     paper: str  # the paper's name for its system
     row: str  # the table and the row that report it
     model: CaptionerConfig
     plan: Plan
+    run: RunSettings = RunSettings()
 
     def variation(self, row: str, plan: Plan | None = None, **parts: Any) -> Preset:
         """Returns another row of the same paper, which differs in some parts.

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from keras_models.presets import registry
-from keras_models.presets.preset import Preset
+from keras_models.presets.preset import Preset, RunSettings
 from keras_models.training.captioner_training import TrainingConfig
 from keras_models.training.plan import Plan
-from transform.common.config import Field
+from transform.common.config import Config, Field, root_validator
+
+_DEFAULT = "mgsa"
 
 
 class PresetTrainingConfig(TrainingConfig):
-    """The settings of a training whose model is named rather than described."""
+    """The settings of a training whose model is named rather than described.
 
-    variant: str = "mgsa"  # the name of a preset
+    `batch`, `max_words` and `word_vectors` are the preset's where they are not given.
+    """
+
+    variant: str = _DEFAULT  # the name of a preset
     model: dict[str, Any] = Field({})  # replaces some of its model's settings
     plan: Optional[Plan] = None  # replaces its plan
+
+    @root_validator(pre=True)
+    def _as_published(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**run_settings(values).training(), **values}
 
     def preset(self) -> Preset:
         """Returns the named preset with `model` and `plan` applied.
@@ -29,3 +39,15 @@ class PresetTrainingConfig(TrainingConfig):
         return preset.replace(
             model=preset.model.override(self.model), plan=self.plan or preset.plan
         )
+
+
+def run_settings(training: Any) -> RunSettings:
+    """Returns the run settings of the preset that a training names.
+
+    Args:
+        training: A `PresetTrainingConfig`, or what one is made of, unchecked: where it
+            names no preset, the settings are the defaults.
+    """
+    settings = dict(training) if isinstance(training, Mapping | Config) else {}
+    preset = registry.PRESETS.get(str(settings.get("variant", _DEFAULT)))
+    return preset.run if preset else RunSettings()

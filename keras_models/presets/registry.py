@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_models.presets import dual_afr, mgsa, stats, vatex, vre
-from keras_models.presets.preset import LateFusionPreset, Preset
+from keras_models.presets.preset import LateFusionPreset, Preset, RunSettings
 from transform.common.errors import KinescribeError
 
-__all__ = ["FUSIONS", "PRESETS", "LateFusionPreset", "Preset", "get"]
+__all__ = ["FUSIONS", "PRESETS", "LateFusionPreset", "Preset", "RunSettings", "get"]
 
 PRESETS: Mapping[str, Preset] = {
     **mgsa.PRESETS,

@@ -31,10 +31,13 @@ from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.scheduled_sampling import InverseSigmoidSampling
 from keras_models.objectives.self_critical import SelfCritical
-from keras_models.presets.preset import Preset
+from keras_models.presets.preset import Preset, RunSettings
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.optimizers import RmsProp
 from keras_models.training.plan import Plan, Stage
+
+# Sec. 4.1: batches of 32. Words, their number and the search are not given.
+_RUN = RunSettings()
 
 _RANK = {"rank": 0.1}  # λ; its value is not given
 
@@ -92,6 +95,7 @@ _STATS = Preset(
         decoder=SelfAttentiveLSTMConfig(),
     ),
     plan=_plan(_RANK),
+    run=_RUN,
 )
 _STATS_FR = _STATS.variation(
     row="Table 1, STaTS (FRCNN)",

@@ -16,9 +16,12 @@ from keras_models.ensembling.relevance.model import RelevanceConfig
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.self_critical import GreedyBaseline, SelfCritical
-from keras_models.presets.preset import LateFusionPreset, Preset
+from keras_models.presets.preset import LateFusionPreset, Preset, RunSettings
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage
+
+# None of these is given.
+_RUN = RunSettings(max_words=30, min_count=3)
 
 # Sec. 2.2 names the losses and rewards; epochs, rates and weights are not given.
 _CROSS_ENTROPY = Stage(name="cross_entropy", objective=CrossEntropy(), epochs=30)
@@ -43,6 +46,7 @@ _VANILLA = Preset(
         decoder=TopDownLSTMConfig(),
     ),
     plan=Plan(stages=(_CROSS_ENTROPY,)),
+    run=_RUN,
 )
 _TEMPORAL = _VANILLA.variation(
     row="Table 1, temporal attention",

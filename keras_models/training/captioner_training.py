@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.captioning_model import CaptioningModel
-from keras_models.data.records import RecordDataset, TrainingBatches
+from keras_models.data.records import RecordDataset
+from keras_models.data.training_batches import BatchConfig, PairBatches, TrainingBatches
 from keras_models.inference.precision import Precision
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.training import (
@@ -40,10 +41,10 @@ from transform.schema import FeatureSpec
 class TrainingConfig(Config):
     """The settings of a training besides its model, its plan and its data."""
 
-    batch_size: int = Field(32, ge=1)  # clips; MGSA Sec. 4.2
-    captions_per_clip: int = Field(5, ge=1)  # drawn for each clip of a batch
+    batch: BatchConfig = PairBatches()  # what an update sees, and what an epoch counts
     max_words: int = Field(20, ge=1)  # longer captions are cut
-    word_vectors: Optional[str] = None  # a file in word2vec's format to begin with
+    # a file in word2vec's format to begin with, by path or in $KINESCRIBE_WEIGHTS
+    word_vectors: Optional[str] = None
     seed: int = Field(0, ge=0)  # of the first weights, the order of clips and dropout
     validation: ValidationConfig = ValidationConfig()  # how the best weights are told
     precision: Precision = "float32"  # that the model computes in
@@ -102,12 +103,23 @@ def train(
         WordVectorsError: The file of word vectors cannot be used.
     """
     strategy = config.distribution.strategy()
+    vectors = None
+    if config.word_vectors and init_checkpoint is None:
+        vectors = pretrained_embeddings.find(config.word_vectors)
     training, validation = (
         RecordDataset(train_files, spec),
         RecordDataset(val_files, spec),
     )
     identity = _identity(
-        config, model, plan, spec, vocabulary, training, validation, init_checkpoint
+        config,
+        model,
+        plan,
+        spec,
+        vocabulary,
+        training,
+        validation,
+        vectors,
+        init_checkpoint,
     )
     folder = checkpoints.open_run(os.fspath(workdir), identity)
     with dtype_policy(config.precision), strategy.scope():
@@ -120,8 +132,7 @@ def train(
             training,
             vocabulary,
             model.features(),
-            batch_size=config.batch_size,
-            captions_per_clip=config.captions_per_clip,
+            config.batch,
             max_words=config.max_words,
             seed=config.seed,
         )
@@ -136,7 +147,7 @@ def train(
                     f"of {len(vocabulary)} words: {MONITOR} {metrics[MONITOR]:.3f}.",
                     metrics,
                 )
-            if vectors := config.word_vectors:
+            if vectors:
                 known = pretrained_embeddings.assign(vectors, captioning_model)
                 return InitialWeights(
                     f"{known} of {len(vocabulary)} words begin with the vectors in "
@@ -174,6 +185,7 @@ def _identity(
     vocabulary: Vocabulary,
     training: RecordDataset,
     validation: RecordDataset,
+    vectors: str | None,
     init_checkpoint: str | pathlib.Path | None,
 ) -> dict[str, Any]:
     """Returns everything that a run's outcome depends on as plain JSON."""
@@ -190,9 +202,5 @@ def _identity(
         "init_checkpoint": (
             storage.folder_digest(os.fspath(init_checkpoint)) if init_checkpoint else ""
         ),
-        "word_vectors_bytes": (
-            pretrained_embeddings.size(config.word_vectors)
-            if config.word_vectors
-            else 0
-        ),
+        "word_vectors_bytes": tf.io.gfile.stat(vectors).length if vectors else 0,
     }

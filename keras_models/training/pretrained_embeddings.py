@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import IO
@@ -13,6 +14,7 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from transform.common.errors import KinescribeError
+from transform.common.weight_files import FOLDER_VARIABLE
 
 
 class WordVectorsError(KinescribeError):
@@ -53,12 +55,23 @@ def assign(path: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
     return len(known)
 
 
-def size(path: str | pathlib.Path) -> int:
-    """Returns the size of a file in bytes; `WordVectorsError` if there is none."""
-    try:
-        return tf.io.gfile.stat(str(path)).length
-    except tf.errors.OpError as error:
-        raise WordVectorsError(f"there are no word vectors at {path}.") from error
+def find(name: str) -> str:
+    """Finds a file by its path, or by its name in the folder of weights.
+
+    Raises:
+        WordVectorsError: It is in neither place.
+    """
+    places = [name]
+    if folder := os.environ.get(FOLDER_VARIABLE):
+        places.append(os.path.join(folder, name))
+    for place in places:
+        if tf.io.gfile.exists(place):
+            return place
+    raise WordVectorsError(
+        f"there are no word vectors at {' nor at '.join(places)}; put the file into "
+        f"the folder that ${FOLDER_VARIABLE} names, or set word_vectors to another "
+        "path, or to null to begin with random ones."
+    )
 
 
 def read(path: str | pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:

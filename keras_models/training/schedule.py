@@ -18,7 +18,8 @@ class Schedule(Config):
     epochs: int = Field(ge=1)  # passes over the clips
     optimizer: OptimizerConfig = Adam()  # that updates the weights
     learning_rate: LearningRate = ConstantRate()  # over the stage's steps
-    clip_norm: Optional[float] = Field(5.0, gt=0)  # of all gradients together
+    # of all gradients together; no clipping by default
+    clip_norm: Optional[float] = Field(None, gt=0)
     l2: float = Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of the kernels
     frozen: tuple[str, ...] = ()  # regular expressions, found in a weight's name
     validate_every: int = Field(1, ge=1)  # epochs

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_models.data.records import TrainingBatches
+from keras_models.data.training_batches import TrainingBatches
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.training import checkpoints as run_folders
 from keras_models.training.callbacks.callback import (

@@ -19,7 +19,7 @@ SETTINGS = {
         "feedforward": 4,
     },
     "schedule": {"name": "relevance", "epochs": 1},
-    "batch_size": 12,
+    "batch": {"kind": "clips", "size": 12, "captions": 1},
 }
 
 

@@ -124,7 +124,7 @@ def test_no_records_is_one_sentence(trained, tmp_path):
 
 def test_weights_of_other_parts_are_refused(trained, tmp_path):
     folder, outcome = trained
-    config = write_config(tmp_path / "wide.yaml", batch_size=4)
+    config = write_config(tmp_path / "wide.yaml", batch={"kind": "clips", "size": 4})
     data = json.loads(config.read_text())
     data["training"]["model"]["decoder"]["units"] = 9
     config.write_text(json.dumps(data))

@@ -3,6 +3,7 @@ import tensorflow as tf
 import yaml
 
 from keras_models.captioner import Captioner
+from keras_models.presets import registry
 from keras_models.presets.paper_features import paper_spec
 from pipeline import configs
 from pipeline.configs import PipelineConfig
@@ -83,8 +84,8 @@ def test_missing_file_is_named(tmp_path):
 def test_mistyped_key_of_a_file_is_named_with_the_file(tmp_path):
     path = tmp_path / "mine.yaml"
     text = configs.shipped()["demo"].read_text()
-    path.write_text(text.replace("batch_size", "batchsize"))
-    with pytest.raises(ConfigError, match=r"mine\.yaml.*training\.batchsize.*batch_s"):
+    path.write_text(text.replace("max_words", "maxwords"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml.*training\.maxwords.*max_w"):
         configs.find(str(path))
 
 
@@ -107,6 +108,22 @@ def test_optical_flow_of_single_frames_is_refused():
 def test_name_that_kubernetes_refuses_is_refused_here(name):
     with pytest.raises(ConfigError, match="name = "):
         demo(name=name)
+
+
+def test_what_is_not_given_is_the_presets():
+    data = configs.find("msvd").to_dict()
+    for key in ("vocabulary", "search"):
+        del data[key]
+    data["training"] = {"variant": "vre"}
+    data["features"] = paper_spec(registry.get("vre").model).to_dict()
+    run = registry.get("vre").run
+    config = PipelineConfig.from_dict(data)
+    assert config.vocabulary.min_count == run.min_count == 3
+    assert config.search == run.search
+    assert config.training.max_words == run.max_words == 15
+    given = {**data, "vocabulary": {"min_count": 2}, "search": {"kind": "greedy"}}
+    config = PipelineConfig.from_dict(given)
+    assert (config.vocabulary.min_count, config.search.kind) == (2, "greedy")
 
 
 def test_everything_lies_below_root_unless_pushed_elsewhere():

@@ -58,8 +58,7 @@ def config(tmp_path) -> PipelineConfig:
             "training": {
                 "variant": "vatex_temporal",
                 "max_words": 5,
-                "batch_size": 8,
-                "captions_per_clip": 2,
+                "batch": {"kind": "clips", "size": 8, "captions": 2},
                 "model": {
                     "encoder": {
                         "modalities": ["image", "motion"],

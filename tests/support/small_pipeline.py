@@ -11,8 +11,7 @@ _SMALL = {
     "features": {"sampling": {"frames": 3, "window": 3}},
     "extraction": {"workers": 1, "shards": 2},
     "training": {
-        "batch_size": 8,
-        "captions_per_clip": 2,
+        "batch": {"kind": "clips", "size": 8, "captions": 2},
         "model": {
             "encoder": {"spatial": {"channels": [4, 8]}},
             "attentions": [{"kind": "additive", "units": 16}],

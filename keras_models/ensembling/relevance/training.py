@@ -9,7 +9,13 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from keras_models.data.records import RecordDataset, TrainingBatches
+from keras_models.data.records import RecordDataset
+from keras_models.data.training_batches import (
+    BatchConfig,
+    ClipBatches,
+    PairBatches,
+    TrainingBatches,
+)
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.ensembling.relevance.ranking_loss import Ranking
 from keras_models.ensembling.relevance.validation import MONITOR, RetrievalValidator
@@ -22,7 +28,7 @@ from keras_models.training.guards import Guards
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.schedule import Schedule
 from keras_models.training.trainer import Trainer
-from transform.common.config import Config, Field
+from transform.common.config import Config, Field, validator
 from transform.common.precision import dtype_policy
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
@@ -43,8 +49,8 @@ class RelevanceTraining(Config):
         learning_rate=ConstantRate(rate=2e-4),
         clip_norm=2.0,
     )
-    batch_size: int = Field(128, ge=2)  # clips: negatives are within a batch
-    captions_per_clip: int = Field(1, ge=1)  # drawn for each clip of a batch
+    # negatives are within a batch, which therefore needs a size of 2 or more
+    batch: BatchConfig = ClipBatches(size=128, captions=1)
     max_words: int = Field(20, ge=1)  # longer sentences are cut
     seed: int = Field(0, ge=0)  # of the first weights and the order of clips
     validation_clips: Optional[int] = Field(1000, ge=1)  # the first ones
@@ -52,6 +58,14 @@ class RelevanceTraining(Config):
     precision: Precision = "float32"  # that the model computes in
     distribution: Distribution = OneDevice()  # negatives are within a replica's share
     guards: Guards = Guards()
+
+    @validator("batch")
+    def _has_negatives(
+        cls, batch: PairBatches | ClipBatches
+    ) -> PairBatches | ClipBatches:
+        if batch.size < 2:
+            raise ValueError("size must be 2 or more: negatives are within a batch")
+        return batch
 
 
 class RelevanceResult(NamedTuple):
@@ -120,8 +134,7 @@ def train_relevance(
                 training,
                 vocabulary,
                 config.relevance.features(),
-                batch_size=config.batch_size,
-                captions_per_clip=config.captions_per_clip,
+                config.batch,
                 max_words=config.max_words,
                 seed=config.seed,
             ),
@@ -129,7 +142,7 @@ def train_relevance(
                 model,
                 vocabulary,
                 validation,
-                config.batch_size,
+                config.batch.size,
                 config.validation_clips,
             ),
             MONITOR,

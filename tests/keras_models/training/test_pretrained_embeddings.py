@@ -97,6 +97,18 @@ def test_an_absent_file_stops_a_run_before_it_begins(tmp_path):
         small_runs.run(tmp_path, config)
 
 
+def test_a_file_is_found_by_its_path_and_in_the_folder_of_weights(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "words.bin").write_bytes(binary())
+    path = str(tmp_path / "words.bin")
+    assert pretrained_embeddings.find(path) == path
+    monkeypatch.setenv("KINESCRIBE_WEIGHTS", str(tmp_path))
+    assert pretrained_embeddings.find("words.bin") == path
+    with pytest.raises(WordVectorsError, match=r"at other\.bin nor at .*other\.bin; "):
+        pretrained_embeddings.find("other.bin")
+
+
 def test_training_begins_with_the_vectors(tmp_path):
     (tmp_path / "words.txt").write_bytes(b"1 4\na 9 8 7 6\n")
     still = {

@@ -33,8 +33,7 @@ def settings(epochs: int) -> PresetTrainingConfig:
                 "decoder": {"units": 32, "embedding": 16, "dropout": 0.1},
             },
             "plan": {"stages": stages},
-            "batch_size": 16,
-            "captions_per_clip": 3,
+            "batch": {"kind": "clips", "size": 16, "captions": 3},
             "max_words": 6,
         }
     )

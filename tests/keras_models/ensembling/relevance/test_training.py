@@ -33,8 +33,7 @@ CONFIG = RelevanceTraining.from_dict(
             "epochs": 12,
             "learning_rate": {"kind": "constant", "rate": 0.01},
         },
-        "batch_size": 8,
-        "captions_per_clip": 2,
+        "batch": {"kind": "clips", "size": 8, "captions": 2},
         "max_words": 5,
         "checkpoint_steps": 2,
     }
