@@ -7,7 +7,7 @@ from typing import Literal
 from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.objectives.two_pass import two_pass_loss
+from keras_models.objectives.two_pass import two_passes
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config
 
@@ -39,8 +39,7 @@ class FrozenKeyFramesObjective(Objective):
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Returns the cross-entropy of the captions after both passes, added up."""
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
-        passes = two_pass_loss(captioner, batch, rule, epoch)
-        return LossOutput(passes.loss, passes.metrics)
+        return two_passes(captioner, batch, rule, epoch).output
 
     def on_stage_begin(self, captioner: Captioner) -> None:
         """Freezes the key frames that the captioner chooses at this point."""

@@ -10,7 +10,7 @@ from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.objectives.two_pass import two_pass_loss
+from keras_models.objectives.two_pass import two_passes
 from keras_models.structs import LossOutput, TrainingBatch
 from transform.common.config import Config, Field
 
@@ -29,27 +29,29 @@ class KeyFrame(Config):
 
 
 class KeyFrameObjective(Objective):
-    """Computes `KeyFrame`'s loss: L_R+ is `keyframe_loss`, R is `two_pass_loss`'s.
+    """Computes `KeyFrame`'s loss: L_R+ is `keyframe_loss`, R is `two_passes`' reward.
 
-    R_{e−1} is the clip's reward when it was seen last, an epoch before; a clip that is
-    seen for the first time since `on_stage_begin` has no L_R+. The rewards enter
-    checkpoints.
+    L_R+ is the mean over the batch's sentences, as the other losses are. R_{e−1} is the
+    sentence's reward when it was last seen: one epoch before, where an epoch reads all
+    pairs. A sentence that is seen for the first time since `on_stage_begin` has no
+    L_R+. The rewards enter checkpoints.
     """
 
     def __init__(self, config: KeyFrame, context: ObjectiveContext):
         super().__init__(name="key_frame")
         self._config = config
         self._counters = context.counters
-        self.memory = RewardMemory(context.references)
+        self.memory = RewardMemory(context.reference_ids())
 
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Returns the losses of both passes and of the key frames, added up."""
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
-        passes = two_pass_loss(captioner, batch, rule, epoch)
-        before = self.memory.replace(batch.video.video_id, passes.reward)
-        change = passes.reward - before
-        change = tf.where(tf.math.is_finite(change), change, 0.0)
-        aux = passes.encoded.aux
+        passes = two_passes(captioner, batch, rule, epoch)
+        reward, aux = passes.reward, passes.encoded.aux
+        change = reward - self.memory.replace(
+            batch.video.video_id, batch.tokens, reward
+        )
+        change = tf.where(tf.math.is_finite(change), change, 0.0)  # (B, K)
         loss = tf.reduce_mean(
             keyframe_loss(
                 change,
@@ -59,8 +61,8 @@ class KeyFrameObjective(Objective):
             )
         )
         return LossOutput(
-            passes.loss + self._config.weight * loss,
-            {**passes.metrics, "keyframe_loss": loss},
+            passes.output.loss + self._config.weight * loss,
+            {**passes.output.metrics, "keyframe_loss": loss},
         )
 
     def on_stage_begin(self, captioner: Captioner) -> None:
@@ -76,17 +78,18 @@ def keyframe_loss(
 
         L_R+ = −|Δ| · (log α if Δ > 0, log(1 − α) if Δ < 0, else 0)
 
-    α is the key frame's probability. log(1 − α) is the log-sum of the other frames'
-    probabilities, which stays precise, gradient included, where α is close to 1.
+    Δ is a sentence's, α the probability of its clip's key frame. log(1 − α) is the
+    log-sum of the other frames' probabilities, which stays precise, gradient included,
+    where α is close to 1.
 
     Args:
-        change: (B,) Δ = R_e − R_{e−1}; no gradient flows into it.
+        change: (B, K) Δ = R_e − R_{e−1}; no gradient flows into it.
         keyframe: (B,) int32.
         log_prob: (B, T) float32, of every frame.
         mask: (B, T) bool.
 
     Returns:
-        (B,); 0 for a clip that has no two frames to choose from.
+        (B, K); 0 for a clip that has no two frames to choose from.
 
     Notes:
         Printed, both cases are multiplied by −Δ. For Δ < 0 that would raise α, which
@@ -100,4 +103,5 @@ def keyframe_loss(
         tf.where(others, log_prob, log_prob.dtype.min), axis=1
     )  # log(1 − α)
     log_others = tf.where(tf.reduce_any(others, axis=1), log_others, 0.0)
+    chosen, log_others = chosen[:, tf.newaxis], log_others[:, tf.newaxis]  # (B, 1)
     return -tf.abs(change) * tf.where(change > 0, chosen, log_others)

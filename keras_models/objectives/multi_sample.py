@@ -35,7 +35,7 @@ class MultiSample(Config):
 class MultiSampleObjective(Objective):
     """Computes `MultiSample`'s loss, with the gradient of `multi_sample_bound`.
 
-    The loss is −L_K, summed over the captions and divided by their words.
+    The loss is −L_K of a caption, the mean over the batch's.
     """
 
     def __init__(self, config: MultiSample):
@@ -66,15 +66,10 @@ class MultiSampleObjective(Objective):
             return tf.reshape(total, [-1, self._samples])  # (B · C, K)
 
         log_likelihood = sum_by_caption(token_log_probs)
-        words = tf.reduce_sum(tf.cast(batch.tokens != PAD, tf.float32))
-        elbo = tf.reduce_sum(
-            multi_sample_bound(log_likelihood, sum_by_caption(choice_log_probs))
-        )
-        loss = tf.math.divide_no_nan(-elbo, words)
-        mean = tf.reduce_sum(tf.reduce_mean(log_likelihood, axis=1))
+        bound = multi_sample_bound(log_likelihood, sum_by_caption(choice_log_probs))
+        loss = -tf.reduce_mean(bound)
         return LossOutput(
-            loss,
-            {"bound": loss, "cross_entropy": tf.math.divide_no_nan(-mean, words)},
+            loss, {"bound": loss, "cross_entropy": -tf.reduce_mean(log_likelihood)}
         )
 
 

@@ -1,63 +1,83 @@
-"""The reward that every clip had when it was last seen."""
+"""The reward that every sentence had when it was last seen."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 
 class RewardMemory(tf.Module):
-    """One reward for each clip, by video id; part of a checkpoint.
+    """One reward for each sentence of each clip; part of a checkpoint.
 
     Args:
-        video_ids: Ids of all clips.
+        captions: The ids of every clip's captions, all of one length, by video id. What
+            one clip has twice is one sentence.
     """
 
-    def __init__(self, video_ids: Iterable[str]):
+    def __init__(self, captions: Mapping[str, Sequence[Sequence[int]]]):
         super().__init__(name="reward_memory")
-        ids = list(video_ids)
+        video_ids = [video_id for video_id, some in captions.items() for _ in some]
+        tokens = [sentence for some in captions.values() for sentence in some]
+        sentences, _ = tf.unique(_keys(tf.constant(video_ids), tf.constant(tokens)))
+        count = len(sentences)
         self._rows = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
-                tf.constant(ids, tf.string), tf.range(len(ids), dtype=tf.int64)
+                sentences, tf.range(count, dtype=tf.int64)
             ),
             default_value=-1,
         )
-        self.rewards = tf.Variable(  # (clips,), nan for one that was not seen yet
-            tf.fill([len(ids)], math.nan),
+        self.rewards = tf.Variable(  # (sentences,), nan for one that was not seen yet
+            tf.fill([count], math.nan),
             trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def replace(self, video_ids: tf.Tensor, rewards: tf.Tensor) -> tf.Tensor:
-        """Remembers (B,) rewards of different clips in place of the former ones.
+    def replace(
+        self, video_ids: tf.Tensor, tokens: tf.Tensor, rewards: tf.Tensor
+    ) -> tf.Tensor:
+        """Remembers rewards of sentences in place of the former ones.
 
-        To be called on every replica. A clip that comes twice in a batch keeps the mean
-        of its rewards.
+        To be called on every replica. A sentence that comes twice in a batch keeps the
+        mean of its rewards.
+
+        Args:
+            video_ids: (B,) string.
+            tokens: (B, K, L) ids of K captions of each clip.
+            rewards: (B, K).
 
         Returns:
-            (B,) the former rewards, nan where there was none.
+            (B, K) the former rewards, nan where there was none.
         """
-        rows = self._rows.lookup(video_ids)  # (B,)
+        clips, captions, length = tf.unstack(tf.shape(tokens))
+        keys = _keys(tf.repeat(video_ids, captions), tf.reshape(tokens, [-1, length]))
+        rows = self._rows.lookup(keys)  # (B · K,)
         check = tf.debugging.assert_non_negative(
-            rows, "a clip is none of those whose rewards are remembered"
+            rows, "a caption is none of those whose rewards are remembered"
         )
         with tf.control_dependencies([check]):
-            rows = tf.identity(rows)[:, tf.newaxis]  # (B, 1)
+            rows = tf.identity(rows)[:, tf.newaxis]  # (B · K, 1)
         before = self.rewards.read_value()
         size = tf.shape(before, tf.int64)
+        new = tf.reshape(rewards, [-1])
         replica = tf.distribute.get_replica_context()
         total, count = replica.all_reduce(
             tf.distribute.ReduceOp.SUM,
             [
-                tf.scatter_nd(rows, rewards, size),
-                tf.scatter_nd(rows, tf.ones_like(rewards), size),
+                tf.scatter_nd(rows, new, size),
+                tf.scatter_nd(rows, tf.ones_like(new), size),
             ],
         )
         self.rewards.assign(tf.where(count > 0, total / count, before))
-        return tf.gather(before, rows[:, 0])
+        return tf.reshape(tf.gather(before, rows[:, 0]), [clips, captions])
 
     def reset_state(self) -> None:
-        """Forgets all rewards, as before any clip was seen."""
+        """Forgets all rewards, as before any sentence was seen."""
         self.rewards.assign(tf.fill(self.rewards.shape, math.nan))
+
+
+def _keys(video_ids: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """Returns (N,) strings that tell (N,) clips' sentences (N, L) apart."""
+    words = tf.strings.reduce_join(tf.strings.as_string(tokens), -1, separator=" ")
+    return tf.strings.join([words, video_ids], separator=" ")

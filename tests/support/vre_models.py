@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
+from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.presets.vre import PRESETS
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support import tiny
@@ -22,11 +23,14 @@ LENGTHS = (6, 4, 5, 1)
 UNITS = tiny.SETTINGS["units"]
 
 
-def captioner(name: str = "vre", seed: int = 0) -> Captioner:
+def captioner(name: str = "vre", seed: int = 0, dropout: float = 0.0) -> Captioner:
     """A built model with random weights that tell clips and words apart."""
     tf.keras.utils.set_random_seed(seed)
+    config = tiny.shrink(PRESETS[name].model).override(
+        {"decoder": {"dropout": dropout}}
+    )
     model = Captioner(
-        tiny.shrink(PRESETS[name].model), SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS
+        config, SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS
     ).build_from_spec()
     random = np.random.default_rng(seed)
     for weight in model.trainable_weights:
@@ -69,3 +73,13 @@ def batch(video: VideoBatch, captions: int = 2) -> TrainingBatch:
         row[:words] = random.integers(4, len(tiny.VOCABULARY), words)
         row[words] = 2
     return TrainingBatch(video, tf.constant(tokens))
+
+
+def context(batch: TrainingBatch) -> ObjectiveContext:
+    """What objectives are built from, with a batch's captions as the references."""
+    captions = tiny.VOCABULARY.decode(batch.tokens).numpy()
+    references = {
+        video_id.decode(): tuple(caption.decode() for caption in some)
+        for video_id, some in zip(batch.video.video_id.numpy(), captions, strict=True)
+    }
+    return ObjectiveContext(tiny.VOCABULARY, references, tiny.MAX_WORDS, StepCounters())

@@ -8,17 +8,12 @@ from keras_models.encoders.vre import Phase
 from keras_models.objectives.first_pass import FirstPassCrossEntropy
 from keras_models.objectives.frozen_key_frames import FrozenKeyFrames
 from keras_models.objectives.key_frame import KeyFrame, keyframe_loss
-from keras_models.objectives.objective import ObjectiveContext, StepCounters
-from keras_models.objectives.two_pass import clip_means
-from tests.support import models, tiny, vre_models
+from keras_models.objectives.scheduled_sampling import ConstantSampling
+from keras_models.objectives.two_pass import sentence_log_probs, two_passes
+from tests.support import models, vre_models
 from transform.common.config import ConfigError
 
-CONTEXT = ObjectiveContext(
-    tiny.VOCABULARY,
-    {f"clip{clip}": ("a b",) for clip in range(4)},
-    tiny.MAX_WORDS,
-    StepCounters(),
-)
+CONTEXT = vre_models.context(vre_models.batch(vre_models.video()))
 MASK = tf.constant([[True, True, True, False]])
 
 
@@ -29,8 +24,8 @@ def loss_and_gradient(change, energies, keyframe=0, mask=MASK):
         tape.watch(energies)
         masked = tf.where(mask, energies, energies.dtype.min)
         log_prob = tf.where(mask, tf.nn.log_softmax(masked), 0.0)
-        (loss,) = keyframe_loss(
-            tf.constant([change]), tf.constant([keyframe]), log_prob, mask
+        ((loss,),) = keyframe_loss(
+            tf.constant([[change]]), tf.constant([keyframe]), log_prob, mask
         )
     return loss.numpy(), tape.gradient(loss, energies).numpy()[0]
 
@@ -67,16 +62,32 @@ def test_a_clip_without_a_choice_has_no_loss(change, frames):
     assert np.all(np.isfinite(gradient)) and not np.any(gradient)
 
 
-def test_a_clips_words_have_one_mean_and_padding_none():
+def test_a_sentences_words_add_up_and_padding_is_none_of_them():
     log_probs = tf.math.log_softmax(tf.random.stateless_normal([4, 3, 9], [1, 2]))
     tokens = np.array([[[4, 2, 0], [5, 6, 2]], [[0, 0, 0], [7, 2, 0]]], np.int32)
-    found = clip_means(log_probs, tf.constant(tokens)).numpy()
     p = log_probs.numpy()
-    first = [p[0, 0, 4], p[0, 1, 2], p[1, 0, 5], p[1, 1, 6], p[1, 2, 2]]
-    second = [p[3, 0, 7], p[3, 1, 2]]
-    np.testing.assert_allclose(found, [np.mean(first), np.mean(second)], rtol=1e-6)
-    silent = clip_means(tf.fill([4, 3, 9], -math.inf), tf.zeros([2, 2, 3], tf.int32))
-    assert silent.numpy().tolist() == [0, 0]
+    expected = [
+        [p[0, 0, 4] + p[0, 1, 2], p[1, 0, 5] + p[1, 1, 6] + p[1, 2, 2]],
+        [0, p[3, 0, 7] + p[3, 1, 2]],
+    ]
+    found = sentence_log_probs(log_probs, tf.constant(tokens))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    impossible = tf.fill([4, 3, 9], -math.inf)
+    silent = sentence_log_probs(impossible, tf.zeros([2, 2, 3], tf.int32))
+    assert not np.any(silent)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.5])
+def test_the_same_summary_twice_is_worth_nothing(probability):
+    model = vre_models.captioner(dropout=0.5)
+    model.encoder.set_training_phase("first_pass")  # where o2 is o1
+    batch = vre_models.batch(vre_models.video())
+    rule = ConstantSampling(probability=probability)
+    passes = two_passes(model, batch, rule, tf.constant(0))
+    np.testing.assert_allclose(passes.reward, np.zeros([4, 2]), atol=1e-5)
+    model.encoder.set_training_phase("learned")
+    passes = two_passes(model, batch, rule, tf.constant(0))
+    assert np.all(np.abs(passes.reward[:3]) > 1e-3)
 
 
 @pytest.fixture
@@ -99,30 +110,30 @@ def test_the_joint_loss_adds_up_its_parts(model, batch):
     objective.on_stage_begin(model)
     encoded = model.encode(batch.video)
     first = encoded._replace(summary=encoded.aux["step1_summary"])
-    clips, losses = [], []
     words = batch.tokens.numpy().reshape(8, -1)
-    for step in (first, encoded):
-        log_probs = model.teacher_force_encoded(step, batch.tokens).log_probs.numpy()
-        said = [
-            [row[place, word] for place, word in enumerate(caption) if word]
-            for row, caption in zip(log_probs, words, strict=True)
-        ]
-        losses.append(-np.mean(np.concatenate(said)))
-        clips.append(
-            [np.mean(said[2 * clip] + said[2 * clip + 1]) for clip in range(4)]
+    sums = []  # of each sentence, after o1 and after o2
+    for summarised in (first, encoded):
+        log_probs = model.teacher_force_encoded(summarised, batch.tokens).log_probs
+        sums.append(
+            [
+                sum(row[place, word] for place, word in enumerate(caption) if word)
+                for row, caption in zip(log_probs.numpy(), words, strict=True)
+            ]
         )
-    reward = np.array(clips[1]) - np.array(clips[0])
+    losses = -np.mean(sums, axis=1)
+    reward = np.subtract(sums[1], sums[0]).reshape(4, 2)
 
     output = objective(model, batch)
     assert output.loss.numpy() == pytest.approx(sum(losses), rel=1e-5)
     assert output.metrics["keyframe_loss"].numpy() == 0  # no epoch before
-    np.testing.assert_allclose(objective.memory.rewards, reward, rtol=1e-4, atol=1e-6)
+    rewards = objective.memory.rewards
+    np.testing.assert_allclose(rewards, reward.reshape(-1), rtol=1e-4, atol=1e-5)
 
-    change = np.array([0.5, -0.25, 0.0, 0.75], np.float32)
-    objective.memory.rewards.assign(reward - change)
-    log_alpha = key_log_probs(model, batch).numpy().astype(np.float64)
+    change = np.array([[0.5, 1], [-0.25, 0.5], [0, -0.5], [0.75, -0.75]], np.float32)
+    rewards.assign((reward - change).reshape(-1))
+    log_alpha = key_log_probs(model, batch).numpy().astype(np.float64)[:, np.newaxis]
     terms = np.where(change > 0, log_alpha, np.log1p(-np.exp(log_alpha) + 1e-12))
-    terms[2:] = 0  # no change; a single frame
+    terms[3] = 0  # a single frame
     output = objective(model, batch)
     expected = np.mean(-np.abs(change) * terms)
     found = output.metrics["keyframe_loss"].numpy()
@@ -135,7 +146,7 @@ def test_training_moves_the_key_frames_with_their_rewards(model, batch, falls):
     objective = KeyFrame(weight=1e3).build(CONTEXT)
     objective.on_stage_begin(model)
     objective(model, batch)
-    objective.memory.rewards.assign_add(tf.fill([4], 0.5 if falls else -0.5))
+    objective.memory.rewards.assign_add(tf.fill([8], 0.5 if falls else -0.5))
     energy = model.encoder.refocus.energy.trainable_weights
     before = key_log_probs(model, batch).numpy()
     keys = model.encode(batch.video).aux["keyframe"]
