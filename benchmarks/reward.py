@@ -11,8 +11,11 @@ one process, the least of several rounds.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from pycocoevalcap.cider.cider_scorer import CiderScorer

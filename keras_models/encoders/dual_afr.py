@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Union
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder, EncoderConfig
+from keras_models.encoders.feature_views import as_grid, as_vectors, grid_shape
 from keras_models.encoders.level_alignment import (
     AlignedLevel,
     ConvLevelConfig,
@@ -53,12 +54,7 @@ class DualAFRConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> DualAFREncoder:
         """Returns the encoder; raises `ConfigError` if a level has no 3-D cells."""
         for level in self.levels:
-            shape = spec.tensor(level.feature).step_shape
-            if len(shape) != 3:
-                raise ConfigError(
-                    f"encoder.levels reads {level.feature!r}, which must be a feature "
-                    f"of (rows, columns, width); this one is {shape}."
-                )
+            grid_shape(spec, level.feature, "encoder.levels")
         return DualAFREncoder(self, name="encoder")
 
 
@@ -81,11 +77,12 @@ class DualAFREncoder(Encoder):
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         del training
         aligned = [
-            level(video.features[feature], video.masks[feature])
+            level(as_grid(video.features[feature]), video.masks[feature])
             for feature, level in zip(self.features, self.levels, strict=True)
         ]
         clip = self.mean.feature
-        frames, frame_mask = video.features[clip], video.masks[clip]
+        frame_mask = video.masks[clip]
+        frames = as_vectors(video.features[clip], frame_mask)
         if aligned:
             _check_same_grid(self.features, aligned)
             aligned = _pad_to_longest(aligned)

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal, Union
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder, EncoderConfig
+from keras_models.encoders.feature_views import as_grid, grid_shape
 from keras_models.encoders.modalities import ClipModality, Modality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import BY_KIND, ConfigError
+from transform.common.config import BY_KIND
 from transform.schema import FeatureSpec
 
 SpatialGuide = Annotated[Union[FlowGuideConfig, AppearanceGuideConfig], BY_KIND]
@@ -57,15 +58,9 @@ class MGSAEncoder(Encoder):
     def __init__(self, config: MGSAConfig, spec: FeatureSpec, **kwargs: Any):
         super().__init__(**kwargs)
         self.config = config
-        regions = spec.tensor(config.grid)
-        if len(regions.step_shape) != 3:
-            raise ConfigError(
-                f"encoder.grid = {config.grid!r} is wrong: a feature of (rows, "
-                f"columns, width) is needed, this one is {regions.step_shape}."
-            )
+        rows, columns, _ = grid_shape(spec, config.grid, "encoder.grid")
         for modality in config.fused:
-            modality.check(spec, regions.max_steps)
-        rows, columns, _ = regions.step_shape
+            modality.check(spec, spec.tensor(config.grid).max_steps)
         self.guide = config.spatial.build((rows, columns))
         self.recurrence = config.spatial.recurrence.build()
 
@@ -103,7 +98,7 @@ class MGSAEncoder(Encoder):
 
     def _regions(self, video: VideoBatch) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns region features (B, T, S, D), 0 where masked, and the mask (B, T)."""
-        grid = video.features[self.config.grid]  # (B, T, H, W, D)
+        grid = as_grid(video.features[self.config.grid])  # (B, T, H, W, D)
         mask = video.masks[self.config.grid]  # (B, T)
         _, steps, rows, columns, width = grid.shape
         steps = steps or tf.shape(grid)[1]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Union
 
 import tensorflow as tf
 
+from keras_models.encoders.feature_views import as_vectors
 from keras_models.layers.functional.affine_motion import affine_motion
 from keras_models.layers.functional.masking import expand_mask, masked_mean
 from keras_models.structs import VideoBatch
@@ -33,13 +34,9 @@ class FrameModality(Config):
             )
 
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
-        """Returns (B, T, D), inner axes averaged, 0 where the modality is masked."""
-        values = video.features[self.feature]
-        inner = list(range(2, values.shape.rank - 1))
-        if inner:
-            values = tf.reduce_mean(values, axis=inner)
+        """Returns (B, T, D) vectors, 0 where the modality or the frame is masked."""
         mask = video.masks[self.feature] & frame_mask
-        return tf.where(expand_mask(mask, values), values, 0)
+        return as_vectors(video.features[self.feature], mask)
 
 
 class AffineMotion(Config):
@@ -83,9 +80,8 @@ class ClipModality(Config):
     def __call__(self, video: VideoBatch, frame_mask: tf.Tensor) -> tf.Tensor:
         """Returns (B, D), 0 for a clip without the modality."""
         del frame_mask
-        values = masked_mean(video.features[self.feature], video.masks[self.feature])
-        inner = list(range(1, values.shape.rank - 1))
-        return tf.reduce_mean(values, axis=inner) if inner else values
+        mask = video.masks[self.feature]
+        return masked_mean(as_vectors(video.features[self.feature], mask), mask)
 
 
 Modality = Annotated[Union[FrameModality, AffineMotion, ClipModality], BY_KIND]

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder, EncoderConfig
+from keras_models.encoders.feature_views import as_grid, grid_shape
 from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
-from transform.common.config import ConfigError
 from transform.schema import FeatureSpec
 
 
@@ -43,18 +43,13 @@ class PooledEncoder(Encoder):
 
     def __init__(self, config: PooledConfig, spec: FeatureSpec, **kwargs: Any):
         super().__init__(**kwargs)
-        shape = spec.tensor(config.grid).step_shape
-        if len(shape) != 3:
-            raise ConfigError(
-                f"encoder.grid = {config.grid!r} is wrong: a feature of (rows, "
-                f"columns, width) is needed, this one is {shape}."
-            )
+        grid_shape(spec, config.grid, "encoder.grid")
         self.grid = config.grid
         self.clip = [ClipModality(feature=name) for name in config.clip]
 
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         del training
-        grid, mask = video.features[self.grid], video.masks[self.grid]
+        grid, mask = as_grid(video.features[self.grid]), video.masks[self.grid]
         _, _, rows, columns, width = grid.shape  # (B, T, H, W, D)
         frames = tf.reduce_mean(grid, axis=[2, 3])  # V^f: (B, T, D)
         frames = tf.where(mask[..., tf.newaxis], frames, 0)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder, EncoderConfig
-from keras_models.layers.functional.masking import (
-    expand_mask,
-    masked_mean,
-    present_regions,
-)
+from keras_models.encoders.feature_views import as_cells, as_vectors
+from keras_models.layers.functional.masking import expand_mask, masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
 from transform.common.config import Field, validator
 from transform.schema import FeatureSpec
@@ -45,9 +41,7 @@ class StreamsConfig(EncoderConfig):
 class StreamsEncoder(Encoder):
     """Embeds every cell x of every stream linearly: W x + b.
 
-    A feature's shape says what its cells are: (T, H, W, D) has H · W cells on a
-    grid, (T, R, D) up to R regions, (T, D) a single cell. Regions that are all zeros
-    count as absent and are masked.
+    `feature_views` says what the cells of a vector, a grid and regions are.
 
     Returns:
         `EncodedVideo` with a grid (B, T, S, D) for every stream, each with its own
@@ -87,18 +81,7 @@ class StreamsEncoder(Encoder):
     def _embed_clip(self, video: VideoBatch, name: str) -> tf.Tensor:
         """Returns a clip feature's embedded mean (B, D), 0 for clips without it."""
         mask = video.masks[name]
-        values = masked_mean(video.features[name], mask)
+        values = masked_mean(as_vectors(video.features[name], mask), mask)
         embedded = self.embeddings[name](values)  # (B, D)
         present = tf.reduce_any(mask, axis=1)
         return tf.where(expand_mask(present, embedded), embedded, 0)
-
-
-def as_cells(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns a feature (B, T, …, D) as cells (B, T, S, D) and their mask (B, T, S)."""
-    inner = values.shape.as_list()[2:]
-    if len(inner) == 2:
-        return values, present_regions(values, mask)
-    steps = values.shape[1] or tf.shape(values)[1]
-    cells = tf.reshape(values, [-1, steps, math.prod(inner[:-1]), inner[-1]])
-    cell_mask = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(cells)[:3])
-    return cells, tf.ensure_shape(cell_mask, cells.shape[:3])

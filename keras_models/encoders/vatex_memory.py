@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from keras_models.layers.functional.masking import masked_mean, present_regions
+from keras_models.encoders.feature_views import as_cells, as_vectors
+from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import VideoBatch
 from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
@@ -57,31 +58,26 @@ class SegmentMemoryConfig(Config):
     """The memory of the VATEX-2019 system's temporal branch (Sec. 2.1)."""
 
     kind: Literal["segments"] = "segments"
-    image: str = "resnext101"  # record features, one vector a segment
-    motion: str = "ir_csn"  # the motion feature beside the image feature
+    # record features that are joined: of the image and of the motion
+    streams: tuple[str, ...] = ("resnext101", "ir_csn")
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the memory is made of."""
-        return (self.image, self.motion)
+        return self.streams
 
     def build(self, spec: FeatureSpec, units: int) -> SegmentMemory:
-        """Returns the layer; image and motion must be aligned, else `ConfigError`."""
-        image, motion = (spec.tensor(name).max_steps for name in self.features())
-        if image != motion:
-            raise ConfigError(
-                f"encoder.memory joins {self.image} and {self.motion} segment by "
-                f"segment, but they have {image} and {motion} of them."
-            )
+        """Returns the layer; raises `ConfigError` unless the streams are aligned."""
+        _check_aligned(spec, self.streams, slice(0))  # steps
         return SegmentMemory(self, units, name="memory")
 
 
 class SegmentMemory(tf.keras.layers.Layer):
     """Embeds the segments of a clip: V^t_n = W [image_n, motion_n] + b.
 
-    A segment is masked where both are missing; where only one is, it counts as 0.
+    A segment is masked where all are missing; where only one is, it counts as 0.
 
     Call arguments:
-        video: `VideoBatch`; the two features are (B, T, ·).
+        video: `VideoBatch`.
         summary: (B, D), unused.
 
     Returns:
@@ -95,9 +91,13 @@ class SegmentMemory(tf.keras.layers.Layer):
 
     def call(self, video: VideoBatch, summary: tf.Tensor) -> VatexMemory:
         del summary
-        names = self.config.features()
-        frames = self.embed(tf.concat([video.features[n] for n in names], axis=-1))
-        mask = video.masks[names[0]] | video.masks[names[1]]
+        masks = [video.masks[name] for name in self.config.streams]
+        vectors = [
+            as_vectors(video.features[name], mask)
+            for name, mask in zip(self.config.streams, masks, strict=True)
+        ]
+        frames = self.embed(tf.concat(vectors, axis=-1))
+        mask = tf.reduce_any(masks, axis=0)
         return VatexMemory(tf.where(mask[..., tf.newaxis], frames, 0), mask)
 
 
@@ -105,22 +105,16 @@ class ObjectMemoryConfig(Config):
     """The memory of the VATEX-2019 system's spatial branch (Sec. 2.1)."""
 
     kind: Literal["objects"] = "objects"
-    image: str = "object_image"  # record features (objects, ·): at most 10 a frame
-    motion: str = "object_motion"  # the objects' motion vectors
+    # record features of the same boxes that are joined
+    streams: tuple[str, ...] = ("object_image", "object_motion")
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the memory is made of."""
-        return (self.image, self.motion)
+        return self.streams
 
     def build(self, spec: FeatureSpec, units: int) -> ObjectMemory:
-        """Returns the layer; both features must be of the same boxes."""
-        tensors = [spec.tensor(name) for name in self.features()]
-        image, motion = ((t.max_steps, *t.step_shape[:-1]) for t in tensors)
-        if image != motion or len(image) != 2:
-            raise ConfigError(
-                f"encoder.memory joins {self.image} and {self.motion} object by "
-                f"object, but their frames and objects are {image} and {motion}."
-            )
+        """Returns the layer; raises `ConfigError` unless the boxes are the same."""
+        _check_aligned(spec, self.streams, slice(-1))  # steps and boxes
         return ObjectMemory(self, units, name="memory")
 
 
@@ -130,7 +124,7 @@ class ObjectMemory(tf.keras.layers.Layer):
     A frame with fewer objects than the most has all-zero rows, which are masked.
 
     Call arguments:
-        video: `VideoBatch`; the two features are (B, T, R, ·).
+        video: `VideoBatch`; the features have the same boxes, or cells.
         summary: (B, D), unused.
 
     Returns:
@@ -144,13 +138,33 @@ class ObjectMemory(tf.keras.layers.Layer):
 
     def call(self, video: VideoBatch, summary: tf.Tensor) -> VatexMemory:
         del summary
-        names = self.config.features()
-        objects = tf.concat([video.features[name] for name in names], axis=-1)
-        mask = present_regions(objects, video.masks[names[0]] | video.masks[names[1]])
+        streams = [
+            as_cells(video.features[name], video.masks[name])
+            for name in self.config.streams
+        ]
+        objects = tf.concat([cells for cells, _ in streams], axis=-1)
+        mask = tf.reduce_any([mask for _, mask in streams], axis=0)  # (B, T, R)
         cells = tf.where(mask[..., tf.newaxis], self.embed(objects), 0)
         return VatexMemory(
             masked_mean(cells, mask, axis=2),
             tf.reduce_any(mask, axis=2),
             (cells,),
             (mask,),
+        )
+
+
+def _check_aligned(spec: FeatureSpec, names: tuple[str, ...], inner: slice) -> None:
+    """Raises `ConfigError` unless all streams have the same steps and cells."""
+    if not names:
+        raise ConfigError("encoder.memory.streams is empty: name a feature.")
+    tensors = [spec.tensor(name) for name in names]
+    sizes = [(tensor.max_steps, *tensor.step_shape[inner]) for tensor in tensors]
+    if len(set(sizes)) > 1:
+        listed = ", ".join(
+            f"{name} {' × '.join(map(str, size))}"
+            for name, size in zip(names, sizes, strict=True)
+        )
+        raise ConfigError(
+            "encoder.memory joins its streams place by place, but they have different "
+            f"places: {listed}."
         )

@@ -71,7 +71,7 @@ def widened(spec):
     return video._replace(features=features)
 
 
-def test_a_level_without_a_grid_is_refused():
-    config = DualAFRConfig(levels=(IdentityLevelConfig(feature="c3d"),))
-    with pytest.raises(ConfigError, match=r"'c3d', .* this one is \(9,\)"):
-        config.build(_spec("c3d_fc7", "c3d"))
+def test_a_level_of_regions_is_refused():
+    config = DualAFRConfig(levels=(IdentityLevelConfig(feature="rcnn_regions"),))
+    with pytest.raises(ConfigError, match=r"'rcnn_regions' is wrong: .* 2 regions"):
+        config.build(_spec("c3d_fc7", "rcnn_regions"))

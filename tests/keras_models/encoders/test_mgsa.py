@@ -9,6 +9,7 @@ from tests.reference.mgsa import attend
 from tests.support import models
 from tests.support.layer_contract import assert_same_where, check_layer
 from transform.common.config import ConfigError
+from transform.schema import FeatureSpec, Imported
 
 ROWS = ["mgsa", "mgsa_no_garu", "spatial_attention_garu", "spatial_attention"]
 
@@ -125,9 +126,12 @@ def test_motion_moves_attention():
     assert not np.allclose(first[0], second[0])
 
 
-def test_a_feature_without_a_grid_is_refused():
-    with pytest.raises(ConfigError, match=r"encoder\.grid = 'c3d' is wrong"):
-        MGSAConfig(grid="c3d").build(models.SPEC)
+def test_regions_are_refused():
+    spec = FeatureSpec(features=(Imported(name="r", shape=(5, 8), max_steps=3),))
+    with pytest.raises(
+        ConfigError, match=r"encoder\.grid = 'r' is wrong: .* 5 regions"
+    ):
+        MGSAConfig(grid="r").build(spec)
 
 
 def test_a_stream_of_other_length_is_refused():

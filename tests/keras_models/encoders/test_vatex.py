@@ -131,10 +131,12 @@ def test_contract(config, frames, grids):
 
 
 def test_modalities_that_are_not_aligned_are_refused():
-    with pytest.raises(ConfigError, match=r"resnext101 and vggish .* 3 and 4"):
-        GLOBAL.replace(memory=SegmentMemoryConfig(motion="vggish")).build(SPEC)
-    with pytest.raises(ConfigError, match="object_image and ir_csn object by object"):
-        GLOBAL.replace(memory=ObjectMemoryConfig(motion="ir_csn")).build(SPEC)
+    with pytest.raises(ConfigError, match=r"resnext101 3, vggish 4"):
+        segments = SegmentMemoryConfig(streams=("resnext101", "vggish"))
+        GLOBAL.replace(memory=segments).build(SPEC)
+    with pytest.raises(ConfigError, match=r"object_image 3 × 2, ir_csn 3"):
+        objects = ObjectMemoryConfig(streams=("object_image", "ir_csn"))
+        GLOBAL.replace(memory=objects).build(SPEC)
 
 
 def test_features_are_named_once():

@@ -10,6 +10,7 @@ from tests.support import vre_models
 from tests.support.layer_contract import check_layer
 from tests.support.vre_models import LENGTHS, UNITS
 from transform.common.config import ConfigError
+from transform.schema import FeatureSpec, Imported
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}
 
@@ -216,6 +217,9 @@ def test_contract():
     )
 
 
-def test_a_feature_without_a_grid_is_refused():
-    with pytest.raises(ConfigError, match=r"encoder\.grid = 'vggish' is wrong"):
-        PooledConfig(grid="vggish").build(vre_models.SPEC)
+def test_regions_are_refused():
+    spec = FeatureSpec(features=(Imported(name="r", shape=(5, 8), max_steps=3),))
+    with pytest.raises(
+        ConfigError, match=r"encoder\.grid = 'r' is wrong: .* 5 regions"
+    ):
+        PooledConfig(grid="r").build(spec)
