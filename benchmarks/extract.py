@@ -259,15 +259,20 @@ def plain(spec: FeatureSpec, paths: list[pathlib.Path], folder: pathlib.Path) ->
             fields = []
             for key in keys:
                 around = np.arange(window) + key - (window - 1) // 2
+                scale = min(1.0, flow.max_side / max(frames[0].shape))
                 grey = [
                     cv2.resize(
-                        cv2.cvtColor(frames[i], cv2.COLOR_RGB2GRAY), (flow.size,) * 2
+                        cv2.cvtColor(frames[i], cv2.COLOR_RGB2GRAY),
+                        None,
+                        fx=scale,
+                        fy=scale,
                     )
                     for i in np.clip(around, 0, len(frames) - 1)
                 ]
                 for one, other in itertools.pairwise(grey):
                     field = dis.calc(one, other, None)
-                    fields.append(np.clip(field, -flow.clip, flow.clip) / flow.clip)
+                    field = np.clip(field, -flow.clip, flow.clip) / flow.clip
+                    fields.append(cv2.resize(field, (flow.size,) * 2))
         with clock.time("rest: save"):
             np.savez(folder / "plain.npz", maps=maps, flow=np.stack(fields))
     return Cost(_each(clock, len(paths)), (folder / "plain.npz").stat().st_size)

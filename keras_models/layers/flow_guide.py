@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Union
 
 import tensorflow as tf
 
-from keras_models.layers.area_pooling import AreaPooling
 from keras_models.layers.garu import GARUConfig
 from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
 from keras_models.structs import VideoBatch
@@ -40,10 +40,11 @@ class FlowGuideConfig(Config):
 class FlowGuide(tf.keras.layers.Layer):
     """Computes A^r = Φ_c(F) of all frames (Chen and Jiang, 2019, Eq. 1).
 
-    Convolutions with ReLU, each followed by 2×2 max-pooling (SAME) along those axes
-    that stay at least as long as the grid's, then a convolution to one channel. What
-    remains between its map and the grid is averaged by area, so that every flow size
-    goes with every grid; where flow size = grid size · 2^k nothing remains.
+    Convolutions with ReLU, interleaved with 2×2 max-pooling until the map is the grid,
+    then a convolution to one channel. Planes of another size than the grid's times 2^k
+    are resized to the nearest such size first, k at most one pooling a convolution, "so
+    that the CNN outputs match the spatial size of image features" (Sec. 4.2): stored
+    planes of 128 × 128 and a grid of 8 × 8 cells need no resizing.
 
     Call arguments:
         video: `VideoBatch` with the flow stacks (B, T, rows, columns, 2M) in [−1, 1].
@@ -70,26 +71,35 @@ class FlowGuide(tf.keras.layers.Layer):
             for index, channels in enumerate(config.channels)
         ]
         self.map = tf.keras.layers.Conv2D(1, config.kernel, padding="same", name="map")
-        self.fit = AreaPooling(self.grid, name="fit")
 
     def call(
         self, video: VideoBatch, regions: tf.Tensor, summary: tf.Tensor
     ) -> tf.Tensor:
         del regions, summary
         flow = video.features[self.config.flow]
-        frame_shape = flow.shape[2:]
+        frame_shape = flow.shape.as_list()[2:]
         x = tf.reshape(flow, [-1, *frame_shape])  # (B · T, rows, columns, 2M)
-        for convolution in self.convolutions:
+        halvings = [
+            self._halvings(size, cells)
+            for size, cells in zip(frame_shape[:2], self.grid, strict=True)
+        ]
+        size = [
+            cells * self.config.first_stride * 2**k
+            for cells, k in zip(self.grid, halvings, strict=True)
+        ]
+        if size != frame_shape[:2]:
+            x = tf.cast(tf.image.resize(x, size), x.dtype)
+        for index, convolution in enumerate(self.convolutions):
+            window = [2 if index < k else 1 for k in halvings]
             x = convolution(x)
-            window = [
-                2 if size >= 2 * target else 1
-                for size, target in zip(x.shape[1:3], self.grid, strict=True)
-            ]
             if window != [1, 1]:
-                x = tf.nn.max_pool2d(x, window, window, "SAME")
-        maps = self.fit(self.map(x))  # (B · T, H, W, 1)
-        rows, columns = self.grid
+                x = tf.nn.max_pool2d(x, window, window, "VALID")
         steps = flow.shape[1] or tf.shape(flow)[1]
-        maps = tf.reshape(maps, [-1, steps, rows * columns])
+        maps = tf.reshape(self.map(x), [-1, steps, math.prod(self.grid)])
         mask = video.masks[self.config.flow][..., tf.newaxis]
         return tf.where(mask, maps, 0)
+
+    def _halvings(self, size: int, cells: int) -> int:
+        """Returns how many poolings bring a side nearest to so many cells."""
+        halvings = round(math.log2(size / (cells * self.config.first_stride)))
+        return min(max(halvings, 0), len(self.convolutions))

@@ -28,11 +28,19 @@ def average_pool(image, window, stride=1, padding="SAME"):
     return np.nanmean(views, axis=0)
 
 
-def area_average(image, rows, columns):
-    """(h, w) → (rows, columns): each input cell cut into tiny equal squares."""
-    high, wide = image.shape
-    fine = np.repeat(np.repeat(image, rows, axis=0), columns, axis=1)
-    return fine.reshape(rows, high, columns, wide).mean(axis=(1, 3))
+def bilinear(image, rows, columns):
+    """(h, w, C) → (rows, columns, C), between the centres of the nearest pixels."""
+    resized = np.empty((rows, columns, image.shape[2]))
+    high, wide = image.shape[:2]
+    for row, column in np.ndindex(rows, columns):
+        y = min(max((row + 0.5) * high / rows - 0.5, 0), high - 1)
+        x = min(max((column + 0.5) * wide / columns - 0.5, 0), wide - 1)
+        top, left = int(y), int(x)
+        below, right = min(top + 1, high - 1), min(left + 1, wide - 1)
+        above = image[top, left] * (left + 1 - x) + image[top, right] * (x - left)
+        under = image[below, left] * (left + 1 - x) + image[below, right] * (x - left)
+        resized[row, column] = above * (top + 1 - y) + under * (y - top)
+    return resized
 
 
 def _views(image, window, stride, padding, beyond):

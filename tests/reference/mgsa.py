@@ -1,8 +1,31 @@
-"""MGSA's encoder after the rough maps (Chen and Jiang, 2019), one clip at a time."""
+"""MGSA's spatial attention (Chen and Jiang, 2019), one clip at a time."""
 
 import numpy as np
 
 from tests.reference.additive_attention import softmax
+from tests.reference.convolution import bilinear, convolve
+
+
+def flow_map(planes, layers, grid, stride=1):
+    """Φ_c of one frame: (h, w, 2M) planes → (H, W), with no averaging at its end.
+
+    `layers` are (kernel, bias) pairs, the last one of the map. The planes have the size
+    from which as many halvings as fit, one a layer at the most, lead to the grid.
+    """
+    halvings = [
+        int(np.clip(np.rint(np.log2(size / (cells * stride))), 0, len(layers) - 1))
+        for size, cells in zip(planes.shape, grid, strict=False)
+    ]
+    image = bilinear(
+        planes, *(c * stride * 2**k for c, k in zip(grid, halvings, strict=True))
+    )
+    for index, (kernel, bias) in enumerate(layers[:-1]):
+        image = np.maximum(convolve(image, kernel, bias, 1 if index else stride), 0)
+        if index < halvings[0]:
+            image = np.maximum(image[::2], image[1::2])
+        if index < halvings[1]:
+            image = np.maximum(image[:, ::2], image[:, 1::2])
+    return convolve(image, *layers[-1])[..., 0]
 
 
 def attend(maps, regions, mask):

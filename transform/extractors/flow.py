@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from transform.schema import Flow, FrameSampling
+from transform.schema.resize import OwnShape
 from transform.video import optical_flow
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -16,7 +17,10 @@ class FlowExtractor:
     def __init__(self, feature: Flow, sampling: FrameSampling):
         self._feature = feature
         self._frames = FrameRequest(
-            feature.size, pixels="gray", chunk_size=sampling.window
+            feature.max_side,
+            resize=OwnShape(),
+            pixels="gray",
+            chunk_size=sampling.window,
         )
 
     def frame_requests(self) -> tuple[FrameRequest, ...]:

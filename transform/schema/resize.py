@@ -1,4 +1,4 @@
-"""Resize modes: how a frame of any proportions becomes a square."""
+"""Resize modes: how a frame of any proportions becomes a square, or stays as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Annotated, Literal, Union
 from transform.common.config import BY_KIND, Config, Field
 
 
-class Stretch(Config):
+class _ToSquare(Config):
+    """Base class of the modes that end in a square."""
+
+    def canvas(self, height: int, width: int, size: int) -> tuple[int, int]:
+        """Returns the final (rows, columns) of a frame, a square of `size`."""
+        del height, width
+        return size, size
+
+
+class Stretch(_ToSquare):
     """Stretches the whole frame to a square, whatever its proportions."""
 
     kind: Literal["squash"] = "squash"
@@ -21,7 +30,7 @@ class Stretch(Config):
         return size, size
 
 
-class CentreCrop(Config):
+class CentreCrop(_ToSquare):
     """Resizes to rows × columns, then crops the middle (C3D: 128 × 171, then 112)."""
 
     kind: Literal["centre_crop"] = "centre_crop"
@@ -42,7 +51,7 @@ class CentreCrop(Config):
         return self.rows, self.columns
 
 
-class ShortSide(Config):
+class ShortSide(_ToSquare):
     """Scales the short side to `side`, then crops the middle (I3D: 256).
 
     The long side is rounded to the nearest pixel, halves up.
@@ -67,7 +76,7 @@ class ShortSide(Config):
         return rows, columns
 
 
-class Letterbox(Config):
+class Letterbox(_ToSquare):
     """Scales the long side to `size`, and pads with black on both sides."""
 
     kind: Literal["letterbox"] = "letterbox"
@@ -77,18 +86,36 @@ class Letterbox(Config):
 
     def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
         """Returns the resized (rows, columns), neither larger than `size`."""
-        long = max(height, width)
-        rows, columns = (
-            max(1, (2 * size * length + long) // (2 * long))
-            for length in (height, width)
-        )
-        return rows, columns
+        return _long_side(height, width, size)
 
     def window(self, height: int, width: int, size: int) -> tuple[int, int, int, int]:
         """Returns the frame's place in the square: (y1, x1, y2, x2) in pixels."""
         rows, columns = self.resized(height, width, size)
         top, left = (size - rows) // 2, (size - columns) // 2
         return top, left, top + rows, left + columns
+
+
+class OwnShape(Config):
+    """Leaves a frame as it is, scaled down where its long side exceeds `size`."""
+
+    kind: Literal["own_shape"] = "own_shape"
+
+    def resized(self, height: int, width: int, size: int) -> tuple[int, int]:
+        """Returns the resized (rows, columns)."""
+        return _long_side(height, width, min(size, max(height, width)))
+
+    def canvas(self, height: int, width: int, size: int) -> tuple[int, int]:
+        """Returns the final (rows, columns) of a frame: nothing is cut or added."""
+        return self.resized(height, width, size)
+
+
+def _long_side(height: int, width: int, size: int) -> tuple[int, int]:
+    """Returns the (rows, columns) of a frame scaled to a long side of `size`."""
+    long = max(height, width)
+    rows, columns = (
+        max(1, (2 * size * length + long) // (2 * long)) for length in (height, width)
+    )
+    return rows, columns
 
 
 Resize = Annotated[

@@ -16,16 +16,16 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from transform.schema.frame_placement import FrameSampling, KeyFrames, Placement
-from transform.schema.resize import Resize, Stretch
+from transform.schema.resize import OwnShape, Resize, Stretch
 from transform.video.video_info import DecodeError
 
 
 class FrameRequest(NamedTuple):
-    """A feature's request: chunks of frames at a placement, resized to squares."""
+    """A feature's request: chunks of frames at a placement, each resized."""
 
-    size: int  # of the square
+    size: int  # of the square, or the most of the long side of an `OwnShape`
     placement: Placement = KeyFrames()
-    resize: Resize = Stretch()
+    resize: Resize | OwnShape = Stretch()
     pixels: Literal["rgb24", "gray"] = "rgb24"
     chunk_size: int = 1  # consecutive frames
     lookahead: int = 0  # further frames behind each chunk
@@ -34,7 +34,7 @@ class FrameRequest(NamedTuple):
 class FrameSet(NamedTuple):
     """The frames that answer a request; they may serve other requests too."""
 
-    frames: np.ndarray  # (F, size, size, 3) uint8 RGB or (F, size, size) uint8 grey
+    frames: np.ndarray  # (F, rows, columns, 3) uint8 RGB or (F, rows, columns) grey
     rows: np.ndarray  # (N, chunk_size + lookahead) int64 rows of `frames`
 
     def first_frames(self) -> np.ndarray:
@@ -75,7 +75,7 @@ class _FrameFormat(NamedTuple):
     """Size, resize mode and pixels; requests that share them share converted frames."""
 
     size: int
-    resize: Resize
+    resize: Resize | OwnShape
     pixels: str
 
     @classmethod
@@ -87,6 +87,7 @@ class FrameCollector:
     """Collects a plan's frames from one pass: upright, resized, each but once.
 
     A frame is turned upright, resized in the request's mode, and cropped to its centre.
+    Frames of one format have the size of the first one, should the video's change.
     """
 
     def __init__(
@@ -109,14 +110,7 @@ class FrameCollector:
             form: {int(index): row for row, index in enumerate(indices)}
             for form, indices in self._indices.items()
         }
-        self._frames = {
-            form: np.zeros(
-                (len(indices), form.size, form.size)
-                + ((3,) if form.pixels == "rgb24" else ()),
-                np.uint8,
-            )
-            for form, indices in self._indices.items()
-        }
+        self._frames: dict[_FrameFormat, np.ndarray] = {}
         self._scalers = {form: VideoReformatter() for form in wanted}
 
     @property
@@ -132,14 +126,21 @@ class FrameCollector:
         if index in self._keys:
             self._seconds[self._keys[index]] = seconds
         for form, rows in self._rows.items():
-            if index in rows:
-                self._frames[form][rows[index]] = self._converted(frame, form)
+            if index not in rows:
+                continue
+            picture = self._converted(frame, form)
+            if form not in self._frames:
+                self._frames[form] = np.zeros((len(rows), *picture.shape), np.uint8)
+            canvas = self._frames[form].shape[1:3]
+            self._frames[form][rows[index]] = centre_crop(picture, *canvas)
 
     def _converted(self, frame: Any, form: _FrameFormat) -> np.ndarray:
+        """Returns a frame upright, resized and cropped to its canvas."""
         turns = round(frame.rotation / 90)  # counter-clockwise
         height, width = frame.height, frame.width
         if turns % 2:
             height, width = width, height
+        canvas = form.resize.canvas(height, width, form.size)
         rows, columns = form.resize.resized(height, width, form.size)
         if turns % 2:  # the decoder's frame still lies on its side
             rows, columns = columns, rows
@@ -155,7 +156,7 @@ class FrameCollector:
         except (av.error.FFmpegError, ValueError) as error:
             reason = f"its {frame.format.name} frames cannot be converted"
             raise DecodeError(self._path, reason) from error
-        return centre_crop(np.rot90(picture.to_ndarray(), turns), form.size)
+        return centre_crop(np.rot90(picture.to_ndarray(), turns), *canvas)
 
     @property
     def frame_sets(self) -> dict[FrameRequest, FrameSet]:
@@ -173,17 +174,20 @@ class FrameCollector:
         return self._seconds
 
 
-def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
-    """Crops (rows, columns, …) to the centre size × size; black where it is smaller.
+def centre_crop(
+    image: np.ndarray, rows: int, columns: int, fill: int = 0
+) -> np.ndarray:
+    """Crops (height, width, …) to its centre; `fill` stands where it is smaller.
 
     Where as many pixels cannot be cut, or added, on both sides, it is one fewer on the
     left or above.
     """
-    rows, columns = image.shape[:2]
-    top, left = max(0, rows - size) // 2, max(0, columns - size) // 2
-    image = image[top : top + size, left : left + size]
-    missing = [size - length for length in image.shape[:2]]
+    height, width = image.shape[:2]
+    top, left = max(0, height - rows) // 2, max(0, width - columns) // 2
+    image = image[top : top + rows, left : left + columns]
+    missing = [rows - image.shape[0], columns - image.shape[1]]
     if not any(missing):
         return image
     padding = [(pixels // 2, pixels - pixels // 2) for pixels in missing]
-    return np.pad(image, [*padding, *[(0, 0)] * (image.ndim - 2)])
+    padding += [(0, 0)] * (image.ndim - 2)
+    return np.pad(image, padding, constant_values=fill)

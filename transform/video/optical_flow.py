@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from transform import schema
-from transform.common.config import ConfigError
+from transform.video.frame_requests import centre_crop
 
-_SMALLEST_FOR_DIS = 16  # a multiple of 8 above OpenCV's own 12
+_SMALLEST_FOR_DIS = 32  # pixels of a side: OpenCV ends the process below
+_STILL = 128  # the level of no motion
 
 # (first, second) grey frames → (height, width, 2) float32 pixels, x then y
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -30,39 +31,41 @@ def flow_stack(
     motion.
 
     Args:
-        window_frames: (F, size, size) uint8 grey.
+        window_frames: (F, height, width) uint8 grey.
         window_index: (N, window) rows of `window_frames`.
-        feature: the algorithm and the clipping.
+        feature: the algorithm, the clipping and the size.
 
     Returns:
         (N, size, size, 2M) uint8 planes x_1, y_1, …, x_M, y_M with M = window − 1,
         quantised as `schema.Flow` says.
     """
     size = feature.size
-    if window_frames.shape[1:] != (size, size):
-        raise ValueError(
-            f"{feature.name} needs frames of {size} × {size}; received "
-            f"{window_frames.shape}"
-        )
-    if isinstance(feature.algorithm, schema.Dis) and size < _SMALLEST_FOR_DIS:
-        raise ConfigError(
-            f"{feature.name}: frames of {size} × {size} are too small for DIS flow; "
-            f"set size to {_SMALLEST_FOR_DIS} or more."
-        )
     pairs = np.stack([window_index[:, :-1], window_index[:, 1:]], axis=-1)  # (N, M, 2)
     unique, place = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)
     estimate = estimator(feature.algorithm)
     fields = np.empty((len(unique), size, size, 2), np.uint8)
     for field, (first, second) in zip(fields, unique, strict=True):
         if first == second:
-            field.fill(128)
+            field.fill(_STILL)
         else:
             flow = estimate(window_frames[first], window_frames[second])
-            field[:] = quantise(flow, feature.clip)
+            field[:] = fitted(quantise(flow, feature.clip), feature)
     stacked = fields[place.reshape(pairs.shape[:2])]  # (N, M, size, size, 2)
     windows, motions = pairs.shape[:2]
     planes = stacked.transpose(0, 2, 3, 1, 4)  # (N, size, size, M, 2)
     return planes.reshape(windows, size, size, 2 * motions)
+
+
+def fitted(planes: np.ndarray, feature: schema.Flow) -> np.ndarray:
+    """Frames and resizes quantised planes (height, width, C) to (size, size, C).
+
+    Every level is the mean of the area that it covers; what a letterbox adds is still.
+    """
+    size = feature.size
+    height, width = planes.shape[:2]
+    rows, columns = feature.fit.resized(height, width, size)
+    resized = cv2.resize(planes, (columns, rows), interpolation=cv2.INTER_AREA)
+    return centre_crop(resized, size, size, fill=_STILL)
 
 
 def quantise(flow: np.ndarray, clip: float) -> np.ndarray:
@@ -132,7 +135,18 @@ def _dis(algorithm: schema.Dis) -> Estimator:
     if algorithm.preset == "quality":  # medium's accuracy at three quarters of its time
         dis.setFinestScale(1)
         dis.setVariationalRefinementIterations(5)
-    return lambda first, second: dis.calc(first, second, None)
+
+    def estimate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        height, width = first.shape
+        below, right = (max(0, _SMALLEST_FOR_DIS - side) for side in first.shape)
+        if below or right:
+            first, second = (
+                np.pad(frame, [(0, below), (0, right)], mode="edge")
+                for frame in (first, second)
+            )
+        return dis.calc(first, second, None)[:height, :width]
+
+    return estimate
 
 
 def _tv_l1(algorithm: schema.TvL1) -> Estimator:

@@ -3,9 +3,8 @@ import pytest
 
 from keras_models.encoders.mgsa import MGSAConfig
 from tests.keras_models.layers.test_garu import parameters
-from tests.reference.convolution import area_average, convolve, max_pool
 from tests.reference.garu import garu
-from tests.reference.mgsa import attend
+from tests.reference.mgsa import attend, flow_map
 from tests.support import models
 from tests.support.layer_contract import assert_same_where, check_layer
 from transform.common.config import ConfigError
@@ -14,24 +13,20 @@ from transform.schema import FeatureSpec, Imported
 ROWS = ["mgsa", "mgsa_no_garu", "spatial_attention_garu", "spatial_attention"]
 
 
-def rough_map(guide, planes):
-    """One frame's map by Φ_c of two layers: (8, 8, ·) planes → (4,)."""
-    first, second = ([w.numpy() for w in layer.weights] for layer in guide)
-    image = max_pool(np.maximum(convolve(planes, *first), 0))
-    return area_average(convolve(image, *second)[..., 0], 2, 2).reshape(-1)
-
-
 def test_whole_encoder_equals_the_equations():
     model = models.captioner()
     video = models.video()
     encoded = model.encode(video)
     encoder = model.encoder
-    guide = (encoder.guide.convolutions[0], encoder.guide.map)
+    guide = [
+        [weight.numpy() for weight in layer.weights]
+        for layer in (*encoder.guide.convolutions, encoder.guide.map)
+    ]
     flow = (video.features["flow"].numpy().astype(np.float64) - 128) / 127
     grid = video.features["grid"].numpy().astype(np.float64).reshape(3, 4, 4, 6)
     mask = video.masks["grid"].numpy()
     for clip in range(3):
-        rough = np.stack([rough_map(guide, planes) for planes in flow[clip]])
+        rough = np.stack([flow_map(each, guide, (2, 2)).ravel() for each in flow[clip]])
         means = grid[clip].mean(axis=1)
         maps = garu(rough, means, mask[clip], *parameters(encoder.recurrence))
         weights, frames = attend(maps, grid[clip], mask[clip])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.structs import VideoBatch
-from tests.reference.convolution import area_average, convolve, max_pool
+from tests.reference.mgsa import flow_map
 from tests.support.layer_contract import check_layer
 
 CONFIG = FlowGuideConfig(channels=(3, 4), first_stride=2)
@@ -20,19 +20,17 @@ def video(shape, lengths, seed=0):
 
 
 def reference(layer, image, grid):
-    """One frame's map: convolutions, poolings while the grid allows, area average."""
-    for index, convolution in enumerate(layer.convolutions):
-        kernel, bias = (weight.numpy() for weight in convolution.weights)
-        stride = layer.config.first_stride if index == 0 else 1
-        image = np.maximum(convolve(image, kernel, bias, stride), 0)
-        if min(n / g for n, g in zip(image.shape, grid, strict=False)) >= 2:
-            image = max_pool(image)
-    kernel, bias = (weight.numpy() for weight in layer.map.weights)
-    return area_average(convolve(image, kernel, bias)[..., 0], *grid)
+    """One frame's map by the layer's weights."""
+    layers = [
+        [weight.numpy() for weight in each.weights]
+        for each in (*layer.convolutions, layer.map)
+    ]
+    return flow_map(image, layers, grid, layer.config.first_stride)
 
 
 @pytest.mark.parametrize(
-    ("size", "grid"), [(16, (4, 4)), (16, (2, 2)), (24, (5, 5)), (15, (4, 3))]
+    ("size", "grid"),
+    [(16, (4, 4)), (16, (2, 2)), (24, (5, 5)), (15, (4, 3)), (6, (9, 1))],
 )
 def test_equals_convolutions_cell_by_cell(size, grid):
     layer = CONFIG.build(grid)
@@ -44,6 +42,16 @@ def test_equals_convolutions_cell_by_cell(size, grid):
             maps[at].reshape(grid), expected, rtol=1e-5, atol=1e-6
         )
     assert np.all(maps[1, 1] == 0)
+
+
+@pytest.mark.parametrize(("size", "cells"), [(128, 8), (112, 7), (64, 4)])
+def test_four_halvings_lead_from_the_stored_planes_to_the_grid(
+    size, cells, monkeypatch
+):
+    monkeypatch.setattr(tf.image, "resize", None)  # nothing is resized
+    layer = FlowGuideConfig(channels=(2, 2, 2, 2)).build((cells, cells))
+    maps = layer(video((1, 1, size, size, 2), [1]), UNUSED, UNUSED)
+    assert maps.shape == (1, 1, cells * cells)
 
 
 @hypothesis.given(

@@ -190,7 +190,8 @@ def test_motion_is_the_flow_to_the_next_frame_of_the_clip(path) -> None:
     assert np.abs(values).max() <= 1
 
 
-def test_motion_is_not_quantised_and_agrees_with_the_stored_planes(path) -> None:
+def test_motion_is_not_quantised_and_agrees_with_the_stored_planes(tmp_path) -> None:
+    path = clips.write(tmp_path / "a.mp4", 40, size=(48, 48))
     algorithm = Farneback()
     feature = FEATURE.replace(
         at=KeyFrames(), input=FlowInput(algorithm=algorithm, clip=4.0), width=4

@@ -7,6 +7,7 @@ from transform.common.config import ConfigError
 from transform.extractors.clip_extractor import Extractor
 from transform.records import example_codec
 from transform.schema import FeatureSpec, Flow, FrameSampling, Imported, LogMel
+from transform.schema.resize import OwnShape
 from transform.video import optical_flow, reader
 from transform.video.frame_requests import FrameRequest
 from transform.video.video_info import DecodeError
@@ -69,13 +70,20 @@ def test_clip_of_few_frames_has_as_many_steps(tmp_path):
     assert len(found.features["flow"]) == len(found.features["grid"]) == 3
 
 
-def test_flows_of_two_sizes_are_each_measured_on_their_own_frames(clip):
+def test_flow_is_measured_at_the_clips_own_size_up_to_a_limit(clip):
     sampling = FrameSampling(frames=2, window=3)
-    flows = (Flow(name="small", size=32), Flow(name="large", size=64))
+    sizes = {"own": (120, 160), "limited": (48, 64)}
+    flows = (
+        Flow(name="own", size=32),
+        Flow(name="limited", size=64, max_side=64),
+    )
     found = Extractor(FeatureSpec(sampling=sampling, features=flows)).extract(clip)
     for flow in flows:
-        request = FrameRequest(flow.size, pixels="gray", chunk_size=3)
+        request = FrameRequest(
+            flow.max_side, resize=OwnShape(), pixels="gray", chunk_size=3
+        )
         windows = reader.read_frames(clip, sampling, [request]).frame_sets[request]
+        assert windows.frames.shape[1:] == sizes[flow.name]
         expected = optical_flow.flow_stack(windows.frames, windows.rows, flow)
         np.testing.assert_array_equal(found.features[flow.name], expected)
 

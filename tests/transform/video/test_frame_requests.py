@@ -8,7 +8,13 @@ from transform.schema.frame_placement import (
     Strided,
     WholeClip,
 )
-from transform.schema.resize import CentreCrop, Letterbox, ShortSide, Stretch
+from transform.schema.resize import (
+    CentreCrop,
+    Letterbox,
+    OwnShape,
+    ShortSide,
+    Stretch,
+)
 from transform.video import reader
 from transform.video.frame_requests import FrameRequest
 
@@ -101,9 +107,36 @@ def test_a_letterboxed_frame_lies_in_the_middle_of_black(
     np.testing.assert_array_equal(frame_set.frames[0], expected)
 
 
+@pytest.mark.parametrize(("size", "shape"), [(90, (64, 90)), (99, (64, 90))])
+def test_a_frame_of_its_own_shape_is_not_touched(tmp_path, size, shape) -> None:
+    image = _ramp(*shape)
+    path = clips.write(tmp_path / "a.mov", 1, turn=lambda _: image, **LOSSLESS)
+    [frame_set] = _read(path, FrameRequest(size, resize=OwnShape()))
+    np.testing.assert_array_equal(frame_set.frames[0], image)
+
+
+def test_a_frame_too_large_for_its_own_shape_is_scaled_down(tmp_path) -> None:
+    path = clips.write(tmp_path / "a.mp4", 1, size=(160, 120))
+    [frame_set] = _read(path, FrameRequest(100, resize=OwnShape(), pixels="gray"))
+    assert frame_set.frames.shape == (1, 75, 100)
+    assert clips.number_of(frame_set.frames[0]) == 0
+
+
+def test_frames_of_their_own_shape_have_that_of_the_clips_first(tmp_path) -> None:
+    sizes = {"a.ts": (160, 120), "b.ts": (320, 176)}
+    parts = [clips.write(tmp_path / n, 9, size=size) for n, size in sizes.items()]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    every = FrameRequest(999, WholeClip(max_frames=99), OwnShape(), "gray")
+    [frame_set] = _read(path, every)
+    assert frame_set.frames.shape[1:] == (120, 160)
+    assert len(frame_set.frames) > 9
+
+
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
 @pytest.mark.parametrize(
-    "fit", [CentreCrop(rows=60, columns=90), ShortSide(side=70), Letterbox()]
+    "fit",
+    [CentreCrop(rows=60, columns=90), ShortSide(side=70), Letterbox(), OwnShape()],
 )
 def test_rotated_clips_are_turned_before_they_are_cut(tmp_path, fit, clockwise) -> None:
     request = FrameRequest(56, resize=fit)

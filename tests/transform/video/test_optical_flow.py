@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from transform import schema
-from transform.common.config import ConfigError
+from transform.schema import CentreCrop, Letterbox, ShortSide, Stretch
 from transform.video import optical_flow
 
 ALGORITHMS = [
@@ -17,6 +17,9 @@ ALGORITHMS = [
     schema.TvL1(),
     schema.Farneback(),
 ]
+
+
+ALL, MIDDLE = [1, 2, 3, 4, 5, 6, 7, 8], [3, 3, 4, 4, 5, 5, 6, 6]
 
 
 def _moving(size: int, count: int, dx: float, dy: float) -> np.ndarray:
@@ -146,15 +149,48 @@ def test_no_motion_is_exactly_128_and_restores_to_zero() -> None:
     assert (optical_flow.dequantise(levels, 20.0) == 0).all()
 
 
-def test_frames_of_another_size_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"needs frames of 64 × 64; received \(2, 16"):
-        optical_flow.flow_stack(
-            _moving(16, 2, 0, 0), np.array([[0, 1]]), schema.Flow(size=64)
-        )
+@pytest.mark.parametrize("shape", [(96, 128), (160, 64), (64, 64), (40, 48)])
+def test_motion_is_measured_in_pixels_of_the_frames_as_they_come(
+    shape: tuple[int, int],
+) -> None:
+    frames = _moving(160, 2, 3.0, -2.0)[:, : shape[0], : shape[1]]
+    planes = optical_flow.flow_stack(
+        np.ascontiguousarray(frames), np.array([[0, 1]]), schema.Flow(size=32)
+    )
+    assert planes.shape == (1, 32, 32, 2)
+    pixels = optical_flow.dequantise(planes, 20)[0, 8:-8, 8:-8]
+    np.testing.assert_allclose(pixels.mean((0, 1)), [3, -2], atol=0.15)
 
 
-def test_frames_too_small_for_dis_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"8 × 8 are too small.*set size to 16"):
-        optical_flow.flow_stack(
-            _moving(8, 2, 0, 0), np.array([[0, 1]]), schema.Flow(size=8)
-        )
+@pytest.mark.parametrize(
+    ("fit", "shape", "expected"),
+    [
+        (Stretch(), (4, 16), [ALL] * 8),
+        (ShortSide(side=8), (8, 16), [MIDDLE] * 8),
+        (CentreCrop(rows=8, columns=16), (4, 16), [MIDDLE] * 8),
+        (Letterbox(), (8, 16), [*[[128] * 8] * 2, *[ALL] * 4, *[[128] * 8] * 2]),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_planes_are_framed_as_pictures_are(
+    fit: schema.Resize, shape: tuple[int, int], expected: list[list[int]]
+) -> None:
+    columns = np.repeat(ALL, 2).astype(np.uint8)  # 1 1 2 2 … 8 8
+    planes = np.tile(columns[None, :, None], (shape[0], 1, 2))
+    fitted = optical_flow.fitted(planes, schema.Flow(size=8, fit=fit))
+    np.testing.assert_array_equal(fitted[..., 0], expected)
+    np.testing.assert_array_equal(fitted[..., 1], expected)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    algorithm=st.sampled_from([schema.Dis(), schema.Farneback()]),
+)
+def test_frames_of_any_shape_have_flow(
+    shape: tuple[int, int], algorithm: schema.FlowAlgorithm
+) -> None:
+    frames = np.random.default_rng(1).integers(0, 256, (2, *shape)).astype(np.uint8)
+    planes = optical_flow.flow_stack(
+        frames, np.array([[0, 1]]), schema.Flow(size=8, algorithm=algorithm)
+    )
+    assert planes.shape == (1, 8, 8, 2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from transform.common.config import Config, ConfigError, Field
+from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.schema.encodings import (
     MAX_IMAGE_ROWS,
     FeatureLayout,
@@ -13,23 +13,36 @@ from transform.schema.encodings import (
 )
 from transform.schema.features.flow_algorithms import Dis, FlowAlgorithm
 from transform.schema.frame_placement import FrameSampling
+from transform.schema.resize import Resize, Stretch
 
 
 class Flow(Config):
-    """Stacked optical flow around each key frame (MGSA Sec. 3.1).
+    """Stacked optical flow around each key frame (MGSA Sec. 3.1, 4.2).
 
     A record holds (N, size, size, 2M) planes x_1, y_1, …, x_M, y_M, M = window − 1.
-    Displacements are measured in pixels of the resized frame, clipped to ±`clip` and
-    quantised to 128 + round(127 · f / clip), so that no motion is exactly 128. Parsed,
-    they are float32 in [−1, 1].
+    Displacements are measured at the clip's own size, in its pixels, clipped to ±`clip`
+    and quantised to 128 + round(127 · f / clip), so that no motion is exactly 128. Then
+    the planes are framed as `fit` says and resized to `size`. Parsed, they are float32
+    in [−1, 1].
+
+    A clip whose long side exceeds `max_side` is scaled down to it first.
     """
 
     kind: Literal["flow"] = "flow"
     name: str = "flow"  # what records and models call it
-    size: int = Field(224, ge=8, multiple_of=8)  # pixels of a side of the stored planes
+    # pixels of a side of the stored planes: a grid of 8 × 8 cells times Φ_c's 2⁴
+    size: int = Field(128, ge=8, multiple_of=8)
+    # the most pixels of the long side of the frames that flow is measured in
+    max_side: int = Field(640, ge=16)
+    fit: Resize = Stretch()  # how planes become squares: as the image features' frames
     clip: float = Field(20.0, gt=0)  # MGSA Sec. 4.2
     algorithm: FlowAlgorithm = Dis()  # of the optical flow
     encoding: ImageEncoding = Jpeg()  # how planes are stored
+
+    @root_validator(skip_on_failure=True)
+    def _fitting(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values["fit"].check(values["size"])
+        return values
 
     def tensor(self, sampling: FrameSampling) -> FeatureLayout:
         """Returns the layout of the stored tensor."""
