@@ -40,18 +40,21 @@ class Adam(Config):
 
 
 class RmsProp(Config):
-    """RMSprop of Hinton's lecture 6e; STaTS trains with it."""
+    """RMSprop of Hinton's lecture 6e, as PyTorch has it; STaTS trains with it.
+
+        v ← ρ · v + (1 − ρ) · g²,  w ← w − rate · g / (√v + ε)
+
+    The defaults are PyTorch's, where ρ is called alpha and ε stands outside the root.
+    """
 
     kind: Literal["rmsprop"] = "rmsprop"
-    rho: float = Field(0.9, ge=0, lt=1)  # decay of the gradients' squares
-    momentum: float = Field(0.0, ge=0, lt=1)  # share of the former update
-    epsilon: float = Field(1e-7, gt=0)  # added to the denominator
+    rho: float = Field(0.99, ge=0, lt=1)  # decay of the gradients' squares
+    epsilon: float = Field(1e-8, gt=0)  # added to the denominator
 
     def build(self, rate: Rate) -> tf.keras.optimizers.legacy.Optimizer:
         """Returns the optimizer, which calls `rate` at every step."""
-        return tf.keras.optimizers.legacy.RMSprop(
-            rate, self.rho, self.momentum, self.epsilon
-        )
+        # With a momentum Keras would put ε under the root.
+        return tf.keras.optimizers.legacy.RMSprop(rate, self.rho, epsilon=self.epsilon)
 
 
 class AdamW(Config):
