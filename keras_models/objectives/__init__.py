@@ -12,6 +12,7 @@ from keras_models.objectives.objective import (
     ObjectiveContext,
     StepCounters,
 )
+from keras_models.objectives.reduction import CaptionSum, Reduction, WordMean
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.scheduled_sampling import (
     ConstantSampling,
@@ -27,6 +28,7 @@ from keras_models.objectives.self_critical import (
 
 __all__ = [
     "Baseline",
+    "CaptionSum",
     "ConstantSampling",
     "CrossEntropy",
     "FirstPassCrossEntropy",
@@ -38,8 +40,10 @@ __all__ = [
     "MultiSample",
     "Objective",
     "ObjectiveContext",
+    "Reduction",
     "RewardConfig",
     "SamplingRule",
     "SelfCritical",
     "StepCounters",
+    "WordMean",
 ]

@@ -9,14 +9,19 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
+from keras_models.objectives.reduction import (
+    CaptionSum,
+    Reduction,
+    WordMean,
+    reduce_words,
+)
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import Context, LossOutput, TrainingBatch
 from transform.common.config import Config, Field
-from transform.records.vocabulary import PAD
 
 
 class CrossEntropy(Config):
-    """The mean negative log-likelihood of the references' words, <eos> included.
+    """The negative log-likelihood of the references' words, <eos> included.
 
     `auxiliary` holds the weights of the losses that a model's attentions return beside
     their context, e.g. STaTS' ranking loss; every one that the model has must be named.
@@ -25,6 +30,7 @@ class CrossEntropy(Config):
     kind: Literal["cross_entropy"] = "cross_entropy"
     # probability that is spread over all words
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    reduction: Reduction = WordMean()  # over the words and captions of a batch
     # how often a word is read that the model drew itself
     scheduled_sampling: SamplingRule = ConstantSampling()
     # weights of the model's auxiliary losses, by name
@@ -54,11 +60,14 @@ class CrossEntropyObjective(Objective):
             batch, training=True, sampling_probability=probability
         )
         tokens = flatten_captions(batch.tokens)  # (R, L)
-        loss = word_loss(forced.log_probs, tokens, config.label_smoothing)
+        losses = word_losses(forced.log_probs, tokens, config.label_smoothing)
+        loss = reduce_words(losses, tokens, config.reduction)
         metrics = {"cross_entropy": loss}
         if rule.active:
             metrics["sampling_probability"] = probability
-        extra, logged = auxiliary_loss(forced.contexts, tokens, config.auxiliary)
+        extra, logged = auxiliary_loss(
+            forced.contexts, tokens, config.auxiliary, config.reduction
+        )
         return LossOutput(loss + extra, metrics | logged)
 
 
@@ -67,10 +76,10 @@ def flatten_captions(tokens: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tokens, [-1, tokens.shape[-1] or tf.shape(tokens)[-1]])
 
 
-def word_loss(
+def word_losses(
     log_probs: tf.Tensor, tokens: tf.Tensor, label_smoothing: float = 0.0
 ) -> tf.Tensor:
-    """Returns the mean loss () of (R, L) ids under (R, L, V) log-probabilities.
+    """Returns the losses (R, L) of (R, L) ids under (R, L, V) log-probabilities.
 
     With label smoothing ε, a word's target is 1 − ε on itself and ε spread evenly over
     the vocabulary (Szegedy et al., 2016, Sec. 7).
@@ -79,19 +88,14 @@ def word_loss(
     if label_smoothing:
         uniform = tf.reduce_mean(log_probs, axis=-1)  # (R, L)
         likelihood = (1 - label_smoothing) * likelihood + label_smoothing * uniform
-    return -masked_mean(likelihood, tokens)
-
-
-def masked_mean(values: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """Returns the mean () of (R, L) values at tokens that are not <pad>."""
-    mask = tf.cast(tokens != PAD, values.dtype)
-    return tf.math.divide_no_nan(
-        tf.reduce_sum(tf.where(mask > 0, values, 0)), tf.reduce_sum(mask)
-    )
+    return -likelihood
 
 
 def auxiliary_loss(
-    contexts: tuple[Context, ...], tokens: tf.Tensor, weights: Mapping[str, float]
+    contexts: tuple[Context, ...],
+    tokens: tf.Tensor,
+    weights: Mapping[str, float],
+    reduction: WordMean | CaptionSum,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Returns the weighted sum of the contexts' losses, and each one for the log.
 
@@ -101,7 +105,7 @@ def auxiliary_loss(
     losses: dict[str, tf.Tensor] = {}
     for context in contexts:
         for name, values in context.losses.items():  # (R, L)
-            loss = masked_mean(values, tokens)
+            loss = reduce_words(values, tokens, reduction)
             losses[name] = losses[name] + loss if name in losses else loss
     if set(losses) != set(weights):
         raise ValueError(

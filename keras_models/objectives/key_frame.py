@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.objectives.objective import Objective, ObjectiveContext
+from keras_models.objectives.reduction import caption_mean
 from keras_models.objectives.reward_memory import RewardMemory
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.objectives.two_pass import two_passes
@@ -52,14 +53,13 @@ class KeyFrameObjective(Objective):
             batch.video.video_id, batch.tokens, reward
         )
         change = tf.where(tf.math.is_finite(change), change, 0.0)  # (B, K)
-        loss = tf.reduce_mean(
-            keyframe_loss(
-                change,
-                aux["keyframe"],
-                aux["keyframe_log_prob"],
-                passes.encoded.frame_mask,
-            )
-        )
+        losses = keyframe_loss(
+            change,
+            aux["keyframe"],
+            aux["keyframe_log_prob"],
+            passes.encoded.frame_mask,
+        )  # (B, K)
+        loss = caption_mean(losses, batch.tokens)
         return LossOutput(
             passes.output.loss + self._config.weight * loss,
             {**passes.output.metrics, "keyframe_loss": loss},

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from transform.records.vocabulary import PAD
+
 
 class RewardMemory(tf.Module):
     """One reward for each sentence of each clip; part of a checkpoint.
@@ -48,11 +50,12 @@ class RewardMemory(tf.Module):
             rewards: (B, K).
 
         Returns:
-            (B, K) the former rewards, nan where there was none.
+            (B, K) the former rewards, nan where there was none, as for padding.
         """
         clips, captions, length = tf.unstack(tf.shape(tokens))
         keys = _keys(tf.repeat(video_ids, captions), tf.reshape(tokens, [-1, length]))
-        rows = self._rows.lookup(keys)  # (B · K,)
+        present = tf.reshape(tokens[..., 0] != PAD, [-1])  # (B · K,)
+        rows = tf.where(present, self._rows.lookup(keys), 0)  # (B · K,)
         check = tf.debugging.assert_non_negative(
             rows, "a caption is none of those whose rewards are remembered"
         )
@@ -60,17 +63,18 @@ class RewardMemory(tf.Module):
             rows = tf.identity(rows)[:, tf.newaxis]  # (B · K, 1)
         before = self.rewards.read_value()
         size = tf.shape(before, tf.int64)
-        new = tf.reshape(rewards, [-1])
+        new = tf.where(present, tf.reshape(rewards, [-1]), 0)
         replica = tf.distribute.get_replica_context()
         total, count = replica.all_reduce(
             tf.distribute.ReduceOp.SUM,
             [
                 tf.scatter_nd(rows, new, size),
-                tf.scatter_nd(rows, tf.ones_like(new), size),
+                tf.scatter_nd(rows, tf.cast(present, new.dtype), size),
             ],
         )
         self.rewards.assign(tf.where(count > 0, total / count, before))
-        return tf.reshape(tf.gather(before, rows[:, 0]), [clips, captions])
+        former = tf.where(present, tf.gather(before, rows[:, 0]), math.nan)
+        return tf.reshape(former, [clips, captions])
 
     def reset_state(self) -> None:
         """Forgets all rewards, as before any sentence was seen."""

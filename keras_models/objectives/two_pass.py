@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import flatten_captions
+from keras_models.objectives.reduction import caption_mean
 from keras_models.objectives.scheduled_sampling import SamplingRule
 from keras_models.structs import (
     EncodedVideo,
@@ -50,12 +51,14 @@ def two_passes(
     first_pass, second_pass = (
         sentence_log_probs(each, batch.tokens) for each in tf.split(log_probs, 2)
     )  # each (B, K)
-    first_loss, second_loss = -tf.reduce_mean(first_pass), -tf.reduce_mean(second_pass)
+    first_loss, second_loss = (
+        -caption_mean(each, batch.tokens) for each in (first_pass, second_pass)
+    )
     reward = tf.stop_gradient(second_pass - first_pass)  # Eq. 20
     metrics = {
         "cross_entropy": second_loss,
         "step1_cross_entropy": first_loss,
-        "keyframe_reward": tf.reduce_mean(reward),
+        "keyframe_reward": caption_mean(reward, batch.tokens),
     }
     return TwoPasses(LossOutput(second_loss + first_loss, metrics), encoded, reward)
 

@@ -20,7 +20,9 @@ from keras_models.encoders.level_alignment import (
     MeanPooledLevelConfig,
     MLPLevelConfig,
 )
+from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.multi_sample import MultiSample
+from keras_models.objectives.reduction import CaptionSum
 from keras_models.presets.preset import Preset, RunSettings
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage
@@ -39,6 +41,7 @@ _RUN = RunSettings(
 # which neither the patience nor the most epochs are given. A batch is of 32.
 _STAGE = Stage(
     name="cross_entropy",
+    objective=CrossEntropy(reduction=CaptionSum()),
     epochs=100,
     learning_rate=ConstantRate(rate=2e-4),
     clip_norm=5.0,

@@ -17,6 +17,7 @@ from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.first_pass import FirstPassCrossEntropy
 from keras_models.objectives.frozen_key_frames import FrozenKeyFrames
 from keras_models.objectives.key_frame import KeyFrame
+from keras_models.objectives.reduction import CaptionSum
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.scheduled_sampling import ConstantSampling
 from keras_models.objectives.self_critical import SelfCritical
@@ -30,7 +31,10 @@ from transform.datasets.splits import ByNumber
 _RUN = RunSettings(max_words=15, min_count=3, splits={"msrvtt": ByNumber()})
 
 _SAMPLING = ConstantSampling(probability=0.25)  # Sec. 4.2
-_CROSS_ENTROPY = CrossEntropy(scheduled_sampling=_SAMPLING)
+_CROSS_ENTROPY = CrossEntropy(
+    scheduled_sampling=_SAMPLING,
+    reduction=CaptionSum(),  # Eq. 17
+)
 
 # Sec. 4.2 gives the rate of 3e-4, and how long the first stage is.
 _STAGE = Stage(

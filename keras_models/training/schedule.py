@@ -20,7 +20,7 @@ class Schedule(Config):
     learning_rate: LearningRate = ConstantRate()  # over the stage's steps
     # of all gradients together; no clipping by default
     clip_norm: Optional[float] = Field(None, gt=0)
-    l2: float = Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of the kernels
+    l2: float = Field(0.0, ge=0)  # MGSA Sec. 4.2: 5e-5, of ½ Σ w²
     frozen: tuple[str, ...] = ()  # regular expressions, found in a weight's name
     validate_every: int = Field(1, ge=1)  # epochs
     patience: Optional[int] = Field(None, ge=1)  # validations without progress

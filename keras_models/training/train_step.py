@@ -142,11 +142,5 @@ def trained_weights(model: tf.keras.Model, stage: Schedule) -> list[tf.Variable]
 
 
 def penalty(weights: Sequence[tf.Variable]) -> tf.Tensor:
-    """Returns the sum of squares of all weights but biases, () float32."""
-    return tf.add_n(
-        [
-            tf.reduce_sum(tf.square(weight))
-            for weight in weights
-            if weight.shape.rank > 1
-        ]
-    )
+    """Returns half the sum of all weights' squares, biases included, () float32."""
+    return tf.add_n([tf.nn.l2_loss(weight) for weight in weights])

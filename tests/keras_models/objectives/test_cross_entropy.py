@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.objectives.cross_entropy import CrossEntropy, word_loss
+from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
+from keras_models.objectives.reduction import CaptionSum
 from keras_models.objectives.scheduled_sampling import (
     ConstantSampling,
     InverseSigmoidSampling,
@@ -52,6 +53,14 @@ def test_loss_is_the_mean_over_words_and_sentence_ends():
     assert output.metrics["cross_entropy"].numpy() == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_caption_sum_adds_up_each_captions_words():
+    captioner = TableCaptioner(2, 2, SIZE)
+    objective = CrossEntropy(reduction=CaptionSum()).build(context())
+    expected = -np.sum([log_probs[word] for log_probs, word in likelihoods(captioner)])
+    found = objective(captioner, batch()).loss.numpy()
+    assert found == pytest.approx(expected / 4, rel=1e-6)  # of four captions
+
+
 def test_label_smoothing_spreads_a_share_over_the_vocabulary():
     captioner = TableCaptioner(2, 2, SIZE)
     output = CrossEntropy(label_smoothing=0.1).build(context())(captioner, batch())
@@ -59,18 +68,6 @@ def test_label_smoothing_spreads_a_share_over_the_vocabulary():
         [0.9 * p[word] + 0.1 * p.mean() for p, word in likelihoods(captioner)]
     )
     assert output.loss.numpy() == pytest.approx(expected, rel=1e-6)
-
-
-def test_padding_does_not_count():
-    log_probs = tf.math.log_softmax(tf.random.stateless_normal([1, 4, SIZE], [0, 1]))
-    short = word_loss(log_probs[:, :2], tf.constant([[4, 2]]))
-    long = word_loss(log_probs, tf.constant([[4, 2, 0, 0]]))
-    assert short.numpy() == pytest.approx(long.numpy())
-
-
-def test_captions_of_padding_only_give_no_loss_and_no_nan():
-    log_probs = tf.fill([2, 3, SIZE], -float("inf"))
-    assert word_loss(log_probs, tf.zeros([2, 3], tf.int32)).numpy() == 0
 
 
 def test_auxiliary_losses_are_weighted_and_logged():

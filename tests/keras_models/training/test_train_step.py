@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.objectives.objective import Objective, StepCounters
-from keras_models.structs import LossOutput
+from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
+from keras_models.presets import registry
+from keras_models.structs import LossOutput, TrainingBatch, VideoBatch
 from keras_models.training.learning_rates import (
     ConstantRate,
     CosineRate,
@@ -14,7 +15,10 @@ from keras_models.training.learning_rates import (
 from keras_models.training.optimizers import Adam, AdamW, RmsProp, Sgd
 from keras_models.training.plan import Plan, Stage
 from keras_models.training.train_step import TrainStep, trained_weights
+from tests.reference import optimizers
+from tests.support.table_captioner import TableCaptioner
 from transform.common.config import ConfigError
+from transform.records.vocabulary import Vocabulary
 
 
 class Weights:
@@ -75,18 +79,57 @@ def test_clipping_bounds_the_norm_of_all_gradients_together():
     assert norm == pytest.approx(2.0, rel=1e-5)
 
 
-def test_l2_pulls_at_matrices_and_not_at_biases():
+def test_l2_pulls_at_all_weights_biases_included():
     plain, pulled = Weights(), Weights()
-    train_step(plain, learning_rate=ConstantRate(rate=0.1))(BATCH)
-    train_step(pulled, learning_rate=ConstantRate(rate=0.1), l2=0.5)(BATCH)
-    kernel, bias, _ = (
-        (a - b).numpy()
-        for a, b in zip(
-            plain.trainable_variables, pulled.trainable_variables, strict=True
-        )
+    rate = ConstantRate(rate=0.1)
+    without = train_step(plain, learning_rate=rate)(BATCH)
+    loss = train_step(pulled, learning_rate=rate, l2=0.5)(BATCH)["loss"]
+    assert loss == pytest.approx(without["loss"] + 0.5 * (6 + 3 + 8) / 2)  # l · ½ Σ w²
+    for ours, theirs in zip(
+        plain.trainable_variables, pulled.trainable_variables, strict=True
+    ):
+        np.testing.assert_allclose(ours - theirs, 0.1 * 0.5, rtol=1e-5)  # rate · l · w
+
+
+def test_mgsas_penalty_stands_beside_the_sum_of_a_captions_words():
+    """Eq. 5 is −Σ_t log p(x_t): T words of probability 1/V lose T · log V."""
+    (stage,) = registry.get("mgsa").plan.stages
+    size, words = 7, 3
+    captioner = TableCaptioner(1, words, size)
+    captioner.table.assign(tf.fill(captioner.table.shape, 2.0))
+    captioner.compute_dtype = "float32"
+    tokens = tf.constant([[[4, 5, 6, 2]]])
+    masks = {"clip": tf.ones([1, 1], tf.bool)}
+    video = VideoBatch(tf.constant(["a"]), {"clip": tf.constant([[0]])}, masks)
+    context = ObjectiveContext(Vocabulary("abc"), {}, words, StepCounters())
+    step = TrainStep(
+        captioner, stage, stage.objective.build(context), context.counters, 1
     )
-    np.testing.assert_allclose(kernel, 0.1 * 2 * 0.5, rtol=1e-5)
-    np.testing.assert_allclose(bias, 0, atol=1e-7)
+    values = step(TrainingBatch(video, tokens))
+    likelihood = (words + 1) * math.log(size)
+    weights = 4 * (words + 1) * size * size / 2  # ½ Σ w²
+    penalty = values["loss"] - values["cross_entropy"]
+    assert values["cross_entropy"] == pytest.approx(likelihood, rel=1e-6)
+    assert penalty / values["cross_entropy"] == pytest.approx(
+        5e-5 * weights / likelihood, rel=1e-4
+    )
+
+
+def test_rmsprop_is_pytorchs():
+    random = np.random.default_rng(0)
+    gradients = random.normal(size=(30, 5)).astype(np.float32)
+    gradients[:, 0] *= 1e-8  # where it matters on which side of the root ε stands
+    gradients[3, 1] = 0
+    weight = tf.Variable(random.normal(size=5).astype(np.float32))
+    expected = optimizers.rmsprop(weight.numpy(), gradients, 0.01)
+    optimizer = RmsProp().build(lambda: tf.constant(0.01))
+    for gradient in gradients:
+        optimizer.apply_gradients([(tf.constant(gradient), weight)])
+    np.testing.assert_allclose(weight, expected, rtol=2e-5)
+
+
+def test_gradients_are_clipped_only_where_a_stage_says_so():
+    assert Stage(name="any", epochs=1).clip_norm is None
 
 
 def test_frozen_weights_stay_as_they_are():
