@@ -38,6 +38,7 @@ MGSA = (
 ENCODER: dict[str, Shapes] = {
     **{name: {"spatial": (T, S)} for name in MGSA},
     "vre": KEY_FRAME,
+    "vre_no_rl": KEY_FRAME,
     "vre_silent": KEY_FRAME,
 }
 
@@ -62,6 +63,8 @@ DECODER: dict[str, Shapes] = {
     "stats_r152_c3d": STATS | second(STATS),
     "stats_i3d_fl_c": STATS | second(STATS),
     "vre": TEMPORAL | GRID,
+    "vre_no_rl": TEMPORAL | GRID,
+    "vre_kbigru_sound_rl": TEMPORAL | GRID,
     "vre_kbigru_sound": TEMPORAL | GRID,
     "vre_kbigru": TEMPORAL,
     "vre_attention": TEMPORAL | GRID,

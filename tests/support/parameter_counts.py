@@ -158,6 +158,8 @@ PARAMETERS: dict[str, int] = {
     "stats_r152_c3d": stats(STATS_LOOK, 2048, 512),
     "stats_i3d_fl_c": stats(STATS_LOOK, 2048, 2048, clip=(20,)),
     "vre": refocusing(128) + vre_decoder(2 * 512, 2, 128),
+    "vre_no_rl": refocusing(128) + vre_decoder(2 * 512, 2, 128),
+    "vre_kbigru_sound_rl": first_step(128) + vre_decoder(2 * 512, 2, 128),
     "vre_kbigru_sound": first_step(128) + vre_decoder(2 * 512, 2, 128),
     "vre_kbigru": first_step(0) + vre_decoder(2 * 512, 1),
     "vre_attention": vre_decoder(512, 2),

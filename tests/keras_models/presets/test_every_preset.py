@@ -73,7 +73,7 @@ def find(row: Row, config: Greedy | BeamSearch):
 
 
 def test_a_gradient_reaches_every_weight_in_every_stage(row):
-    references = {"whole": ("a b", "c"), "short": ("d e",)}
+    references = {"whole": ("a b c", "d"), "short": ("e f", "g h a b")}
     context = ObjectiveContext(
         tiny.VOCABULARY, references, tiny.MAX_WORDS, StepCounters()
     )

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_models.encoders.vre import VREEncoder
+from keras_models.encoders.vre import Phase, VREEncoder
+from keras_models.objectives.self_critical import SelfCriticalObjective
 from keras_models.presets.vre import PRESETS
+from keras_models.structs import LossOutput
 from tests.keras_models.training.test_trainer import StopAfter, Stopped
 from tests.support import small_runs
 from tests.support.small_runs import run
@@ -14,6 +17,9 @@ STAGES = tuple(
     stage.replace(epochs=2, learning_rate=RATE).to_dict()
     for stage in PRESETS["vre_silent"].plan.stages
 )
+
+
+NAMES = [stage["name"] for stage in STAGES]
 
 
 def settings(*stages):
@@ -46,6 +52,29 @@ def test_a_joint_stage_that_was_stopped_goes_on_with_its_rewards(tmp_path):
     assert small_runs.digest(resumed) == small_runs.digest(whole)
 
 
+def test_the_last_stage_fine_tunes_the_model_of_kept_key_frames_after_a_restart_too(
+    tmp_path, monkeypatch
+):
+    def observe(objective, captioner, batch):
+        loss, metrics = original(objective, captioner, batch)
+        phase = tf.cast(captioner.encoder._phase, tf.float32)
+        return LossOutput(loss, metrics | {"phase": phase})
+
+    original = SelfCriticalObjective.__call__
+    monkeypatch.setattr(SelfCriticalObjective, "__call__", observe)
+    last = settings(*STAGES[2:])
+    whole = run(tmp_path, last)
+    assert [row["stage"] for row in whole.history] == np.repeat(NAMES[2:], 2).tolist()
+    assert [row["phase"] for row in whole.history[2:]] == [Phase.FROZEN] * 2
+
+    stopped = tmp_path / "stopped"
+    with pytest.raises(Stopped):
+        run(stopped, last, StopAfter(whole.history[1]["steps"] + 1))
+    resumed = run(stopped, last)
+    assert [row["phase"] for row in resumed.history[2:]] == [Phase.FROZEN] * 2
+    assert small_runs.digest(resumed) == small_runs.digest(whole)
+
+
 @pytest.mark.slow
 def test_four_stages_run_as_one_plan(tmp_path, monkeypatch):
     phases = []
@@ -57,7 +86,6 @@ def test_four_stages_run_as_one_plan(tmp_path, monkeypatch):
     original = VREEncoder.set_training_phase
     monkeypatch.setattr(VREEncoder, "set_training_phase", set_training_phase)
     result = run(tmp_path, settings(*STAGES))
-    names = [stage["name"] for stage in STAGES]
-    assert [row["stage"] for row in result.history] == np.repeat(names, 2).tolist()
+    assert [row["stage"] for row in result.history] == np.repeat(NAMES, 2).tolist()
     assert not any(row["problem"] for row in result.history)
     assert tuple(phases) == VREEncoder.training_phases
