@@ -6,8 +6,8 @@ import difflib
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import pydantic
 import pydantic.json
@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 ConfigT = TypeVar("ConfigT", bound="Config")
+
+_MISSING, _UNKNOWN = "value_error.missing", "value_error.extra"  # pydantic's names
 
 # Tells the configs of a union apart: `Annotated[Union[Greedy, BeamSearch], BY_KIND]`.
 BY_KIND = Field(discriminator="kind")
@@ -68,6 +70,8 @@ class Config(pydantic.BaseModel):
             if field.type_ is bool:
                 return value
             items = value if isinstance(value, list | tuple) else [value]
+            if isinstance(value, Mapping):
+                items = list(value.values())
             if any(isinstance(item, bool | float) for item in items):
                 raise ValueError("a whole number is expected")
         return value
@@ -212,16 +216,63 @@ def _merge(base: Any, changes: Any) -> Any:
     return merged
 
 
+class _Place(NamedTuple):
+    """A place in settings that an error is about."""
+
+    path: str  # "stages[0].epochs"
+    key: str  # "epochs", the last part of the path
+    value: Any
+    owner: type  # the config class that the key belongs to
+
+
 def _sentence(
     cls: type[Config], data: Mapping[str, Any], error: pydantic.ValidationError
 ) -> str:
-    """Puts pydantic's first error into words: the key, its value, what is allowed."""
-    first = error.errors()[0]
-    owner: type = cls  # the config class that the last key belongs to
+    """Puts pydantic's first error into words: the key, its value, what is allowed.
+
+    All the keys that are missing or unknown beside that one are told with it.
+    """
+    first, *others = error.errors()
+    if first["type"] not in (_MISSING, _UNKNOWN):
+        place = _place(cls, data, first["loc"])
+        message = first["msg"].removesuffix(".")
+        if place.path:
+            return f"{place.path} = {place.value!r} is wrong: {message}."
+        return f"{message}."
+    beside = [other for other in others if other["loc"][:-1] == first["loc"][:-1]]
+    missing, unknown = (
+        [_place(cls, data, e["loc"]) for e in (first, *beside) if e["type"] == kind]
+        for kind in (_MISSING, _UNKNOWN)
+    )
+    allowed = sorted(getattr(_place(cls, data, first["loc"]).owner, "__fields__", {}))
+    clauses = []
+    if unknown:
+        named = ", ".join(_with_hint(place, allowed) for place in unknown)
+        clauses.append(f"unknown key{'s' * (len(unknown) > 1)} {named}")
+    if missing:
+        named = ", ".join(place.path for place in missing)
+        many = len(missing) > 1
+        clauses.append(f"key{'s' * many} {named} {'are' if many else 'is'} missing")
+    if unknown:
+        clauses.append(f"allowed keys: {', '.join(allowed)}")
+    return "; ".join(clauses) + "."
+
+
+def _with_hint(unknown: _Place, allowed: Sequence[str]) -> str:
+    """Returns the path of an unknown key, with an allowed one that is much like it."""
+    close = difflib.get_close_matches(unknown.key, allowed, n=1)
+    return f"{unknown.path} (did you mean {close[0]}?)" if close else unknown.path
+
+
+def _place(
+    cls: type[Config], data: Mapping[str, Any], keys: Sequence[str | int]
+) -> _Place:
+    """Follows the keys by which pydantic says where an error is."""
+    owner: type = cls
     field_type: Any = cls
     value: Any = data
     where = ""
-    for key in first["loc"]:
+    for key in keys:
         if key == "__root__":
             continue
         arm = _subclass_named(key) if isinstance(key, str) else None
@@ -239,18 +290,7 @@ def _sentence(
             value = value[key]
         except (KeyError, IndexError, TypeError):
             value = getattr(value, str(key), None)
-    key = where.rpartition(".")[2]
-    message = first["msg"].removesuffix(".")
-    if first["type"] == "value_error.extra":
-        names = sorted(getattr(owner, "__fields__", {}))
-        close = difflib.get_close_matches(key, names, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        return f"unknown key {where}{hint}; allowed keys: {', '.join(names)}."
-    if first["type"] == "value_error.missing":
-        return f"key {where} is missing."
-    if where:
-        return f"{where} = {value!r} is wrong: {message}."
-    return f"{message}."
+    return _Place(where, where.rpartition(".")[2], value, owner)
 
 
 def _subclass_named(name: str, base: type = Config) -> type | None:

@@ -33,6 +33,11 @@ class Picture(Config):
     [
         ({}, "key name is missing."),
         (
+            {"nam": "a", "drak": True, "size": 3},
+            "unknown keys drak (did you mean dark?), nam (did you mean name?), size; "
+            "key name is missing; allowed keys: dark, layers, name, shape.",
+        ),
+        (
             {"name": "a", "shpe": {}},
             "unknown key shpe (did you mean shape?); "
             "allowed keys: dark, layers, name, shape.",
