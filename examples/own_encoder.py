@@ -72,7 +72,15 @@ def main(records: str, out: str, epochs: int = 4) -> None:
         decoder=TwoLayerLSTMConfig(units=64, embedding=32),
     )
     plan = kinescribe.Plan.from_dict(
-        {"stages": [{"name": "cross_entropy", "epochs": epochs}]}
+        {
+            "stages": [
+                {
+                    "name": "cross_entropy",
+                    "objective": {"kind": "cross_entropy"},
+                    "epochs": epochs,
+                }
+            ]
+        }
     )
     result = kinescribe.train(
         model,

@@ -28,6 +28,7 @@ def main(records: str, out: str, epochs: int = 4) -> None:
             "stages": [
                 {
                     "name": "cross_entropy",
+                    "objective": {"kind": "cross_entropy"},
                     "epochs": epochs,
                     "learning_rate": {"kind": "constant", "rate": 2e-3},
                 }

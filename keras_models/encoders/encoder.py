@@ -47,7 +47,7 @@ class Encoder(tf.keras.layers.Layer, abc.ABC):
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         raise NotImplementedError
 
-    def set_training_phase(self, phase: str) -> None:
+    def set_training_phase(self, phase: str) -> bool:
         """Switches the encoder to what it computes in a phase of its training.
 
         Objectives that train an encoder in several phases call this when a stage
@@ -56,6 +56,9 @@ class Encoder(tf.keras.layers.Layer, abc.ABC):
 
         Args:
             phase: One of `training_phases`.
+
+        Returns:
+            Whether the encoder was in another phase before.
 
         Raises:
             ConfigError: The encoder has no such phase.
@@ -66,3 +69,4 @@ class Encoder(tf.keras.layers.Layer, abc.ABC):
                 f"{phase!r}, such as that of kind vre; {type(self).__name__} has "
                 f"{', '.join(self.training_phases) or 'no training phases'}."
             )
+        return False

@@ -133,7 +133,7 @@ class VREEncoder(Encoder):
         """The phase of training that the encoder is in, as saved with its weights."""
         return Phase(int(self._phase.numpy()))
 
-    def set_training_phase(self, phase: str) -> None:
+    def set_training_phase(self, phase: str) -> bool:
         """Switches to a `Phase` by its name in lower case.
 
         "frozen" copies the network that chooses the key frames, unless the encoder is
@@ -141,9 +141,11 @@ class VREEncoder(Encoder):
         """
         super().set_training_phase(phase)
         new = Phase[phase.upper()]
-        if new is Phase.FROZEN and self.phase is not new:
+        changes = self.phase is not new
+        if new is Phase.FROZEN and changes:
             for kept, weight in zip(
                 self.kept.weights, self.refocus.weights, strict=True
             ):
                 kept.assign(weight.numpy())
         self._phase.assign(new)
+        return changes

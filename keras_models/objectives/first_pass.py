@@ -37,6 +37,6 @@ class FirstPassObjective(Objective):
         """Returns the cross-entropy; in this phase the encoder's summary is o1."""
         return self._cross_entropy(captioner, batch)
 
-    def on_stage_begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> bool:
         """Switches the encoder to the phase in which it reads clips once."""
-        captioner.encoder.set_training_phase("first_pass")
+        return captioner.encoder.set_training_phase("first_pass")

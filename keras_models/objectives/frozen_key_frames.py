@@ -41,6 +41,6 @@ class FrozenKeyFramesObjective(Objective):
         rule, epoch = self._config.scheduled_sampling, self._counters.epoch
         return two_passes(captioner, batch, rule, epoch).output
 
-    def on_stage_begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> bool:
         """Freezes the key frames that the captioner chooses at this point."""
-        captioner.encoder.set_training_phase("frozen")
+        return captioner.encoder.set_training_phase("frozen")

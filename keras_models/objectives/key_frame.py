@@ -65,10 +65,10 @@ class KeyFrameObjective(Objective):
             {**passes.output.metrics, "keyframe_loss": loss},
         )
 
-    def on_stage_begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> bool:
         """Switches the encoder to learning key frames, and forgets former rewards."""
-        captioner.encoder.set_training_phase("learned")
         self.memory.reset_state()
+        return captioner.encoder.set_training_phase("learned")
 
 
 def keyframe_loss(

@@ -16,8 +16,9 @@ from transform.records.vocabulary import Vocabulary
 class StepCounters(tf.Module):
     """The counters of a training run, which objectives read inside their graph.
 
-    `step` counts a stage's updates and `epoch` its passes over the training clips,
-    both from zero. `seed` differs from stage to stage. All are () int64.
+    `step` counts a stage's updates and `epoch` the run's passes over the training
+    clips, those of all stages, both from zero. `seed` differs from stage to stage. All
+    are () int64.
     """
 
     def __init__(self) -> None:
@@ -27,9 +28,8 @@ class StepCounters(tf.Module):
         self.seed = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def restart(self, seed: int, stage: int) -> None:
-        """Sets the counters to the beginning of a stage."""
+        """Sets the counters of a stage to its beginning."""
         self.step.assign(0)
-        self.epoch.assign(0)
         self.seed.assign(seed * 1000 + stage)
 
     def random_seed(self) -> tf.Tensor:
@@ -66,9 +66,14 @@ class Objective(tf.Module, abc.ABC):
     def __call__(self, captioner: Captioner, batch: TrainingBatch) -> LossOutput:
         """Returns the batch's loss () float32, and scalars to be logged."""
 
-    def on_stage_begin(self, captioner: Captioner) -> None:
+    def on_stage_begin(self, captioner: Captioner) -> bool:
         """Is called before training continues from a captioner's best weights.
 
         That is at the beginning of a stage, and whenever a stage rolls back to them.
+
+        Returns:
+            Whether this makes another model of it, with whose scores the former ones
+            cannot be compared: the stage's best weights are then the best of its own.
         """
         del captioner
+        return False

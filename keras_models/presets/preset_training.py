@@ -23,21 +23,23 @@ class PresetTrainingConfig(TrainingConfig):
     variant: str = _DEFAULT  # the name of a preset
     model: dict[str, Any] = Field({})  # replaces some of its model's settings
     plan: Optional[Plan] = None  # replaces its plan
+    epochs: dict[str, int] = Field({})  # replaces those of some stages, by name
 
     @root_validator(pre=True)
     def _as_published(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {**run_settings(values).training(), **values}
 
     def preset(self) -> Preset:
-        """Returns the named preset with `model` and `plan` applied.
+        """Returns the named preset with `model`, `plan` and `epochs` applied.
 
         Raises:
             KinescribeError: There is no preset of that name.
-            ConfigError: `model` does not fit the preset.
+            ConfigError: `model` or `epochs` do not fit the preset.
         """
         preset = registry.get(self.variant)
+        plan = self.plan or preset.plan
         return preset.replace(
-            model=preset.model.override(self.model), plan=self.plan or preset.plan
+            model=preset.model.override(self.model), plan=plan.with_epochs(self.epochs)
         )
 
 

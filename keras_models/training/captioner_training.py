@@ -23,14 +23,12 @@ from keras_models.training import (
 )
 from keras_models.training.callbacks.callback import Callback, EpochLog
 from keras_models.training.distribution import Distribution, OneDevice
-from keras_models.training.guards import CaptionGuards
+from keras_models.training.guards import CIDER_D, CaptionGuards
+from keras_models.training.monitor import Monitor
 from keras_models.training.plan import Plan
-from keras_models.training.trainer import InitialWeights, Trainer
-from keras_models.training.validation import (
-    MONITOR,
-    CaptionValidator,
-    ValidationConfig,
-)
+from keras_models.training.trainer import InitialWeights, Trainer, TrainerStage
+from keras_models.training.validation import CaptionValidator, ValidationConfig
+from keras_models.training.validation_result import ValidationMetrics
 from transform.common import storage
 from transform.common.config import Config, Field
 from transform.common.precision import dtype_policy
@@ -57,7 +55,7 @@ class TrainingResult(NamedTuple):
     """A trained captioner with the history of its run."""
 
     model: CaptioningModel[Captioner]  # with its best weights
-    score: float  # their validation CIDEr-D
+    score: float  # their validation CIDEr-D, whatever was monitored
     history: tuple[EpochLog, ...]  # one row an epoch
     folder: str  # of the run
 
@@ -137,15 +135,24 @@ def train(
             seed=config.seed,
         )
         validator = CaptionValidator(captioning_model, config.validation, validation)
+        stages = [
+            TrainerStage(
+                stage,
+                stage.objective.build,
+                Monitor.from_setting(stage.monitor or config.validation.monitor),
+            )
+            for stage in plan.stages
+        ]
 
         def initialize() -> InitialWeights:
             if init_checkpoint is not None:
                 known = warm_start.copy_weights(init_checkpoint, captioning_model)
-                metrics = validator().metrics
+                monitor = stages[0].monitor
+                metrics = ValidationMetrics(monitor, validator(monitor).metrics)
                 return InitialWeights(
                     f"Begins with the weights in {init_checkpoint}, which know {known} "
-                    f"of {len(vocabulary)} words: {MONITOR} {metrics[MONITOR]:.3f}.",
-                    metrics,
+                    f"of {len(vocabulary)} words: {metrics}.",
+                    metrics.values,
                 )
             if vectors:
                 known = pretrained_embeddings.assign(vectors, captioning_model)
@@ -157,14 +164,12 @@ def train(
 
         trainer = Trainer(
             captioner,
-            plan.stages,
-            [stage.objective.build for stage in plan.stages],
+            stages,
             ObjectiveContext(
                 vocabulary, training.references, config.max_words, StepCounters()
             ),
             batches,
             validator,
-            MONITOR,
             folder,
             seed=config.seed,
             guards=config.guards,
@@ -173,7 +178,7 @@ def train(
         )
         best = trainer.train(initialize)
     return TrainingResult(
-        captioning_model, best.score, tuple(trainer.state.logs), folder
+        captioning_model, best.values[CIDER_D], tuple(trainer.state.logs), folder
     )
 
 

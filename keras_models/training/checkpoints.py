@@ -28,8 +28,9 @@ class TrainerState(tf.train.experimental.PythonState):
 
     def __init__(self) -> None:
         self.steps = 0  # of the run
+        self.epochs = 0  # of the run
         self.best_name = ""  # of the checkpoint with the best weights
-        self.best_metrics: dict[str, float] = {}  # empty before the first validation
+        self.best_metrics: dict[str, float] = {}  # empty before a model's first ones
         self.problem = ""  # the last one that a guard found
         self.logs: list[dict[str, Any]] = []  # of all epochs
         self.begin_stage(0)
@@ -43,6 +44,8 @@ class TrainerState(tf.train.experimental.PythonState):
         self.step = 0  # of the epoch
         self.sums: dict[str, float] = {}  # of the epoch's losses and metrics
         self.wait = 0  # validations since the last improvement
+        self.improved = False  # whether the best weights are of this stage
+        self.warned = False  # whether a guard did so
         self.rollbacks = 0
         self.rate_scale = 1.0
 
@@ -60,6 +63,7 @@ class TrainerState(tf.train.experimental.PythonState):
     def end_epoch(self) -> None:
         """Counts an epoch and resets what is counted within it."""
         self.epoch += 1
+        self.epochs += 1
         self.step, self.sums = 0, {}
 
     def serialize(self) -> str:

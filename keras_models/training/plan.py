@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Union
+from collections.abc import Mapping
+from typing import Annotated, Optional, Union
 
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.first_pass import FirstPassCrossEntropy
@@ -10,8 +11,9 @@ from keras_models.objectives.frozen_key_frames import FrozenKeyFrames
 from keras_models.objectives.key_frame import KeyFrame
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.objectives.self_critical import SelfCritical
+from keras_models.training.monitor import MonitorSetting, known_monitor
 from keras_models.training.schedule import Schedule
-from transform.common.config import BY_KIND, Config, validator
+from transform.common.config import BY_KIND, Config, ConfigError, validator
 
 ObjectiveConfig = Annotated[
     Union[
@@ -32,7 +34,11 @@ class Stage(Schedule):
     A stage starts from the best weights of the stage before it.
     """
 
-    objective: ObjectiveConfig = CrossEntropy()  # what is minimised
+    objective: ObjectiveConfig  # what is minimised
+    # what chooses the stage's best weights, in place of `validation.monitor`
+    monitor: Optional[MonitorSetting] = None
+
+    _known_monitor = validator("monitor", allow_reuse=True)(known_monitor)
 
 
 class Plan(Config):
@@ -48,3 +54,23 @@ class Plan(Config):
         if len(set(names)) != len(names):
             raise ValueError(f"stage names must differ; received {names}")
         return stages
+
+    def with_epochs(self, epochs: Mapping[str, int]) -> Plan:
+        """Returns the plan with another number of epochs of some stages, by name.
+
+        Raises:
+            ConfigError: There is no stage of that name, or a number is below 1.
+        """
+        names = [stage.name for stage in self.stages]
+        for name in epochs:
+            if name not in names:
+                raise ConfigError(
+                    f"epochs: the plan has no stage {name!r}; its stages are "
+                    f"{', '.join(names)}."
+                )
+        return self.replace(
+            stages=tuple(
+                stage.replace(epochs=epochs.get(stage.name, stage.epochs))
+                for stage in self.stages
+            )
+        )

@@ -1,7 +1,8 @@
-"""Validation of a captioner during training by the CIDEr-D of its captions."""
+"""Validation of a captioner during training by its captions."""
 
 from __future__ import annotations
 
+import functools
 from typing import Optional
 
 import numpy as np
@@ -14,22 +15,33 @@ from keras_models.captioning_model import (
 from keras_models.data.records import MEMORY_BYTES, RecordDataset
 from keras_models.generation import Greedy, SearchConfig
 from keras_models.metrics import diversity
+from keras_models.metrics.scorer import Scorer
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
-from keras_models.training.guards import BAD_ENDINGS, DISTINCT_CAPTIONS
+from keras_models.training.guards import BAD_ENDINGS, CIDER_D, DISTINCT_CAPTIONS
+from keras_models.training.monitor import (
+    VALIDATION_LOSS,
+    Monitor,
+    MonitorSetting,
+    known_monitor,
+)
+from keras_models.training.validation_loss import ValidationLoss
 from keras_models.training.validation_result import CaptionSample, ValidationResult
-from transform.common.config import Config, Field
+from transform.common.config import Config, Field, validator
 from transform.common.errors import DataError
 
-MONITOR = "CIDEr-D"  # the metric that chooses the best weights
 SAMPLES = 5  # captions that callbacks show
 
 
 class ValidationConfig(Config):
-    """Settings of the captions whose CIDEr-D chooses the best weights."""
+    """How the weights of a run are compared: by captions of the validation clips."""
 
+    # what chooses the best: a metric (cider_d, …), loss, or weights of several metrics
+    monitor: MonitorSetting = "cider_d"
     search: SearchConfig = Greedy()  # how captions are written
     clips: Optional[int] = Field(None, ge=1)  # the first ones; all by default
     batch_size: int = Field(32, ge=1)  # clips of a batch
+
+    _known_monitor = validator("monitor", allow_reuse=True)(known_monitor)
 
 
 class CaptionValidator:
@@ -57,6 +69,7 @@ class CaptionValidator:
             raise DataError(
                 f"no clip of {', '.join(clips.files)} has a caption to validate with."
             )
+        self._model = model
         self._generate = CaptionGenerator(model, config.search)
         self._videos = clips.videos(
             config.batch_size, model.captioner.config.features(), config.clips
@@ -65,26 +78,40 @@ class CaptionValidator:
             self._videos = self._videos.cache()
         self._cider_d = VocabularyCiderD(self.references)
 
-    def __call__(self) -> ValidationResult:
-        """Captions the clips with the current weights and returns the metrics."""
+    def __call__(self, monitor: Monitor) -> ValidationResult:
+        """Captions the clips with the current weights and returns the metrics.
+
+        CIDEr-D, the number of different captions and the share of those that break off
+        are always among them, anything else where it is monitored.
+        """
         captions: dict[str, str] = {}
         samples: list[CaptionSample] = []
         for batch in self._generate.batches(self._videos):
             captions.update(zip(batch.video_ids, batch.captions, strict=True))
             samples.extend(self._samples(batch, SAMPLES - len(samples)))
-        scores = self._cider_d.score(
-            {
-                video_id: caption
-                for video_id, caption in captions.items()
-                if video_id in self.references
-            }
-        )
+        scored = {
+            video_id: caption
+            for video_id, caption in captions.items()
+            if video_id in self.references
+        }
         metrics = {
-            MONITOR: float(np.mean(list(scores.values()))),
+            CIDER_D: float(np.mean(list(self._cider_d.score(scored).values()))),
             DISTINCT_CAPTIONS: len(set(captions.values())),
             BAD_ENDINGS: diversity.bad_endings(captions.values()),
         }
+        if monitor.weights.keys() == {VALIDATION_LOSS}:
+            metrics[VALIDATION_LOSS] = self._loss(self._videos)
+        elif others := monitor.weights.keys() - metrics.keys():
+            metrics |= self._scorer.collect(scored, others).corpus()
         return ValidationResult(metrics, tuple(samples))
+
+    @functools.cached_property
+    def _loss(self) -> ValidationLoss:
+        return ValidationLoss(self._model, self.references)
+
+    @functools.cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.references)
 
     def _samples(self, batch: BatchCaptions, count: int) -> list[CaptionSample]:
         """Returns samples of the first `count` clips of a batch."""

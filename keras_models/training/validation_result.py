@@ -8,23 +8,28 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_models.training.monitor import Monitor
+
 
 @dataclasses.dataclass(frozen=True)
 class ValidationMetrics:
     """The metrics of a model on the validation clips.
 
     Attributes:
-        monitor: Name of the metric that chooses the best weights.
+        monitor: What chooses the best weights.
         values: All metrics by name; empty before the first validation.
     """
 
-    monitor: str
+    monitor: Monitor
     values: Mapping[str, float]
 
     @property
     def score(self) -> float:
-        """The value of the monitored metric, -1 before the first validation."""
-        return self.values.get(self.monitor, -1.0)
+        """What chooses the best weights; higher is better."""
+        return self.monitor.score(self.values)
+
+    def __str__(self) -> str:
+        return f"{self.monitor.name} {self.monitor.value(self.values):.3f}"
 
 
 class CaptionSample(NamedTuple):

@@ -72,7 +72,15 @@ def config(tmp_path) -> PipelineConfig:
                     "attentions": [{"kind": "additive", "units": 8}],
                     "decoder": {"units": 16, "embedding": 8},
                 },
-                "plan": {"stages": [{"name": "cross_entropy", "epochs": 2}]},
+                "plan": {
+                    "stages": [
+                        {
+                            "name": "cross_entropy",
+                            "objective": {"kind": "cross_entropy"},
+                            "epochs": 2,
+                        }
+                    ]
+                },
             },
             "search": {"kind": "beam", "width": 2},
         }

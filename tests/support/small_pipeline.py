@@ -17,7 +17,15 @@ _SMALL = {
             "attentions": [{"kind": "additive", "units": 16}],
             "decoder": {"units": 16, "embedding": 8},
         },
-        "plan": {"stages": [{"name": "cross_entropy", "epochs": 2}]},
+        "plan": {
+            "stages": [
+                {
+                    "name": "cross_entropy",
+                    "objective": {"kind": "cross_entropy"},
+                    "epochs": 2,
+                }
+            ]
+        },
     },
     "search": {"kind": "beam", "width": 2, "n_best": 2},
 }

@@ -19,6 +19,7 @@ from tests.support import corpora
 
 CROSS_ENTROPY = {
     "name": "cross_entropy",
+    "objective": {"kind": "cross_entropy"},
     "epochs": 2,
     "learning_rate": {"kind": "constant", "rate": 0.01},
     "l2": 1e-5,

@@ -27,7 +27,7 @@ from keras_models.training.distribution import Distribution, OneDevice
 from keras_models.training.guards import Guards
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.schedule import Schedule
-from keras_models.training.trainer import Trainer
+from keras_models.training.trainer import Trainer, TrainerStage
 from transform.common.config import Config, Field, validator
 from transform.common.precision import dtype_policy
 from transform.records.vocabulary import Vocabulary
@@ -125,8 +125,7 @@ def train_relevance(
         ).build_from_spec()
         trainer = Trainer(
             model,
-            [config.schedule],
-            [config.objective.build],
+            [TrainerStage(config.schedule, config.objective.build, MONITOR)],
             ObjectiveContext(
                 vocabulary, training.references, config.max_words, StepCounters()
             ),
@@ -145,7 +144,6 @@ def train_relevance(
                 config.batch.size,
                 config.validation_clips,
             ),
-            MONITOR,
             folder,
             seed=config.seed,
             guards=config.guards,

@@ -8,10 +8,11 @@ import tensorflow as tf
 from keras_models.data.records import RecordDataset
 from keras_models.ensembling.relevance import retrieval
 from keras_models.ensembling.relevance.model import RelevanceModel
+from keras_models.training.monitor import Monitor
 from keras_models.training.validation_result import ValidationResult
 from transform.records.vocabulary import Vocabulary
 
-MONITOR = "mean_reciprocal_rank"  # the metric that chooses the best weights
+MONITOR = Monitor({"mean_reciprocal_rank": 1.0})
 EMBEDDED_AT_ONCE = 256  # captions
 
 
@@ -42,8 +43,9 @@ class RetrievalValidator:
             for embed in (model.embed_videos, model.embed_sentences)
         )
 
-    def __call__(self) -> ValidationResult:
+    def __call__(self, monitor: Monitor = MONITOR) -> ValidationResult:
         """Embeds and ranks clips and captions, and returns `Retrieval`'s metrics."""
+        del monitor  # which is one of them
         videos: list[np.ndarray] = []
         captions: list[str] = []
         clip_of_caption: list[int] = []

@@ -34,7 +34,7 @@ class ValidationEnd(NamedTuple):
     epoch: int
     step: int
     metrics: ValidationMetrics
-    best: bool  # whether the score is the highest one so far
+    best: bool  # whether the weights are kept as the best ones so far
     samples: tuple[CaptionSample, ...] = ()
 
 

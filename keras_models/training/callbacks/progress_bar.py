@@ -62,12 +62,12 @@ class ProgressBar(Callback):
         others = "".join(
             f", {name.replace('_', ' ')} {value:.3g}"
             for name, value in metrics.values.items()
-            if name != metrics.monitor
+            if name != metrics.monitor.name
         )
         sample = f" — “{samples[0].caption}”" if samples else ""
         self._progress.console.print(
             f"  {validation.stage}, epoch {validation.epoch + 1}: "
-            f"{metrics.monitor.replace('_', ' ')} {metrics.score:.3f}"
+            f"{str(metrics).replace('_', ' ')}"
             f"{' (best)' if validation.best else ''}{others}{sample}",
             highlight=False,
             markup=False,

@@ -1,12 +1,17 @@
 import pytest
 
 from keras_models.training.guards import CaptionGuards, Guards
-from keras_models.training.validation_result import ValidationMetrics
+from keras_models.training.monitor import Monitor
+from keras_models.training.validation_result import (
+    CaptionSample,
+    ValidationMetrics,
+    ValidationResult,
+)
 
 
 def captions(score: float, distinct: int, bad_endings: float) -> ValidationMetrics:
     return ValidationMetrics(
-        "CIDEr-D",
+        Monitor({"CIDEr-D": 1.0}),
         {
             "CIDEr-D": score,
             "distinct_captions": distinct,
@@ -57,12 +62,37 @@ def test_captions_that_begin_to_break_off_trigger_even_with_a_higher_score():
 
 
 def test_the_guards_of_another_model_compare_its_own_metric():
+    monitor = Monitor({"mean_reciprocal_rank": 1.0})
     best, worse = (
-        ValidationMetrics("mean_reciprocal_rank", {"mean_reciprocal_rank": value})
+        ValidationMetrics(monitor, {"mean_reciprocal_rank": value})
         for value in (0.8, 0.3)
     )
     assert Guards().check_validation(best, worse) == ""
     problem = Guards().check_validation(worse, best)
     assert "mean_reciprocal_rank fell from 0.800 to 0.300" in problem
-    nothing = ValidationMetrics("mean_reciprocal_rank", {})
+    nothing = ValidationMetrics(monitor, {})
     assert Guards().check_validation(worse, nothing) == ""
+
+
+def test_captions_are_judged_by_cider_d_whatever_is_monitored():
+    best, worse = (
+        ValidationMetrics(
+            Monitor({"validation_loss": 1.0}, higher_is_better=False),
+            {**captions(score, 9, 0.0).values, "validation_loss": loss},
+        )
+        for score, loss in ((1.0, 2.0), (0.3, 1.0))
+    )
+    assert worse.score > best.score
+    problem = CaptionGuards().check_validation(worse, best)
+    assert problem == "validation CIDEr-D fell from 1.000 to 0.300"
+
+
+def test_one_caption_for_all_clips_is_warned_of():
+    def validation(distinct: int, clips: int) -> ValidationResult:
+        samples = (CaptionSample("clip", "a man", ("a dog",)),) * clips
+        return ValidationResult(captions(0.1, distinct, 0.0).values, samples)
+
+    warning = CaptionGuards().warning(validation(1, 2))
+    assert warning.startswith("all validation clips have the caption “a man”")
+    assert CaptionGuards().warning(validation(2, 2)) == ""
+    assert CaptionGuards().warning(validation(1, 1)) == ""

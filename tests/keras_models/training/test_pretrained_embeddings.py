@@ -113,6 +113,7 @@ def test_training_begins_with_the_vectors(tmp_path):
     (tmp_path / "words.txt").write_bytes(b"1 4\na 9 8 7 6\n")
     still = {
         "name": "still",
+        "objective": {"kind": "cross_entropy"},
         "epochs": 1,
         "learning_rate": {"kind": "constant", "rate": 1e-9},
     }

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_models.objectives.objective import Objective, ObjectiveContext, StepCounters
 from keras_models.presets import registry
+from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.structs import LossOutput, TrainingBatch, VideoBatch
 from keras_models.training.learning_rates import (
     ConstantRate,
@@ -13,7 +14,8 @@ from keras_models.training.learning_rates import (
     ExponentialRate,
 )
 from keras_models.training.optimizers import Adam, AdamW, RmsProp, Sgd
-from keras_models.training.plan import Plan, Stage
+from keras_models.training.plan import Plan
+from keras_models.training.schedule import Schedule
 from keras_models.training.train_step import TrainStep, trained_weights
 from tests.reference import optimizers
 from tests.support.table_captioner import TableCaptioner
@@ -44,10 +46,13 @@ class Slope(Objective):
         return LossOutput(loss, {"rows": tf.size(batch)})
 
 
+XE = {"objective": {"kind": "cross_entropy"}}
+
+
 def train_step(weights: Weights, steps: int = 10, **stage) -> TrainStep:
     settings = {"name": "only", "epochs": 1, "optimizer": Sgd(), "clip_norm": None}
     return TrainStep(
-        weights, Stage(**(settings | stage)), Slope(), StepCounters(), steps
+        weights, Schedule(**(settings | stage)), Slope(), StepCounters(), steps
     )
 
 
@@ -142,13 +147,13 @@ def test_frozen_weights_stay_as_they_are():
 
 
 def test_a_frozen_pattern_that_fits_nothing_is_refused():
-    stage = Stage(name="late", epochs=1, frozen=("encodre",))
+    stage = Schedule(name="late", epochs=1, frozen=("encodre",))
     with pytest.raises(ConfigError, match=r"'encodre' fits no weight; .*decoder/words"):
         trained_weights(Weights(), stage)
 
 
 def test_freezing_everything_is_refused():
-    stage = Stage(name="late", epochs=1, frozen=("coder",))
+    stage = Schedule(name="late", epochs=1, frozen=("coder",))
     with pytest.raises(ConfigError, match="stage late freezes every weight"):
         trained_weights(Weights(), stage)
 
@@ -225,12 +230,38 @@ def test_cosine_rises_and_falls():
 def test_a_plan_says_what_is_wrong_with_it():
     with pytest.raises(ConfigError, match="a plan needs at least one stage"):
         Plan.from_dict({"stages": []})
-    twice = [{"name": "a", "epochs": 1}, {"name": "a", "epochs": 2}]
+    twice = [XE | {"name": "a", "epochs": epochs} for epochs in (1, 2)]
     with pytest.raises(ConfigError, match="stage names must differ"):
         Plan.from_dict({"stages": twice})
-    wrong = [{"name": "a", "epochs": 1, "frozen": ["("]}]
+    wrong = [XE | {"name": "a", "epochs": 1, "frozen": ["("]}]
     with pytest.raises(ConfigError, match="not a regular expression"):
         Plan.from_dict({"stages": wrong})
+
+
+def test_the_name_of_a_stage_chooses_no_objective():
+    named = {"stages": [{"name": "self_critical", "epochs": 1}]}
+    with pytest.raises(ConfigError, match=r"^key stages\[0\]\.objective is missing\.$"):
+        Plan.from_dict(named)
+
+
+def test_the_epochs_of_a_stage_are_set_by_its_name():
+    plan = registry.PRESETS["stats"].plan
+    longer = plan.with_epochs({"reinforce": 40})
+    assert [stage.epochs for stage in longer.stages] == [10, 40]
+    assert longer.with_epochs({"reinforce": 10}) == plan
+    with pytest.raises(
+        ConfigError, match="no stage 'rl'; its stages are cross_entropy, reinforce"
+    ):
+        plan.with_epochs({"rl": 1})
+    with pytest.raises(ConfigError, match="epochs = 0"):
+        plan.with_epochs({"reinforce": 0})
+
+
+def test_a_training_names_the_epochs_of_its_presets_stages():
+    config = PresetTrainingConfig(variant="stats", epochs={"cross_entropy": 40})
+    assert [stage.epochs for stage in config.preset().plan.stages] == [40, 10]
+    with pytest.raises(ConfigError, match="a whole number"):
+        PresetTrainingConfig.from_dict({"epochs": {"cross_entropy": 1.5}})
 
 
 def test_a_stage_with_an_unknown_objective_is_one_sentence():

@@ -263,6 +263,21 @@ def test_other_settings_are_another_run(short):
     assert seeds[0] == result.folder
 
 
+def test_schedules_by_epoch_count_the_epochs_of_all_stages(tmp_path):
+    eta = 2.0
+    first = {
+        **CROSS_ENTROPY,
+        "objective": {
+            "kind": "cross_entropy",
+            "scheduled_sampling": {"kind": "inverse_sigmoid", "eta": eta},
+        },
+    }
+    result = run(tmp_path, settings(first, {**first, "name": "second"}))
+    assert [row["sampling_probability"] for row in result.history] == pytest.approx(
+        [1 - eta / (eta + math.exp(epoch / eta)) for epoch in range(4)], rel=1e-5
+    )
+
+
 def test_patience_ends_a_stage(tmp_path):
     recorder = Recorder()
     result = run(tmp_path, settings({**SLOWLY, "epochs": 9, "patience": 2}), recorder)
@@ -305,10 +320,10 @@ def test_a_loss_that_is_not_finite_rolls_back_and_training_goes_on(
     monkeypatch.setattr(TrainStep, "__call__", fail_once)
     recorder = Recorder()
     result = run(tmp_path, settings({**CROSS_ENTROPY, "epochs": 3}), recorder)
-    assert recorder.messages == [
+    assert recorder.messages[0] == (
         "Stage cross_entropy, epoch 2: loss is nan; back to the best weights with 0.5 "
         "times the learning rate."
-    ]
+    )
     rates = [row["learning_rate"] for row in result.history]
     assert rates == pytest.approx([0.01, 0.01, 0.005])
     assert [row["problem"] for row in result.history] == ["", "loss is nan", ""]

@@ -8,6 +8,9 @@ from keras_models.encoders.vre import Phase, VREEncoder
 from keras_models.objectives.self_critical import SelfCriticalObjective
 from keras_models.presets.vre import PRESETS
 from keras_models.structs import LossOutput
+from keras_models.training.monitor import Monitor
+from keras_models.training.validation import CaptionValidator
+from keras_models.training.validation_result import ValidationResult
 from tests.keras_models.training.test_trainer import StopAfter, Stopped
 from tests.support import small_runs
 from tests.support.small_runs import run
@@ -75,13 +78,28 @@ def test_the_last_stage_fine_tunes_the_model_of_kept_key_frames_after_a_restart_
     assert small_runs.digest(resumed) == small_runs.digest(whole)
 
 
+def test_stages_of_other_models_compete_with_their_own_scores(tmp_path, monkeypatch):
+    scores = iter([0.4, 0.5, 0.3, 0.2])
+
+    def validate(validator: CaptionValidator, monitor: Monitor) -> ValidationResult:
+        return ValidationResult(
+            {"CIDEr-D": next(scores), "distinct_captions": 6, "bad_endings": 0.0}
+        )
+
+    monkeypatch.setattr(CaptionValidator, "__call__", validate)
+    result = run(tmp_path, settings(*STAGES[1:3]))
+    assert result.score == 0.3
+    assert result.model.captioner.encoder.phase is Phase.FROZEN
+    assert [row["best"] for row in result.history] == [True, True, True, False]
+
+
 @pytest.mark.slow
 def test_four_stages_run_as_one_plan(tmp_path, monkeypatch):
     phases = []
 
-    def set_training_phase(encoder: VREEncoder, phase: str) -> None:
+    def set_training_phase(encoder: VREEncoder, phase: str) -> bool:
         phases.append(phase)
-        original(encoder, phase)
+        return original(encoder, phase)
 
     original = VREEncoder.set_training_phase
     monkeypatch.setattr(VREEncoder, "set_training_phase", set_training_phase)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.training.plan import Stage
+from keras_models.training.schedule import Schedule
 from keras_models.training.weight_averaging import LatestWeights, MovingAverage
 from transform.common.config import ConfigError
 
@@ -92,4 +92,4 @@ def test_averages_under_a_strategy():
 def test_a_decay_of_one_is_refused():
     stage = {"name": "a", "epochs": 1, "averaging": {"kind": "moving", "decay": 1.0}}
     with pytest.raises(ConfigError, match="decay"):
-        Stage.from_dict(stage)
+        Schedule.from_dict(stage)

@@ -126,7 +126,7 @@ class Events(Callback):
 def test_callbacks_are_called_with_the_metrics_of_every_validation(tmp_path):
     events = Events()
     result = run(tmp_path, SHORT, events)
-    assert [end.metrics.monitor for end in events.validations] == [
+    assert [end.metrics.monitor.name for end in events.validations] == [
         "mean_reciprocal_rank"
     ] * 2
     assert result.score == max(end.metrics.score for end in events.validations)

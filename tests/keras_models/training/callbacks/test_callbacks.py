@@ -19,10 +19,12 @@ from keras_models.training.callbacks.callback import (
 from keras_models.training.callbacks.history import HistoryFiles
 from keras_models.training.callbacks.progress_bar import ProgressBar
 from keras_models.training.callbacks.tensorboard import TensorBoard
+from keras_models.training.monitor import Monitor
 from keras_models.training.validation_result import CaptionSample, ValidationMetrics
 
 METRICS = ValidationMetrics(
-    "CIDEr-D", {"CIDEr-D": 0.5, "distinct_captions": 7, "bad_endings": 0.25}
+    Monitor({"CIDEr-D": 1.0}),
+    {"CIDEr-D": 0.5, "distinct_captions": 7, "bad_endings": 0.25},
 )
 
 
