@@ -119,15 +119,16 @@ class AdditivePooling(TemporalPooling):
 class RankedPoolingConfig(Config):
     """Ranked temporal attention (STaTS Sec. 3.1.2; Table 2, "Ranked Att").
 
-    The loss "rank" goes with it: objectives weigh it by `auxiliary`, the paper's λ.
+    The loss "rank" goes with it, which the objectives of captions add to theirs.
     """
 
     kind: Literal["ranked"] = "ranked"
     margin: float = Field(1.0, ge=0)  # β; its value is not given
+    weight: float = Field(0.1, ge=0)  # λ, of the loss; its value is not given
 
     def build(self, name: str) -> RankedPooling:
         """Returns the layer that this configuration describes."""
-        return RankedPooling(self.margin, name=name)
+        return RankedPooling(self.margin, self.weight, name=name)
 
 
 class RankedPooling(LSTMPooling):
@@ -136,12 +137,13 @@ class RankedPooling(LSTMPooling):
         L_rank = Σ_{n ≥ 2} softplus(⟨x̂, x̂_{n−1}⟩ + β − ⟨x̂, x̂_n⟩)
 
     (Cherian et al., 2020, Eq. 6 and 7), over neighbours that are both unmasked. Losses:
-    "rank" (B,), one for every word.
+    "rank" (B,), λ · L_rank of every word.
     """
 
-    def __init__(self, margin: float, **kwargs: Any):
+    def __init__(self, margin: float, weight: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.margin = margin
+        self.weight = weight
 
     def call(
         self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
@@ -153,4 +155,4 @@ class RankedPooling(LSTMPooling):
         costs = tf.nn.softplus(positions[:, :-1] + self.margin - positions[:, 1:])
         both = mask[:, :-1] & mask[:, 1:]
         rank = tf.reduce_sum(tf.where(both, costs, 0.0), axis=1)  # (B,)
-        return AttentionOutput(vector, {}, {"rank": rank})
+        return AttentionOutput(vector, {}, {"rank": self.weight * rank})

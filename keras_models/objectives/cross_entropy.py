@@ -17,14 +17,14 @@ from keras_models.objectives.reduction import (
 )
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
 from keras_models.structs import Context, LossOutput, TrainingBatch
-from transform.common.config import Config, Field
+from transform.common.config import Config, ConfigError, Field
 
 
 class CrossEntropy(Config):
     """The negative log-likelihood of the references' words, <eos> included.
 
-    `auxiliary` holds the weights of the losses that a model's attentions return beside
-    their context, e.g. STaTS' ranking loss; every one that the model has must be named.
+    To it are added the losses that a model's attentions return beside their context,
+    e.g. STaTS' ranking loss, as the attentions weigh them. `auxiliary` multiplies them.
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
@@ -33,7 +33,7 @@ class CrossEntropy(Config):
     reduction: Reduction = WordMean()  # over the words and captions of a batch
     # how often a word is read that the model drew itself
     scheduled_sampling: SamplingRule = ConstantSampling()
-    # weights of the model's auxiliary losses, by name
+    # factors of the attentions' losses by name; 1 if not named, 0 leaves one out
     auxiliary: dict[str, float] = Field({})
 
     def build(self, context: ObjectiveContext) -> CrossEntropyObjective:
@@ -94,23 +94,26 @@ def word_losses(
 def auxiliary_loss(
     contexts: tuple[Context, ...],
     tokens: tf.Tensor,
-    weights: Mapping[str, float],
+    factors: Mapping[str, float],
     reduction: WordMean | CaptionSum,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Returns the weighted sum of the contexts' losses, and each one for the log.
+    """Returns the sum of the contexts' losses times their factors, and each loss.
 
     Raises:
-        ValueError: `weights` does not name exactly the model's auxiliary losses.
+        ConfigError: `factors` names a loss that the model does not have.
     """
     losses: dict[str, tf.Tensor] = {}
     for context in contexts:
         for name, values in context.losses.items():  # (R, L)
             loss = reduce_words(values, tokens, reduction)
             losses[name] = losses[name] + loss if name in losses else loss
-    if set(losses) != set(weights):
-        raise ValueError(
-            "objective.auxiliary must weigh the model's auxiliary losses "
-            f"{sorted(losses)} (0 leaves one out); received {sorted(weights)}"
-        )
-    total = tf.add_n([weights[name] * losses[name] for name in losses] or [0.0])
+    for name in factors:
+        if name not in losses:
+            raise ConfigError(
+                f"objective.auxiliary names {name!r}; the model's auxiliary losses are "
+                f"{', '.join(losses) or 'none'}."
+            )
+    total = tf.add_n(
+        [factors.get(name, 1.0) * losses[name] for name in losses] or [0.0]
+    )
     return total, losses

@@ -13,6 +13,7 @@ from keras_models.objectives.scheduled_sampling import (
 )
 from keras_models.structs import TrainingBatch, VideoBatch
 from tests.support.table_captioner import TableCaptioner
+from transform.common.config import ConfigError
 from transform.records.vocabulary import Vocabulary
 
 SIZE = 7  # four special ids and three words
@@ -70,21 +71,22 @@ def test_label_smoothing_spreads_a_share_over_the_vocabulary():
     assert output.loss.numpy() == pytest.approx(expected, rel=1e-6)
 
 
-def test_auxiliary_losses_are_weighted_and_logged():
+def test_auxiliary_losses_come_with_the_model_and_are_logged():
     captioner = TableCaptioner(2, 2, SIZE)
     plain = CrossEntropy().build(context())(captioner, batch()).loss
     captioner.auxiliary = {"ranking": 3.0}
-    weighted = CrossEntropy(auxiliary={"ranking": 0.5}).build(context())
-    output = weighted(captioner, batch())
-    assert output.loss.numpy() == pytest.approx(plain.numpy() + 1.5, rel=1e-6)
-    assert output.metrics["ranking"].numpy() == pytest.approx(3.0)
+    for factors, added in (({}, 3.0), ({"ranking": 0.5}, 1.5), ({"ranking": 0.0}, 0.0)):
+        output = CrossEntropy(auxiliary=factors).build(context())(captioner, batch())
+        assert output.loss.numpy() == pytest.approx(plain.numpy() + added, rel=1e-6)
+        assert output.metrics["ranking"].numpy() == pytest.approx(3.0)
 
 
-def test_an_auxiliary_loss_without_weight_is_refused():
+def test_a_factor_of_a_loss_that_the_model_does_not_have_is_refused():
     captioner = TableCaptioner(2, 2, SIZE)
     captioner.auxiliary = {"ranking": 3.0}
-    with pytest.raises(ValueError, match=r"\['ranking'\].*received \[\]"):
-        CrossEntropy().build(context())(captioner, batch())
+    wrong = CrossEntropy(auxiliary={"rankng": 0.5}).build(context())
+    with pytest.raises(ConfigError, match=r"names 'rankng'; .* losses are ranking"):
+        wrong(captioner, batch())
 
 
 def test_inverse_sigmoid_follows_its_equation():

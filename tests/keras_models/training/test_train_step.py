@@ -134,7 +134,7 @@ def test_rmsprop_is_pytorchs():
 
 
 def test_gradients_are_clipped_only_where_a_stage_says_so():
-    assert Stage(name="any", epochs=1).clip_norm is None
+    assert Schedule(name="any", epochs=1).clip_norm is None
 
 
 def test_frozen_weights_stay_as_they_are():
