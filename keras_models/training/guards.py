@@ -39,8 +39,8 @@ class Guards(Config):
     rate_factor: float = Field(0.5, gt=0, le=1)
     rollbacks: int = Field(1, ge=0)  # how many a stage may have
 
-    def check_step(self, values: Mapping[str, float]) -> str:
-        """Returns the problem with a step's losses and metrics, '' if there is none."""
+    def check_finite(self, values: Mapping[str, float]) -> str:
+        """Returns the problem with losses and metrics, '' if all are finite."""
         for name, value in values.items():
             if not math.isfinite(value):
                 return f"{name} is {value}"

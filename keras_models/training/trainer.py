@@ -180,7 +180,7 @@ class Trainer:
                 for batch in self._batches_left():
                     values = updates.train_step(batch)
                     updates.average.update()
-                    if problem := guards.check_step(values):
+                    if problem := guards.check_finite(values):
                         break
                     callbacks.on_step_end(
                         StepEnd(name, state.epoch, state.steps, values)
@@ -291,7 +291,9 @@ class Trainer:
         with average.swap_in():
             validation = self._validator(self._stage.monitor)
             metrics = ValidationMetrics(self._stage.monitor, validation.metrics)
-            problem = self._guards.check_validation(metrics, self.best)
+            problem = self._guards.check_finite(
+                metrics.values
+            ) or self._guards.check_validation(metrics, self.best)
             best = not problem and metrics.score > self.best.score
             if best:
                 state.best_metrics, state.improved = dict(metrics.values), True

@@ -22,12 +22,12 @@ def captions(score: float, distinct: int, bad_endings: float) -> ValidationMetri
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_loss_that_is_not_finite_is_named(value):
-    problem = Guards().check_step({"reward": 1.0, "loss": value})
+    problem = Guards().check_finite({"reward": 1.0, "loss": value})
     assert problem == f"loss is {value}"
 
 
 def test_finite_values_are_fine():
-    assert Guards().check_step({"loss": 1e30, "gradient_norm": 0.0}) == ""
+    assert Guards().check_finite({"loss": 1e30, "gradient_norm": 0.0}) == ""
 
 
 def test_a_score_that_falls_below_its_share_of_the_best_triggers():

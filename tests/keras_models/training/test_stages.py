@@ -165,7 +165,9 @@ def test_a_stage_that_makes_another_model_competes_with_itself_alone(tmp_path):
 
 def test_another_model_without_usable_weights_is_no_result(tmp_path):
     stages = [stage("first_step"), stage("joint", form=1)]
-    with pytest.raises(TrainingError, match="stage joint left no usable weights"):
+    with pytest.raises(
+        TrainingError, match=r"stage joint left no usable weights \(CIDEr-D is nan\)"
+    ):
         run(tmp_path, stages, 0.2, 0.3, float("nan"), float("nan"))
 
 
