@@ -19,6 +19,7 @@ from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
 from keras_models.encoders.dual_afr import DualAFRConfig
 from keras_models.encoders.encoder import EncoderConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig
+from keras_models.encoders.grid import GridConfig
 from keras_models.encoders.kbigru import KBiGRUConfig
 from keras_models.encoders.mgsa import MGSAConfig
 from keras_models.encoders.pooled import PooledConfig
@@ -30,6 +31,7 @@ from transform.common.config import BY_KIND, Config
 BuiltInEncoder = Annotated[
     Union[
         MGSAConfig,
+        GridConfig,
         StreamsConfig,
         VatexConfig,
         PooledConfig,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
@@ -13,6 +13,8 @@ from keras_models.attention.cell_attention import (
 )
 from keras_models.layers.functional.attend import attend
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
+from keras_models.layers.garu import GARUConfig, Recurrence
+from keras_models.layers.projection import Projection
 from transform.common.config import Config, Field
 
 
@@ -99,4 +101,63 @@ class SharedSpatialAttention(AdditiveCellAttention):
         scores = self.energy(query, keys)  # (B, S)
         weights = masked_softmax(scores, tf.reduce_any(mask, axis=1))
         frames = tf.einsum("bs,btsd->btd", tf.cast(weights, cells.dtype), cells)
+        return AttentionOutput(frames, {"spatial": weights}, {})
+
+
+class FrameMapsConfig(Config):
+    """Maps of the frames that are refined from frame to frame (MGSA Table 2)."""
+
+    kind: Literal["frame_maps"] = "frame_maps"
+    units: int = Field(256, ge=1)  # of the hidden layer; not given in the paper
+    recurrence: Recurrence = GARUConfig()  # from frame to frame
+
+    def build(self, name: str) -> FrameMaps:
+        """Returns the layer that this configuration describes."""
+        return FrameMaps(self, name=name)
+
+
+class FrameKeys(NamedTuple):
+    """What no word changes of the maps' scores."""
+
+    cells: tf.Tensor  # (B, T, S, A) W L_nj + V G_n + b
+    summary: tf.Tensor  # (B, T, D), each frame's mean cell G
+
+
+class FrameMaps(AdditiveCellAttention):
+    """MGSA's "Spatial Attention": maps from cells and the decoder's state.
+
+        A^r_nj = w^T tanh(W_h h + W L_nj + V G_n + b)
+        A = GARU(A^r, G) ;  α_n = softmax_j(A_n) ;  Ga_n = Σ_j α_nj L_nj
+
+    (Chen and Jiang, 2019, Table 2 and Eq. 6–8; without GARU A = A^r.) Weights:
+    "spatial" (B, T, S), anew for each word.
+
+    Notes:
+        The paper calls the row "a simplified model of (Li, Zhao, and Lu 2017) with the
+        propagation of spatial attention map removed", whose attention comes "from the
+        regional features and recurrent states of the RNNs", and gives no equation. The
+        model's only other RNN is the decoder, so h is what temporal attention is asked
+        with, [h1_t, h2_{t−1}].
+    """
+
+    def __init__(self, config: FrameMapsConfig, **kwargs: Any):
+        super().__init__(config.units, **kwargs)
+        self.from_summary = Projection(config.units, use_bias=False, name="summary")
+        self.recurrence = config.recurrence.build()
+
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> FrameKeys:
+        """Returns the part of the scores that no word changes."""
+        keys = super().prepare(cells, mask)
+        summary = masked_mean(cells, mask, axis=2)
+        with tf.name_scope(self.name):
+            guided = tf.cast(self.from_summary(summary), keys.dtype)
+        return FrameKeys(keys + guided[:, :, tf.newaxis], summary)
+
+    def call(
+        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: FrameKeys
+    ) -> AttentionOutput:
+        initial_maps = self.energy(query, keys.cells)  # A^r: (B, T, S)
+        frame_mask = tf.reduce_any(mask, axis=2)
+        maps = self.recurrence(initial_maps, keys.summary, frame_mask)
+        frames, weights = attend(maps, cells, mask, batch_dims=2)
         return AttentionOutput(frames, {"spatial": weights}, {})

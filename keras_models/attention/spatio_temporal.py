@@ -1,4 +1,4 @@
-"""STaTS' ST attention, to the cells of every frame and then to the frames."""
+"""Attention to the cells of every frame and then to the frames, as STaTS' ST."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.attention.spatial_pooling import (
+    FrameMapsConfig,
     MeanSpatialPoolingConfig,
     PerFrameAttentionConfig,
     SharedSpatialAttentionConfig,
@@ -25,6 +26,7 @@ SpatialPoolingConfig = Annotated[
         SharedSpatialAttentionConfig,
         PerFrameAttentionConfig,
         MeanSpatialPoolingConfig,
+        FrameMapsConfig,
     ],
     BY_KIND,
 ]
@@ -37,7 +39,11 @@ TemporalPoolingConfig = Annotated[
 
 
 class SpatioTemporalConfig(Config):
-    """The ST model (STaTS Sec. 3.1); `temporal` chooses the row of Table 2."""
+    """Cells of a frame first, then frames: STaTS' ST, MGSA's "Spatial Attention".
+
+    The ST model (STaTS Sec. 3.1) pools space on a shared map; `temporal` chooses the
+    row of STaTS' Table 2.
+    """
 
     kind: Literal["spatio_temporal"] = "spatio_temporal"
     # how the cells of a frame become a vector

@@ -9,6 +9,7 @@ from keras_models.encoders.dual_afr import (
 )
 from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.frame_lstm import FrameLSTMConfig, FrameLSTMEncoder
+from keras_models.encoders.grid import GridConfig, GridEncoder
 from keras_models.encoders.kbigru import KBiGRUConfig, KBiGRUEncoder
 from keras_models.encoders.level_alignment import (
     ConvLevelConfig,
@@ -46,6 +47,8 @@ __all__ = [
     "FrameLSTMEncoder",
     "FrameModality",
     "GlobalMemoryConfig",
+    "GridConfig",
+    "GridEncoder",
     "IdentityLevelConfig",
     "KBiGRUConfig",
     "KBiGRUEncoder",

@@ -6,17 +6,20 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.layers.flow_guide import Recurrence
-from keras_models.layers.garu import GARUConfig
+from keras_models.layers.garu import GARUConfig, Recurrence
 from keras_models.structs import VideoBatch
 from transform.common.config import Config, Field
 
 
 class AppearanceGuideConfig(Config):
-    """Spatial attention without motion (MGSA Table 2, "Spatial Attention")."""
+    """Spatial attention without motion and without the decoder's state.
+
+    The paper's "Spatial Attention" has that state: `attention.spatial_pooling`'s
+    `FrameMaps`.
+    """
 
     kind: Literal["appearance_guide"] = "appearance_guide"
-    units: int = Field(256, ge=1)  # not given in the paper
+    units: int = Field(256, ge=1)  # of the hidden layer
     recurrence: Recurrence = GARUConfig()  # from frame to frame
 
     def features(self) -> tuple[str, ...]:

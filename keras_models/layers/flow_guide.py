@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Union
+from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_models.layers.garu import GARUConfig
-from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
+from keras_models.layers.garu import GARUConfig, Recurrence
 from keras_models.structs import VideoBatch
-from transform.common.config import BY_KIND, Config, Field
-
-Recurrence = Annotated[Union[GARUConfig, IdentityRecurrenceConfig], BY_KIND]
+from transform.common.config import Config, Field
 
 
 class FlowGuideConfig(Config):

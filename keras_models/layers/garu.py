@@ -1,13 +1,13 @@
-"""The gated attention recurrent unit of MGSA."""
+"""Recurrences between the attention maps of frames: MGSA's GARU, and none."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Union
 
 import tensorflow as tf
 
 from keras_models.layers.functional.scan import scan
-from transform.common.config import Config
+from transform.common.config import BY_KIND, Config
 
 
 class GARUConfig(Config):
@@ -73,3 +73,35 @@ class GARU(tf.keras.layers.Layer):
         start = tf.zeros_like(initial_maps[:, 0])  # (B, S)
         maps, _ = scan(step, (gates, candidate, frame_mask), start)
         return maps
+
+
+class IdentityRecurrenceConfig(Config):
+    """The initial attention maps without refinement: the ablation of GARU."""
+
+    kind: Literal["direct"] = "direct"
+
+    def build(self) -> IdentityRecurrence:
+        """Returns the layer that this configuration describes."""
+        return IdentityRecurrence(name="direct")
+
+
+class IdentityRecurrence(tf.keras.layers.Layer):
+    """Returns the initial maps, A_n = A^r_n, in the place of GARU.
+
+    Call arguments:
+        initial_maps: (B, T, S).
+        summary: (B, T, D), unused.
+        frame_mask: (B, T) bool, unused.
+
+    Returns:
+        `initial_maps`.
+    """
+
+    def call(
+        self, initial_maps: tf.Tensor, summary: tf.Tensor, frame_mask: tf.Tensor
+    ) -> tf.Tensor:
+        del summary, frame_mask
+        return initial_maps
+
+
+Recurrence = Annotated[Union[GARUConfig, IdentityRecurrenceConfig], BY_KIND]

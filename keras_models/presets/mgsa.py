@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_models.attention.bahdanau import AdditiveConfig
+from keras_models.attention.grid_attention import GridAttentionConfig
+from keras_models.attention.spatial_pooling import FrameMapsConfig
+from keras_models.attention.spatio_temporal import SpatioTemporalConfig
+from keras_models.attention.temporal_pooling import AdditivePoolingConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.decoders.two_layer_lstm import TwoLayerLSTMConfig
+from keras_models.encoders.grid import GridConfig
 from keras_models.encoders.mgsa import MGSAConfig
 from keras_models.encoders.modalities import ClipModality, FrameModality
 from keras_models.generation import BeamSearch
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
-from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
+from keras_models.layers.garu import GARUConfig, IdentityRecurrenceConfig, Recurrence
 from keras_models.objectives.cross_entropy import CrossEntropy
 from keras_models.objectives.reduction import CaptionSum
 from keras_models.presets.preset import Preset, RunSettings
@@ -49,6 +54,18 @@ _MGSA = Preset(
     run=_RUN,
 )
 
+
+def _spatial_attention(row: str, recurrence: Recurrence) -> Preset:
+    """A row of Table 2 without motion: the decoder attends to cells, then to frames."""
+    look = SpatioTemporalConfig(
+        spatial=FrameMapsConfig(recurrence=recurrence),
+        temporal=(AdditivePoolingConfig(units=AdditiveConfig().units),),
+    )
+    return _MGSA.variation(
+        row=row, encoder=GridConfig(), attentions=(GridAttentionConfig(look=look),)
+    )
+
+
 PRESETS: Mapping[str, Preset] = {
     "mgsa": _MGSA,
     "mgsa_no_garu": _MGSA.variation(
@@ -57,12 +74,18 @@ PRESETS: Mapping[str, Preset] = {
             spatial=FlowGuideConfig(recurrence=IdentityRecurrenceConfig())
         ),
     ),
-    "spatial_attention_garu": _MGSA.variation(
-        row="Table 2, Spatial Attention + GARU",
+    "spatial_attention_garu": _spatial_attention(
+        "Table 2, Spatial Attention + GARU", GARUConfig()
+    ),
+    "spatial_attention": _spatial_attention(
+        "Table 2, Spatial Attention", IdentityRecurrenceConfig()
+    ),
+    "spatial_attention_garu_stateless": _MGSA.variation(
+        row="not in the paper: Spatial Attention + GARU without the decoder's state",
         encoder=MGSAConfig(spatial=AppearanceGuideConfig()),
     ),
-    "spatial_attention": _MGSA.variation(
-        row="Table 2, Spatial Attention",
+    "spatial_attention_stateless": _MGSA.variation(
+        row="not in the paper: Spatial Attention without the decoder's state",
         encoder=MGSAConfig(
             spatial=AppearanceGuideConfig(recurrence=IdentityRecurrenceConfig())
         ),
@@ -70,13 +93,12 @@ PRESETS: Mapping[str, Preset] = {
     "mgsa_g": _MGSA.variation(
         row="Table 1, MGSA (G)", encoder=MGSAConfig(grid="googlenet")
     ),
-    # C3D, audio words and categories are `Imported` features.
     "mgsa_ic": _MGSA.variation(
         row="Table 1, MGSA (I+C)",
         encoder=MGSAConfig(fused=(FrameModality(feature="c3d"),)),
     ),
     "mgsa_iac": _MGSA.variation(
-        row="Table 1, MGSA (I+A+C)",
+        row="Table 1, MGSA (I+A+C), taken to have the category",
         encoder=MGSAConfig(
             fused=(
                 FrameModality(feature="c3d"),

@@ -31,7 +31,7 @@ def test_a_loaded_model_gives_identical_outputs(tmp_path):
 def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path):
     CaptioningModel(models.captioner(), VOCABULARY).save(tmp_path)
     files = len(list(tmp_path.iterdir()))
-    second = models.captioner("spatial_attention", seed=1)
+    second = models.captioner("spatial_attention_stateless", seed=1)
     CaptioningModel(second, VOCABULARY).save(tmp_path)
     assert len(list(tmp_path.iterdir())) == files
     loaded = CaptioningModel.load(tmp_path).captioner
@@ -103,7 +103,7 @@ def test_missing_weights_are_one_sentence(tmp_path):
 def test_weights_of_another_model_are_one_sentence(tmp_path):
     CaptioningModel(models.captioner(), VOCABULARY).save(tmp_path)
     description = json.loads((tmp_path / MODEL).read_text())
-    other = models.config("spatial_attention")
+    other = models.config("spatial_attention_stateless")
     description["config"] = other.to_dict()
     (tmp_path / MODEL).write_text(json.dumps(description))
     with pytest.raises(LoadError, match="other weights than its model has"):

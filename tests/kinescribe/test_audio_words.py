@@ -42,7 +42,7 @@ def settings(tmp_path):
         },
         "extraction": {"workers": 1, "shards": 1},
         "training": {
-            "variant": "spatial_attention",
+            "variant": "spatial_attention_stateless",
             "model": {"encoder": {"grid": "tiny"}},
         },
     }

@@ -36,3 +36,19 @@ def attend(maps, regions, mask):
         for cell, weight in enumerate(weights[n]):
             frames[n] += weight * regions[n, cell]
     return weights, frames
+
+
+def spatial_attention(h, cells, mask, attention, v, recurrence):
+    """ "Spatial Attention" of Table 2 for one word → α (T, S) and Ga (T, D).
+
+    `h` is the decoder's state; `attention` the matrices (W_h, W, b, w) of the network
+    that has it, the cell and, by `v`, the frame's mean among its inputs. `recurrence`
+    refines the (T, S) rough maps, given the (T, D) means and the (T,) mask.
+    """
+    w_h, w_x, b, score = attention
+    means = cells.mean(axis=1)
+    rough = np.zeros(cells.shape[:2])
+    for n, s in np.ndindex(*rough.shape):
+        hidden = w_h @ h + w_x @ cells[n, s] + v @ means[n] + b
+        rough[n, s] = score @ np.tanh(hidden)
+    return attend(recurrence(rough, means, mask), cells, mask)

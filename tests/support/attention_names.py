@@ -28,8 +28,8 @@ def second(shapes: Shapes) -> Shapes:
 MGSA = (
     "mgsa",
     "mgsa_no_garu",
-    "spatial_attention_garu",
-    "spatial_attention",
+    "spatial_attention_garu_stateless",
+    "spatial_attention_stateless",
     "mgsa_g",
     "mgsa_ic",
     "mgsa_iac",
@@ -44,6 +44,8 @@ ENCODER: dict[str, Shapes] = {
 
 DECODER: dict[str, Shapes] = {
     **dict.fromkeys(MGSA, TEMPORAL),
+    "spatial_attention_garu": PLACES,
+    "spatial_attention": PLACES,
     "stats": STATS,
     "stats_st": GRID,
     "stats_ts": TEMPORAL | GRID,

@@ -39,6 +39,7 @@ FLOW_GUIDE = sum(
     for inputs, outputs in [(12, 32), (32, 64), (64, 64), (64, 64), (64, 1)]
 )
 MLP_GUIDE = additive(1536, 1536, 256)
+STATE_GUIDE = additive(2048, 1536, 256) + 1536 * 256
 MGSA = mgsa(FLOW_GUIDE, garu(64, 1536), 1536)
 
 # ----------------------------------------------------------------------------- STaTS
@@ -133,8 +134,10 @@ DUAL_AFR_POOLED = dual_afr(perceptrons(*(w for w, _, _ in POOLS)), FOUR_LEVELS)
 PARAMETERS: dict[str, int] = {
     "mgsa": MGSA,
     "mgsa_no_garu": mgsa(FLOW_GUIDE, 0, 1536),
-    "spatial_attention_garu": mgsa(MLP_GUIDE, garu(64, 1536), 1536),
-    "spatial_attention": mgsa(MLP_GUIDE, 0, 1536),
+    "spatial_attention_garu": mgsa(STATE_GUIDE, garu(64, 1536), 1536),
+    "spatial_attention": mgsa(STATE_GUIDE, 0, 1536),
+    "spatial_attention_garu_stateless": mgsa(MLP_GUIDE, garu(64, 1536), 1536),
+    "spatial_attention_stateless": mgsa(MLP_GUIDE, 0, 1536),
     "mgsa_g": mgsa(FLOW_GUIDE, garu(49, 1024), 1024),
     "mgsa_ic": mgsa(FLOW_GUIDE, garu(64, 1536), 1536, fused=4096),
     "mgsa_iac": mgsa(FLOW_GUIDE, garu(64, 1536), 1536, fused=4096, clip=1024 + 20),

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from keras_models.attention.cell_attention import AttentionOutput
 from keras_models.attention.spatial_pooling import (
+    FrameMapsConfig,
     MeanSpatialPoolingConfig,
     PerFrameAttentionConfig,
     SharedSpatialAttentionConfig,
@@ -15,7 +16,11 @@ from keras_models.attention.temporal_pooling import (
     MeanPoolingConfig,
     RankedPoolingConfig,
 )
+from keras_models.layers.garu import GARUConfig, IdentityRecurrenceConfig
+from tests.keras_models.layers.test_garu import parameters
+from tests.reference import mgsa
 from tests.reference import stats as reference
+from tests.reference.garu import garu
 from tests.support.cells import (
     CLOSE,
     FRAMES,
@@ -87,6 +92,42 @@ def test_per_frame_equals_the_equations(mask):
         )
         np.testing.assert_allclose(frames[clip], pooled, **CLOSE)
         np.testing.assert_allclose(weights["spatial"][clip], e, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "recurrence", [GARUConfig(), IdentityRecurrenceConfig()], ids=lambda c: c.kind
+)
+def test_frame_maps_equal_the_equations_of_mgsa(recurrence):
+    layer = FrameMapsConfig(units=4, recurrence=recurrence).build("pooling")
+    frames, weights, _ = ask(layer, GRID)
+    for clip in range(3):
+        attended = mgsa.spatial_attention(
+            doubled(query()[clip]),
+            doubled(cells(GRID)[clip]),
+            GRID[clip].any(axis=1),
+            att(layer.energy),
+            layer.from_summary.kernel.numpy().T,
+            lambda rough, *others: (
+                garu(rough, *others, *parameters(layer.recurrence))
+                if isinstance(recurrence, GARUConfig)
+                else rough
+            ),
+        )
+        np.testing.assert_allclose(weights["spatial"][clip], attended[0], **CLOSE)
+        np.testing.assert_allclose(frames[clip], attended[1], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "recurrence", [GARUConfig(), IdentityRecurrenceConfig()], ids=lambda c: c.kind
+)
+def test_frame_maps_change_with_the_decoders_state(recurrence):
+    layer = FrameMapsConfig(units=4, recurrence=recurrence).build("pooling")
+    first = ask(layer, GRID).weights["spatial"].numpy()
+    values, there = cells(GRID), tf.constant(GRID)
+    keys = layer.prepare(values, there)
+    second = layer(-query(), values, there, keys).weights["spatial"].numpy()
+    assert np.abs(first - second)[0].max() > 0.05
+    np.testing.assert_allclose(second[0].sum(axis=-1), 1, rtol=1e-5)
 
 
 @MASKS
@@ -192,6 +233,7 @@ def test_poolings_are_added():
         SharedSpatialAttentionConfig(units=4),
         PerFrameAttentionConfig(units=4),
         MeanSpatialPoolingConfig(),
+        FrameMapsConfig(units=4),
     ],
     ids=lambda spatial: spatial.kind,
 )
@@ -201,6 +243,7 @@ def test_contract(spatial, pooling):
     shapes = {
         "shared_grid": {"spatial": (3, PLACES)},
         "per_frame": {"spatial": (3, FRAMES, PLACES)},
+        "frame_maps": {"spatial": (3, FRAMES, PLACES)},
         "cell_mean": {},
     }[spatial.kind]
     if isinstance(pooling, AdditivePoolingConfig):

@@ -10,7 +10,12 @@ from tests.support.layer_contract import assert_same_where, check_layer
 from transform.common.config import ConfigError
 from transform.schema import FeatureSpec, Imported
 
-ROWS = ["mgsa", "mgsa_no_garu", "spatial_attention_garu", "spatial_attention"]
+ROWS = [
+    "mgsa",
+    "mgsa_no_garu",
+    "spatial_attention_garu_stateless",
+    "spatial_attention_stateless",
+]
 
 
 def test_whole_encoder_equals_the_equations():

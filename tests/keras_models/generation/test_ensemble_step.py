@@ -35,7 +35,10 @@ def test_word_distribution_is_the_weighted_mean():
 
 
 def test_captioners_of_different_kinds_write_together():
-    members = [models.captioner("mgsa"), models.captioner("spatial_attention", seed=1)]
+    members = [
+        models.captioner("mgsa"),
+        models.captioner("spatial_attention_stateless", seed=1),
+    ]
     video = models.video()
     starts = [member.start(member.encode(video)) for member in members]
     state, memory = zip(*starts, strict=True)

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.layers.garu import GARUConfig
-from keras_models.layers.identity_recurrence import IdentityRecurrenceConfig
+from keras_models.layers.garu import GARUConfig, IdentityRecurrenceConfig
 from tests.reference.garu import garu
 from tests.support.layer_contract import assert_same_where, check_layer
 

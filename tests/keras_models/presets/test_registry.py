@@ -17,24 +17,36 @@ def test_all_presets_differ_in_more_than_their_names():
     assert len(parts) == len(PRESETS)
 
 
-def test_the_rows_of_mgsa_table_2_differ_in_the_spatial_attention_alone():
-    names = ["mgsa", "mgsa_no_garu", "spatial_attention_garu", "spatial_attention"]
-    kinds = [
-        (spatial.kind, spatial.recurrence.kind)
-        for spatial in (PRESETS[name].model.encoder.spatial for name in names)
-    ]
-    assert kinds == [
-        ("flow_guide", "garu"),
-        ("flow_guide", "direct"),
-        ("appearance_guide", "garu"),
-        ("appearance_guide", "direct"),
-    ]
-    for name in names:
-        same = PRESETS[name].model.encoder.replace(
-            spatial=PRESETS["mgsa"].model.encoder.spatial
-        )
-        changed = PRESETS[name].variation(PRESETS["mgsa"].row, encoder=same)
-        assert changed == PRESETS["mgsa"]
+def test_the_guided_rows_of_mgsa_differ_in_the_spatial_attention_alone():
+    rows = {
+        "mgsa": ("flow_guide", "garu"),
+        "mgsa_no_garu": ("flow_guide", "direct"),
+        "spatial_attention_garu_stateless": ("appearance_guide", "garu"),
+        "spatial_attention_stateless": ("appearance_guide", "direct"),
+    }
+    mgsa = PRESETS["mgsa"]
+    for name, kinds in rows.items():
+        spatial = PRESETS[name].model.encoder.spatial
+        assert (spatial.kind, spatial.recurrence.kind) == kinds
+        same = PRESETS[name].model.encoder.replace(spatial=mgsa.model.encoder.spatial)
+        assert PRESETS[name].variation(mgsa.row, encoder=same) == mgsa
+
+
+def test_the_papers_spatial_attention_asks_the_cells_with_the_decoders_state():
+    mgsa = PRESETS["mgsa"]
+    for name, kind in (
+        ("spatial_attention_garu", "garu"),
+        ("spatial_attention", "direct"),
+    ):
+        model = PRESETS[name].model
+        (attention,) = model.attentions
+        assert model.encoder.kind == "grid"
+        assert attention.look.spatial.kind == "frame_maps"
+        assert attention.look.spatial.recurrence.kind == kind
+        (temporal,) = attention.look.temporal
+        assert temporal.units == mgsa.model.attentions[0].units  # Eq. 11
+        assert model.decoder == mgsa.model.decoder
+        assert PRESETS[name].plan == mgsa.plan
 
 
 def test_features_are_what_the_parts_read():
