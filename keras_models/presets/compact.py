@@ -29,7 +29,7 @@ class Budget(Config):
     channels: int = Field(32, ge=1)  # the most, of every convolution of the flow
     dropout: float = Field(0.3, ge=0, lt=1)  # wherever a row has any
     epochs: int = Field(10, ge=1)  # of all stages together, as the paper divides them
-    rate: float = Field(2e-3, gt=0)  # Adam's, falls to a tenth in every stage
+    rate: float = Field(5e-3, gt=0)  # Adam's, falls to a tenth in every stage
     fine_tuning_rate: float = Field(1e-4, gt=0)  # of stages that reinforce
     clip_norm: float = Field(5.0, gt=0)  # of all gradients together
 

@@ -33,7 +33,7 @@ class ComparisonSettings(Config):
     """What every row of a comparison gets alike."""
 
     budget: Budget = Budget()  # widths, epochs and rates
-    batch: ClipBatches = ClipBatches()  # what an update sees, what an epoch counts
+    batch: ClipBatches = ClipBatches(size=16)  # what an update sees, an epoch counts
     max_words: int = Field(16, ge=1)  # longer captions are cut
     min_count: int = Field(1, ge=1)  # rarer words become <unk>
     search: BeamSearch = BeamSearch(width=3)  # that writes the captions
