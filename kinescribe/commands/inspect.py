@@ -49,7 +49,9 @@ def command(
         "status": info.status + (f" ({info.reason})" if info.reason else ""),
         "frames": str(info.frames),
         "packets lost": str(info.packets_lost),
-        "length": f"{info.seconds:.2f} s at {info.fps:.2f} frames a second",
+        "length": f"{info.seconds:.2f} s at {info.fps:.2f} frames a second"
+        if info.fps
+        else "one picture",
         "size": f"{info.width} × {info.height}{turned}",
         "codec": f"{info.codec}, {info.pixel_format}",
         "sound": info.audio or "none",

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from kinescribe.cli import app
@@ -87,6 +88,15 @@ def test_a_picture_costs_no_second_decoding(run, exported, clip, tmp_path, monke
     code, _ = run(clip, "--model", exported, "--attention", tmp_path / "pictures")
     assert code == 0
     assert paths == [str(clip)]
+
+
+def test_a_photograph_is_captioned_and_shown(run, exported, tmp_path):
+    path = tmp_path / "square.jpg"
+    Image.new("RGB", (160, 120), "red").save(path)
+    code, lines = run(path, "--model", exported, "--attention", tmp_path / "pictures")
+    assert code == 0
+    assert lines[0] == str(path)
+    assert (tmp_path / "pictures" / "square.jpg.png").is_file()
 
 
 def test_no_model_yet_is_said(run, clip, tmp_path):

@@ -61,7 +61,8 @@ def test_a_bad_file_is_one_sentence_and_exit_code_one(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
-        f"kinescribe: cannot decode {path}: it is not a video of a known format.\n"
+        f"kinescribe: cannot decode {path}: it is neither a video nor a photograph of "
+        "a known format.\n"
     )
 
 

@@ -30,7 +30,7 @@ GOOD = ("whole", "sounding", "short", "damaged", "another", "third")
 BAD = {
     "missing": "there is no such file",
     "empty": "the file is empty",
-    "text": "it is not a video of a known format",
+    "text": "it is neither a video nor a photograph of a known format",
     "silent_picture": "it has no video stream",
     "truncated": "its index (moov) is missing or damaged, as if cut short",
 }

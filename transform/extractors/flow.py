@@ -27,7 +27,9 @@ class FlowExtractor:
         """Returns the request for the windows of grey frames."""
         return (self._frames,)
 
-    def extract(self, clip: Clip) -> np.ndarray:
-        """Returns (N, size, size, 2M) uint8 planes."""
+    def extract(self, clip: Clip) -> np.ndarray | None:
+        """Returns (N, size, size, 2M) uint8 planes; None for a clip of one frame."""
+        if clip.info.frames == 1:
+            return None
         windows = clip.frame_set(self._frames)
         return optical_flow.flow_stack(windows.frames, windows.rows, self._feature)

@@ -17,9 +17,8 @@ from typing import Any, Literal
 import av
 import numpy as np
 
-from transform.video.video_info import CONTAINERS, DecodeError
+from transform.video.video_info import CONTAINERS, MAX_PIXELS, DecodeError
 
-_MAX_PIXELS = 8192 * 8192
 _MAX_PACKETS = 5_000_000  # two days at 30 frames a second
 _MAX_UNREADABLE = 1000  # failed reads of the container before it counts as ended
 
@@ -46,7 +45,7 @@ class StreamDecoder:
             # Frame threads would lose a varying number of frames around damage.
             context.thread_count = 1
             if kind == "video":
-                context.options = {"max_pixels": str(_MAX_PIXELS)}
+                context.options = {"max_pixels": str(MAX_PIXELS)}
             self.time_base = self.stream.time_base
             self.zero = self.stream.start_time or 0
 
@@ -67,7 +66,7 @@ class StreamDecoder:
         else:
             width = self.stream.codec_context.width
             height = self.stream.codec_context.height
-            if width * height > _MAX_PIXELS:
+            if width * height > MAX_PIXELS:
                 reason = f"frames of {width} × {height} pixels are too large to decode"
         if reason:
             self.container.close()
@@ -204,7 +203,7 @@ def _open(path: str | os.PathLike) -> tuple[int, Any]:
     except PermissionError as error:
         raise DecodeError(path, "the file may not be read") from error
     except (av.error.FFmpegError, ValueError) as error:
-        reason = "it is not a video of a known format"
+        reason = "it is neither a video nor a photograph of a known format"
         with file.open("rb") as head:
             if head.read(8)[4:] == b"ftyp":
                 reason = "its index (moov) is missing or damaged, as if cut short"

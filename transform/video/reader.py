@@ -11,13 +11,14 @@ import av
 import numpy as np
 
 from transform.schema.frame_placement import FrameSampling
-from transform.video.decoder import StreamDecoder
+from transform.video.decoder import StreamDecoder, within
 from transform.video.frame_requests import (
     FrameCollector,
     FramePlan,
     FrameRequest,
     FrameSet,
 )
+from transform.video.photograph import Photograph, is_photograph
 from transform.video.timeline import Timeline, scan
 from transform.video.video_info import DecodeError, Status, VideoInfo
 
@@ -49,6 +50,8 @@ def read_frames(
     In long videos the decoder jumps over stretches without wanted frames; damage in
     them is then neither met nor reported.
 
+    A photograph is a clip of one frame at 0 s.
+
     Args:
         path: a local file.
         sampling: how many key frames, which resize filter.
@@ -59,6 +62,8 @@ def read_frames(
     Raises:
         DecodeError: if not one frame can be had.
     """
+    if is_photograph(path):
+        return _read_photograph(path, sampling, requests, start, end)
     timeline = scan(path, start, end)
     plan = FramePlan.of(timeline.timestamps, sampling, requests)
     if seeks := timeline.seeks(plan.wanted):
@@ -89,6 +94,42 @@ def read_frames(
     raise DecodeError(path, "each decoding gives another number of frames")
 
 
+def _read_photograph(
+    path: str | os.PathLike,
+    sampling: FrameSampling,
+    requests: Collection[FrameRequest],
+    start: float | None,
+    end: float | None,
+) -> ClipFrames:
+    with Photograph(path) as photograph:
+        shown = _frames_shown(photograph, path, start, end)
+        seconds = np.array(list(shown.values()))
+        collector = FrameCollector(
+            path, FramePlan.of(seconds, sampling, requests), sampling
+        )
+        first = min(shown)
+        for number, frame in enumerate(photograph.decoded()):
+            if number in shown:
+                collector.add(number - first, frame, shown[number])
+        info = _photograph_info(photograph, len(shown), sampling.frames)
+        return ClipFrames(info, collector.frame_sets, collector.key_seconds)
+
+
+def _frames_shown(
+    photograph: Photograph,
+    path: str | os.PathLike,
+    start: float | None,
+    end: float | None,
+) -> dict[int, float]:
+    """Returns when each frame between two moments is shown, by its number."""
+    begins = np.cumsum([0.0, *photograph.durations])[:-1]
+    shown = {n: float(at) for n, at in enumerate(begins) if within(at, start, end)}
+    if not shown:
+        bounds = f"from {start or 0:g} s" + ("" if end is None else f" to {end:g} s")
+        raise DecodeError(path, f"no frame of the picture lies in the clip {bounds}")
+    return shown
+
+
 def inspect(
     path: str | os.PathLike,
     start: float | None = None,
@@ -101,6 +142,10 @@ def inspect(
     of fewer than `wanted` frames is "short".
     """
     try:
+        if is_photograph(path):
+            with Photograph(path) as photograph:
+                shown = _frames_shown(photograph, path, start, end)
+                return _photograph_info(photograph, len(shown), wanted)
         timeline = scan(path, start, end)
         with StreamDecoder(path) as decoder:
             frames = sum(1 for _ in decoder.frames_between(start, end))
@@ -198,7 +243,7 @@ def _info(
         remarks.append(f"{_count(decoder.concealed)} damaged")
     status: Status = "repaired" if remarks else "ok"
     if frames < wanted:
-        remarks.append(f"{_count(frames)}, fewer than the {wanted} wanted")
+        remarks.append(_too_few(frames, wanted))
         status = "repaired" if status == "repaired" else "short"
     first = decoder.first_frame
     rotation = 90 * round(first.rotation / 90) % 360
@@ -220,6 +265,31 @@ def _info(
         pixel_format=first.format.name,
         audio=context.codec.canonical_name if context is not None else "",
     )
+
+
+def _photograph_info(photograph: Photograph, frames: int, wanted: int) -> VideoInfo:
+    """Sums up a picture, `frames` frames of which lie in the clip."""
+    short = photograph.frames > 1 and frames < wanted  # a photograph has but one
+    seconds = math.fsum(photograph.durations)
+    width, height = photograph.size
+    return VideoInfo(
+        status="short" if short else "ok",
+        reason=_too_few(frames, wanted) if short else "",
+        frames=frames,
+        packets_lost=0,
+        fps=photograph.frames / seconds if seconds else 0.0,
+        seconds=seconds,
+        width=width,
+        height=height,
+        rotation=photograph.rotation,
+        codec=photograph.codec,
+        pixel_format=photograph.pixel_format,
+        audio="",
+    )
+
+
+def _too_few(frames: int, wanted: int) -> str:
+    return f"{_count(frames)}, fewer than the {wanted} wanted"
 
 
 def _count(frames: int) -> str:

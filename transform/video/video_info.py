@@ -9,6 +9,8 @@ from transform.common.errors import KinescribeError
 
 Status = Literal["ok", "short", "repaired", "failed"]
 
+MAX_PIXELS = 8192 * 8192  # of a frame; larger ones are not decoded
+
 # FFmpeg's names of the containers that may be opened. Playlists and lists of files are
 # not among them: they would let an uploaded "video" name other files or addresses.
 CONTAINERS = (

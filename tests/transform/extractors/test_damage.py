@@ -3,7 +3,9 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support import clips, corpus
 from transform.datasets import Jsonl
@@ -109,6 +111,11 @@ def write(folder: pathlib.Path) -> None:
     clips.truncate(clips.write(folder / "cut_short.mkv"), 0.6)
     clips.write_tone(folder / "sound_only.mp4")
     clips.write_tone(folder / "sound_only.mp3", "libmp3lame")
+    colours = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    for name in ("photograph.jpg", "picture.png", "picture.webp", "cut_short.jpg"):
+        Image.fromarray(colours).save(folder / name)
+    clips.truncate(folder / "cut_short.jpg", 0.6)
+    (folder / "text.jpg").write_text("This is not a photograph.\n" * 100)
     (folder / "text.mp4").write_text("This is not a video.\n" * 100)
     (folder / "nothing.mp4").touch()
     (folder / "folder.mp4").mkdir()
@@ -131,7 +138,12 @@ TRAPS = {  # what the manifest must say: status, frames, (width, height), and wh
     "cut_short.mkv": ("repaired", None, (160, 120), "packets lost"),
     "sound_only.mp4": ("failed", 0, (0, 0), "it has no video stream"),
     "sound_only.mp3": ("failed", 0, (0, 0), "it has no video stream"),
-    "text.mp4": ("failed", 0, (0, 0), "it is not a video of a known format"),
+    "text.mp4": (
+        "failed",
+        0,
+        (0, 0),
+        "it is neither a video nor a photograph of a known format",
+    ),
     "nothing.mp4": ("failed", 0, (0, 0), "the file is empty"),
     "folder.mp4": ("failed", 0, (0, 0), "there is no such file"),
 }

@@ -81,7 +81,7 @@ def test_it_is_said_what_was_heard(learnt):
         9 * 31,
         {
             "it has no sound": 2,
-            "it is not a video of a known format": 1,
+            "it is neither a video nor a photograph of a known format": 1,
             "there is no such file": 1,
         },
     )

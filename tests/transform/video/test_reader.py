@@ -230,10 +230,10 @@ def test_files_that_are_no_videos_say_so(tmp_path) -> None:
     assert _failure(empty) == "the file is empty"
     text = tmp_path / "text.mp4"
     text.write_text("This is not a video.\n" * 100)
-    assert _failure(text) == "it is not a video of a known format"
+    assert _failure(text) == "it is neither a video nor a photograph of a known format"
     noise = tmp_path / "noise.mp4"
     noise.write_bytes(np.random.default_rng(0).bytes(50_000))
-    assert _failure(noise) == "it is not a video of a known format"
+    assert _failure(noise) == "it is neither a video nor a photograph of a known format"
     assert "out of reach" in _failure(tmp_path / ("x" * 300))
     with pytest.raises(DecodeError, match="out of reach"):
         _read(tmp_path / "nul\0.mp4")
@@ -259,7 +259,9 @@ def test_lists_that_name_other_files_are_not_followed(tmp_path) -> None:
     script = tmp_path / "script.mp4"
     script.write_text("ffconcat version 1.0\nfile a.ts\n")
     for path in (playlist, script):
-        assert _failure(path) == "it is not a video of a known format"
+        assert (
+            _failure(path) == "it is neither a video nor a photograph of a known format"
+        )
 
 
 def test_odd_names_are_names_not_addresses(tmp_path) -> None:
@@ -274,7 +276,7 @@ def test_decode_errors_cross_processes() -> None:
 
 
 def test_frames_too_large_to_decode_are_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(decoder, "_MAX_PIXELS", 1000)
+    monkeypatch.setattr(decoder, "MAX_PIXELS", 1000)
     path = clips.write(tmp_path / "a.mp4", 3)
     assert _failure(path) == "frames of 160 × 120 pixels are too large to decode"
 
