@@ -8,8 +8,10 @@ import pathlib
 from typing import Any, Optional
 
 from components.evaluator.gates import GateConfig
+from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
+from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
 from transform.common.config import (
     Config,
@@ -76,8 +78,7 @@ class PipelineConfig(Config):
         if missing:
             raise ValueError(
                 f"model {training.variant} reads {', '.join(missing)}, but features "
-                f"has only {', '.join(extracted)}: add what is missing, or choose "
-                "another training.variant"
+                f"has only {', '.join(extracted)}: {_way_out(model, spec)}"
             )
         if spec.sampling.window < 2 and any(isinstance(f, Flow) for f in spec.features):
             raise ValueError(
@@ -103,6 +104,17 @@ class PipelineConfig(Config):
     def references_file(self, data_digest: str) -> str:
         """Returns the file of a corpus' reference captions, which the metrics read."""
         return os.path.join(self.root, "references", f"{data_digest or 'latest'}.json")
+
+
+def _way_out(model: CaptionerConfig, spec: FeatureSpec) -> str:
+    """Says what to do about a model that reads features which are not extracted."""
+    try:
+        reads = adapt(model, spec).reads
+    except ConfigError:
+        return "add what is missing, or choose another training.variant"
+    return (
+        f"add what is missing, or let others stand for it by training.reads = {reads}"
+    )
 
 
 def shipped() -> dict[str, pathlib.Path]:

@@ -66,6 +66,11 @@ class Adaptation(NamedTuple):
     replaced: dict[str, str]  # by the paper's feature, only where the two differ
     left_out: tuple[str, ...]  # the paper's features that the data have no match for
 
+    @property
+    def reads(self) -> dict[str, str | None]:
+        """The changes as `with_features` takes them."""
+        return {**self.replaced, **dict.fromkeys(self.left_out)}
+
     def __str__(self) -> str:
         """Returns the changes in words, '' if there are none."""
         parts = [f"{ours} for {theirs}" for theirs, ours in self.replaced.items()]
@@ -123,10 +128,28 @@ def adapt(model: CaptionerConfig, spec: FeatureSpec) -> Adaptation:
             names[name] = _stand_in(PAPER_FEATURES[name], spec)
     _check_distinct(model, names)
     return Adaptation(
-        _renamed(model, names),
+        with_features(model, names),
         {ours: name for ours, name in names.items() if name and name != ours},
         tuple(ours for ours, name in names.items() if name is None),
     )
+
+
+def with_features(
+    model: CaptionerConfig, names: Mapping[str, str | None]
+) -> CaptionerConfig:
+    """Returns a model that reads features of other names, without those that are None.
+
+    Raises:
+        ConfigError: A name is none of the model's features.
+    """
+    unknown = [name for name in names if name not in model.features()]
+    if unknown:
+        raise ConfigError(
+            f"the model does not read {', '.join(unknown)}: it reads "
+            f"{', '.join(model.features())}."
+        )
+    renamed: CaptionerConfig = _renamed(model, names)
+    return renamed
 
 
 def _stand_in(wanted: Feature, spec: FeatureSpec) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from keras_models.presets import registry
+from keras_models.presets.adaptation import with_features
 from keras_models.presets.preset import Preset, RunSettings
 from keras_models.training.captioner_training import TrainingConfig
 from keras_models.training.plan import Plan
@@ -21,6 +22,8 @@ class PresetTrainingConfig(TrainingConfig):
     """
 
     variant: str = _DEFAULT  # the name of a preset
+    # features that stand for the preset's, as in {i3d_rgb: grid}; null leaves one out
+    reads: dict[str, Optional[str]] = Field({})
     model: dict[str, Any] = Field({})  # replaces some of its model's settings
     plan: Optional[Plan] = None  # replaces its plan
     epochs: dict[str, int] = Field({})  # replaces those of some stages, by name
@@ -30,16 +33,17 @@ class PresetTrainingConfig(TrainingConfig):
         return {**run_settings(values).training(), **values}
 
     def preset(self) -> Preset:
-        """Returns the named preset with `model`, `plan` and `epochs` applied.
+        """Returns the named preset with `reads`, `model`, `plan` and `epochs` applied.
 
         Raises:
             KinescribeError: There is no preset of that name.
-            ConfigError: `model` or `epochs` do not fit the preset.
+            ConfigError: `reads`, `model` or `epochs` do not fit the preset.
         """
         preset = registry.get(self.variant)
         plan = self.plan or preset.plan
         return preset.replace(
-            model=preset.model.override(self.model), plan=plan.with_epochs(self.epochs)
+            model=with_features(preset.model, self.reads).override(self.model),
+            plan=plan.with_epochs(self.epochs),
         )
 
 

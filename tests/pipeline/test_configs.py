@@ -94,6 +94,24 @@ def test_model_without_its_features_is_refused():
         demo(training={"model": {"encoder": {"grid": "inception_resnet_v2"}}})
 
 
+def stats_on_the_demos_features(**training):
+    settings = configs.find("demo").to_dict()
+    settings["training"] = {"variant": "stats", **training}
+    return PipelineConfig.from_dict(settings)
+
+
+def test_features_that_can_stand_for_missing_ones_are_named_as_a_setting():
+    with pytest.raises(ConfigError, match=r"training\.reads = \{'i3d_rgb': 'tiny'\}"):
+        stats_on_the_demos_features()
+    settings = stats_on_the_demos_features(reads={"i3d_rgb": "tiny"})
+    assert settings.training.preset().model.features() == ("tiny",)
+
+
+def test_a_feature_that_the_preset_does_not_read_is_refused():
+    with pytest.raises(ConfigError, match="does not read i3d: it reads i3d_rgb"):
+        stats_on_the_demos_features(reads={"i3d": "tiny"})
+
+
 def test_unknown_model_lists_what_there_is():
     with pytest.raises(ConfigError, match=r"no model 'mgsaa'.*mgsa_no_garu"):
         demo(training={"variant": "mgsaa"})
