@@ -107,7 +107,7 @@ def evaluate(
     """
     from serving.evaluation import evaluate_split
 
-    return evaluate_split(model, dataset.folder, split)
+    return evaluate_split(model, dataset, split)
 
 
 def export(

@@ -10,13 +10,13 @@ from transform.records.manifest import Manifest
 
 
 def evaluate_split(
-    model: LocalModel, records: str, split: str = "test"
+    model: LocalModel, dataset: ExtractedDataset, split: str = "test"
 ) -> tuple[Evaluation, str]:
     """Scores a model on a split of extracted records.
 
     Args:
         model: The model.
-        records: Folder that an extraction wrote: splits, specification and manifest.
+        dataset: The extracted records.
         split: The clips to caption.
 
     Returns:
@@ -26,9 +26,9 @@ def evaluate_split(
         SpecMismatchError: The records are of another specification than the model's.
         DataError: There is no such split.
     """
-    dataset = ExtractedDataset(records)
     spec, manifest = dataset.spec, dataset.manifest
-    model.spec.check_same(spec, ours="the model", theirs=f"the records in {records}")
+    theirs = f"the records in {dataset.folder}"
+    model.spec.check_same(spec, ours="the model", theirs=theirs)
     clips, training = (
         RecordDataset(dataset.files(name), spec) for name in (split, "train")
     )

@@ -14,6 +14,7 @@ from components.trainer.history_file import read_history
 from serving.client.local_model import LocalModel
 from serving.evaluation import evaluate_split
 from transform.common import storage
+from transform.records.dataset import ExtractedDataset
 
 PAGE = "report.html"
 SCORES = "scores.json"
@@ -44,7 +45,7 @@ def write_report(
         split: The clips to caption.
     """
     local_model = LocalModel(path_utils.serving_model_path(model.uri))
-    evaluated = evaluate_split(local_model, examples.uri, split)
+    evaluated = evaluate_split(local_model, ExtractedDataset(examples.uri), split)
     content = build.build_report(
         title,
         local_model,

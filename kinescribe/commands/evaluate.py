@@ -36,9 +36,12 @@ def command(
     from serving.client.local_model import LocalModel
     from serving.evaluation import evaluate_split
     from transform.common import storage
+    from transform.records.dataset import ExtractedDataset
 
     with Console(stderr=True).status("Captioning and scoring ..."):
-        evaluation, coverage = evaluate_split(LocalModel(model), records, split)
+        evaluation, coverage = evaluate_split(
+            LocalModel(model), ExtractedDataset(records), split
+        )
     result = {"coverage": coverage, **json.loads(evaluation.to_json())}
     if out:
         storage.write(out, json.dumps(result, indent=1))
