@@ -24,9 +24,12 @@ from transform.schema import (
     KeyFrames,
     LogMel,
     MeanFile,
+    Objects,
     PixelInput,
     Placement,
+    Proposals,
     Regions,
+    RegionSelection,
     ShortSide,
     Stretch,
     Strided,
@@ -115,8 +118,9 @@ def _objects(
     detector: Literal["faster_rcnn", "mask_rcnn"],
     at: Placement,
     source: FrameMap | ChunkMap,
+    select: RegionSelection,
 ) -> Regions:
-    """The ten best boxes of a frame, whatever their scores, on another network's map.
+    """Ten regions of a frame at the most, on another network's map.
 
     Mask R-CNN's COCO weights without its mask head are a Faster R-CNN too.
     """
@@ -125,12 +129,13 @@ def _objects(
         detector=detector,
         at=at,
         count=10,
-        min_score=0.0,
+        select=select,
         source=source,
         weights=_MASK_RCNN_WEIGHTS,
     )
 
 
+_ALL_OBJECTS = Objects(min_score=0.0)  # VATEX Sec. 2.1: up to 10
 _WHOLE = WholeClip(max_frames=_C3D_FRAMES, fps=_C3D_FPS)
 
 _FEATURES: tuple[Feature, ...] = (
@@ -190,6 +195,7 @@ _FEATURES: tuple[Feature, ...] = (
             width=2048,
             weights="imagenet",
         ),
+        Proposals(),  # Sec. 4.1: a fixed 10 boxes
     ),
     FrameGrid(
         name="resnext101",
@@ -227,6 +233,7 @@ _FEATURES: tuple[Feature, ...] = (
             width=2048,
             weights=_RESNEXT_WEIGHTS,
         ),
+        _ALL_OBJECTS,
     ),
     _objects(
         "object_motion",
@@ -242,6 +249,7 @@ _FEATURES: tuple[Feature, ...] = (
             width=2048,
             weights=_IR_CSN_WEIGHTS,
         ),
+        _ALL_OBJECTS,
     ),
 )
 

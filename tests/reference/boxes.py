@@ -81,3 +81,17 @@ def select(boxes, probabilities, count, min_score, threshold):
         for kept in suppress(its_boxes, its_scores, count, threshold):
             found.append((rows[kept], category, its_scores[kept]))
     return sorted(found, key=lambda item: -item[2])[:count]
+
+
+def select_proposals(boxes, probabilities, count, threshold):
+    """The best boxes, also those like background; those that overlap come last."""
+    objects = probabilities.copy()
+    objects[:, 0] = -1
+    kept = {row for row, *_ in select(boxes, objects, len(boxes), 0, threshold)}
+    classes = objects.argmax(axis=1)
+    found = []
+    for row, category in enumerate(classes):
+        y1, x1, y2, x2 = boxes[row, category]
+        if y2 > y1 and x2 > x1:
+            found.append((row, category, objects[row, category]))
+    return sorted(found, key=lambda item: (item[0] not in kept, -item[2]))[:count]

@@ -10,11 +10,14 @@ else here takes shares of the picture, edge to edge.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from transform.common.config import Config
+from transform.schema import Objects, Proposals, RegionSelection
 
 # What deltas were divided by in training: of centres, then of log sides.
 _DELTA_SCALE = (0.1, 0.1, 0.2, 0.2)
@@ -25,7 +28,7 @@ _CANONICAL_SIDE = 224  # of a box that belongs to level 4
 
 
 class Detections(NamedTuple):
-    """The objects found in each frame, best score first; absent ones are all zeros."""
+    """The regions found in each frame, best first; absent ones are all zeros."""
 
     boxes: tf.Tensor  # (B, R, 4) float32, shares of the frame
     scores: tf.Tensor  # (B, R) float32
@@ -158,27 +161,27 @@ def select(
     probabilities: tf.Tensor,
     features: tf.Tensor,
     *,
+    selection: RegionSelection,
     count: int,
-    min_score: float,
     overlap: float,
 ) -> Detections:
-    """Selects the objects among classified boxes, each class suppressed on its own.
+    """Selects the regions among classified boxes, each class suppressed on its own.
 
     Args:
         boxes: (B, R, K, 4) one for each class.
         probabilities: (B, R, K); class 0 is the background.
         features: (B, R, D).
-        count: how many objects are kept.
-        min_score: the lowest score of an object.
-        overlap: intersection over union beyond which, of two objects of one class, the
-            lower score is dropped.
+        selection: Which boxes count.
+        count: how many regions are kept.
+        overlap: intersection over union beyond which, of two regions of one class, the
+            one of the lower score is suppressed.
     """
-    classes = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (B, R)
+    rule = _RULES[type(selection)]
+    classes, passes = rule.classify(probabilities, selection)  # (B, R) both
     scores = tf.gather(probabilities, classes, batch_dims=2)
     boxes = tf.gather(boxes, classes, batch_dims=2)  # (B, R, 4)
     extended = tf.reduce_all(boxes[..., 2:] > boxes[..., :2], axis=-1)
-    passes = (classes > 0) & (scores >= min_score) & extended
-    ranks = tf.where(passes, scores, -1.0)
+    ranks = tf.where(passes & extended, scores, -1.0)
 
     def suppress(frame: Sequence[tf.Tensor]) -> Detections:
         boxes, scores, classes, features, ranks = frame
@@ -187,6 +190,7 @@ def select(
         kept = tf.image.non_max_suppression_overlaps(
             overlaps, ranks, count, overlap, score_threshold=0.0
         )
+        kept = rule.order(kept, ranks, count)
         return Detections(
             *(
                 _fill(tf.gather(values, kept), count)
@@ -205,6 +209,51 @@ def select(
             tf.TensorSpec([count, width], tf.float32),
         ),
     )
+
+
+class _Rule(NamedTuple):
+    """A way of selecting regions."""
+
+    # (B, R, K) probabilities → (B, R) class of each box, (B, R) whether it may count
+    classify: Callable[[tf.Tensor, Any], tuple[tf.Tensor, tf.Tensor]]
+    # unsuppressed rows, (R,) ranks, count → the rows of the regions
+    order: Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
+
+
+def _objects(
+    probabilities: tf.Tensor, selection: Objects
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Takes the likeliest class, unless that is the background."""
+    classes = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+    scores = tf.reduce_max(probabilities, axis=-1)
+    return classes, (classes > 0) & (scores >= selection.min_score)
+
+
+def _proposals(
+    probabilities: tf.Tensor, selection: Proposals
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Takes the likeliest class but the background, however likely that is."""
+    del selection
+    classes = 1 + tf.argmax(probabilities[..., 1:], axis=-1, output_type=tf.int32)
+    return classes, tf.ones_like(classes, tf.bool)
+
+
+def _unsuppressed(kept: tf.Tensor, ranks: tf.Tensor, count: int) -> tf.Tensor:
+    del ranks, count
+    return kept
+
+
+def _suppressed_last(kept: tf.Tensor, ranks: tf.Tensor, count: int) -> tf.Tensor:
+    """Fills the rows up with suppressed ones, best first."""
+    bonus = tf.scatter_nd(kept[:, tf.newaxis], tf.ones_like(kept), tf.shape(ranks))
+    order = tf.math.top_k(ranks + tf.cast(bonus, ranks.dtype), tf.size(ranks)).indices
+    return tf.boolean_mask(order, tf.gather(ranks, order) >= 0)[:count]
+
+
+_RULES: Mapping[type[Config], _Rule] = {
+    Objects: _Rule(_objects, _unsuppressed),
+    Proposals: _Rule(_proposals, _suppressed_last),
+}
 
 
 def intersection_over_union(boxes: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,7 @@ class DetectorNetwork(Protocol):
         (B, size, size, 3) float32 RGB in 0…255, (4,) window → `Detections`.
 
         The window says between which rows and columns the frames lie. Boxes are shares
-        of the frame, at most `feature.count`, those above `feature.min_score`.
+        of the frame, at most `feature.count`, those that `feature.select` selects.
         Preprocessing is part of the model.
         """
         ...

@@ -21,7 +21,7 @@ from transform.backbones.formats.keras_h5 import KerasWeights
 from transform.backbones.weight_reader import WeightReader
 from transform.common import weight_files
 from transform.common.weight_files import WeightsFile
-from transform.schema import Regions
+from transform.schema import Regions, RegionSelection
 
 _MEAN = (123.7, 116.8, 103.9)  # RGB
 _STRIDES = (4, 8, 16, 32, 64)  # of P2…P6
@@ -46,14 +46,14 @@ _PUBLISHED = Sizes()
 
 
 class MaskRCNN(tf.keras.Model):
-    """Finds the objects in frames with a Faster R-CNN.
+    """Finds the regions of frames with a Faster R-CNN.
 
     Args:
         size: of the square pictures, a multiple of 64.
-        count: objects a frame at the most.
-        min_score: the lowest score of an object.
-        nms: intersection over union beyond which, of two objects of one class, the
-            lower score is dropped.
+        count: regions a frame at the most.
+        select: Which boxes are regions.
+        nms: intersection over union beyond which, of two regions of one class, the one
+            of the lower score is suppressed.
         sizes: of the network.
 
     Call arguments:
@@ -69,14 +69,14 @@ class MaskRCNN(tf.keras.Model):
         self,
         size: int,
         count: int,
-        min_score: float,
+        select: RegionSelection,
         nms: float,
         sizes: Sizes = _PUBLISHED,
     ):
         super().__init__(name="mask_rcnn")
         self.size = size
         self.count = count
-        self.min_score = min_score
+        self.select = select
         self.nms = nms
         anchors = boxes.pyramid_anchors(size, _SIDES, _RATIOS, _STRIDES)
         self.anchors = boxes.to_indexed(anchors, size)  # (A, 4)
@@ -96,8 +96,8 @@ class MaskRCNN(tf.keras.Model):
             boxes.clip(refined, boxes.to_indexed(window, self.size)),
             probabilities,
             features,
+            selection=self.select,
             count=self.count,
-            min_score=self.min_score,
             overlap=self.nms,
         )
         shares = boxes.within(boxes.to_pixels(found.boxes, self.size), window)
@@ -323,7 +323,7 @@ class MatterportDetector(NamedTuple):
     def model(self, feature: Regions, weights: WeightsFile) -> MaskRCNN:
         """Builds the network with its weights, for pictures of `feature.size`."""
         model = MaskRCNN(
-            feature.size, feature.count, feature.min_score, feature.nms, self.sizes
+            feature.size, feature.count, feature.select, feature.nms, self.sizes
         )
         build(model)
         if weights.path is None:

@@ -26,4 +26,6 @@ class AudioWordsExtractor:
     def extract(self, clip: Clip) -> np.ndarray | None:
         """Returns (1, words) float32; None without sound, or with less than 25 ms."""
         windows = bag_of_words.windows_of(clip.samples, self._feature)  # (W, D)
-        return bag_of_words.bag(windows, self._codebook) if len(windows) else None
+        if not len(windows):
+            return None
+        return bag_of_words.bag(windows, self._codebook, self._feature)

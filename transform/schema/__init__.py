@@ -23,7 +23,11 @@ from transform.schema.feature_spec import (
     SpecMismatchError,
 )
 from transform.schema.features import Feature
-from transform.schema.features.audio_words import AudioWords
+from transform.schema.features.audio_words import (
+    AudioWords,
+    HardAssignment,
+    SoftAssignment,
+)
 from transform.schema.features.category import Category
 from transform.schema.features.chunk_grid import (
     ChunkGrid,
@@ -43,7 +47,15 @@ from transform.schema.features.flow_algorithms import (
 from transform.schema.features.frame_grid import FrameGrid
 from transform.schema.features.imported import Imported
 from transform.schema.features.log_mel import LogMel
-from transform.schema.features.regions import ChunkMap, FrameMap, OwnHead, Regions
+from transform.schema.features.regions import (
+    ChunkMap,
+    FrameMap,
+    Objects,
+    OwnHead,
+    Proposals,
+    Regions,
+    RegionSelection,
+)
 from transform.schema.features.vggish import Embedding, Pca, VGGish
 from transform.schema.frame_placement import (
     FrameSampling,
@@ -80,6 +92,7 @@ __all__ = [
     "FrameGrid",
     "FrameMap",
     "FrameSampling",
+    "HardAssignment",
     "ImageEncoding",
     "Imported",
     "Input",
@@ -90,15 +103,19 @@ __all__ = [
     "LogMel",
     "MeanFile",
     "NetworkMean",
+    "Objects",
     "OwnHead",
     "Pca",
     "PixelInput",
     "Placement",
     "Png",
+    "Proposals",
     "Raw",
+    "RegionSelection",
     "Regions",
     "Resize",
     "ShortSide",
+    "SoftAssignment",
     "SpecMismatchError",
     "Stretch",
     "Strided",

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support import clips, sounds
 from transform.audio import bag_of_words, codebook
@@ -9,7 +11,13 @@ from transform.common import weight_files
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError
 from transform.extractors.clip_extractor import Extractor
-from transform.schema import AudioWords, FeatureSpec, Raw
+from transform.schema import (
+    AudioWords,
+    FeatureSpec,
+    HardAssignment,
+    Raw,
+    SoftAssignment,
+)
 
 SMALL = AudioWords(words=3, coefficients=2, bands=4)
 SHELF = Codebook(
@@ -26,6 +34,9 @@ def feature(tmp_path):
     return SMALL.replace(codebook=str(path))
 
 
+HARD = SMALL.replace(assignment=HardAssignment())
+
+
 def test_bag_is_the_square_roots_of_the_words_shares():
     # In standard units: the first word three times, the second once.
     windows = np.array(
@@ -36,31 +47,88 @@ def test_bag_is_the_square_roots_of_the_words_shares():
             [2, 4] + 4 * [2],
         ]
     )
-    found = bag_of_words.bag(windows.astype(np.float32), SHELF)
+    found = bag_of_words.bag(windows.astype(np.float32), SHELF, HARD)
     np.testing.assert_allclose(found, [[np.sqrt(3 / 4), 1 / 2, 0]])
     assert found.dtype == np.float32
 
 
-def test_longer_sound_of_the_same_kind_has_the_same_bag():
+def test_soft_shares_are_gaussian_in_the_distance_to_the_nearest_words():
+    windows = np.random.default_rng(2).normal(3, 2, (7, 6)).astype(np.float32)
+    soft = SMALL.replace(assignment=SoftAssignment(nearest=2, spread=1.5))
+    shares = np.zeros(3)
+    for window in windows:  # the equation, window by window
+        point = (window - SHELF.mean) / SHELF.scale
+        distances = np.linalg.norm(point - SHELF.centres, axis=1)
+        kept = np.argsort(distances)[:2]
+        likely = np.exp(-(distances[kept] ** 2) / (2 * 1.5**2))
+        shares[kept] += likely / likely.sum() / len(windows)
+    found = bag_of_words.bag(windows, SHELF, soft)
+    np.testing.assert_allclose(found[0], np.sqrt(shares), rtol=1e-5)
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 15), st.floats(1e-3, 1e3))
+@settings(deadline=None)
+def test_soft_shares_of_a_window_add_up_to_one(windows, words, nearest, spread):
+    random = np.random.default_rng(windows * words)
+    points, centres = random.normal(size=(windows, 4)), random.normal(size=(words, 4))
+    shelf = Codebook(np.zeros(4), np.ones(4), centres)
+    soft = SoftAssignment(nearest=nearest, spread=spread)
+    found = bag_of_words.bag(points, shelf, AudioWords(assignment=soft))
+    assert np.all(found >= 0)
+    np.testing.assert_allclose((found**2).sum(), 1, rtol=1e-5)
+
+
+@given(st.integers(0, 99), st.sampled_from([(1, 1.0), (9, 1e-3)]))
+@settings(deadline=None)
+def test_one_nearest_word_or_no_spread_is_hard_assignment(seed, setting):
+    nearest, spread = setting
+    random = np.random.default_rng(seed)
+    points, centres = random.normal(size=(30, 4)), random.normal(size=(6, 4))
+    shelf = Codebook(np.zeros(4), np.ones(4), centres)
+    soft = SoftAssignment(nearest=nearest, spread=spread)
+    found, hard = (
+        bag_of_words.bag(points, shelf, AudioWords(assignment=kind))
+        for kind in (soft, HardAssignment())
+    )
+    np.testing.assert_allclose(found**2, hard**2, atol=0.02)
+
+
+def test_the_papers_assignment_is_the_default():
+    assert isinstance(AudioWords().assignment, SoftAssignment)
+    assert AudioWords.from_dict({"assignment": {"kind": "hard"}}) == AudioWords(
+        assignment=HardAssignment()
+    )
+
+
+@pytest.mark.parametrize("assignment", [SoftAssignment(), HardAssignment()])
+def test_longer_sound_of_the_same_kind_has_the_same_bag(assignment):
     windows = np.random.default_rng(0).normal(3, 2, (10, 6)).astype(np.float32)
-    once, twice = (bag_of_words.bag(np.tile(windows, (n, 1)), SHELF) for n in (1, 2))
-    np.testing.assert_allclose(once, twice)
+    feature = SMALL.replace(assignment=assignment)
+    once, twice = (
+        bag_of_words.bag(np.tile(windows, (n, 1)), SHELF, feature) for n in (1, 2)
+    )
+    np.testing.assert_allclose(once, twice, rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(once), 1, rtol=1e-6)
 
 
 def test_no_window_is_no_step():
-    assert bag_of_words.bag(np.zeros((0, 6), np.float32), SHELF).shape == (0, 3)
+    assert bag_of_words.bag(np.zeros((0, 6), np.float32), SHELF, SMALL).shape == (0, 3)
 
 
-def test_kinds_of_sound_have_words_of_their_own():
-    feature = AudioWords(words=12)
+@pytest.mark.parametrize(
+    ("assignment", "shared"), [(HardAssignment(), 0.05), (SoftAssignment(), 0.15)]
+)
+def test_kinds_of_sound_have_words_of_their_own(assignment, shared):
+    feature = AudioWords(words=12, assignment=assignment)
     by_kind = [
         bag_of_words.windows_of(sounds.samples(kind, 1.0), feature)
         for kind in sounds.KINDS
     ]
     shelf = bag_of_words.learn(np.concatenate(by_kind), words=12)
-    bags = np.concatenate([bag_of_words.bag(windows, shelf) for windows in by_kind])
-    np.testing.assert_allclose(bags @ bags.T, np.eye(3), atol=0.05)
+    bags = np.concatenate(
+        [bag_of_words.bag(windows, shelf, feature) for windows in by_kind]
+    )
+    np.testing.assert_allclose(bags @ bags.T, np.eye(3), atol=shared)
 
 
 def test_values_that_do_not_vary_are_not_scaled():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.reference import boxes as reference
 from tests.reference import roi_align as align_reference
 from transform.backbones import boxes
+from transform.schema import Objects, Proposals
 from transform.schema.resize import Letterbox
 
 
@@ -122,8 +123,8 @@ def test_detections_are_those_of_the_reference(min_score):
     features = rng.normal(size=(2, 60, 7)).astype(np.float32)
     found = boxes.select(
         *map(tf.constant, (candidates, probabilities, features)),
+        selection=Objects(min_score=min_score),
         count=20,
-        min_score=min_score,
         overlap=0.3,
     )
     for frame in range(2):
@@ -152,7 +153,12 @@ def test_one_box_can_be_of_two_classes_but_not_twice_of_one():
     candidates = tf.constant([[[[0.1, 0.1, 0.5, 0.5]] * 3] * 3])  # (1, 3, 3, 4)
     probabilities = tf.constant([[[0.1, 0.8, 0.1], [0.1, 0.7, 0.2], [0.2, 0.2, 0.6]]])
     found = boxes.select(
-        candidates, probabilities, tf.ones([1, 3, 2]), count=3, min_score=0, overlap=0.3
+        candidates,
+        probabilities,
+        tf.ones([1, 3, 2]),
+        selection=Objects(min_score=0),
+        count=3,
+        overlap=0.3,
     )
     np.testing.assert_array_equal(found.classes, [[1, 2, 0]])
     np.testing.assert_allclose(found.scores, [[0.8, 0.6, 0]])
@@ -166,12 +172,64 @@ def test_background_and_boxes_without_extent_are_no_objects():
         tf.constant([[flat, whole]]),
         probabilities,
         tf.ones([1, 2, 4]),
+        selection=Objects(min_score=0),
         count=2,
-        min_score=0,
         overlap=0.3,
     )
     for values in found:
         assert not np.any(values)
+
+
+@pytest.mark.parametrize("background", [0.0, 4.0])
+def test_the_best_proposals_are_those_of_the_reference(background):
+    rng = np.random.default_rng(3)
+    candidates = draw_boxes(rng, 2, 40, 5)
+    logits = rng.normal(scale=2, size=(2, 40, 5))
+    logits[..., 0] += background
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    probabilities = probabilities.astype(np.float32)
+    features = rng.normal(size=(2, 40, 7)).astype(np.float32)
+    found = boxes.select(
+        *map(tf.constant, (candidates, probabilities, features)),
+        selection=Proposals(),
+        count=30,
+        overlap=0.3,
+    )
+    for frame in range(2):
+        expected = reference.select_proposals(
+            candidates[frame], probabilities[frame], 30, 0.3
+        )
+        rows, classes, scores = zip(*expected, strict=True)
+        assert len(rows) == 30
+        np.testing.assert_array_equal(found.classes[frame], classes)
+        np.testing.assert_array_equal(found.scores[frame], scores)
+        np.testing.assert_array_equal(
+            found.boxes[frame], candidates[frame][list(rows), list(classes)]
+        )
+        np.testing.assert_array_equal(
+            found.features[frame], features[frame][list(rows)]
+        )
+
+
+def test_a_frame_that_looks_like_background_has_its_ten_regions():
+    rng = np.random.default_rng(4)
+    candidates = draw_boxes(rng, 1, 25, 3)
+    candidates[0, 12:] = 0  # the detector proposed 12 boxes
+    probabilities = np.tile(np.array([0.9, 0.06, 0.04], np.float32), (1, 25, 1))
+    features = tf.ones([1, 25, 4])
+    inputs = (tf.constant(candidates), tf.constant(probabilities), features)
+    objects, best, more = (
+        boxes.select(*inputs, selection=selection, count=count, overlap=0.3)
+        for selection, count in (
+            (Objects(min_score=0), 10),
+            (Proposals(), 10),
+            (Proposals(), 20),
+        )
+    )
+    present = [
+        int(np.any(found.features[0], axis=-1).sum()) for found in (objects, best, more)
+    ]
+    assert present == [0, 10, 12]
 
 
 # -------------------------------------------------------------- inside of boxes

@@ -10,7 +10,7 @@ from transform.backbones import loading, mask_rcnn
 from transform.backbones.mask_rcnn import MaskRCNN, Sizes
 from transform.common import weight_files
 from transform.common.weight_files import WeightsError
-from transform.schema import FeatureSpec, Regions
+from transform.schema import FeatureSpec, Objects, Regions
 
 SMALL = Sizes(blocks=(1, 2, 2, 1), stem=4, pyramid=6, proposals=5, head=12, classes=4)
 SIZE = 128
@@ -132,7 +132,7 @@ def file(tmp_path_factory, values):
 @pytest.fixture(scope="module")
 def small():
     """A network as no published file has it, without its weights."""
-    model = MaskRCNN(SIZE, count=8, min_score=0.0, nms=0.3, sizes=SMALL)
+    model = MaskRCNN(SIZE, count=8, select=Objects(min_score=0.0), nms=0.3, sizes=SMALL)
     mask_rcnn.build(model)
     return model
 
@@ -168,7 +168,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def published():
-    model = MaskRCNN(size=64, count=10, min_score=0.7, nms=0.3)
+    model = MaskRCNN(size=64, count=10, select=Objects(), nms=0.3)
     mask_rcnn.build(model)
     return model
 
@@ -239,7 +239,9 @@ def test_frames_do_not_influence_each_other(detector):
 
 
 def test_frame_in_which_nothing_passes_gives_zeros(detector):
-    strict = MaskRCNN(SIZE, count=8, min_score=1.0, nms=0.3, sizes=SMALL)
+    strict = MaskRCNN(
+        SIZE, count=8, select=Objects(min_score=1.0), nms=0.3, sizes=SMALL
+    )
     mask_rcnn.build(strict)
     strict.set_weights(detector.get_weights())
     found = detect(strict, pictures())

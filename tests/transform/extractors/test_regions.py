@@ -16,6 +16,7 @@ from transform.schema import (
     FrameMap,
     FrameSampling,
     KeyFrames,
+    Objects,
     Regions,
     Strided,
     WholeClip,
@@ -163,7 +164,7 @@ def test_clip_on_which_no_box_passes_gives_zeros(clip, monkeypatch):
     sizes = mask_rcnn.Sizes((1, 1, 1, 1), 4, 4, 4, head=1024, classes=1)  # background
     detector = mask_rcnn.MASK_RCNN._replace(sizes=sizes)
     monkeypatch.setattr(loading, "DETECTORS", {"mask_rcnn": detector})
-    blind = feature(weights="random", min_score=0.0)
+    blind = feature(weights="random", select=Objects(min_score=0.0))
     spec = FeatureSpec(
         sampling=SAMPLING, features=(blind, blind.replace(name="map", source=MAP))
     )

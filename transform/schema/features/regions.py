@@ -77,16 +77,43 @@ class ChunkMap(Config):
 Source = Annotated[Union[OwnHead, FrameMap, ChunkMap], BY_KIND]
 
 
+class Objects(Config):
+    """Only what the detector takes for an object: 0 to `count` regions a frame.
+
+    Of two objects of one class that overlap more than `nms`, the better one is kept.
+    """
+
+    kind: Literal["objects"] = "objects"
+    min_score: float = Field(0.7, ge=0, le=1)  # Mask_RCNN's own
+
+
+class Proposals(Config):
+    """The best `count` proposals, those that look like background included.
+
+    A proposal's score is that of its likeliest class but the background. Those that
+    overlap a better one of their class more than `nms` come last, so that no frame has
+    fewer than `count` regions where the detector proposes that many (STaTS Sec. 4.1: a
+    fixed number of boxes a frame).
+    """
+
+    kind: Literal["proposals"] = "proposals"
+
+
+RegionSelection = Annotated[Union[Objects, Proposals], BY_KIND]
+
+
 class Regions(Config):
-    """The objects found in frames, best first: (N, count, width).
+    """The regions found in frames, best first: (N, count, width).
 
     The detector sees the whole frame, scaled to `size` and surrounded by black. What is
     stored of a region is its vector: the detector's own (`OwnHead`), or the mean of
     another network's map inside of its box by ROI-align (`FrameMap`, `ChunkMap`). A
-    frame with fewer objects has rows of zeros, which encoders mask.
+    frame with fewer regions has rows of zeros, which encoders mask.
 
     `weights` is not hashed, `weights_sha256` is.
     """
+
+    extractor: ClassVar[str] = "transform.extractors.regions:RegionsExtractor"
 
     kind: Literal["regions"] = "regions"
     name: str  # what records and models call it
@@ -96,7 +123,7 @@ class Regions(Config):
     count: int = Field(10, ge=1)  # STaTS Sec. 4.1, VATEX Sec. 2.1
     # pixels of the longer side that boxes are looked for in
     size: int = Field(1024, ge=64, multiple_of=64)
-    min_score: float = Field(0.7, ge=0, le=1)  # Mask_RCNN's own
+    select: RegionSelection = Objects()  # which boxes are regions
     nms: float = Field(0.3, ge=0, le=1)  # Mask_RCNN's own
     source: Source = OwnHead()  # where the boxes' vectors are taken from
     weights: str = "builtin"  # builtin, imagenet, or the path of a weight file
