@@ -1,15 +1,11 @@
 """The recipe "Add a dataset" of CONTRIBUTING.md, and a format that stays outside."""
 
-import filecmp
 import pathlib
-import shutil
-import subprocess
-import sys
 from typing import Literal
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.source_copy import SourceCopy
 from transform import datasets
 from transform.common.config import Config
 from transform.datasets import AnnotationError, VideoRecord
@@ -71,24 +67,19 @@ class Subtitles(Config):
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A copy of the source to which the format was added as the recipe says."""
-    folder = tmp_path_factory.mktemp("source")
-    shutil.copytree(
-        ROOT / "transform",
-        folder / "transform",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    copy = SourceCopy(tmp_path_factory.mktemp("source"), "transform")
     source = pathlib.Path(__file__).read_text()
     _, _, source = source.partition("\n# subtitles.py begins here\n")
     source, _, _ = source.partition("\n# subtitles.py ends here\n")
-    (folder / MODULE).write_text(HEADER + source)
-    union = (folder / UNION).read_text()
-    assert union.count(IMPORT) == union.count(MEMBERS) == 1
-    union = union.replace(MEMBERS, f"{MEMBERS}Subtitles, ")
-    union = union.replace(
-        IMPORT, f"from transform.datasets.subtitles import Subtitles\n{IMPORT}"
+    copy.add(MODULE, HEADER + source)
+    copy.replace(
+        UNION,
+        {
+            MEMBERS: f"{MEMBERS}Subtitles, ",
+            IMPORT: f"from transform.datasets.subtitles import Subtitles\n{IMPORT}",
+        },
     )
-    (folder / UNION).write_text(union)
-    return folder
+    return copy
 
 
 @pytest.fixture
@@ -114,16 +105,8 @@ def test_an_error_names_the_file_and_the_line(annotations):
 
 
 def test_a_dataset_is_one_new_file_and_one_member_of_the_union(copy):
-    changed = set()
-    for path in (copy / "transform").rglob("*"):
-        name = path.relative_to(copy)
-        if path.is_file() and "__pycache__" not in name.parts:
-            old = ROOT / name
-            if not old.exists() or not filecmp.cmp(path, old, shallow=False):
-                changed.add(name)
-    assert changed == {MODULE, UNION}
-    lines = [(folder / UNION).read_text().splitlines() for folder in (ROOT, copy)]
-    assert len(lines[1]) - len(lines[0]) == 1  # the import
+    assert copy.changed() == {MODULE, UNION}
+    assert copy.added_lines(UNION) == 1  # the import
 
 
 def test_a_configuration_file_names_the_dataset_by_its_kind(copy, annotations):
@@ -137,16 +120,9 @@ import transform
 from transform import datasets
 from transform.jobs.records_config import RecordsConfig
 
-assert transform.__path__[0].startswith({str(copy)!r})
+assert transform.__path__[0].startswith({str(copy.folder)!r})
 config = RecordsConfig.from_yaml({str(settings)!r})
 clips = [(clip.video_id, clip.captions) for clip in datasets.read(config.corpus)]
 assert clips == {CLIPS!r}
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=copy,
-        env={"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    copy.run(program)

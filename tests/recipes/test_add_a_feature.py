@@ -1,27 +1,22 @@
 """The recipe "Add a feature and its extractor" of CONTRIBUTING.md, on a copy."""
 
-import filecmp
 import pathlib
-import shutil
-import subprocess
-import sys
 
 import pytest
 
 from tests.support import clips
-from tests.support.paths import ROOT
+from tests.support.source_copy import SourceCopy
 
 UNION = pathlib.Path("transform", "schema", "features", "__init__.py")
-TABLE = pathlib.Path("transform", "extractors", "__init__.py")
 FEATURE_MODULE = UNION.with_name("brightness.py")
-EXTRACTOR_MODULE = TABLE.with_name("brightness.py")
+EXTRACTOR_MODULE = pathlib.Path("transform", "extractors", "brightness.py")
 
 FEATURE = '''\
 """`Brightness`: the mean grey level of each key frame."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from transform.common.config import Config
 from transform.schema.encodings import FeatureLayout, Raw
@@ -30,6 +25,8 @@ from transform.schema.frame_placement import FrameSampling
 
 class Brightness(Config):
     """The mean grey level of each key frame, in 0…1: (N, 1)."""
+
+    extractor: ClassVar[str] = "transform.extractors.brightness:BrightnessExtractor"
 
     kind: Literal["brightness"] = "brightness"
     name: str = "brightness"
@@ -70,57 +67,26 @@ class BrightnessExtractor:
         return frames.mean(axis=(1, 2), dtype=np.float32)[:, np.newaxis] / 255
 '''
 
-# (file, a line of it, what is added behind that line)
-LINES = (
-    (
-        UNION,
-        "from transform.schema.features.audio_words import AudioWords\n",
-        "from transform.schema.features.brightness import Brightness\n",
-    ),
-    (UNION, "        AudioWords,\n", "        Brightness,\n"),
-    (
-        TABLE,
-        "from transform.extractors.audio_words import AudioWordsExtractor\n",
-        "from transform.extractors.brightness import BrightnessExtractor\n"
-        "from transform.schema.features.brightness import Brightness\n",
-    ),
-    (
-        TABLE,
-        "    AudioWords: AudioWordsExtractor,\n",
-        "    Brightness: BrightnessExtractor,\n",
-    ),
-)
+IMPORT = "from transform.schema.features.audio_words import AudioWords\n"
+MEMBER = "        AudioWords,\n"
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A copy of the source to which the feature was added as the recipe says."""
-    folder = tmp_path_factory.mktemp("source")
-    shutil.copytree(
-        ROOT / "transform",
-        folder / "transform",
-        ignore=shutil.ignore_patterns("__pycache__"),
+    copy = SourceCopy(tmp_path_factory.mktemp("source"), "transform")
+    copy.add(FEATURE_MODULE, FEATURE)
+    copy.add(EXTRACTOR_MODULE, EXTRACTOR)
+    added = "from transform.schema.features.brightness import Brightness\n"
+    copy.replace(
+        UNION, {IMPORT: IMPORT + added, MEMBER: f"{MEMBER}        Brightness,\n"}
     )
-    (folder / FEATURE_MODULE).write_text(FEATURE)
-    (folder / EXTRACTOR_MODULE).write_text(EXTRACTOR)
-    for file, line, added in LINES:
-        text = (folder / file).read_text()
-        assert text.count(line) == 1
-        (folder / file).write_text(text.replace(line, line + added))
-    return folder
+    return copy
 
 
-def test_a_feature_is_two_new_files_and_a_row_in_a_union_and_a_table(copy):
-    changed = set()
-    for path in (copy / "transform").rglob("*"):
-        name = path.relative_to(copy)
-        if path.is_file() and "__pycache__" not in name.parts:
-            old = ROOT / name
-            if not old.exists() or not filecmp.cmp(path, old, shallow=False):
-                changed.add(name)
-    new = {name for name in changed if not (ROOT / name).exists()}
-    assert new == {FEATURE_MODULE, EXTRACTOR_MODULE}
-    assert changed - new == {UNION, TABLE}
+def test_a_feature_is_two_new_files_and_a_row_in_the_union(copy):
+    assert copy.changed() == {FEATURE_MODULE, EXTRACTOR_MODULE, UNION}
+    assert copy.added_lines(UNION) == 2  # the row, and its import
 
 
 def test_the_feature_is_specified_extracted_and_recorded(copy, tmp_path):
@@ -146,11 +112,4 @@ example = example_codec.to_example(video, spec)
 read = example_codec.from_example(example, spec).features["brightness"]
 np.testing.assert_array_equal(read, features["brightness"])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(clip)],
-        cwd=copy,
-        env={"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    copy.run(program, str(clip))

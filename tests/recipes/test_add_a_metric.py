@@ -1,14 +1,10 @@
 """The recipe "Add a metric" of CONTRIBUTING.md, carried out on a copy of the source."""
 
-import filecmp
 import pathlib
-import shutil
-import subprocess
-import sys
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.source_copy import SourceCopy
 
 PACKAGES = ("transform", "keras_models", "components")
 TABLE = pathlib.Path("keras_models", "metrics", "__init__.py")
@@ -66,52 +62,25 @@ IMPORT = "from keras_models.metrics.rouge_l import RougeL\n"
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A copy of the source to which the metric was added as the recipe says."""
-    folder = tmp_path_factory.mktemp("source")
-    for package in PACKAGES:
-        shutil.copytree(
-            ROOT / package,
-            folder / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-    (folder / MODULE).write_text(METRIC)
-    table = (folder / TABLE).read_text()
-    assert table.count(ROW) == table.count(IMPORT) == 1
-    table = table.replace(ROW, f"{ROW}        UnigramF1(),\n")
-    table = table.replace(
-        IMPORT, f"{IMPORT}from keras_models.metrics.unigram_f1 import UnigramF1\n"
+    copy = SourceCopy(tmp_path_factory.mktemp("source"), *PACKAGES)
+    copy.add(MODULE, METRIC)
+    copy.replace(
+        TABLE,
+        {
+            ROW: f"{ROW}        UnigramF1(),\n",
+            IMPORT: f"{IMPORT}from keras_models.metrics.unigram_f1 import UnigramF1\n",
+        },
     )
-    (folder / TABLE).write_text(table)
-    return folder
-
-
-def run(folder, program):
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env={"PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    return copy
 
 
 def test_a_metric_is_one_new_file_and_one_row(copy):
-    changed = set()
-    for package in PACKAGES:
-        for path in (copy / package).rglob("*"):
-            name = path.relative_to(copy)
-            if path.is_file() and "__pycache__" not in name.parts:
-                old = ROOT / name
-                if not old.exists() or not filecmp.cmp(path, old, shallow=False):
-                    changed.add(name)
-    assert changed == {MODULE, TABLE}
-    lines = [(folder / TABLE).read_text().splitlines() for folder in (ROOT, copy)]
-    assert len(lines[1]) - len(lines[0]) == 2  # the row, and its import
+    assert copy.changed() == {MODULE, TABLE}
+    assert copy.added_lines(TABLE) == 2  # the row, and its import
 
 
 def test_the_scorer_the_bootstrap_and_the_rewards_know_the_metric(copy):
-    run(
-        copy,
+    copy.run(
         """
 import numpy as np
 import keras_models
@@ -139,8 +108,7 @@ np.testing.assert_allclose(rewards, [0.5, 0.25])
 
 
 def test_the_evaluator_computes_the_metric_and_gates_it(copy):
-    run(
-        copy,
+    copy.run(
         """
 import json
 from components.evaluator import caption_metrics

@@ -1,10 +1,6 @@
 """The recipe "Add an encoder" of CONTRIBUTING.md, and an encoder that stays outside."""
 
-import filecmp
 import pathlib
-import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -14,7 +10,7 @@ from keras_models.objectives import FrozenKeyFrames, ObjectiveContext, StepCount
 from keras_models.training.captioner_training import train
 from tests.support import corpora, models, own_encoder, small_runs, tiny
 from tests.support.own_encoder import FrameMaxConfig
-from tests.support.paths import ROOT
+from tests.support.source_copy import SourceCopy
 from transform.common.config import ConfigError
 
 PACKAGES = ("transform", "keras_models")
@@ -73,50 +69,28 @@ def test_an_objective_that_needs_phases_refuses_it():
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     """A copy of the source to which the encoder was added as the recipe says."""
-    folder = tmp_path_factory.mktemp("source")
-    for package in PACKAGES:
-        shutil.copytree(
-            ROOT / package,
-            folder / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-    shutil.copy(own_encoder.__file__, folder / MODULE)
-    replace(
-        folder / UNION,
+    copy = SourceCopy(tmp_path_factory.mktemp("source"), *PACKAGES)
+    copy.add(MODULE, pathlib.Path(own_encoder.__file__).read_text())
+    copy.replace(
+        UNION,
         {
             IMPORT: STATEMENT + IMPORT,
             "        MGSAConfig,\n": "        MGSAConfig,\n        FrameMaxConfig,\n",
         },
     )
-    replace(
-        folder / PRESETS,
+    copy.replace(
+        PRESETS,
         {
             IMPORT: STATEMENT + IMPORT,
             '    "mgsa": ': '    "frame_max": _MGSA.variation(\n'
             '        row="none", encoder=FrameMaxConfig()\n    ),\n    "mgsa": ',
         },
     )
-    return folder
-
-
-def replace(path, changes):
-    text = path.read_text()
-    for old, new in changes.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    path.write_text(text)
+    return copy
 
 
 def test_an_encoder_is_one_new_file_and_two_rows(copy):
-    changed = set()
-    for package in PACKAGES:
-        for path in (copy / package).rglob("*"):
-            name = path.relative_to(copy)
-            if path.is_file() and "__pycache__" not in name.parts:
-                old = ROOT / name
-                if not old.exists() or not filecmp.cmp(path, old, shallow=False):
-                    changed.add(name)
-    assert changed == {MODULE, UNION, PRESETS}
+    assert copy.changed() == {MODULE, UNION, PRESETS}
     program = """
 import os
 import keras_models
@@ -129,11 +103,4 @@ assert CaptionerConfig.from_json(model.to_json()) == model
 changed = model.override({"encoder": {"units": 3}})
 assert changed.encoder.units == 3
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=copy,
-        env={"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
-    assert not done.returncode, done.stderr
+    copy.run(program)

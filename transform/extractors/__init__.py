@@ -1,4 +1,4 @@
-"""Extractors: one file for each kind of feature, and the table of them.
+"""Extractors: one file for each kind of feature, which names its own by `extractor`.
 
 Their interface is `feature_extractor.FeatureExtractor`. Most are built with the feature
 and the specification's sampling; those of networks' maps, with the pass of the network
@@ -7,48 +7,13 @@ that they share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import pkgutil
 from typing import Any
 
-from transform.common.config import Config, ConfigError
-from transform.extractors.audio_words import AudioWordsExtractor
-from transform.extractors.category import CategoryExtractor
-from transform.extractors.chunk_grid import ChunkPass
+from transform.common.config import ConfigError
 from transform.extractors.feature_extractor import FeatureExtractor
-from transform.extractors.flow import FlowExtractor
-from transform.extractors.frame_grid import FramePass
-from transform.extractors.log_mel import LogMelExtractor
-from transform.extractors.network_pass import NetworkPass, PassExtractor, share
-from transform.extractors.regions import RegionsExtractor
-from transform.extractors.vggish import VGGishExtractor
-from transform.schema import (
-    AudioWords,
-    Category,
-    ChunkGrid,
-    Feature,
-    FeatureSpec,
-    Flow,
-    FrameGrid,
-    FrameSampling,
-    Imported,
-    LogMel,
-    Regions,
-    VGGish,
-)
-
-EXTRACTORS: Mapping[type[Config], Callable[[Any, FrameSampling], FeatureExtractor]] = {
-    Flow: FlowExtractor,
-    Regions: RegionsExtractor,
-    LogMel: LogMelExtractor,
-    VGGish: VGGishExtractor,
-    AudioWords: AudioWordsExtractor,
-    Category: CategoryExtractor,
-}
-
-PASSES: Mapping[type[Config], Callable[..., NetworkPass]] = {
-    FrameGrid: FramePass,
-    ChunkGrid: ChunkPass,
-}
+from transform.extractors.network_pass import PassExtractor, share
+from transform.schema import ChunkGrid, Feature, FeatureSpec, FrameGrid, Imported
 
 
 def build(spec: FeatureSpec) -> dict[str, FeatureExtractor]:
@@ -62,21 +27,22 @@ def build(spec: FeatureSpec) -> dict[str, FeatureExtractor]:
     maps = [f for f in spec.features if isinstance(f, FrameGrid | ChunkGrid)]
     passes = {}
     for group in share(maps):
-        network = PASSES[type(group[0])](*group)
+        network = _class_of(group[0])(*group)
         passes.update(dict.fromkeys(network.names, network))
     return {
         feature.name: PassExtractor(passes[feature.name], feature.name)
         if feature.name in passes
-        else _single(feature, spec.sampling)
+        else _class_of(feature)(feature, spec.sampling)
         for feature in spec.features
     }
 
 
-def _single(feature: Feature, sampling: FrameSampling) -> FeatureExtractor:
+def _class_of(feature: Feature) -> Any:
+    """Returns the class that a feature names, of which module and class are known."""
     if isinstance(feature, Imported):
         raise ConfigError(
             f"feature {feature.name} is imported from files "
             f"({feature.origin or 'of unknown origin'}) and cannot be extracted from a "
             "clip."
         )
-    return EXTRACTORS[type(feature)](feature, sampling)
+    return pkgutil.resolve_name(feature.extractor)

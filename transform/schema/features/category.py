@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from transform.common.config import Config, validator
 from transform.schema.encodings import FeatureLayout, Label
@@ -16,6 +16,8 @@ class Category(Config):
     holds the category's name, from which the values are made when it is parsed. A clip
     without a category has no step: its mask is False.
     """
+
+    extractor: ClassVar[str] = "transform.extractors.category:CategoryExtractor"
 
     kind: Literal["category"] = "category"
     name: str = "category"  # what records and models call it

@@ -70,6 +70,8 @@ class ChunkGrid(Config):
     is a vector. `weights` is not hashed, `weights_sha256` is.
     """
 
+    extractor: ClassVar[str] = "transform.extractors.chunk_grid:ChunkPass"
+
     kind: Literal["chunk_grid"] = "chunk_grid"
     name: str  # what records and models call it
     network: str  # a name of the networks' table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.schema.encodings import (
@@ -27,6 +27,8 @@ class Flow(Config):
 
     A clip whose long side exceeds `max_side` is scaled down to it first.
     """
+
+    extractor: ClassVar[str] = "transform.extractors.flow:FlowExtractor"
 
     kind: Literal["flow"] = "flow"
     name: str = "flow"  # what records and models call it

@@ -19,6 +19,8 @@ class FrameGrid(Config):
     `transform.backbones.loading.resolve` fills it in.
     """
 
+    extractor: ClassVar[str] = "transform.extractors.frame_grid:FramePass"
+
     kind: Literal["frame_grid"] = "frame_grid"
     name: str  # what records and models call it
     network: str  # a name of the networks' table

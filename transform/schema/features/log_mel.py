@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from transform.common.config import Config, Field
 from transform.schema.encodings import FeatureLayout, Raw
@@ -15,6 +15,8 @@ class LogMel(Config):
     16 kHz mono, 25 ms windows every 10 ms, log(mel + 0.01); a patch is 0.96 s. A clip
     without sound has none: its mask is all False.
     """
+
+    extractor: ClassVar[str] = "transform.extractors.log_mel:LogMelExtractor"
 
     kind: Literal["log_mel"] = "log_mel"
     name: str = "log_mel"  # what records and models call it

@@ -40,6 +40,8 @@ class VGGish(Config):
     False. `weights` is not hashed, `weights_sha256` is.
     """
 
+    extractor: ClassVar[str] = "transform.extractors.vggish:VGGishExtractor"
+
     kind: Literal["vggish"] = "vggish"
     name: str = "vggish"  # what records and models call it
     # the most patches of about a second that are stored
