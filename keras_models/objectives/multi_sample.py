@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
-from keras_models.objectives.reduction import caption_mean
+from keras_models.objectives.reduction import caption_mean, word_mean
 from keras_models.structs import LossOutput, TrainingBatch, caption_numbers
 from transform.common.config import Config, Field
 from transform.records.vocabulary import PAD
@@ -69,9 +69,14 @@ class MultiSampleObjective(Objective):
         log_likelihood = sum_by_caption(token_log_probs)
         bound = multi_sample_bound(log_likelihood, sum_by_caption(choice_log_probs))
         captions = flatten_captions(batch.tokens)  # (B · C, L)
-        loss = -caption_mean(bound, captions)
-        mean = caption_mean(tf.reduce_mean(log_likelihood, axis=1), captions)
-        return LossOutput(loss, {"bound": loss, "cross_entropy": -mean})
+        mean = tf.reduce_mean(log_likelihood, axis=1)
+        return LossOutput(
+            -caption_mean(bound, captions),
+            {
+                "bound": -word_mean(bound, captions),
+                "cross_entropy": -word_mean(mean, captions),
+            },
+        )
 
 
 def multi_sample_bound(log_likelihood: tf.Tensor, log_prob: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,7 @@ class WordMean(Config):
 class CaptionSum(Config):
     """The sum over a caption's words, <eos> included, averaged over a batch's captions.
 
-    So have the papers it that write a loss as −Σ_t log p(y_t | …): MGSA (Eq. 5), VRE
+    So do the papers have it that write a loss as −Σ_t log p(y_t | …): MGSA (Eq. 5), VRE
     (Eq. 17 and 18) and dualAFR (Eq. 2). It matters beside a penalty on the weights and
     to a bound on the gradients' norm.
     """
@@ -48,8 +48,22 @@ def reduce_words(
 
 def caption_mean(values: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """Returns the mean () of (…,) values over (…, L) captions that are not padding."""
+    return _mean(values, tokens, CaptionSum())
+
+
+def word_mean(sums: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """Returns the mean () over all words of (…, L) captions, of whose words (…,) sums.
+
+    It is what objectives log as cross-entropy, whatever they minimise.
+    """
+    return _mean(sums, tokens, WordMean())
+
+
+def _mean(
+    values: tf.Tensor, tokens: tf.Tensor, reduction: WordMean | CaptionSum
+) -> tf.Tensor:
     total = tf.reduce_sum(tf.where(_present(tokens), values, 0))
-    return tf.math.divide_no_nan(total, CaptionSum().count(tokens))
+    return tf.math.divide_no_nan(total, reduction.count(tokens))
 
 
 def _present(tokens: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.captioner import Captioner
 from keras_models.objectives.cross_entropy import flatten_captions
-from keras_models.objectives.reduction import caption_mean
+from keras_models.objectives.reduction import caption_mean, word_mean
 from keras_models.objectives.scheduled_sampling import SamplingRule
 from keras_models.structs import (
     EncodedVideo,
@@ -51,16 +51,14 @@ def two_passes(
     first_pass, second_pass = (
         sentence_log_probs(each, batch.tokens) for each in tf.split(log_probs, 2)
     )  # each (B, K)
-    first_loss, second_loss = (
-        -caption_mean(each, batch.tokens) for each in (first_pass, second_pass)
-    )
+    loss = -caption_mean(first_pass + second_pass, batch.tokens)
     reward = tf.stop_gradient(second_pass - first_pass)  # Eq. 20
     metrics = {
-        "cross_entropy": second_loss,
-        "step1_cross_entropy": first_loss,
+        "cross_entropy": -word_mean(second_pass, batch.tokens),
+        "step1_cross_entropy": -word_mean(first_pass, batch.tokens),
         "keyframe_reward": caption_mean(reward, batch.tokens),
     }
-    return TwoPasses(LossOutput(second_loss + first_loss, metrics), encoded, reward)
+    return TwoPasses(LossOutput(loss, metrics), encoded, reward)
 
 
 def sentence_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
