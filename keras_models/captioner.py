@@ -138,7 +138,31 @@ class Captioner(tf.keras.Model):
             search: How captions are searched for.
             seed: (2,) integers, which `Sampling` needs.
         """
+        return self._search(self.encode(video), search, seed)
+
+    def caption_first_pass(
+        self, video: VideoBatch, search: SearchConfig, seed: tf.Tensor | None = None
+    ) -> GenerationOutput:
+        """Captions clips as `caption` does, but after the first of VRE's passes alone.
+
+        Beside the captions of both passes, these tell what the key frame changed.
+
+        Raises:
+            KinescribeError: The encoder reads clips once.
+        """
         encoded = self.encode(video)
+        if "step1_summary" not in encoded.aux:
+            raise KinescribeError(
+                "the captions of a first pass are those of a model that reads clips "
+                f"twice, as vre does; {type(self.encoder).__name__} reads them once."
+            )
+        first = encoded._replace(summary=encoded.aux["step1_summary"])
+        return self._search(first, search, seed)
+
+    def _search(
+        self, encoded: EncodedVideo, search: SearchConfig, seed: tf.Tensor | None
+    ) -> GenerationOutput:
+        """Searches for the captions of encoded clips."""
         state, memory = self.start(encoded)
         captions = search.search(self.step, state, memory, self.max_words, seed)
         return GenerationOutput(captions, encoded.weights, {})

@@ -88,7 +88,7 @@ class TrainingBatches:
             an epoch: other clips or pairs in each.
         max_words: Longer captions are cut.
         seed: Decides the order and the captions of every epoch.
-        memory_bytes: ClipBatches are kept in memory up to this size.
+        memory_bytes: Clips are kept in memory up to this size.
 
     Raises:
         DataError: There are no captions, or the vocabulary is of others.

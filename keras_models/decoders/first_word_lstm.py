@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_models.attention import attend_all
 from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
-from keras_models.layers.initializers import SMALL_UNIFORM
+from keras_models.layers.initializers import uniform
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState
 from keras_models.layers.projection import Projection
 from keras_models.structs import EncodedVideo, State
@@ -25,6 +25,8 @@ class FirstWordLSTMConfig(Config):
     units: int = Field(512, ge=1)  # appendix
     embedding: int = Field(300, ge=1)  # appendix: as long as word2vec's
     dropout: float = Field(0.5, ge=0, lt=1)  # used, but not said where and how
+    # what is not recurrent begins in U(−r, r); appendix: 0.01
+    initial_range: float = Field(0.01, gt=0)
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
@@ -57,7 +59,7 @@ class FirstWordLSTM(Decoder):
 
     Reading <bos> changes nothing and gives h_1; the contexts of that step are all 0.
     Dropout is on what enters the output layer. The recurrent kernel begins orthogonal,
-    all others in U(−0.01, 0.01), biases at 0.
+    all others in U(−r, r) with r the `initial_range`, biases at 0.
 
     Notes:
         c_1 is not given in the paper.
@@ -75,15 +77,16 @@ class FirstWordLSTM(Decoder):
             attentions,
             embedding=config.embedding,
             dropout=config.dropout,
-            kernel_initializer=SMALL_UNIFORM,
-            embeddings_initializer=SMALL_UNIFORM,
+            kernel_initializer=uniform(config.initial_range),
+            embeddings_initializer=uniform(config.initial_range),
             **kwargs,
         )
         units = config.units
 
         def projection(units: int, name: str, **settings: Any) -> Projection:
+            initializer = uniform(config.initial_range)
             return Projection(
-                units, kernel_initializer=SMALL_UNIFORM, name=name, **settings
+                units, kernel_initializer=initializer, name=name, **settings
             )
 
         self.first = projection(units, "first", activation="tanh")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-# Pu et al. (2018), appendix: weights that are not recurrent begin in U(−0.01, 0.01).
-# As settings and not as an object, so that every layer makes an initialiser of its own.
-SMALL_UNIFORM: dict[str, Any] = {
-    "class_name": "RandomUniform",
-    "config": {"minval": -0.01, "maxval": 0.01},
-}
+
+def uniform(limit: float) -> dict[str, Any]:
+    """Returns the settings of an initialiser that draws from U(−limit, limit).
+
+    They are no object, so that every layer makes an initialiser of its own.
+    """
+    config = {"minval": -limit, "maxval": limit}
+    return {"class_name": "RandomUniform", "config": config}
+
+
+# Pu et al. (2018), appendix: of weights that are not recurrent.
+SMALL_UNIFORM = uniform(0.01)

@@ -1,5 +1,8 @@
 """The presets of dualAFR (Pu et al., 2018).
 
+The paper's small start of the decoder can fail on few clips with features that are
+never negative: docs/training.md has the figures, and `decoder.initial_range` another.
+
 The ensembles of Table 1 are ten models of one row, trained with different seeds, that
 `kinescribe ensemble` joins: `ensembling.ensemble` averages their distributions.
 """

@@ -113,6 +113,14 @@ def test_weights_begin_as_the_paper_says():
             assert 0 < np.abs(values).max() <= 0.01, weight.name
 
 
+def test_a_wider_start_may_be_given():
+    model = captioner(shaken=False, decoder={"initial_range": 0.05})
+    decoder = model.decoder
+    for layer in (decoder.first, decoder.from_words, decoder.from_video, decoder.words):
+        assert 0.03 < np.abs(layer.kernel).max() <= 0.05, layer.name
+    assert 0.03 < np.abs(decoder.embedding.embeddings).max() <= 0.05
+
+
 def test_contract():
     model = captioner()
     clips = batch(model)

@@ -4,12 +4,14 @@ import tensorflow as tf
 
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.vre import Phase
+from keras_models.generation import BeamSearch, Greedy
 from tests.keras_models.layers.test_kbigru import parameters
 from tests.reference import vre as reference
 from tests.support import vre_models
 from tests.support.layer_contract import check_layer
 from tests.support.vre_models import LENGTHS, UNITS
 from transform.common.config import ConfigError
+from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec, Imported
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}
@@ -81,6 +83,23 @@ def test_one_step_models_stop_after_the_first_summary():
     video = vre_models.video()
     expected = two.encode(video).aux["step1_summary"]
     np.testing.assert_array_equal(one.encode(video).summary, expected)
+
+
+def test_the_first_passs_caption_is_that_of_the_model_that_stops_there():
+    model, video = vre_models.captioner(), vre_models.video()
+    second = model.caption(video, BeamSearch(width=2, n_best=2))
+    first = model.caption_first_pass(video, BeamSearch(width=2, n_best=2))
+    np.testing.assert_array_equal(first.weights["keyframe"], second.weights["keyframe"])
+    assert not np.array_equal(first.captions.log_probs, second.captions.log_probs)
+    model.encoder.set_training_phase("first_pass")
+    stopped = model.caption(video, BeamSearch(width=2, n_best=2))
+    np.testing.assert_array_equal(first.captions.tokens, stopped.captions.tokens)
+
+
+def test_a_model_that_reads_clips_once_has_no_first_pass():
+    model, video = vre_models.captioner("vre_kbigru_sound"), vre_models.video()
+    with pytest.raises(KinescribeError, match="KBiGRUEncoder reads them once"):
+        model.caption_first_pass(video, Greedy())
 
 
 def plant(model, planted):
