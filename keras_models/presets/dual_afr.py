@@ -29,6 +29,7 @@ from keras_models.objectives.reduction import CaptionSum
 from keras_models.presets.preset import Preset, RunSettings
 from keras_models.training.learning_rates import ConstantRate
 from keras_models.training.plan import Plan, Stage
+from keras_models.training.pretrained_embeddings import VectorsFile
 from transform.datasets.splits import HeldOut
 
 # Appendix: batches of 32 video-caption pairs (Sec. 2), word2vec's vectors of Google
@@ -36,7 +37,7 @@ from transform.datasets.splits import HeldOut
 # in a way that is not told. Words and search are ours.
 _RUN = RunSettings(
     max_words=30,
-    word_vectors="GoogleNews-vectors-negative300.bin.gz",
+    word_vectors=VectorsFile(path="GoogleNews-vectors-negative300.bin.gz"),
     splits={"msrvtt": HeldOut(test=1000)},
 )
 

@@ -10,6 +10,7 @@ from keras_models.data.training_batches import BatchConfig, PairBatches
 from keras_models.ensembling.late_fusion import LateFusionConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.training.plan import Plan
+from keras_models.training.pretrained_embeddings import WordVectorSource
 from transform.common.config import Config, Field
 from transform.datasets.splits import Splits
 
@@ -26,8 +27,8 @@ class RunSettings(Config):
     )  # what an update sees, what an epoch counts
     max_words: int = Field(20, ge=1)  # longer captions are cut
     min_count: int = Field(1, ge=1)  # rarer words become <unk>
-    # published file of vectors that word embeddings begin with
-    word_vectors: Optional[str] = None
+    # what the embeddings of words begin with; null for random vectors
+    word_vectors: Optional[WordVectorSource] = None
     search: SearchConfig = BeamSearch(width=5)  # that writes captions
     # of corpora, by their kind, that the paper splits in its own way
     splits: Mapping[str, Splits] = Field({})

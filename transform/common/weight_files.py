@@ -63,7 +63,7 @@ class PackagedFile(NamedTuple):
     sha256: str
     pip_options: str = ""  # that the package cannot be installed without
 
-    def locate(self, contents: str) -> WeightsFile:
+    def locate(self, contents: str) -> pathlib.Path:
         """Finds the file and checks its SHA-256.
 
         Args:
@@ -89,7 +89,7 @@ class PackagedFile(NamedTuple):
                 f"package {self.distribution} was published with; remove the package "
                 f"and run `{install}`."
             )
-        return WeightsFile(path, self.sha256)
+        return path
 
 
 def find(

@@ -9,8 +9,9 @@ from keras_models.objectives.first_pass import FirstPassCrossEntropy
 from keras_models.objectives.multi_sample import MultiSample
 from keras_models.presets import registry
 from keras_models.presets.preset import Preset
+from keras_models.training.pretrained_embeddings import VectorsFile
 
-GOOGLE_NEWS = "GoogleNews-vectors-negative300.bin.gz"
+GOOGLE_NEWS = VectorsFile(path="GoogleNews-vectors-negative300.bin.gz")
 
 
 class Printed(NamedTuple):
@@ -19,7 +20,7 @@ class Printed(NamedTuple):
     pairs: Optional[int]  # of a batch
     max_words: Optional[int]
     min_count: Optional[int]  # 1 where the vocabulary is every word
-    word_vectors: Optional[str]
+    word_vectors: Optional[VectorsFile]
     beam: Optional[int]
     optimizer: Optional[str]
     rate: Optional[float]

