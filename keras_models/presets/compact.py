@@ -76,6 +76,7 @@ def _small_stage(stage: Stage, epochs: int, budget: Budget) -> Stage:
         clip_norm=budget.clip_norm,
         validate_every=1,
         patience=None,
+        monitor=None,
     )
 
 
