@@ -66,5 +66,14 @@ def nearest(seconds: list[float], fps: float) -> list[int]:
     return found
 
 
+def nearest_key(frames: int, wanted: int) -> list[int]:
+    """The key frame that each frame is nearest to, by number; of two, the later."""
+    keys = key_frames(frames, wanted)
+    return [
+        min(range(len(keys)), key=lambda n: (abs(keys[n] - frame), -n))
+        for frame in range(frames)
+    ]
+
+
 def _inside(position: int, frames: int) -> int:
     return min(max(position, 0), frames - 1)

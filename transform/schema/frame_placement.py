@@ -71,6 +71,34 @@ class KeyFrames(Config):
         offsets = np.arange(chunk_size + lookahead) - (chunk_size - 1) // 2
         return np.clip(keys[:, None] + offsets, 0, len(seconds) - 1)
 
+    def step_seconds(
+        self,
+        edges: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        times: int = 1,
+    ) -> np.ndarray:
+        """Returns the part of the clip that each step stands for.
+
+        That is the time of all frames to which the step's key frame is the nearest;
+        together, the steps cover the clip.
+
+        Args:
+            edges: (F + 1,) seconds at which frames begin, as of `frame_edges`.
+            sampling: The key frames.
+            chunk_size: Number of consecutive frames in a chunk.
+            times: Number of steps that share a chunk's time equally.
+
+        Returns:
+            (N · times, 2) float64 seconds: where each step begins and where it ends.
+        """
+        del chunk_size
+        frames = len(edges) - 1
+        keys = sampling.key_frames(frames)
+        between = (keys[:-1] + keys[1:] + 1) // 2
+        bounds = np.array([0, *between, frames])
+        return _spans(edges, bounds[:-1], np.diff(bounds), times)
+
 
 class Strided(Config):
     """Places a step every `frames` frames of a clip, `max_steps` of them at the most.
@@ -104,14 +132,35 @@ class Strided(Config):
         """Returns the frames of each chunk, as `KeyFrames.frame_indices` does."""
         del sampling
         clock = on_clock(seconds, self.fps)  # (C,)
-        whole = (len(clock) - max(chunk_size, self.frames)) // self.frames + 1
-        starts = self.frames * np.arange(min(max(whole, 1), self.max_steps))
+        starts = self._starts(len(clock), chunk_size)
         if chunk_size == 1:
             starts += min(self.frames, len(clock)) // 2
         inside = np.minimum(
             starts[:, None] + np.arange(chunk_size + lookahead), len(clock) - 1
         )
         return clock[inside]
+
+    def step_seconds(
+        self,
+        edges: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        times: int = 1,
+    ) -> np.ndarray:
+        """Returns the part of the clip of each step, as `KeyFrames.step_seconds` does.
+
+        A step lasts until the next one begins, also where chunks overlap. What follows
+        the last step belongs to none.
+        """
+        del sampling
+        ticks = _clock_edges(edges, self.fps)  # (C + 1,)
+        starts = self._starts(len(ticks) - 1, chunk_size)
+        return _spans(ticks, starts, np.full_like(starts, self.frames), times)
+
+    def _starts(self, ticks: int, chunk_size: int) -> np.ndarray:
+        """Returns the tick (N,) at which each step of so many ticks begins."""
+        whole = (ticks - max(chunk_size, self.frames)) // self.frames + 1
+        return self.frames * np.arange(min(max(whole, 1), self.max_steps))
 
 
 class WholeClip(Config):
@@ -155,6 +204,22 @@ class WholeClip(Config):
             )[None]
         return clock[np.minimum(inside, len(clock) - 1)]
 
+    def step_seconds(
+        self,
+        edges: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        times: int = 1,
+    ) -> np.ndarray:
+        """Returns the part of the clip of each step, as `KeyFrames.step_seconds` does.
+
+        The last ones end with the clip: a step of padding alone has no time.
+        """
+        del sampling
+        ticks = _clock_edges(edges, self.fps)[: self.max_frames + 1]  # (C + 1,)
+        starts = np.arange(0, len(ticks) - 1, chunk_size)
+        return _spans(ticks, starts, np.full_like(starts, chunk_size), times)
+
 
 Placement = Annotated[Union[KeyFrames, Strided, WholeClip], BY_KIND]
 
@@ -183,3 +248,48 @@ def on_clock(seconds: np.ndarray, fps: float | None) -> np.ndarray:
     after = np.searchsorted(times, ticks).clip(1, count - 1)
     earlier_is_nearer = ticks - times[after - 1] <= times[after] - ticks + _ROUNDING
     return np.where(earlier_is_nearer, after - 1, after)
+
+
+def frame_edges(seconds: np.ndarray) -> np.ndarray:
+    """Returns when frames begin, counted from the first, and when the last one ends.
+
+    A frame is shown until the next one begins; the last one, for as long as the mean of
+    the others, and a single one for 1/25 s.
+
+    Args:
+        seconds: (F,) presentation times of the frames.
+
+    Returns:
+        (F + 1,) float64 seconds, ascending from 0.
+    """
+    begins = np.maximum.accumulate(seconds - seconds[0])  # damage may turn time back
+    gap = begins[-1] / (len(begins) - 1) if len(begins) > 1 else 1 / 25
+    return np.append(begins, begins[-1] + gap)
+
+
+def _clock_edges(edges: np.ndarray, fps: float | None) -> np.ndarray:
+    """Returns the (C + 1,) seconds between which the ticks of `on_clock` stand."""
+    if fps is None:
+        return edges
+    ticks = len(on_clock(edges[:-1], fps))
+    return np.minimum(np.arange(ticks + 1) / fps, edges[-1])
+
+
+def _spans(
+    edges: np.ndarray, starts: np.ndarray, lengths: np.ndarray, times: int
+) -> np.ndarray:
+    """Returns the seconds of chunks, each divided into equal steps.
+
+    Args:
+        edges: (C + 1,) seconds between which the clip's frames or ticks stand.
+        starts: (N,) where each chunk begins among them.
+        lengths: (N,) frames of each; what is beyond the clip is cut off.
+        times: Steps of a chunk.
+
+    Returns:
+        (N · times, 2) float64 seconds.
+    """
+    shares = np.arange(times + 1) / times
+    bounds = starts[:, None] + lengths[:, None] * shares  # (N, times + 1)
+    seconds = np.interp(bounds, np.arange(len(edges)), edges)
+    return np.stack([seconds[:, :-1], seconds[:, 1:]], axis=2).reshape(-1, 2)

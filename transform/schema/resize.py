@@ -122,3 +122,23 @@ Resize = Annotated[
     Union[Stretch, CentreCrop, ShortSide, Letterbox],
     BY_KIND,
 ]
+
+
+def seen_part(
+    fit: Resize, height: int, width: int, size: int
+) -> tuple[float, float, float, float]:
+    """Returns the part of a frame that the fitted square shows.
+
+    Args:
+        fit: How the frame becomes a square.
+        height: Of the frame.
+        width: Of the frame.
+        size: Pixels of a side of the square.
+
+    Returns:
+        (y1, x1, y2, x2), the square's edges as shares of the frame: beyond 0 and 1
+        where the square has black beside it.
+    """
+    rows, columns = fit.resized(height, width, size)
+    top, left = (int((length - size) / 2) for length in (rows, columns))
+    return top / rows, left / columns, (top + size) / rows, (left + size) / columns

@@ -11,9 +11,16 @@ from transform.schema.frame_placement import (
     KeyFrames,
     Strided,
     WholeClip,
+    frame_edges,
     on_clock,
 )
-from transform.schema.resize import CentreCrop, ShortSide, Stretch
+from transform.schema.resize import (
+    CentreCrop,
+    Letterbox,
+    ShortSide,
+    Stretch,
+    seen_part,
+)
 
 FRAMES = st.integers(1, 400)
 SPANS = st.integers(1, 40)
@@ -104,6 +111,107 @@ def test_chunks_may_overlap() -> None:
     )
     # dualAFR's 15 chunks of 128 frames.
     assert indices[:, 0].tolist() == list(range(0, 113, 8))
+
+
+# ------------------------------------------------------------- when steps take place
+
+
+@given(frames=FRAMES, wanted=MOST)
+def test_a_frames_time_is_that_of_its_nearest_key_frame(frames, wanted) -> None:
+    edges = frame_edges(_seconds(frames))
+    spans = KeyFrames().step_seconds(edges, FrameSampling(frames=wanted))
+    expected = placements.nearest_key(frames, wanted)
+    assert [_step_at(spans, second) for second in _middles(edges)] == expected
+
+
+@given(frames=FRAMES, step=SPANS, most=MOST, chunk_size=SPANS)
+def test_a_strided_step_lasts_until_the_next_one(frames, step, most, chunk_size):
+    at = Strided(frames=step, max_steps=most)
+    edges = frame_edges(_seconds(frames))
+    spans = at.step_seconds(edges, FrameSampling(), chunk_size)
+    count = len(at.frame_indices(_seconds(frames), FrameSampling(), chunk_size))
+    assert len(spans) == count
+    numbers = [frame // step for frame in range(frames)]
+    expected = [number if number < count else None for number in numbers]
+    assert [_step_at(spans, second) for second in _middles(edges)] == expected
+
+
+@given(frames=FRAMES, most=MOST, chunk_size=SPANS)
+def test_a_whole_clips_chunks_end_with_the_clip(frames, most, chunk_size) -> None:
+    edges = frame_edges(_seconds(frames))
+    spans = WholeClip(max_frames=most).step_seconds(edges, FrameSampling(), chunk_size)
+    numbers = [frame // chunk_size for frame in range(frames)]
+    expected = [
+        number if frame < most else None for frame, number in enumerate(numbers)
+    ]
+    assert [_step_at(spans, second) for second in _middles(edges)] == expected
+
+
+@given(
+    gaps=st.lists(st.integers(1, 90), max_size=80),
+    at=st.one_of(
+        st.just(KeyFrames()),
+        st.builds(
+            Strided,
+            frames=SPANS,
+            max_steps=MOST,
+            fps=st.none() | st.floats(0.2, 90),
+        ),
+        st.builds(WholeClip, max_frames=MOST, fps=st.none() | st.floats(0.2, 90)),
+    ),
+    chunk_size=SPANS,
+)
+def test_steps_cover_the_clip_in_order_and_none_lies_outside(gaps, at, chunk_size):
+    seconds = 7.0 + np.cumsum([0, *gaps]) / 100
+    edges = frame_edges(seconds)
+    spans = at.step_seconds(edges, FrameSampling(), chunk_size)
+    assert spans[0, 0] == 0 and spans[-1, 1] <= edges[-1]
+    assert (spans[:, 0] < spans[:, 1]).all()
+    np.testing.assert_array_equal(spans[1:, 0], spans[:-1, 1])
+    indices = at.frame_indices(seconds, FrameSampling(), chunk_size)
+    steps = len(indices) if at.kind != "whole" else indices.size // chunk_size
+    assert len(spans) == steps
+
+
+def test_steps_of_a_faster_clock_share_a_frames_time() -> None:
+    edges = frame_edges(_seconds(3, 10.0))
+    at = Strided(frames=2, max_steps=9, fps=40.0)
+    spans = at.step_seconds(edges, FrameSampling())
+    np.testing.assert_allclose(spans[:, 0], [0, 0.05, 0.1, 0.15, 0.2])
+
+
+def test_a_maps_times_share_the_time_of_their_chunk() -> None:
+    feature = ChunkGrid(
+        name="pool4",
+        network="c3d",
+        layer="pool4",
+        size=112,
+        at=WholeClip(max_frames=128, fps=2.0),
+        map_times=2,
+        times="steps",
+        grid=(7, 7),
+        width=512,
+    )
+    edges = frame_edges(_seconds(300, 30.0))  # 10 s: 20 ticks in two chunks
+    spans = feature.step_seconds(edges, FrameSampling())
+    np.testing.assert_allclose(spans, [[0, 4], [4, 8], [8, 10], [10, 10]])
+
+
+def test_a_frame_lasts_until_the_next_one_is_shown() -> None:
+    np.testing.assert_allclose(
+        frame_edges(np.array([3.0, 3.2, 4.0])), [0, 0.2, 1.0, 1.5]
+    )
+    np.testing.assert_allclose(frame_edges(np.array([3.0])), [0, 0.04])
+
+
+def _middles(edges: np.ndarray) -> np.ndarray:
+    return (edges[:-1] + edges[1:]) / 2
+
+
+def _step_at(spans: np.ndarray, second: float) -> int | None:
+    inside = np.flatnonzero((spans[:, 0] <= second) & (second < spans[:, 1]))
+    assert len(inside) <= 1
+    return int(inside[0]) if len(inside) else None
 
 
 # ----------------------------------------------------------------------- clocks
@@ -243,3 +351,16 @@ def test_a_grid_has_two_axes_or_none() -> None:
     for grid in ((7,), (7, 7, 7), (0, 7)):
         with pytest.raises(ConfigError, match=r"a grid is \[rows, columns\], or \[\]"):
             CHUNKS.replace(grid=grid)
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        (Stretch(), (0, 0, 1, 1)),
+        (CentreCrop(rows=128, columns=171), (8 / 128, 29 / 171, 120 / 128, 141 / 171)),
+        (ShortSide(side=256), (72 / 256, 115 / 342, 184 / 256, 227 / 342)),
+        (Letterbox(), (-14 / 84, 0, 98 / 84, 1)),
+    ],
+)
+def test_the_square_shows_a_part_of_the_frame(fit, expected) -> None:
+    np.testing.assert_allclose(seen_part(fit, 240, 320, 112), expected, rtol=0.01)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
+import numpy as np
+
 from transform.common.config import BY_KIND, Config, Field, root_validator, validator
 from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.features.flow_algorithms import FlowAlgorithm, TvL1
@@ -132,3 +134,8 @@ class ChunkGrid(Config):
         if self.times == "steps":
             steps *= self.map_times
         return FeatureLayout(self.name, steps, (*self.grid, self.width), Raw())
+
+    def step_seconds(self, edges: np.ndarray, sampling: FrameSampling) -> np.ndarray:
+        """Returns the part of a clip of each step; see `KeyFrames.step_seconds`."""
+        times = self.map_times if self.times == "steps" else 1
+        return self.at.step_seconds(edges, sampling, self.chunk, times)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.schema.encodings import (
     MAX_IMAGE_ROWS,
@@ -12,7 +14,7 @@ from transform.schema.encodings import (
     Jpeg,
 )
 from transform.schema.features.flow_algorithms import Dis, FlowAlgorithm
-from transform.schema.frame_placement import FrameSampling
+from transform.schema.frame_placement import FrameSampling, KeyFrames
 from transform.schema.resize import Resize, Stretch
 
 
@@ -57,3 +59,7 @@ class Flow(Config):
             )
         shape = (self.size, self.size, planes)
         return FeatureLayout(self.name, sampling.frames, shape, self.encoding)
+
+    def step_seconds(self, edges: np.ndarray, sampling: FrameSampling) -> np.ndarray:
+        """Returns the part of a clip of each step; see `KeyFrames.step_seconds`."""
+        return KeyFrames().step_seconds(edges, sampling)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from transform.common.config import Config, Field, root_validator, validator
 from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.features.precision import Precision
@@ -53,6 +55,10 @@ class FrameGrid(Config):
         """Returns the layout of the stored tensor."""
         steps = self.at.num_chunks(sampling, 1)
         return FeatureLayout(self.name, steps, (*self.grid, self.width), Raw())
+
+    def step_seconds(self, edges: np.ndarray, sampling: FrameSampling) -> np.ndarray:
+        """Returns the part of a clip of each step; see `KeyFrames.step_seconds`."""
+        return self.at.step_seconds(edges, sampling)
 
 
 def check_grid(grid: tuple[int, ...]) -> tuple[int, ...]:

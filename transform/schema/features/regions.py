@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Union
 
+import numpy as np
+
 from transform.common.config import BY_KIND, Config, Field, root_validator
 from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.features.chunk_grid import ChunkGrid, Input, PixelInput
@@ -153,6 +155,10 @@ class Regions(Config):
         """Returns the layout of the stored tensor."""
         steps = self.at.num_chunks(sampling, 1)
         return FeatureLayout(self.name, steps, (self.count, self.source.width), Raw())
+
+    def step_seconds(self, edges: np.ndarray, sampling: FrameSampling) -> np.ndarray:
+        """Returns the part of a clip of each step; see `KeyFrames.step_seconds`."""
+        return self.at.step_seconds(edges, sampling)
 
 
 def _without_kind(source: FrameMap | ChunkMap) -> dict[str, Any]:
