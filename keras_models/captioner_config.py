@@ -10,6 +10,7 @@ from keras_models.attention.grid_attention import GridAttentionConfig
 from keras_models.attention.multi_level import MultiLevelConfig
 from keras_models.attention.multiplicative import MultiplicativeConfig
 from keras_models.attention.uniform import UniformConfig
+from keras_models.attention.weight_names import unique_names
 from keras_models.decoders.attentive_lstm import AttentiveLSTMConfig
 from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.decoders.seeded_lstm import SeededLSTMConfig
@@ -26,6 +27,7 @@ from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.streams import StreamsConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.encoders.vre import VREConfig
+from keras_models.weight_axes import NamedAxes
 from transform.common.config import BY_KIND, Config
 
 BuiltInEncoder = Annotated[
@@ -76,3 +78,12 @@ class CaptionerConfig(Config):
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the model reads."""
         return self.encoder.features()
+
+    def attention_axes(self) -> tuple[NamedAxes, ...]:
+        """Returns what the weights of each attention are about, by name."""
+        sources = self.encoder.sources()
+        return tuple(each.weight_axes(sources) for each in self.attentions)
+
+    def weight_axes(self) -> NamedAxes:
+        """Returns what the weights of all attentions and the encoder are about."""
+        return unique_names(self.attention_axes()) | self.encoder.sources().weights

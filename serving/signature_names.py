@@ -22,6 +22,7 @@ ATTENTION = "attention_"  # a prefix
 SPEC_JSON = "spec_json"
 VOCABULARY_DIGEST = "vocabulary_digest"
 VARIANT_JSON = "variant_json"
+ATTENTION_JSON = "attention_json"
 
 # Assets.
 VOCABULARY_ASSET = "vocabulary.txt"

@@ -9,10 +9,11 @@ from tfx.types import Artifact
 from tfx.utils import path_utils
 
 from components.baseline_model.executor import REASON
-from components.report import build, page
+from components.report import evaluator_output
 from components.trainer.history_file import read_history
 from serving.client.local_model import LocalModel
 from serving.evaluation import evaluate_split
+from serving.report import content, page
 from transform.common import storage
 from transform.records.dataset import ExtractedDataset
 
@@ -46,13 +47,13 @@ def write_report(
     """
     local_model = LocalModel(path_utils.serving_model_path(model.uri))
     evaluated = evaluate_split(local_model, ExtractedDataset(examples.uri), split)
-    content = build.build_report(
+    report_page = content.build_report(
         title,
         local_model,
         examples.uri,
         evaluated,
-        build.slice_rows(evaluation.uri),
-        build.gate_result(
+        evaluator_output.slice_rows(evaluation.uri),
+        evaluator_output.gate_result(
             model_utils.is_model_blessed(blessing),
             evaluation.uri,
             baseline.get_string_custom_property(REASON),
@@ -60,4 +61,4 @@ def write_report(
         read_history(model_run.uri),
     )
     storage.write(os.path.join(report.uri, SCORES), evaluated[0].to_json())
-    storage.write(os.path.join(report.uri, PAGE), page.render(content))
+    storage.write(os.path.join(report.uri, PAGE), page.render(report_page))

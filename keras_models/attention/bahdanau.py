@@ -12,6 +12,7 @@ from keras_models.attention.item_attention import AttentionMemory, ItemAttention
 from keras_models.attention.sources import Frames
 from keras_models.layers.additive_score import AdditiveScore
 from keras_models.structs import EncodedVideo
+from keras_models.weight_axes import EncodedSources, NamedAxes
 from transform.common.config import Config, Field
 
 
@@ -24,6 +25,10 @@ class AdditiveConfig(Config):
     def build(self, name: str = "attention") -> AdditiveAttention:
         """Returns the layer that this configuration describes."""
         return AdditiveAttention(self.units, name=name)
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: the encoder's frames."""
+        return Frames().weight_axes(sources)
 
 
 class AdditiveAttention(ItemAttention, LinearAttention):

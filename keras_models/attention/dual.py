@@ -14,6 +14,7 @@ from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.attend import weighted_sum
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, EncodedVideo, State
+from keras_models.weight_axes import EncodedSources, NamedAxes, WeightAxes
 from transform.common.config import Config, Field
 
 
@@ -28,6 +29,13 @@ class DualConfig(Config):
         """Returns the layer that this configuration describes."""
         location, level = self.choice.build("place"), self.choice.build("level")
         return DualAttention(self.units, location, level, name=name)
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: locations, and levels."""
+        levels = tuple(source.feature if source else "" for source in sources.grids)
+        return Levels().weight_axes(sources) | {
+            "level": WeightAxes(axes=("word", "option"), options=levels)
+        }
 
 
 class DualMemory(NamedTuple):

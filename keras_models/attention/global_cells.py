@@ -7,8 +7,9 @@ from typing import Literal
 import tensorflow as tf
 
 from keras_models.attention.cell_attention import AdditiveCellAttention, AttentionOutput
-from keras_models.attention.weight_names import cell_weights
+from keras_models.attention.weight_names import cell_weight_axes, cell_weights
 from keras_models.layers.functional.attend import attend
+from keras_models.weight_axes import NamedAxes, Source
 from transform.common.config import Config, Field
 
 
@@ -24,6 +25,10 @@ class GlobalCellAttentionConfig(Config):
     def build(self, name: str) -> GlobalCellAttention:
         """Returns the layer that this configuration describes."""
         return GlobalCellAttention(self.units, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        return cell_weight_axes(source)
 
 
 class GlobalCellAttention(AdditiveCellAttention):

@@ -9,11 +9,12 @@ import tensorflow as tf
 from keras_models.attention.base import StepAttention
 from keras_models.attention.cell_attention import CellAttention
 from keras_models.attention.global_cells import GlobalCellAttentionConfig
-from keras_models.attention.sources import grid_of
+from keras_models.attention.sources import grid_of, source_of
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.structs import Context, EncodedVideo, State
+from keras_models.weight_axes import EncodedSources, NamedAxes
 from transform.common.config import BY_KIND, Config, Field
 
 CellAttentionConfig = Annotated[
@@ -37,6 +38,10 @@ class GridAttentionConfig(Config):
     def build(self, name: str = "attention") -> GridAttention:
         """Returns the layer that this configuration describes."""
         return GridAttention(self.stream, self.look.build("look"), name=name)
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: the stream's steps and cells."""
+        return self.look.weight_axes(source_of(sources, self.stream))
 
 
 class GridMemory(NamedTuple):

@@ -17,6 +17,7 @@ from keras_models.attention.sources import Levels
 from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.structs import Context, State
+from keras_models.weight_axes import EncodedSources, NamedAxes
 from transform.common.config import BY_KIND, Config, Field
 
 SelectionConfig = Annotated[Union[SoftConfig, HardConfig], BY_KIND]
@@ -32,6 +33,10 @@ class MultiLevelConfig(Config):
     def build(self, name: str = "attention") -> MultiLevelAttention:
         """Returns the layer that this configuration describes."""
         return MultiLevelAttention(self.units, self.choice.build("place"), name=name)
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: locations."""
+        return Levels().weight_axes(sources)
 
 
 class MultiLevelAttention(ItemAttention):

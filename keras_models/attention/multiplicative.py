@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Union
 from keras_models.attention.item_attention import ItemAttention
 from keras_models.attention.sources import Frames, Grid
 from keras_models.layers.multiplicative_score import MultiplicativeScore
+from keras_models.weight_axes import EncodedSources, NamedAxes
 from transform.common.config import BY_KIND, Config, Field
 
 SourceConfig = Annotated[Union[Frames, Grid], BY_KIND]
@@ -22,6 +23,10 @@ class MultiplicativeConfig(Config):
     def build(self, name: str = "attention") -> MultiplicativeAttention:
         """Returns the layer that this configuration describes."""
         return MultiplicativeAttention(self.over, self.units, name=name)
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: the encoder's frames, or a grid."""
+        return self.over.weight_axes(sources)
 
 
 class MultiplicativeAttention(ItemAttention):

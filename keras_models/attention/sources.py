@@ -6,8 +6,13 @@ from typing import Literal, NamedTuple, Protocol
 
 import tensorflow as tf
 
-from keras_models.attention.weight_names import Weights, cell_weights
+from keras_models.attention.weight_names import (
+    Weights,
+    cell_weight_axes,
+    cell_weights,
+)
 from keras_models.structs import EncodedVideo
+from keras_models.weight_axes import EncodedSources, NamedAxes, Source, WeightAxes
 from transform.common.config import Config, Field
 
 
@@ -42,6 +47,10 @@ class Frames(Config):
         """Names the weights (B, T) "temporal"."""
         return {"temporal": weights}
 
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about."""
+        return {"temporal": WeightAxes(axes=("word", "step"), source=sources.frames)}
+
 
 class Grid(Config):
     """The cells of one grid, those of all steps as one set: N = T · S (VRE's AttS)."""
@@ -60,6 +69,11 @@ class Grid(Config):
     def name_weights(self, weights: tf.Tensor) -> Weights:
         """Names the weights (B, T · S) "spatial"."""
         return {"spatial": weights}
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: cells of a grid of one step."""
+        source = source_of(sources, self.grid)
+        return {"spatial": WeightAxes(axes=("word", "cell"), source=source)}
 
 
 class Levels:
@@ -85,6 +99,14 @@ class Levels:
         """Names the weights (B, T, S) "spatial", their sums over a step "temporal"."""
         return cell_weights(weights)
 
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: a location of all levels.
+
+        It is told by the finest level, whose blocks have a place of their own.
+        """
+        finest = max(filter(None, sources.grids), key=lambda each: each.ratio)
+        return cell_weight_axes(finest)
+
 
 def grid_of(encoded: EncodedVideo, index: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the cells (B, T, S, D) of one of the encoder's grids, and their mask.
@@ -97,3 +119,8 @@ def grid_of(encoded: EncodedVideo, index: int) -> tuple[tf.Tensor, tf.Tensor]:
             f"attention looks at grid {index}; the encoder gives {len(encoded.grids)}"
         )
     return encoded.grids[index], encoded.grid_masks[index]
+
+
+def source_of(sources: EncodedSources, index: int) -> Source | None:
+    """Returns what one of the encoder's grids is made of, if that is known."""
+    return sources.grids[index] if index < len(sources.grids) else None

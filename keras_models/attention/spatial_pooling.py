@@ -15,6 +15,7 @@ from keras_models.layers.functional.attend import attend
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.layers.garu import GARUConfig, Recurrence
 from keras_models.layers.projection import Projection
+from keras_models.weight_axes import NamedAxes, Source, WeightAxes
 from transform.common.config import Config, Field
 
 
@@ -26,6 +27,11 @@ class MeanSpatialPoolingConfig(Config):
     def build(self, name: str) -> MeanSpatialPooling:
         """Returns the layer that this configuration describes."""
         return MeanSpatialPooling(name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns nothing: there are no weights."""
+        del source
+        return {}
 
 
 class MeanSpatialPooling(CellAttention):
@@ -55,6 +61,10 @@ class PerFrameAttentionConfig(Config):
         """Returns the layer that this configuration describes."""
         return PerFrameAttention(self.units, name=name)
 
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        return {"spatial": WeightAxes(axes=("word", "step", "cell"), source=source)}
+
 
 class PerFrameAttention(AdditiveCellAttention):
     """Additive attention to the cells of each frame by itself.
@@ -81,6 +91,10 @@ class SharedSpatialAttentionConfig(Config):
     def build(self, name: str) -> SharedSpatialAttention:
         """Returns the layer that this configuration describes."""
         return SharedSpatialAttention(self.units, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        return {"spatial": WeightAxes(axes=("word", "cell"), source=source)}
 
 
 class SharedSpatialAttention(AdditiveCellAttention):
@@ -114,6 +128,10 @@ class FrameMapsConfig(Config):
     def build(self, name: str) -> FrameMaps:
         """Returns the layer that this configuration describes."""
         return FrameMaps(self, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        return {"spatial": WeightAxes(axes=("word", "step", "cell"), source=source)}
 
 
 class FrameKeys(NamedTuple):

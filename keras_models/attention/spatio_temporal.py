@@ -19,6 +19,7 @@ from keras_models.attention.temporal_pooling import (
     MeanPoolingConfig,
     RankedPoolingConfig,
 )
+from keras_models.weight_axes import NamedAxes, Source
 from transform.common.config import BY_KIND, Config, validator
 
 SpatialPoolingConfig = Annotated[
@@ -63,6 +64,13 @@ class SpatioTemporalConfig(Config):
     def build(self, name: str) -> SpatioTemporal:
         """Returns the layer that this configuration describes."""
         return SpatioTemporal(self, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        axes = self.spatial.weight_axes(source)
+        for pooling in self.temporal:
+            axes = axes | pooling.weight_axes(source)
+        return axes
 
 
 class SpatioTemporal(CellAttention):

@@ -11,6 +11,7 @@ from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from keras_models.layers.functional.attend import weighted_sum
 from keras_models.layers.projection import Projection
+from keras_models.weight_axes import NamedAxes, Source, WeightAxes
 from transform.common.config import Config, Field
 
 
@@ -25,6 +26,17 @@ class STaTSConfig(Config):
     def build(self, name: str) -> STaTS:
         """Returns the layer that this configuration describes."""
         return STaTS(self, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        st = self.spatio_temporal.weight_axes(source)
+        return {
+            "branch": WeightAxes(
+                axes=("word", "option"), source=source, options=("ST", "TS")
+            ),
+            **self.temporo_spatial.weight_axes(source),
+            **{f"st_{name}": axes for name, axes in st.items()},
+        }
 
 
 class STaTSKeys(NamedTuple):

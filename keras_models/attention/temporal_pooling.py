@@ -13,6 +13,7 @@ from keras_models.layers.functional.attend import attend
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.layers.lstm_cell import LSTMCell, input_projection
 from keras_models.layers.masked_lstm import last_state
+from keras_models.weight_axes import NamedAxes, Source, WeightAxes
 from transform.common.config import Config, Field
 
 
@@ -44,6 +45,11 @@ class MeanPoolingConfig(Config):
         """Returns the layer that this configuration describes."""
         return MeanPooling(name=name)
 
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns nothing: there are no weights."""
+        del source
+        return {}
+
 
 class MeanPooling(TemporalPooling):
     """Mean x̂ = (1/N) Σ_n x̂_n over the unmasked frames."""
@@ -63,6 +69,11 @@ class LSTMPoolingConfig(Config):
     def build(self, name: str) -> LSTMPooling:
         """Returns the layer that this configuration describes."""
         return LSTMPooling(name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns nothing: there are no weights."""
+        del source
+        return {}
 
 
 class LSTMPooling(TemporalPooling):
@@ -94,6 +105,10 @@ class AdditivePoolingConfig(Config):
     def build(self, name: str) -> AdditivePooling:
         """Returns the layer that this configuration describes."""
         return AdditivePooling(self.units, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the frames belong to."""
+        return {"temporal": WeightAxes(axes=("word", "step"), source=source)}
 
 
 class AdditivePooling(TemporalPooling):
@@ -129,6 +144,11 @@ class RankedPoolingConfig(Config):
     def build(self, name: str) -> RankedPooling:
         """Returns the layer that this configuration describes."""
         return RankedPooling(self.margin, self.weight, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns nothing: there are no weights."""
+        del source
+        return {}
 
 
 class RankedPooling(LSTMPooling):

@@ -10,6 +10,7 @@ from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.attend import attend
 from keras_models.layers.functional.masking import masked_mean
+from keras_models.weight_axes import NamedAxes, Source, WeightAxes
 from transform.common.config import Config, Field
 
 
@@ -23,6 +24,13 @@ class TemporoSpatialConfig(Config):
     def build(self, name: str) -> TemporoSpatial:
         """Returns the layer that this configuration describes."""
         return TemporoSpatial(self, name=name)
+
+    def weight_axes(self, source: Source | None) -> NamedAxes:
+        """Returns what the weights are about, given what the cells belong to."""
+        return {
+            "temporal": WeightAxes(axes=("word", "step"), source=source),
+            "spatial": WeightAxes(axes=("word", "cell"), source=source),
+        }
 
 
 class TemporoSpatial(CellAttention):

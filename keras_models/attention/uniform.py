@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_models.attention.base import LinearAttention
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import Context, EncodedVideo, State
+from keras_models.weight_axes import EncodedSources, NamedAxes, WeightAxes
 from transform.common.config import Config
 
 
@@ -21,6 +22,10 @@ class UniformConfig(Config):
     def build(self, name: str = "attention") -> UniformAttention:
         """Returns the layer that this configuration describes."""
         return UniformAttention(name=name)
+
+    def weight_axes(self, sources: EncodedSources) -> NamedAxes:
+        """Returns what the weights are about: the encoder's frames."""
+        return {"temporal": WeightAxes(axes=("word", "step"), source=sources.frames)}
 
 
 class UniformAttention(LinearAttention):

@@ -19,6 +19,7 @@ from keras_models.encoders.level_alignment import (
 from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, Source
 from transform.common.config import BY_KIND, ConfigError
 from transform.schema import FeatureSpec
 
@@ -56,6 +57,15 @@ class DualAFRConfig(EncoderConfig):
         for level in self.levels:
             grid_shape(spec, level.feature, "encoder.levels")
         return DualAFREncoder(self, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns each level's feature; without levels, the clip's for the frames."""
+        levels = tuple(
+            Source(feature=level.feature, ratio=level.ratio) for level in self.levels
+        )
+        return EncodedSources(
+            levels[-1] if levels else Source(feature=self.clip), levels
+        )
 
 
 class DualAFREncoder(Encoder):

@@ -8,6 +8,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources
 from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
@@ -27,6 +28,14 @@ class EncoderConfig(Config, abc.ABC):
     @abc.abstractmethod
     def build(self, spec: FeatureSpec) -> Encoder:
         """Returns the encoder of records with a specification."""
+
+    def sources(self) -> EncodedSources:
+        """Returns which features the steps and cells of `EncodedVideo` belong to.
+
+        Attention to what has no source is computed all the same, but nobody can draw
+        it.
+        """
+        return EncodedSources()
 
 
 class Encoder(tf.keras.layers.Layer, abc.ABC):

@@ -12,6 +12,7 @@ from keras_models.layers.initializers import SMALL_UNIFORM
 from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, Source
 from transform.common.config import Field
 from transform.schema import FeatureSpec
 
@@ -33,6 +34,10 @@ class FrameLSTMConfig(EncoderConfig):
         """Returns the encoder, which fits features of every shape."""
         del spec
         return FrameLSTMEncoder(self, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the feature as the source of the frames."""
+        return EncodedSources(Source(feature=self.frames))
 
 
 class FrameLSTMEncoder(Encoder):

@@ -13,6 +13,7 @@ from keras_models.encoders.feature_views import (
 )
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, Source
 from transform.schema import FeatureSpec
 
 
@@ -29,6 +30,11 @@ class GridConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> GridEncoder:
         """Returns the encoder of records with a specification."""
         return GridEncoder(self, spec, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the grid as the source of its cells and of their means."""
+        grid = Source(feature=self.grid)
+        return EncodedSources(grid, (grid,))
 
 
 class GridEncoder(Encoder):

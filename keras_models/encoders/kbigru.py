@@ -8,6 +8,7 @@ from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.first_pass import FirstPass
 from keras_models.encoders.pooled import PooledConfig
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources
 from transform.common.config import Field
 from transform.schema import FeatureSpec
 
@@ -26,6 +27,10 @@ class KBiGRUConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> KBiGRUEncoder:
         """Returns the encoder of records with a specification."""
         return KBiGRUEncoder(self, spec, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the sources of the pooled features."""
+        return self.inputs.sources()
 
 
 class KBiGRUEncoder(Encoder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import tensorflow as tf
 
@@ -54,6 +54,8 @@ class IdentityLevelConfig(Config):
 
     kind: Literal["unchanged"] = "unchanged"
     feature: str = "c3d_pool5"  # a record feature
+
+    ratio: ClassVar[int] = 1  # of its grid to the common one
 
     def build(self, name: str) -> IdentityLevel:
         """Returns the layer that this configuration describes."""

@@ -13,6 +13,7 @@ from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, Source, WeightAxes
 from transform.common.config import BY_KIND
 from transform.schema import FeatureSpec
 
@@ -35,6 +36,12 @@ class MGSAConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> MGSAEncoder:
         """Returns the encoder of records with a specification."""
         return MGSAEncoder(self, spec, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the grid as the source of frames and of the spatial attention."""
+        grid = Source(feature=self.grid)
+        spatial = WeightAxes(axes=("step", "cell"), source=grid)
+        return EncodedSources(grid, weights={"spatial": spatial})
 
 
 class MGSAEncoder(Encoder):

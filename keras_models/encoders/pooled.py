@@ -11,6 +11,7 @@ from keras_models.encoders.feature_views import as_grid, grid_shape
 from keras_models.encoders.modalities import ClipModality
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, Source
 from transform.schema import FeatureSpec
 
 
@@ -28,6 +29,11 @@ class PooledConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> PooledEncoder:
         """Returns the encoder of records with a specification."""
         return PooledEncoder(self, spec, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the grid as the source of its means over space and over time."""
+        grid = Source(feature=self.grid)
+        return EncodedSources(grid, (grid,))
 
 
 class PooledEncoder(Encoder):

@@ -10,6 +10,7 @@ from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.feature_views import as_cells, as_vectors
 from keras_models.layers.functional.masking import expand_mask, masked_mean
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, Source
 from transform.common.config import Field, validator
 from transform.schema import FeatureSpec
 
@@ -36,6 +37,11 @@ class StreamsConfig(EncoderConfig):
         """Returns the encoder, which fits features of every shape."""
         del spec
         return StreamsEncoder(self, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns each stream as the source of its grid."""
+        streams = tuple(Source(feature=name) for name in self.streams)
+        return EncodedSources(streams[0], streams)
 
 
 class StreamsEncoder(Encoder):

@@ -14,6 +14,7 @@ from keras_models.encoders.vatex_memory import (
     SegmentMemoryConfig,
 )
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources
 from transform.common.config import BY_KIND, Field, validator
 from transform.schema import FeatureSpec
 
@@ -44,6 +45,10 @@ class VatexConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> VatexEncoder:
         """Returns the encoder of records with a specification."""
         return VatexEncoder(self, spec, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the sources of the memory."""
+        return self.memory.sources()
 
 
 class VatexEncoder(Encoder):

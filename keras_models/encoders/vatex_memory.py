@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_models.encoders.feature_views import as_cells, as_vectors
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.structs import VideoBatch
+from keras_models.weight_axes import EncodedSources, Source
 from transform.common.config import Config, ConfigError
 from transform.schema import FeatureSpec
 
@@ -35,6 +36,10 @@ class GlobalMemoryConfig(Config):
         """Returns the layer that this configuration describes."""
         del spec, units
         return GlobalMemory(name="memory")
+
+    def sources(self) -> EncodedSources:
+        """Returns no source: the global vector stands for the whole clip."""
+        return EncodedSources()
 
 
 class GlobalMemory(tf.keras.layers.Layer):
@@ -69,6 +74,10 @@ class SegmentMemoryConfig(Config):
         """Returns the layer; raises `ConfigError` unless the streams are aligned."""
         _check_aligned(spec, self.streams, slice(0))  # steps
         return SegmentMemory(self, units, name="memory")
+
+    def sources(self) -> EncodedSources:
+        """Returns the first stream, with which the others are aligned."""
+        return EncodedSources(Source(feature=self.streams[0]))
 
 
 class SegmentMemory(tf.keras.layers.Layer):
@@ -116,6 +125,11 @@ class ObjectMemoryConfig(Config):
         """Returns the layer; raises `ConfigError` unless the boxes are the same."""
         _check_aligned(spec, self.streams, slice(-1))  # steps and boxes
         return ObjectMemory(self, units, name="memory")
+
+    def sources(self) -> EncodedSources:
+        """Returns the first stream, whose boxes are those of the others."""
+        objects = Source(feature=self.streams[0])
+        return EncodedSources(objects, (objects,))
 
 
 class ObjectMemory(tf.keras.layers.Layer):

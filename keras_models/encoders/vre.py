@@ -12,6 +12,7 @@ from keras_models.encoders.pooled import PooledConfig
 from keras_models.encoders.refocus import Refocus, RefocusOutput
 from keras_models.layers.functional.masking import masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
+from keras_models.weight_axes import EncodedSources, WeightAxes
 from transform.common.config import Field
 from transform.schema import FeatureSpec
 
@@ -39,6 +40,12 @@ class VREConfig(EncoderConfig):
     def build(self, spec: FeatureSpec) -> VREEncoder:
         """Returns the encoder of records with a specification."""
         return VREEncoder(self, spec, name="encoder")
+
+    def sources(self) -> EncodedSources:
+        """Returns the sources of the pooled features, and that of the key frame."""
+        pooled = self.inputs.sources()
+        key_frame = WeightAxes(axes=("step",), source=pooled.frames)
+        return pooled._replace(weights={"keyframe": key_frame})
 
 
 class VREEncoder(Encoder):

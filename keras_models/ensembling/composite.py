@@ -15,12 +15,13 @@ from keras_models.ensembling.relevance.model import RelevanceModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.structs import GenerationOutput, VideoBatch
+from keras_models.weight_axes import NamedAxes
 from transform.common.config import Config, validator
 from transform.common.errors import KinescribeError
 from transform.schema import FeatureSpec
 
 
-class CompositeConfig(Config):
+class CompositeConfig(Config, abc.ABC):
     """Several captioners that are trained on their own, then act as one."""
 
     members: dict[str, CaptionerConfig]  # by the names that the user gives them
@@ -37,6 +38,11 @@ class CompositeConfig(Config):
         """Returns the names of the record features that the members read."""
         features = (member.features() for member in self.members.values())
         return tuple(dict.fromkeys(itertools.chain.from_iterable(features)))
+
+    @abc.abstractmethod
+    def weight_axes(self) -> NamedAxes:
+        """Returns what the weights that are returned with captions are about."""
+        raise NotImplementedError
 
 
 class CompositeCaptioner(tf.Module):

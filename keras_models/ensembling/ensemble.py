@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_models import generation
+from keras_models.attention.weight_names import unique_names
 from keras_models.captioner import Captioner
 from keras_models.ensembling.composite import (
     CompositeCaptioner,
@@ -18,6 +20,7 @@ from keras_models.ensembling.composite import (
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.structs import GenerationOutput, VideoBatch
+from keras_models.weight_axes import NamedAxes
 from transform.common.config import Field, validator
 
 
@@ -42,6 +45,15 @@ class EnsembleConfig(CompositeConfig):
         if not all(0 < weight < math.inf for weight in weights.values()):
             raise ValueError("weights are positive numbers")
         return {name: weights.get(name, 1.0) for name in members}
+
+    def weight_axes(self) -> NamedAxes:
+        """Returns what the members' weights are about, words' before clips'."""
+        members = self.members.values()
+        by_word = itertools.chain.from_iterable(
+            member.attention_axes() for member in members
+        )
+        by_clip = (member.encoder.sources().weights for member in members)
+        return unique_names([*by_word, *by_clip])
 
     def shares(self) -> dict[str, float]:
         """Returns the members' weights, scaled to sum to 1."""

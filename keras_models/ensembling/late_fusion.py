@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -18,6 +19,7 @@ from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceMo
 from keras_models.generation import SearchConfig
 from keras_models.inference.precision import Precision
 from keras_models.structs import Captions, GenerationOutput, VideoBatch
+from keras_models.weight_axes import NamedAxes
 
 
 class LateFusionConfig(CompositeConfig):
@@ -31,6 +33,19 @@ class LateFusionConfig(CompositeConfig):
     def features(self) -> tuple[str, ...]:
         """Returns the names of the features that members and relevance model read."""
         return tuple(dict.fromkeys(super().features() + self.relevance.features()))
+
+    def weight_axes(self) -> NamedAxes:
+        """Returns what those weights are about that are the same of every writer.
+
+        Which member wrote a caption differs from caption to caption, and what a name
+        stands for may differ from member to member.
+        """
+        members = [member.weight_axes() for member in self.members.values()]
+        return {
+            name: axes
+            for name, axes in itertools.chain.from_iterable(m.items() for m in members)
+            if all(member.get(name, axes) == axes for member in members)
+        }
 
 
 class LateFusion(CompositeCaptioner):

@@ -154,11 +154,16 @@ def _caption(
     if picture_folder is None:
         return captioner.caption_file(clip, start, end, category)
 
-    from serving.visualization import clip_views, filmstrip
+    from serving.visualization import clip_view, filmstrip
 
-    extraction = captioner.extract(clip, start, end, keep_frames=True)
+    extraction = captioner.extract(clip, start, end)
     result = captioner.caption_extraction(extraction, category)
-    view = clip_views.of_extraction(captioner.spec, extraction, result)
+    view = clip_view.read_view(
+        captioner.spec,
+        captioner.weight_axes,
+        result,
+        clip_view.Clip(clip, start, end, extraction.features, extraction.boxes),
+    )
     picture_folder.mkdir(parents=True, exist_ok=True)
     filmstrip.save(filmstrip.filmstrip(view), picture_folder / f"{clip.name}.png")
     return result

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from keras_models.weight_axes import NamedAxes
 from serving.client import caption_result
 from serving.client.caption_result import CaptionResult
 from serving.errors import RefusedError
@@ -29,9 +30,17 @@ class ClipCaptioner(abc.ABC):
     def spec(self) -> FeatureSpec:
         """The specification of the model's features."""
 
+    @property
+    @abc.abstractmethod
+    def weight_axes(self) -> NamedAxes:
+        """What each of a `CaptionResult`'s attention weights is about, by name.
+
+        Weights that are not here are about nothing that could be drawn.
+        """
+
     @abc.abstractmethod
     def refresh(self) -> None:
-        """Looks for a newer version of the model and updates `spec`."""
+        """Looks for a newer version of the model; updates `spec` and `weight_axes`."""
 
     @abc.abstractmethod
     def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
@@ -92,7 +101,6 @@ class ClipCaptioner(abc.ABC):
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
-        keep_frames: bool = False,
     ) -> Extraction:
         """Extracts a clip's features exactly as those of the training records.
 
@@ -100,9 +108,8 @@ class ClipCaptioner(abc.ABC):
             path: The file.
             start: Where the clip begins in it, in seconds; None for its beginning.
             end: Where it ends; None for the file's end.
-            keep_frames: Also keeps the key frames, for pictures.
         """
-        return _extractor(self.spec).extract(os.fspath(path), start, end, keep_frames)
+        return _extractor(self.spec).extract(os.fspath(path), start, end)
 
     def caption_extraction(
         self, extraction: Extraction, category: str = ""

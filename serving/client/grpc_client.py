@@ -14,6 +14,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from keras_models import weight_axes
+from keras_models.weight_axes import NamedAxes
 from serving import signature_names
 from serving.client.base import ClipCaptioner
 from serving.credentials import read_secret
@@ -57,6 +59,7 @@ class Client(ClipCaptioner):
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._timeout = timeout
         self._spec: FeatureSpec | None = None
+        self._weight_axes: NamedAxes = {}
         options = [
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", -1),
@@ -85,8 +88,15 @@ class Client(ClipCaptioner):
         assert self._spec is not None
         return self._spec
 
+    @property
+    def weight_axes(self) -> NamedAxes:
+        """What each of a result's attention weights is about; requested with `spec`."""
+        if self._spec is None:
+            self.refresh()
+        return self._weight_axes
+
     def refresh(self) -> None:
-        """Requests the specification of the model that the server has now."""
+        """Requests what the model that the server has now says of itself."""
         outputs = self.predict(
             signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
         )
@@ -99,6 +109,8 @@ class Client(ClipCaptioner):
                 f"{spec.content_hash}; use the version that exported the model."
             )
         self._spec = spec
+        text = outputs[signature_names.ATTENTION_JSON][0].decode()
+        self._weight_axes = weight_axes.from_json(text)
 
     def metadata(self) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Returns the server's metadata of the model: its version and signatures."""

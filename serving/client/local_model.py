@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from keras_models import weight_axes
+from keras_models.weight_axes import NamedAxes
 from serving import errors, model_versions, signature_names
 from serving.client.base import ClipCaptioner
 from serving.errors import RefusedError, ServingError
@@ -32,6 +34,11 @@ class LocalModel(ClipCaptioner):
         """The specification of the model's features."""
         return self._spec
 
+    @property
+    def weight_axes(self) -> NamedAxes:
+        """What each of a result's attention weights is about, by name."""
+        return self._weight_axes
+
     def refresh(self) -> None:
         """Loads the newest version, unless that is loaded already."""
         folder = model_versions.resolve(self._base)
@@ -44,6 +51,11 @@ class LocalModel(ClipCaptioner):
             raise ServingError(
                 f"the model in {folder} cannot be loaded: {errors.one_sentence(error)}"
             ) from error
+        described = self._model.signatures[signature_names.FEATURE_SPEC_SIGNATURE](
+            **{signature_names.REQUEST: tf.constant([b""])}
+        )
+        text = described[signature_names.ATTENTION_JSON][0].numpy().decode()
+        self._weight_axes = weight_axes.from_json(text)
         self._spec, self._folder = spec, folder
 
     def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from keras_models import weight_axes
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
@@ -41,6 +42,9 @@ class CaptionModule(tf.Module):
             signature_names.SPEC_JSON: spec.to_json(),
             signature_names.VOCABULARY_DIGEST: model.vocabulary.digest,
             signature_names.VARIANT_JSON: model.captioner.config.to_json(),
+            signature_names.ATTENTION_JSON: weight_axes.to_json(
+                model.captioner.config.weight_axes()
+            ),
         }
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:

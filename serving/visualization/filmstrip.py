@@ -1,4 +1,4 @@
-"""Draws a captioned clip: key frames, spatial attention, optical flow, words.
+"""Draws a `ClipView`: words over the frames they looked at, and a time axis.
 
 Images are uint8 RGB arrays (height, width, 3).
 """
@@ -6,98 +6,53 @@ Images are uint8 RGB arrays (height, width, 3).
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_models.training.callbacks.attention_image import (
-    INK,
-    PAPER,
-    weight_colours,
+from keras_models.training.callbacks.attention_image import FULL, INK, PAPER
+from serving.visualization.clip_view import (
+    FILM_FRAMES,
+    ClipView,
+    FilmRow,
+    KeyFrame,
+    StepWeights,
+    WordFrames,
+    WordOptions,
 )
 
-
-class ClipView(NamedTuple):
-    """One captioned clip, ready to be drawn; N key frames, L words."""
-
-    key_frames: np.ndarray  # (N, height, width, 3) uint8
-    words: Sequence[str]  # L
-    temporal: np.ndarray  # (L, N) weight of each key frame for each word
-    spatial: np.ndarray  # (N, rows, columns) weight of each cell, or (0,) if none
-    flow: np.ndarray  # (N, size, size, 2M) uint8 planes around 128, or (0,) if none
+LEFT, RIGHT = 128, 56  # pixels, for what rows are called and for their largest weight
+TILE, GAP = 132, 4  # a picture's width, and what is between two
+STRIP = FILM_FRAMES * (TILE + GAP) - GAP  # the width of the time axis
+_LINE = 22  # the height of a line of text, and of a word's bars
+_FAINT, _GREY = (232, 240, 254), (110, 114, 120)
+_BLUE = tuple(FULL.tolist())
+_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)  # seconds
 
 
-def attention_overlay(frame: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Lays a (rows, columns) heat-map over a frame; the largest weight is warmest."""
-    height, width = frame.shape[:2]
-    spread = weights - weights.min()
-    scaled = (255 * spread / max(spread.max(), 1e-9)).astype(np.uint8)
-    smooth = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
-    heat = cv2.cvtColor(
-        cv2.applyColorMap(smooth, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB
-    )
-    return cv2.addWeighted(frame, 0.45, heat, 0.55, 0)
-
-
-def flow_image(planes: np.ndarray, full_scale: float = 40.0) -> np.ndarray:
-    """Draws the mean of a (size, size, 2M) flow stack: hue is direction, depth speed.
-
-    Args:
-        planes: uint8 planes x_1, y_1, …, 128 being no motion.
-        full_scale: The displacement, in quantised steps, drawn with full colour.
-    """
-    field = planes.astype(np.float32) - 128
-    x, y = field[..., 0::2].mean(-1), field[..., 1::2].mean(-1)
-    speed, angle = cv2.cartToPolar(x, y, angleInDegrees=True)
-    hsv = np.stack(
-        [
-            angle / 2,
-            np.clip(speed / full_scale, 0, 1) * 255,
-            np.full_like(speed, 255),
-        ],
-        axis=-1,
-    )
-    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
-
-
-def filmstrip(view: ClipView, columns: int = 8, cell: int = 132) -> np.ndarray:
+def filmstrip(view: ClipView) -> np.ndarray:
     """Draws one picture of a captioned clip.
 
-    From top to bottom: key frames, the same with spatial attention, optical flow, and
-    a row a word whose blue bars are the weights of all key frames, in time.
+    From top to bottom: the words in lines of eight, each above the frame that it looked
+    at most, with a heat map where cells have weights, and above bars for what it took
+    of options; frames of the clip, with what belongs to them; a time axis in seconds;
+    and for each word, bars of the weights of steps, each as wide as its part of the
+    clip and as high as its share of the word's largest, which stands on the right.
     """
-    shown = np.linspace(0, len(view.key_frames) - 1, min(columns, len(view.key_frames)))
-    indexes = np.unique(shown.round().astype(int))
-    rows = [("frames", [view.key_frames[i] for i in indexes])]
-    if view.spatial.size:
-        overlays = [
-            attention_overlay(view.key_frames[i], view.spatial[i]) for i in indexes
-        ]
-        rows.append(("attention", overlays))
-    if view.flow.size:
-        rows.append(("flow", [flow_image(view.flow[i]) for i in indexes]))
-    height, width = view.key_frames.shape[1:3]
-    tile = (cell, max(1, round(cell * height / width)))
-    left, gap, word_height = 96, 4, 22
-    strip_width = len(indexes) * (cell + gap) - gap
-    total_height = len(rows) * (tile[1] + gap) + 8 + len(view.words) * word_height
-    canvas = Image.new("RGB", (left + strip_width, total_height), PAPER)
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    rows = [
+        *_word_lines(view),
+        *(_film(row) for row in view.film),
+        _time_axis(view.seconds),
+        *(row for each in view.key_frames for row in _key_frame(each, view.seconds)),
+        *(row for each in view.steps for row in _step_bars(each, view)),
+    ]
+    height = sum(row.height + GAP for row in rows)
+    canvas = Image.new("RGB", (LEFT + STRIP + RIGHT, height), PAPER)
     top = 0
-    for name, images in rows:
-        draw.text((2, top + tile[1] // 2 - 8), name, INK, font)
-        for position, image in enumerate(images):
-            picture = Image.fromarray(image).resize(tile, Image.Resampling.LANCZOS)
-            canvas.paste(picture, (left + position * (cell + gap), top))
-        top += tile[1] + gap
-    top += 8
-    for word, weights in zip(view.words, view.temporal, strict=False):
-        draw.text((2, top + 2), word, INK, font)
-        canvas.paste(_bars(weights, strip_width, word_height - gap), (left, top))
-        top += word_height
+    for row in rows:
+        canvas.paste(row, (0, top))
+        top += row.height + GAP
     return np.asarray(canvas)
 
 
@@ -106,7 +61,157 @@ def save(image: np.ndarray, path: str | pathlib.Path) -> None:
     Image.fromarray(image).save(path)
 
 
-def _bars(weights: np.ndarray, width: int, height: int) -> Image.Image:
-    """Draws (N,) weights as cells of one row, deeper blue for more."""
-    row = Image.fromarray(weight_colours(weights)[np.newaxis])
-    return row.resize((width, height), Image.Resampling.NEAREST)
+# --------------------------------------------------------------------- one row each
+
+
+def _word_lines(view: ClipView) -> Iterator[Image.Image]:
+    """Yields the words in lines, with the frames and options below each."""
+    if not (view.frames or view.options):
+        return
+    for first in range(0, len(view.words), FILM_FRAMES):
+        some = slice(first, first + FILM_FRAMES)
+        yield _words(view.words[some])
+        for frames in view.frames:
+            yield _word_frames(frames, some)
+        for options in view.options:
+            yield _word_options(options, some)
+        yield _row(GAP)
+
+
+def _words(words: Sequence[str]) -> Image.Image:
+    row = _row(_LINE)
+    draw = ImageDraw.Draw(row)
+    for place, word in enumerate(words):
+        draw.text((_x(place) + TILE / 2, 2), word, INK, _font(15), anchor="ma")
+    return row
+
+
+def _word_frames(frames: WordFrames, some: slice) -> Image.Image:
+    row = _pictures(frames.name, frames.pictures[some], caption_height=16)
+    draw = ImageDraw.Draw(row)
+    for place, (begin, end) in enumerate(frames.spans[some]):
+        if frames.pictures[some][place] is not None:
+            middle = _x(place) + TILE / 2
+            text = f"{begin:.1f} to {end:.1f} s"
+            draw.text((middle, row.height - 14), text, _GREY, _font(11), anchor="ma")
+    return row
+
+
+def _word_options(options: WordOptions, some: slice) -> Image.Image:
+    """Draws a bar for each option below each word; a full one is all of it."""
+    row = _row(16 * len(options.names))
+    draw = ImageDraw.Draw(row)
+    for line, name in enumerate(options.names):
+        top = 16 * line
+        draw.text((2, top), name, INK, _font(12))
+        for place, weights in enumerate(options.weights[some]):
+            left, share = _x(place), float(weights[line])
+            draw.rectangle((left, top + 2, left + TILE - 1, top + 12), _FAINT)
+            if share > 0:
+                right = left + max(1, round(share * TILE)) - 1
+                draw.rectangle((left, top + 2, right, top + 12), _BLUE)
+    return row
+
+
+def _film(film: FilmRow) -> Image.Image:
+    return _pictures(film.name, film.pictures)
+
+
+def _time_axis(seconds: float) -> Image.Image:
+    row = _row(_LINE)
+    draw = ImageDraw.Draw(row)
+    draw.line((LEFT, 0, LEFT + STRIP - 1, 0), INK)
+    apart = next((tick for tick in _TICKS if seconds / tick <= 12), seconds)
+    for tick in np.arange(0, seconds + apart / 1000, apart):
+        x = LEFT + round(tick / seconds * (STRIP - 1))
+        draw.line((x, 0, x, 4), INK)
+        draw.text((x, 6), f"{tick:g} s", _GREY, _font(11), anchor="ma")
+    return row
+
+
+def _key_frame(key_frame: KeyFrame, seconds: float) -> Iterator[Image.Image]:
+    """Yields the bars of all steps' probabilities, and the chosen frame below its."""
+    yield _bars("key frame", key_frame.steps, 0, seconds)
+    begin, end = key_frame.steps.spans[key_frame.chosen]
+    left, right = _at(begin, seconds), _at(end, seconds)
+    picture = _resized(key_frame.picture)
+    row = _row(picture.height + 2 * GAP)
+    x = min(max(LEFT, (left + right - TILE) // 2), LEFT + STRIP - TILE)
+    ImageDraw.Draw(row).rectangle(
+        (x - GAP, 0, x + TILE + GAP - 1, row.height - 1), _BLUE
+    )
+    row.paste(picture, (x, GAP))
+    yield row
+
+
+def _step_bars(steps: StepWeights, view: ClipView) -> Iterator[Image.Image]:
+    """Yields a heading, and a row of bars for each word."""
+    heading = _row(_LINE)
+    ImageDraw.Draw(heading).text((LEFT, 4), steps.name, _GREY, _font(12))
+    yield heading
+    for number, word in enumerate(view.words):
+        yield _bars(word, steps, number, view.seconds)
+
+
+def _bars(name: str, steps: StepWeights, number: int, seconds: float) -> Image.Image:
+    row = _row(_LINE - GAP)
+    draw = ImageDraw.Draw(row)
+    draw.text((2, 1), name, INK, _font(14))
+    weights = steps.weights[number]
+    largest = float(weights.max(initial=0))
+    bottom = row.height - 1
+    for (begin, end), weight in zip(steps.spans, weights, strict=True):
+        left, right = _at(begin, seconds), _at(end, seconds) - 1
+        if right < left:
+            continue  # a step of padding, or one thinner than a pixel
+        draw.rectangle((left, 0, right, bottom), _FAINT)
+        high = round(float(weight) / max(largest, 1e-9) * row.height)
+        if high:
+            draw.rectangle((left, bottom - high + 1, right, bottom), _BLUE)
+    draw.text((LEFT + STRIP + 6, 2), f"{largest:.0%}", _GREY, _font(12))
+    return row
+
+
+# ------------------------------------------------------------------------- helpers
+
+
+def _row(height: int) -> Image.Image:
+    return Image.new("RGB", (LEFT + STRIP + RIGHT, height), PAPER)
+
+
+def _pictures(
+    name: str, pictures: Sequence[np.ndarray | None], caption_height: int = 0
+) -> Image.Image:
+    """Draws pictures side by side, with their name on the left."""
+    images = {
+        place: _resized(picture)
+        for place, picture in enumerate(pictures)
+        if picture is not None
+    }
+    height = max((image.height for image in images.values()), default=2 * _LINE)
+    row = _row(height + caption_height)
+    draw = ImageDraw.Draw(row)
+    draw.multiline_text((2, 4), name, INK, _font(13), spacing=4)
+    for place, image in images.items():
+        row.paste(image, (_x(place), 0))
+    return row
+
+
+def _resized(picture: np.ndarray) -> Image.Image:
+    height, width = picture.shape[:2]
+    size = (TILE, max(1, round(TILE * height / width)))
+    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+
+
+def _x(place: int) -> int:
+    """Returns where the picture at a place of a row begins."""
+    return LEFT + place * (TILE + GAP)
+
+
+def _at(second: float, seconds: float) -> int:
+    """Returns where a moment of the clip is on the time axis."""
+    return LEFT + round(second / seconds * STRIP)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

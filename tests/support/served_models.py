@@ -16,10 +16,11 @@ from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
+from serving.client.local_model import LocalModel
 from serving.export.export import export
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary
-from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling
+from transform.schema import Category, FeatureSpec, Flow, FrameGrid, FrameSampling
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +145,31 @@ def other_exported(captioner, vocabulary, other_spec, tmp_path_factory) -> pathl
     other.build_from_spec().set_weights(captioner.get_weights())
     export(CaptioningModel(other, vocabulary), folder, Greedy())
     return folder
+
+
+@pytest.fixture(scope="session")
+def category_model(spec, vocabulary, tmp_path_factory) -> LocalModel:
+    """A model that reads what a clip is about."""
+    of_category = FeatureSpec(
+        sampling=spec.sampling,
+        features=(*spec.features, Category(names=("animals", "music"))),
+    )
+    config = registry.get("mgsa").model.override(
+        {
+            "encoder": {
+                "grid": "tiny",
+                "spatial": {"channels": [4, 4]},
+                "fused": [{"kind": "clip_mean", "feature": "category"}],
+            },
+            "attentions": [{"kind": "additive", "units": 8}],
+            "decoder": {"units": 16, "embedding": 8},
+        }
+    )
+    captioner = Captioner(config, of_category, len(vocabulary), max_words=6)
+    captioner.build_from_spec()
+    folder = tmp_path_factory.mktemp("of_category") / "model"
+    export(CaptioningModel(captioner, vocabulary), folder, Greedy())
+    return LocalModel(folder)
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,7 @@ from transform.extractors.feature_extractor import to_float16
 from transform.schema import FeatureSpec
 from transform.video import reader
 from transform.video.clip import Clip
-from transform.video.frame_requests import FrameRequest
 from transform.video.video_info import VideoInfo
-
-KEY_FRAME_SIZE = 224
-KEY_FRAMES = FrameRequest(KEY_FRAME_SIZE)
 
 
 class Extraction(NamedTuple):
@@ -27,8 +23,8 @@ class Extraction(NamedTuple):
     info: VideoInfo
     features: dict[str, np.ndarray]  # steps first; what the clip lacks is left out
     key_seconds: np.ndarray  # (N,) float64
-    # (N, KEY_FRAME_SIZE, KEY_FRAME_SIZE, 3) uint8 RGB with `keep_frames`
-    key_frames: np.ndarray | None = None
+    # Of features of regions: (N, R, 4) edges y1, x1, y2, x2 as shares of the frame.
+    boxes: dict[str, np.ndarray]
 
 
 class Extractor:
@@ -67,7 +63,6 @@ class Extractor:
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
-        keep_frames: bool = False,
     ) -> Extraction:
         """Extracts the features of a local file or a part of it.
 
@@ -75,14 +70,14 @@ class Extractor:
             path: The file.
             start: Where the clip begins in it, in seconds; None for its beginning.
             end: Where it ends; None for the file's end.
-            keep_frames: Also returns the key frames, from the same decoding.
 
         Raises:
             transform.video.video_info.DecodeError: Nothing of the clip can be decoded.
         """
         with self._batcher.clip() if self._batcher else contextlib.nullcontext():
-            requests = (*self._requests, *((KEY_FRAMES,) if keep_frames else ()))
-            frames = reader.read_frames(path, self.spec.sampling, requests, start, end)
+            frames = reader.read_frames(
+                path, self.spec.sampling, self._requests, start, end
+            )
             clip = Clip(path, frames, start, end)
             features: dict[str, np.ndarray] = {}
             for name, extractor in self._extractors.items():
@@ -90,5 +85,4 @@ class Extractor:
                 if values is not None:
                     wide = values.dtype == np.float32
                     features[name] = to_float16(name, values) if wide else values
-        kept = frames.frame_sets[KEY_FRAMES].first_frames() if keep_frames else None
-        return Extraction(clip.info, features, frames.key_seconds, kept)
+        return Extraction(clip.info, features, frames.key_seconds, clip.boxes)

@@ -41,6 +41,7 @@ class RegionsExtractor:
     def extract(self, clip: Clip) -> np.ndarray:
         """Returns (N, count, width) float32; zeros for absent regions."""
         found = clip.once((self._detector, self._frames), lambda: self._detect(clip))
+        clip.boxes[self._feature.name] = np.asarray(found.boxes)
         return self._vectors.of(found, clip)
 
     def _detect(self, clip: Clip) -> Detections:

@@ -35,6 +35,7 @@ class Clip:
         self._frames = frames
         self._remarks = [frames.info.reason]
         self._made: dict[Hashable, Any] = {}
+        self.boxes: dict[str, np.ndarray] = {}  # of the regions found, by feature
 
     @property
     def info(self) -> VideoInfo:

@@ -9,22 +9,38 @@ from __future__ import annotations
 import collections
 import os
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from transform.schema.frame_placement import FrameSampling, KeyFrames, Placement
+from transform.schema.frame_placement import FrameSampling, KeyFrames
 from transform.schema.resize import OwnShape, Resize, Stretch
 from transform.video.video_info import DecodeError
+
+
+class FramePlacement(Protocol):
+    """Says which frames of a clip are wanted; features' placements do."""
+
+    def __hash__(self) -> int: ...
+
+    def frame_indices(
+        self,
+        seconds: np.ndarray,
+        sampling: FrameSampling,
+        chunk_size: int = 1,
+        lookahead: int = 0,
+    ) -> np.ndarray:
+        """Returns (N, chunk_size + lookahead) indices of frames at (F,) seconds."""
+        ...
 
 
 class FrameRequest(NamedTuple):
     """A feature's request: chunks of frames at a placement, each resized."""
 
     size: int  # of the square, or the most of the long side of an `OwnShape`
-    placement: Placement = KeyFrames()
+    placement: FramePlacement = KeyFrames()
     resize: Resize | OwnShape = Stretch()
     pixels: Literal["rgb24", "gray"] = "rgb24"
     chunk_size: int = 1  # consecutive frames

@@ -31,6 +31,7 @@ class ClipFrames(NamedTuple):
     info: VideoInfo
     frame_sets: Mapping[FrameRequest, FrameSet]
     key_seconds: np.ndarray  # (N,) float64, from the beginning of the file
+    frame_seconds: np.ndarray  # (F,) float64 of all of the clip's frames
 
 
 def read_frames(
@@ -73,7 +74,12 @@ def read_frames(
                 collector.add(index, frame, decoder.seconds_of(frame))
             if collector.complete and not (decoder.damaged or decoder.concealed):
                 info = _info(decoder, timeline, timeline.frames, sampling.frames)
-                return ClipFrames(info, collector.frame_sets, collector.key_seconds)
+                return ClipFrames(
+                    info,
+                    collector.frame_sets,
+                    collector.key_seconds,
+                    timeline.timestamps,
+                )
 
     timestamps = timeline.timestamps
     for _ in range(3):
@@ -89,7 +95,9 @@ def read_frames(
                 raise DecodeError(path, "no frame could be decoded")
             if len(decoded) == len(timestamps):
                 info = _info(decoder, timeline, len(decoded), sampling.frames)
-                return ClipFrames(info, collector.frame_sets, collector.key_seconds)
+                return ClipFrames(
+                    info, collector.frame_sets, collector.key_seconds, timestamps
+                )
         timestamps = np.array(decoded)
     raise DecodeError(path, "each decoding gives another number of frames")
 
@@ -112,7 +120,7 @@ def _read_photograph(
             if number in shown:
                 collector.add(number - first, frame, shown[number])
         info = _photograph_info(photograph, len(shown), sampling.frames)
-        return ClipFrames(info, collector.frame_sets, collector.key_seconds)
+        return ClipFrames(info, collector.frame_sets, collector.key_seconds, seconds)
 
 
 def _frames_shown(

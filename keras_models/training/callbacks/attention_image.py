@@ -12,7 +12,7 @@ FULL = np.array([26, 115, 232])  # the largest weight
 
 
 def attention_picture(caption: str, weights: np.ndarray) -> np.ndarray:
-    """Draws a row for each word and a column for each frame; bluer is more.
+    """Draws a row for each word and a column for each weight; bluer is more.
 
     Args:
         caption: L − 1 words.

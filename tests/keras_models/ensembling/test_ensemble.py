@@ -77,6 +77,12 @@ def test_attention_of_words_and_clips_is_named_apart(ensemble, video):
     assert written.weights.keys() == {"spatial_2"}
     expected = ensemble.members["m0"].encode(video).weights["spatial"]
     np.testing.assert_allclose(written.weights["spatial_2"], expected)
+    axes = ensemble.config.weight_axes()
+    assert axes.keys() == written.captions.weights.keys() | written.weights.keys()
+    mgsa, vre = ensemble.config.members.values()
+    assert axes["temporal_2"] == vre.weight_axes()["temporal"]
+    assert axes["spatial"] == vre.weight_axes()["spatial"]
+    assert axes["spatial_2"] == mgsa.weight_axes()["spatial"]
     leaves = [tf.constant(value) for value in range(4)]
     words = {"spatial": leaves[0], "spatial_2": leaves[1]}
     found = weights_by_clip([{"spatial": leaves[2]}, {"spatial": leaves[3]}], words)

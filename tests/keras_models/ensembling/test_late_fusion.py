@@ -151,6 +151,14 @@ def test_the_exported_model_has_core_ops_and_says_the_same(fusion, video, tmp_pa
     assert LateFusionConfig.from_json(text) == fusion.config
 
 
+def test_weights_that_differ_from_writer_to_writer_are_about_nothing(fusion):
+    temporal, spatial = fusion.config.members.values()
+    assert fusion.config.weight_axes().keys() == {"spatial"}  # of one member alone
+    twice = fusion.config.replace(members={"one": spatial, "two": spatial})
+    assert twice.weight_axes() == spatial.weight_axes()
+    assert temporal.weight_axes()["temporal"] != spatial.weight_axes()["temporal"]
+
+
 def test_parts_that_do_not_fit_are_refused(fusion):
     with pytest.raises(ValueError, match=r"must be .*received \['vatex_spatial_rl'\]"):
         LateFusion(

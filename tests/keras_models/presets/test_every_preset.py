@@ -195,6 +195,33 @@ def test_attention_is_named_and_shaped(row):
         assert np.all(np.sum(weights, axis=-1) < 1 + 1e-5)
 
 
+def test_every_weight_says_what_it_is_about(row):
+    encoded, found = find(row, BEAM)
+    axes = row.captioner.config.weight_axes()
+    assert axes.keys() == found.weights.keys() | encoded.weights.keys()
+    for name, each in axes.items():
+        by_word = "word" in each.axes
+        weights = found.weights[name][0, 0] if by_word else encoded.weights[name][0]
+        assert each.axes[0] == "word" or not by_word
+        assert weights.shape.rank == len(each.axes)
+        for axis, length in zip(each.axes, weights.shape, strict=True):
+            if axis == "option":
+                assert length == len(each.options)
+            elif axis != "word":
+                feature = row.captioner.spec.tensor(each.source.feature)
+                assert length == attended(feature, each.source.ratio)[axis]
+
+
+def attended(feature, ratio):
+    """How many steps and cells become of a feature's, as the last are filled up."""
+    sides = feature.step_shape[:-1]  # rows and columns, or regions, or none
+    blocks = [math.ceil(side / ratio) for side in sides]
+    return {
+        "step": math.ceil(feature.max_steps / ratio),
+        "cell": math.prod(blocks),
+    }
+
+
 def test_an_exported_model_says_the_same_with_core_ops_only(row, tmp_path):
     if not first_of_its_kind(row.name):
         pytest.skip("the same model as another row's")

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from keras_models import weight_axes
 from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import BeamSearch, Greedy, Sampling
@@ -227,6 +228,9 @@ def test_the_specification_is_served_and_an_asset(
     assert outputs["spec_json"][0].decode() == spec.to_json()
     assert outputs["vocabulary_digest"][0].decode() == vocabulary.digest
     assert outputs["variant_json"][0].decode() == captioner.config.to_json()
+    axes = weight_axes.from_json(outputs["attention_json"][0].decode())
+    assert axes == captioner.config.weight_axes()
+    assert axes.keys() == {"temporal", "spatial"}
     assert read_spec(exported) == spec
     words = (exported / "assets" / "vocabulary.txt").read_text().split()
     assert tuple(words) == vocabulary.words[4:]

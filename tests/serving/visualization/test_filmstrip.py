@@ -3,55 +3,129 @@ import pytest
 from PIL import Image
 
 from serving.visualization import filmstrip
-from serving.visualization.filmstrip import ClipView
+from serving.visualization.clip_view import (
+    ClipView,
+    FilmRow,
+    KeyFrame,
+    StepWeights,
+    WordFrames,
+    WordOptions,
+)
+from serving.visualization.filmstrip import LEFT, STRIP
+
+WORDS = ("a", "red", "ball")
+BLUE = (26, 115, 232)
 
 
-def make_view(frames=5, words=("a", "red", "ball")) -> ClipView:
-    rng = np.random.default_rng(0)
+def picture(value: int = 90) -> np.ndarray:
+    return np.full((30, 40, 3), value, np.uint8)
+
+
+def make_view(words=WORDS, spans=((0, 2), (2, 5), (5, 10))) -> ClipView:
+    spans = np.array(spans, float)
+    count = len(words)
     return ClipView(
-        key_frames=rng.integers(0, 256, (frames, 30, 40, 3), dtype=np.uint8),
         words=words,
-        temporal=np.eye(len(words), frames),
-        spatial=rng.random((frames, 3, 4)),
-        flow=rng.integers(100, 150, (frames, 16, 16, 4), dtype=np.uint8),
+        seconds=20.0,
+        frames=(WordFrames("grid", (picture(),) * count, spans[[0] * count]),),
+        options=(WordOptions(("pool4", "pool5"), np.full((count, 2), 0.5)),),
+        film=(FilmRow("frames", (picture(),) * 8),),
+        steps=(StepWeights("grid", spans, np.eye(3)[np.arange(count) % 3]),),
+        key_frames=(),
     )
 
 
-def test_the_most_attended_cell_is_the_brightest():
-    weights = np.zeros((3, 3))
-    weights[0, 2] = 1.0
-    overlay = filmstrip.attention_overlay(np.full((90, 90, 3), 100, np.uint8), weights)
-    cells = overlay.astype(float).sum(-1).reshape(3, 30, 3, 30).mean((1, 3))
-    assert np.unravel_index(cells.argmax(), cells.shape) == (0, 2)
+def blue_columns(image: np.ndarray, row: int) -> tuple[float, float]:
+    """Where blue begins and ends in a row of pixels, in seconds of a clip of 20."""
+    columns = np.flatnonzero((image[row] == BLUE).all(axis=1)) - LEFT
+    return columns[0] / STRIP * 20, (columns[-1] + 1) / STRIP * 20
 
 
-def test_no_motion_is_white_and_opposite_motions_differ_in_hue():
-    still = np.full((8, 8, 4), 128, np.uint8)
-    assert (filmstrip.flow_image(still) == 255).all()
-    right, left = still.copy(), still.copy()
-    right[..., 0::2] += 60
-    left[..., 0::2] -= 60
-    difference = filmstrip.flow_image(right).astype(int) - filmstrip.flow_image(left)
-    assert np.abs(difference).max() > 200
+def test_a_bar_is_at_the_time_of_its_step_and_as_wide():
+    image = filmstrip.filmstrip(make_view())
+    # The bars of words are the last rows, 18 pixels high, 4 apart.
+    for number, span in enumerate([(0, 2), (2, 5), (5, 10)]):
+        row = len(image) - (len(WORDS) - number) * 22 + 9
+        assert blue_columns(image, row) == pytest.approx(span, abs=0.05)
 
 
-@pytest.mark.parametrize("frames", [1, 3, 20])
-def test_a_filmstrip_has_a_row_for_each_word_and_each_kind_of_image(frames):
-    view = make_view(frames)
-    whole = filmstrip.filmstrip(view)
-    bare = filmstrip.filmstrip(view._replace(spatial=np.zeros(0), flow=np.zeros(0)))
-    wordless = filmstrip.filmstrip(view._replace(words=()))
-    assert whole.shape[1] == bare.shape[1] == wordless.shape[1]
-    assert whole.shape[0] > wordless.shape[0] > bare.shape[0] - 3 * 22
+def test_time_that_no_step_stands_for_stays_white():
+    image = filmstrip.filmstrip(make_view())
+    bars = image[-22 * 3 : -4]
+    assert (bars[:, LEFT + round(0.55 * STRIP) : LEFT + STRIP] == 255).all()
 
 
-def test_a_words_weight_darkens_its_key_frames_column():
-    strip = filmstrip.filmstrip(make_view(5))
-    darkest = []
-    for word in range(3):
-        row = strip[(word - 3) * 22 + 5, 96:].astype(int).sum(-1)
-        darkest.append(int(np.flatnonzero(row == row.min()).mean() * 5 / len(row)))
-    assert darkest == [0, 1, 2]
+def test_a_bars_height_is_its_share_of_the_words_largest_weight():
+    view = make_view(words=("ball",))
+    weights = np.array([[0.2, 0.1, 0.0]])
+    steps = view.steps[0]._replace(weights=weights)
+    image = filmstrip.filmstrip(view._replace(steps=(steps,)))
+    bars = image[-22:-4]
+    blue = (bars == BLUE).all(axis=2).sum(axis=0)
+    heights = [blue[LEFT + round(s / 20 * STRIP)] for s in (1, 3, 7)]
+    assert heights == [18, 9, 0]
+
+
+def test_every_part_has_rows_of_its_own():
+    view = make_view()
+    steps = view.steps[0]._replace(weights=np.array([[0.1, 0.8, 0.1]]))
+    heights = [
+        len(filmstrip.filmstrip(each))
+        for each in (
+            view,
+            view._replace(frames=()),
+            view._replace(options=()),
+            view._replace(frames=(), options=()),
+            view._replace(steps=()),
+            view._replace(key_frames=(KeyFrame(steps, picture()),)),
+            view._replace(words=(), frames=(), options=(), steps=()),
+        )
+    ]
+    whole, frameless, optionless, wordless, stepless, keyed, bare = heights
+    assert keyed > whole > optionless > wordless > bare
+    assert frameless < whole and bare < stepless < whole
+
+
+def test_many_words_take_several_lines():
+    one = filmstrip.filmstrip(make_view(words=("word",) * 8))
+    two = filmstrip.filmstrip(make_view(words=("word",) * 9))
+    assert one.shape[1] == two.shape[1]
+    assert len(two) > len(one) + 100
+
+
+def test_options_are_bars_below_their_words():
+    view = make_view(words=("a", "b"))
+    weights = np.array([[0.25, 0.75], [1.0, 0.0]])
+    view = view._replace(options=(WordOptions(("x", "y"), weights),), steps=())
+    blue = (filmstrip.filmstrip(view) == BLUE).all(axis=2).sum(axis=1)
+    lines = [int(count) for count in np.unique(blue[blue > 0])]
+    assert lines == [99, 33 + 132]  # of 132 pixels: y of a, then x of both
+
+
+def test_the_key_frame_is_below_its_step():
+    steps = StepWeights("grid", np.array([[0, 5], [5, 20.0]]), np.array([[0.3, 0.7]]))
+    view = make_view()._replace(frames=(), options=(), steps=())
+    view = view._replace(key_frames=(KeyFrame(steps, picture(255)),))
+    image = filmstrip.filmstrip(view)
+    begin, end = blue_columns(image, len(image) - 5)  # of its border
+    assert (begin + end) / 2 == pytest.approx(12.5, abs=0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.7, 10, 95, 5000])
+def test_clips_of_any_length_are_drawn(seconds):
+    spans = np.array([[0, 0.5], [0.5, 1.0], [1.0, 1.0]]) * seconds
+    view = make_view(spans=spans)._replace(seconds=seconds)
+    assert (
+        filmstrip.filmstrip(view).shape[1] == filmstrip.filmstrip(make_view()).shape[1]
+    )
+
+
+def test_a_word_without_a_frame_leaves_its_place_white():
+    frames = WordFrames("grid", (None, picture(), picture()), np.zeros((3, 2)))
+    view = make_view()._replace(frames=(frames,), options=(), steps=(), film=())
+    image = filmstrip.filmstrip(view)
+    assert (image[30:100, LEFT : LEFT + 132] == 255).all()
+    assert (image[30:100, LEFT + 136 : LEFT + 268] == 90).all()
 
 
 def test_saved_pictures_open_again(tmp_path):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from components.report.page import Curve, Report, Row, ScoredClip, render
+from serving.report.page import Curve, Report, Row, ScoredClip, render
 
 CLIP = ScoredClip(
     "clip<1>", "a red & blue ball", 1.234, ("a ball",), np.zeros((8, 8, 3), np.uint8)

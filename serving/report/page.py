@@ -55,7 +55,7 @@ class Report(NamedTuple):
 def render(report: Report) -> str:
     """Renders the page as an HTML document."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("components.report", "."),
+        loader=jinja2.PackageLoader("serving.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

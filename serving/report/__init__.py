@@ -1,0 +1,1 @@
+"""A page about a model: its scores, curves, and clips with what it looked at."""

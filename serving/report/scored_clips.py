@@ -1,0 +1,71 @@
+"""`ScoredClips`: draws captioned clips from their records and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+from keras_models.evaluation.evaluate import ScoredCaption
+from serving.client.local_model import LocalModel
+from serving.report.page import ScoredClip
+from serving.visualization import clip_view, filmstrip
+from transform.common.errors import DataError
+from transform.records import example_codec
+from transform.records.dataset import ExtractedDataset
+from transform.records.manifest import ManifestRow
+from transform.schema import VIDEO_ID
+from transform.video.video_info import DecodeError
+
+
+class ScoredClips:
+    """Draws captioned clips from their records and the files that the manifest names.
+
+    Captions and attention come from the features in the records; the file is decoded
+    once, for its key frames alone.
+    """
+
+    def __init__(self, model: LocalModel, records: str):
+        self._model = model
+        self._records = records
+        manifest = ExtractedDataset(records).manifest
+        self._rows = {row.video_id: row for row in manifest.rows}
+
+    def drawn(self, clips: Sequence[ScoredCaption]) -> Iterator[ScoredClip]:
+        """Yields the clips with their pictures.
+
+        A clip whose file no longer exists is left out.
+        """
+        spec = self._model.spec
+        for clip in clips:
+            row = self._rows[clip.video_id]
+            example = self._example(row)
+            features = example_codec.from_example(example, spec).features
+            (result,) = self._model.caption_examples([example.SerializeToString()])
+            try:
+                view = clip_view.read_view(
+                    spec,
+                    self._model.weight_axes,
+                    result,
+                    clip_view.Clip(row.uri, row.start, row.end, features, {}),
+                )
+            except DecodeError:
+                continue
+            yield ScoredClip(
+                clip.video_id,
+                clip.caption,
+                clip.score,
+                clip.references,
+                filmstrip.filmstrip(view),
+            )
+
+    def _example(self, row: ManifestRow) -> tf.train.Example:
+        """Reads the record of a clip from the shard that holds it."""
+        path = os.path.join(self._records, row.shard)
+        for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            example = tf.train.Example.FromString(data)
+            (video_id,) = example.features.feature[VIDEO_ID].bytes_list.value
+            if video_id.decode() == row.video_id:
+                return example
+        raise DataError(f"clip {row.video_id} is not in {path}; extract again.")
