@@ -33,6 +33,7 @@ COMMANDS = (
     "inspect",
     "compare",
     "presets",
+    "preset",
     "variants",
     "compile",
 )

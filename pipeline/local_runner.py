@@ -27,8 +27,11 @@ from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
 from serving.pushing.baseline import baseline_version
 from transform.backbones import loading
+from transform.common import storage
 from transform.common.errors import KinescribeError
 from transform.jobs.data_digest import data_digest
+
+CONFIG_FILE = "run.yaml"  # in the root: what was run last
 
 
 class RunResult(NamedTuple):
@@ -54,6 +57,9 @@ def run(
 ) -> RunResult:
     """Runs the stages that have to run, and returns where the outputs are.
 
+    The configuration is written to `run.yaml` in the root first, with the hashes of the
+    weights that features are made by.
+
     A second run with nothing new reuses every stage. A run that was killed resumes at
     the stage that it was in; extraction and training resume within theirs.
 
@@ -71,6 +77,7 @@ def run(
     config = config.replace(features=loading.resolve(config.features))
     digest = data_digest(config.corpus, config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
+        storage.write(str(root / CONFIG_FILE), config.to_yaml())
         connection = metadata.sqlite_metadata_connection_config(
             str(root / "metadata.sqlite")
         )

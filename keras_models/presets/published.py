@@ -8,11 +8,10 @@ from __future__ import annotations
 import functools
 import math
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Optional
 
 from transform.common.config import Config, Field, root_validator
-from transform.datasets.splits import Official, Splits
 
 CorpusName = Literal["msvd", "msrvtt", "mvad", "vatex"]
 MetricName = Literal["BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D"]
@@ -95,12 +94,7 @@ def comparisons() -> tuple[Comparison, ...]:
 
 def reference(paper: str) -> str:
     """Returns the authors and the year of a paper, by its system's name."""
-    return _paper(paper).reference
-
-
-def splits(paper: str, corpus: CorpusName) -> Splits:
-    """Returns how a paper splits a corpus, by its system's name."""
-    return _paper(paper).splits.get(corpus, Official())
+    return next(entry.reference for entry in _papers() if entry.name == paper)
 
 
 class _Cell(Config):
@@ -155,7 +149,6 @@ class _Paper(Config):
 
     name: str
     reference: str
-    splits: dict[CorpusName, Splits] = Field({})
     tables: tuple[_Table, ...]
     claims: tuple[_Claim, ...]
 
@@ -167,13 +160,5 @@ class _File(Config):
 
 
 @functools.cache
-def _file() -> _File:
-    return _File.from_yaml(_FILE)
-
-
-def _papers() -> Iterator[_Paper]:
-    return iter(_file().papers)
-
-
-def _paper(name: str) -> _Paper:
-    return next(paper for paper in _papers() if paper.name == name)
+def _papers() -> tuple[_Paper, ...]:
+    return _File.from_yaml(_FILE).papers

@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kinescribe import run_options
+
 if TYPE_CHECKING:
+    from pipeline.configs import PipelineConfig
     from pipeline.local_runner import RunResult
 
 
 def command(
     context: typer.Context,
     config: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped one.")
+        str,
+        typer.Argument(
+            help="A YAML file, or the name of a shipped one; with --preset, the folder "
+            "of the corpus."
+        ),
     ],
+    preset: run_options.PresetName = "",
+    corpus: run_options.Corpus = "",
     root: Annotated[
         str, typer.Option(help="Folder for everything, in place of the file's.")
     ] = "",
+    seed: run_options.Seed = None,
+    settings: run_options.Settings = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print where everything is as JSON.")
     ] = False,
@@ -26,15 +37,13 @@ def command(
     """Run a pipeline on this machine: clips to a pushed model.
 
     What is done already is not done again, so that a run that was stopped goes on
-    where it was.
+    where it was. `run.yaml` in the root says what was run.
     """
-    from pipeline import configs, local_runner
+    from pipeline import local_runner
     from pipeline.console_progress import ConsoleProgress
 
-    settings = configs.find(config)
-    if root:
-        settings = settings.replace(root=root)
-    result = local_runner.run(settings, ConsoleProgress(), verbose=bool(context.obj))
+    described = _described(config, preset, corpus, root, seed, settings)
+    result = local_runner.run(described, ConsoleProgress(), verbose=bool(context.obj))
     if as_json:
         places = {
             name: value
@@ -46,6 +55,31 @@ def command(
         typer.echo(json.dumps(places))
         return
     _print(result)
+
+
+def _described(
+    config: str,
+    preset: str,
+    corpus: str,
+    root: str,
+    seed: int | None,
+    settings: list[str] | None,
+) -> PipelineConfig:
+    """Returns the run that the arguments describe; its data is there."""
+    from pipeline import configs, published_runs
+
+    if preset:
+        chosen = run_options.chosen_corpus(preset, corpus)
+        published = published_runs.configuration(preset, chosen, config, root)
+        described = run_options.override(published, seed, settings)
+        published_runs.check_data(described, chosen, config)
+        return described
+    if corpus:
+        raise typer.BadParameter("--corpus goes with --preset")
+    described = configs.find(config)
+    if root:
+        described = described.replace(root=root)
+    return run_options.override(described, seed, settings)
 
 
 def _print(result: RunResult) -> None:

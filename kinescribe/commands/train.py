@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from kinescribe import run_options
+
 
 def command(
     config: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped one.")
-    ],
+        str,
+        typer.Argument(
+            help="A YAML file, or the name of a shipped one; none with --preset.",
+            show_default=False,
+        ),
+    ] = "",
     records: Annotated[
         str,
         typer.Option(
@@ -36,6 +42,9 @@ def command(
             help="Initial weights: <out>/models/captioner of another training."
         ),
     ] = "",
+    preset: run_options.PresetName = "",
+    seed: run_options.Seed = None,
+    settings: run_options.Settings = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON.")
     ] = False,
@@ -49,7 +58,7 @@ def command(
     from keras_models.data.records import RecordDataset
     from keras_models.training.callbacks.progress_bar import ProgressBar
     from keras_models.training.callbacks.tensorboard import TensorBoard
-    from pipeline import configs
+    from pipeline import configs, published_runs
     from serving import model_versions
     from serving.export.train_and_export import (
         TrainerSettings,
@@ -59,10 +68,22 @@ def command(
     from transform.records.dataset import ExtractedDataset
     from transform.records.vocabulary import Vocabulary
 
-    settings = configs.find(config)
-    settings.training.distribution.strategy()  # workers meet before all else
-    records = records or os.path.join(settings.root, "records")
-    out = out or os.path.join(settings.root, "trained")
+    if bool(config) == bool(preset):
+        raise typer.BadParameter("give a configuration or --preset, one of them")
+    if preset:
+        if not (records and out):
+            raise typer.BadParameter("--preset needs --records and --out")
+        run = run_options.override(
+            published_runs.any_configuration(preset),
+            seed,
+            settings,
+            features=ExtractedDataset(records).spec.to_dict(),
+        )
+    else:
+        run = run_options.override(configs.find(config), seed, settings)
+    run.training.distribution.strategy()  # workers meet before all else
+    records = records or os.path.join(run.root, "records")
+    out = out or os.path.join(run.root, "trained")
     dataset = ExtractedDataset(records)
     spec = dataset.spec
     train_files, val_files = dataset.files("train"), dataset.files("val")
@@ -70,13 +91,13 @@ def command(
         words = Vocabulary.from_file(vocabulary)
     else:
         records_of_training = RecordDataset(train_files, spec)
-        words = records_of_training.vocabulary(settings.vocabulary.min_count)
+        words = records_of_training.vocabulary(run.vocabulary.min_count)
     model = model_versions.next_version(os.path.join(out, "models"))
     result = train_and_export(
         TrainerSettings(
-            training=settings.training,
-            search=settings.search,
-            precision=settings.served_precision,
+            training=run.training,
+            search=run.search,
+            precision=run.served_precision,
             workdir=os.path.join(out, "runs"),
         ),
         spec,

@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from kinescribe import cli
-from pipeline import local_runner
+from pipeline import local_runner, published_runs
 from pipeline.local_runner import RunResult
 from pipeline.stages import StageError
+from transform.common.errors import KinescribeError
 
 RESULT = RunResult(
     root=pathlib.Path("root"),
@@ -78,3 +79,34 @@ def test_failed_stage_is_the_commands_error(monkeypatch):
     error = StageError("stage 7 of 11, Trainer, failed: the disk is full")
     done, _ = invoke(monkeypatch, error)
     assert done.exception is error
+
+
+def test_a_preset_runs_on_a_folder_of_its_corpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        local_runner, "run", lambda config, *_, **__: ran.append(config)
+    )
+    monkeypatch.setattr("kinescribe.commands.run._print", lambda *_: None)
+    ran = []
+    for name in ("sentences.txt", "youtube_mapping.txt", "videos"):
+        (tmp_path / name).touch()
+    options = ["--preset", "stats", "--corpus", "msvd", "--root", "r", "--seed", "3"]
+    command = ["run", str(tmp_path), *options, "--set", "training.batch.size=8"]
+    done = CliRunner().invoke(cli.app, command, catch_exceptions=False)
+    assert done.exit_code == 0
+    (config,) = ran
+    assert config == published_runs.configuration(
+        "stats", "msvd", str(tmp_path), "r"
+    ).override({"training": {"seed": 3, "batch": {"size": 8}}})
+
+
+def test_data_that_is_not_there_is_named_before_anything_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(local_runner, "run", None)
+    (tmp_path / "sentences.txt").touch()
+    command = ["run", str(tmp_path), "--preset", "stats", "--corpus", "msvd"]
+    with pytest.raises(KinescribeError, match=r"no youtube_mapping\.txt, no videos or"):
+        CliRunner().invoke(cli.app, command, catch_exceptions=False)
+
+
+def test_a_corpus_without_a_preset_is_wrong_usage():
+    done = CliRunner().invoke(cli.app, ["run", "demo", "--corpus", "msvd"])
+    assert done.exit_code == 2

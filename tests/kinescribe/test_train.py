@@ -139,3 +139,30 @@ def test_weights_of_other_parts_are_refused(trained, tmp_path):
             "--begin-with",
             outcome["weights"],
         )
+
+
+def test_a_preset_is_trained_on_records_without_a_configuration(trained, tmp_path):
+    folder, _ = trained
+    options = []
+    for setting in (
+        "training.model.encoder.grid=tiny",
+        "training.model.encoder.spatial.channels=[2]",
+        "training.model.attentions.0.units=4",
+        "training.model.decoder.units=8",
+        "training.model.decoder.embedding=4",
+        "training.plan.stages.0.epochs=1",
+        "training.batch.size=8",
+        "training.guards.floor=10",
+    ):
+        options += ["--set", setting]
+    command = ["train", "--preset", "mgsa", "--records", folder / "records", "--json"]
+    outcome = json.loads(
+        run(*command, "--out", tmp_path, "--seed", "5", *options).stdout
+    )
+    assert outcome["epochs"] == 1
+    assert CaptioningModel.load(outcome["weights"]).captioner.config.decoder.units == 8
+
+
+def test_a_configuration_or_a_preset_is_given():
+    for arguments in ([], ["demo", "--preset", "mgsa"], ["--preset", "mgsa"]):
+        assert run("train", *arguments).exit_code == 2

@@ -108,6 +108,16 @@ class Config(pydantic.BaseModel):
         """Returns the settings as plain JSON types."""
         return json.loads(self.json())
 
+    def to_yaml(self) -> str:
+        """Returns the settings as YAML, which `from_yaml` reads from a file."""
+        return yaml.safe_dump(
+            self.to_dict(),
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=None,
+            width=88,
+        )
+
     def hashed(self) -> dict[str, Any]:
         """Returns the fields that count for a content hash, as plain JSON types."""
         return {

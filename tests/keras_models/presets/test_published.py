@@ -6,7 +6,6 @@ import yaml
 from keras_models.metrics import METRICS
 from keras_models.presets import published, registry
 from transform.common.config import ConfigError
-from transform.datasets import ByNumber, HeldOut, Official
 
 # What the papers' pages say: preset, corpus, split, models → its scores.
 READ_IN_THE_PAPERS = {
@@ -114,16 +113,6 @@ def test_what_papers_claim_is_what_their_tables_show():
         assert (better.corpus, better.split) == (other.corpus, other.split)
         for metric in metrics:
             assert better.scores[metric] > other.scores[metric], (better, other)
-
-
-def test_splits_are_those_of_the_papers():
-    assert published.splits("MGSA", "msrvtt") == Official()
-    assert published.splits("STaTS", "msrvtt") == Official()
-    vre, dual_afr = (published.splits(p, "msrvtt") for p in ("VRE", "dualAFR"))
-    assert isinstance(vre, ByNumber)
-    assert (vre.train, vre.val, vre.test) == (6512, 498, 2990)
-    assert isinstance(dual_afr, HeldOut)
-    assert dual_afr.test == 1000
 
 
 @pytest.mark.parametrize(

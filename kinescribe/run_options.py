@@ -1,0 +1,115 @@
+"""Options of the commands that take a run configuration, or a preset in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.configs import PipelineConfig
+
+PresetName = Annotated[
+    str, typer.Option(help="A preset of a paper; `kinescribe presets` lists them.")
+]
+Corpus = Annotated[
+    str,
+    typer.Option(
+        help="msvd, msrvtt, mvad or vatex; not needed where the paper has one alone."
+    ),
+]
+Seed = Annotated[
+    Optional[int],
+    typer.Option(min=0, help="Of the training, in place of the configuration's."),
+]
+Settings = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Another value for a setting, as in --set training.batch.size=16; may be "
+        "repeated. Values are YAML.",
+    ),
+]
+
+
+def chosen_corpus(preset: str, corpus: str) -> str:
+    """Returns the corpus that was named, or the only one that the paper reports.
+
+    Raises:
+        KinescribeError: None was named, and it reports several.
+    """
+    from pipeline import published_corpora, published_runs
+    from transform.common.errors import KinescribeError
+
+    if corpus:
+        return corpus
+    known = published_runs.corpora_of(preset) or tuple(published_corpora.CORPORA)
+    if len(known) > 1:
+        raise KinescribeError(f"say on which corpus: --corpus {' or '.join(known)}.")
+    return known[0]
+
+
+def override(
+    config: PipelineConfig,
+    seed: int | None,
+    settings: list[str] | None,
+    **replaced: Any,
+) -> PipelineConfig:
+    """Returns a configuration with the command line's changes, made all at once.
+
+    Args:
+        config: The configuration.
+        seed: Of the training, if it is another.
+        settings: Pairs KEY=VALUE, where a key's parts are joined by dots; a number is a
+            place in a list.
+        replaced: Fields that have other values before that.
+
+    Raises:
+        ConfigError: A key or a value is wrong; the message names it and what is known.
+    """
+    import yaml
+
+    from transform.common.config import ConfigError
+
+    changes: dict[str, Any] = dict(replaced)
+    if seed is not None:
+        changes["training"] = {"seed": seed}
+    current = _merged(config.to_dict(), changes)
+    for setting in settings or []:
+        key, equals, text = setting.partition("=")
+        if not (key and equals):
+            raise ConfigError(f"--set {setting}: a key, = and a value are expected.")
+        try:
+            change = _nested(current, key.split("."), yaml.safe_load(text))
+        except (LookupError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"--set {setting}: {reason}.") from error
+        current, changes = _merged(current, change), _merged(changes, change)
+    return config.override(changes)
+
+
+def _nested(current: Any, keys: list[str], value: Any) -> Any:
+    """Returns nested mappings with a value below the keys.
+
+    A list on the way is copied, with one of its entries changed.
+    """
+    if not keys:
+        return value
+    key, *rest = keys
+    if not isinstance(current, list):
+        inner = current.get(key) if isinstance(current, dict) else None
+        return {key: _nested(inner, rest, value)}
+    if not (key.isdecimal() and int(key) < len(current)):
+        raise LookupError(f"{key} is none of the places 0 to {len(current) - 1}")
+    entries = list(current)
+    entries[int(key)] = _merged(
+        entries[int(key)], _nested(entries[int(key)], rest, value)
+    )
+    return entries
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    return {**base, **{k: _merged(base.get(k), v) for k, v in changes.items()}}
