@@ -8,9 +8,11 @@ import pytest
 
 from keras_models.evaluation.evaluate import BEST_CONSTANT, HUMAN, SHUFFLED_FEATURES
 from pipeline import local_runner
+from pipeline.configs import PipelineConfig
 from serving.client.local_model import LocalModel
 from serving.pushing import destination
 from tests.support.small_pipeline import small_pipeline
+from transform.backbones import loading
 from transform.common.errors import KinescribeError
 
 MODEL_STAGES = ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
@@ -56,6 +58,11 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     record = json.loads((first.pushed / destination.RECORD).read_text())
     assert record["baseline_version"] == ""
     assert record["version"] == first.pushed.name
+
+    # The root says what was run, so that it can be run again.
+    written = PipelineConfig.from_yaml(f"{small.root}/run.yaml")
+    assert written.replace(features=small.features) == small
+    assert written.features == loading.resolve(small.features)
 
     # Its report shows clips, and scores beside their controls.
     page = first.report.read_text()
