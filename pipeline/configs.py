@@ -125,7 +125,7 @@ def shipped() -> dict[str, pathlib.Path]:
 
 def find(name: str) -> PipelineConfig:
     """Reads a configuration: the path of a YAML file, or the name of a shipped one."""
-    return PipelineConfig.from_yaml(_path(name))
+    return PipelineConfig.from_yaml(path_of(name))
 
 
 def find_records(name: str) -> RecordsConfig:
@@ -133,7 +133,7 @@ def find_records(name: str) -> RecordsConfig:
 
     It may be that of a pipeline, or a file with the settings of `RecordsConfig`.
     """
-    path = _path(name)
+    path = path_of(name)
     if "training" not in read_yaml(path):
         return RecordsConfig.from_yaml(path)
     config = PipelineConfig.from_yaml(path)
@@ -142,7 +142,8 @@ def find_records(name: str) -> RecordsConfig:
     )
 
 
-def _path(name: str) -> pathlib.Path:
+def path_of(name: str) -> pathlib.Path:
+    """Returns the YAML file that a user means by its path or by a shipped name."""
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         return pathlib.Path(name)
     paths = shipped()

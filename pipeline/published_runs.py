@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+from keras_models.ensembling.relevance.training import RelevanceTraining
 from keras_models.presets import published, registry
 from keras_models.presets.paper_features import paper_spec
 from pipeline import published_corpora
 from pipeline.configs import PipelineConfig
+from pipeline.joint_configs import JointConfig, LateFusionJoin
+from transform.backbones import loading
 from transform.common.errors import KinescribeError
 from transform.common.weight_files import FOLDER_VARIABLE
 from transform.datasets import Official
+from transform.jobs import learn_codebook
+from transform.schema import AudioWords, FeatureSpec
 
 
 def configuration(
@@ -19,7 +25,7 @@ def configuration(
     """Returns the run of a preset on a corpus as its paper describes it, in full.
 
     Args:
-        name: Of a preset.
+        name: Of a preset, or of a late fusion: then the run is a `JointConfig`.
         corpus: Of a published corpus.
         data: Its folder, which need not exist; data/<corpus> by default.
         root: Folder for what the run makes; runs/<preset>-<corpus> by default.
@@ -27,30 +33,35 @@ def configuration(
     Raises:
         KinescribeError: There is no such preset, or no such corpus.
     """
-    preset = registry.get(name)
+    fusion = registry.FUSIONS.get(name)
+    first = next(iter(fusion.model.members)) if fusion else name
+    preset = registry.get(first)
     folder = data or os.path.join("data", corpus)
     published_corpus = published_corpora.get(corpus)
     splits = preset.run.splits.get(corpus, Official())
     label = f"{name}-{corpus}"
     vectors = preset.run.word_vectors
-    return PipelineConfig.from_dict(
-        {
-            "name": label.replace("_", "-"),
-            "root": root or os.path.join("runs", label),
-            "corpus": published_corpus.source(folder, splits),
-            "features": paper_spec(preset.model),
-            "extraction": published_corpus.extraction,
-            "vocabulary": {"min_count": preset.run.min_count},
-            "training": {
-                "variant": name,
-                "model": preset.model.to_dict(),
-                "plan": preset.plan,
-                **preset.run.training(),
-                "word_vectors": _place(vectors, folder) if vectors else None,
-            },
-            "search": preset.run.search,
-        }
-    )
+    root = root or os.path.join("runs", label)
+    spec = paper_spec(fusion.model if fusion else preset.model)
+    settings = {
+        "name": label.replace("_", "-"),
+        "root": root,
+        "corpus": published_corpus.source(folder, splits),
+        "features": _with_codebook(spec, os.path.join(root, "audio_words.npz")),
+        "extraction": published_corpus.extraction,
+        "vocabulary": {"min_count": preset.run.min_count},
+        "training": {
+            **preset.run.training(),
+            "word_vectors": _place(vectors, folder) if vectors else None,
+            **_parts(first),
+        },
+        "search": preset.run.search,
+    }
+    if fusion is None:
+        return PipelineConfig.from_dict(settings)
+    join = LateFusionJoin(training=RelevanceTraining(relevance=fusion.model.relevance))
+    members = {member: _parts(member) for member in fusion.model.members}
+    return JointConfig.from_dict({**settings, "members": members, "join": join})
 
 
 def any_configuration(name: str) -> PipelineConfig:
@@ -79,14 +90,55 @@ def check_data(config: PipelineConfig, corpus: str, data: str) -> None:
         )
 
 
-def corpora_of(name: str) -> tuple[str, ...]:
-    """Returns the corpora on which a paper's tables report a preset.
+def learn_codebooks(config: PipelineConfig) -> None:
+    """Learns the codebooks of sound that a run's features need and that are absent.
 
     Raises:
-        KinescribeError: There is no such preset.
+        WeightsError: The weights of another feature are absent too.
     """
-    registry.get(name)
+    spec = config.features
+    absent = tuple(
+        feature
+        for feature in spec.features
+        if isinstance(feature, AudioWords) and not os.path.exists(feature.codebook)
+    )
+    if absent:
+        rest = (feature for feature in spec.features if feature not in absent)
+        loading.resolve(spec.replace(features=tuple(rest)))
+    for feature in absent:
+        learn_codebook.learn(
+            config.corpus, feature, out=feature.codebook, settings=config.extraction
+        )
+
+
+def corpora_of(name: str) -> tuple[str, ...]:
+    """Returns the corpora on which a paper's tables report a preset or a fusion.
+
+    Raises:
+        KinescribeError: There is none of that name.
+    """
+    if name not in registry.FUSIONS:
+        registry.get(name)
     return tuple(dict.fromkeys(c.corpus for c in published.cells() if c.preset == name))
+
+
+def _parts(name: str) -> dict[str, Any]:
+    """Returns what a preset's training is apart from the settings of its run."""
+    preset = registry.get(name)
+    return {
+        "variant": name,
+        "model": preset.model.to_dict(),
+        "plan": preset.plan.to_dict(),
+    }
+
+
+def _with_codebook(spec: FeatureSpec, codebook: str) -> FeatureSpec:
+    """Returns a specification whose bag of audio words has its codebook there."""
+    features = (
+        each.replace(codebook=codebook) if isinstance(each, AudioWords) else each
+        for each in spec.features
+    )
+    return spec.replace(features=tuple(features))
 
 
 def _place(file: str, folder: str) -> str:

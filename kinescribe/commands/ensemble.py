@@ -35,31 +35,19 @@ def command(
 
     Nothing is trained; often the models are one, trained with several seeds.
     """
-    import os
-
     folders = ensembling.member_folders(members)
     weights = _weights(weight or [], folders)
-
-    from keras_models.captioning_model import CaptioningModel
-    from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
-
-    captioners, vocabulary = ensembling.load_members(folders)
-    config = EnsembleConfig(
-        members={name: captioner.config for name, captioner in captioners.items()},
-        weights=weights,
-    )
-    ensemble = CaptioningModel(Ensemble(config, captioners), vocabulary)
-    models = os.path.join(out, "models")
-    model = ensembling.export_version(ensemble, models, width, captions, precision)
+    search = ensembling.beam_search(width, captions)
+    model, shares = ensembling.make_ensemble(folders, weights, out, search, precision)
     if as_json:
-        typer.echo(json.dumps({"model": model, "shares": config.shares()}))
+        typer.echo(json.dumps({"model": model, "shares": shares}))
         return
 
     import rich.console
     import rich.table
 
     table = rich.table.Table.grid(padding=(0, 2))
-    for name, share in config.shares().items():
+    for name, share in shares.items():
         table.add_row(name, f"{share:.1%}")
     table.add_row("Model", model)
     rich.console.Console().print(table, soft_wrap=True)

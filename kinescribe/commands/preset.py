@@ -43,7 +43,7 @@ def _heading(name: str, corpus: str) -> list[str]:
     from keras_models.presets import published, registry
     from pipeline import published_corpora
 
-    paper = registry.get(name).paper
+    paper = (registry.FUSIONS.get(name) or registry.get(name)).paper
     title = published_corpora.get(corpus).title
     return [
         f"# {paper} ({published.reference(paper)}) on {title}.",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from kinescribe import run_options
 
 if TYPE_CHECKING:
+    from kinescribe.joint_run import JointResult
     from pipeline.configs import PipelineConfig
     from pipeline.local_runner import RunResult
 
@@ -30,6 +32,16 @@ def command(
     ] = "",
     seed: run_options.Seed = None,
     settings: run_options.Settings = None,
+    seeds: Annotated[
+        Optional[int],
+        typer.Option(
+            min=2,
+            help="Train as many models, by seeds of their own, and ensemble them.",
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Clips of the scores that are printed: test or val.")
+    ] = "test",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print where everything is as JSON.")
     ] = False,
@@ -39,22 +51,35 @@ def command(
     What is done already is not done again, so that a run that was stopped goes on
     where it was. `run.yaml` in the root says what was run.
     """
-    from pipeline import local_runner
+    described = _described(config, preset, corpus, root, seed, settings)
+
+    from pipeline import joint_configs, local_runner
     from pipeline.console_progress import ConsoleProgress
 
-    described = _described(config, preset, corpus, root, seed, settings)
-    result = local_runner.run(described, ConsoleProgress(), verbose=bool(context.obj))
+    if seeds:
+        described = joint_configs.of_seeds(described, seeds)
+    verbose = bool(context.obj)
+    if isinstance(described, joint_configs.JointConfig):
+        from kinescribe import joint_run
+
+        joint = joint_run.run(described, split, verbose)
+        if as_json:
+            typer.echo(json.dumps(_json_of_joint(joint)))
+        else:
+            _print_joint(joint)
+        return
+    result = local_runner.run(described, ConsoleProgress(), verbose)
+    scores = {}
+    if preset or split != "test":  # the report has the others
+        scores = {described.training.variant: _scores(result, split)}
     if as_json:
-        places = {
-            name: value
-            if value is None or isinstance(value, bool | tuple)
-            else str(value)
-            for name, value in result._asdict().items()
-            if name != "stages"
-        }
-        typer.echo(json.dumps(places))
+        typer.echo(
+            json.dumps({**_json(result), **({"scores": scores} if scores else {})})
+        )
         return
     _print(result)
+    if scores:
+        _print_scores(scores)
 
 
 def _described(
@@ -66,20 +91,68 @@ def _described(
     settings: list[str] | None,
 ) -> PipelineConfig:
     """Returns the run that the arguments describe; its data is there."""
-    from pipeline import configs, published_runs
+    from pipeline import joint_configs, published_runs
 
     if preset:
         chosen = run_options.chosen_corpus(preset, corpus)
         published = published_runs.configuration(preset, chosen, config, root)
         described = run_options.override(published, seed, settings)
         published_runs.check_data(described, chosen, config)
+        published_runs.learn_codebooks(described)
         return described
     if corpus:
         raise typer.BadParameter("--corpus goes with --preset")
-    described = configs.find(config)
+    described = joint_configs.find(config)
     if root:
         described = described.replace(root=root)
     return run_options.override(described, seed, settings)
+
+
+def _scores(result: RunResult, split: str) -> dict[str, float]:
+    """Returns the model's scores: those of the report, or of another split."""
+    from serving.client.local_model import LocalModel
+    from serving.evaluation import evaluate_split
+
+    if split == "test":
+        report = json.loads(result.report.with_name("scores.json").read_text())
+        return report["model"]
+    model = LocalModel(result.model)
+    evaluation, _ = evaluate_split(model, str(result.examples), split)
+    return {name: score.value for name, score in evaluation.scores.items()}
+
+
+def _json(result: RunResult) -> dict[str, Any]:
+    return {
+        name: value if value is None or isinstance(value, bool | tuple) else str(value)
+        for name, value in result._asdict().items()
+        if name != "stages"
+    }
+
+
+def _json_of_joint(joint: JointResult) -> dict[str, Any]:
+    members = {name: _json(result) for name, result in joint.members.items()}
+    return {**joint._asdict(), "members": members}
+
+
+def _print_joint(joint: JointResult) -> None:
+    _print_scores(joint.scores)
+    typer.echo(f"Model      {joint.model}")
+    typer.echo(f"Scores     {joint.scores_file}")
+
+
+def _print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Prints a table of scores × 100, one row for each model."""
+    import rich.box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=rich.box.SIMPLE, show_edge=False)
+    table.add_column("scores × 100")
+    for metric in next(iter(scores.values())):
+        table.add_column(metric, justify="right")
+    for name, row in scores.items():
+        table.add_row(name, *(f"{100 * value:.1f}" for value in row.values()))
+    Console().print(table)
 
 
 def _print(result: RunResult) -> None:

@@ -10,30 +10,14 @@ from keras_models.metrics import METRICS, scorer
 from keras_models.training.warm_start import WarmStartError
 from kinescribe import cli
 from tests.support import corpora, exported, small_runs
+from tests.support.extracted_records import write_records
 from transform.common.errors import DataError
-from transform.records.manifest import Manifest, ManifestRow
 from transform.schema import SpecMismatchError
 
 
 def run(*arguments: str):
     words = [str(argument) for argument in arguments]
     return CliRunner().invoke(cli.app, words, catch_exceptions=False)
-
-
-def write_records(folder: pathlib.Path) -> pathlib.Path:
-    """What `kinescribe extract` would write, where a clip of the test split failed."""
-    rows = []
-    for seed, (split, clips) in enumerate({"train": 24, "val": 6, "test": 6}.items()):
-        corpus = corpora.write(folder / f"Split-{split}", clips, seed)
-        for clip in corpus.references:
-            row = ManifestRow(
-                clip, clip, split, "ok", "", 0, 9, 1.0, 8, 8, 25.0, "", "", ""
-            )
-            rows.append(row)
-    failed = rows[-1]._replace(video_id="broken", status="failed", reason="no frames")
-    Manifest([*rows, failed]).write(str(folder))
-    (folder / "feature_spec.json").write_text(corpora.SPEC.to_json())
-    return folder
 
 
 def write_config(path: pathlib.Path, **changes) -> pathlib.Path:

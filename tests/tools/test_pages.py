@@ -2,12 +2,12 @@ import pytest
 
 from pipeline.configs import PipelineConfig
 from tests.support.paths import ROOT
-from tools import api_page, configuration_page
+from tools import api_page, configuration_page, reproduce_page
 
 
-@pytest.mark.parametrize("page", [api_page, configuration_page])
+@pytest.mark.parametrize("page", [api_page, configuration_page, reproduce_page])
 def test_generated_page_is_current(page):
-    name = {api_page: "api", configuration_page: "configuration"}[page]
+    name = page.__name__.removeprefix("tools.").removesuffix("_page")
     written = (ROOT / "docs" / f"{name}.md").read_text()
     assert written == page.page(), f"make it anew: python -m tools.{name}_page"
 
@@ -27,3 +27,9 @@ def test_fields_have_type_default_and_sentence():
     assert rows["root"][1] == "required"
     assert rows["image"][:2] == ("text", '`"kinescribe:latest"`')
     assert "model server" in rows["push_to"][2]
+
+
+def test_page_of_the_papers_tables_has_all_cells_and_all_corpora():
+    page = reproduce_page.page()
+    assert page.count("`kinescribe run --preset") == 89
+    assert all(f"| `{name}`, " in page for name in ("msvd", "msrvtt", "mvad", "vatex"))
