@@ -34,6 +34,7 @@ from keras_models.data.records import RecordDataset  # noqa: E402
 from keras_models.inference.int8 import int8_inference  # noqa: E402
 from keras_models.metrics.bootstrap import differences, intervals  # noqa: E402
 from keras_models.metrics.scorer import MetricStatistics, Scorer  # noqa: E402
+from keras_models.presets.paper_features import PAPER_FEATURES  # noqa: E402
 from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
 from keras_models.training.captioner_training import train  # noqa: E402
 from pipeline import configs  # noqa: E402
@@ -96,8 +97,8 @@ def compare_features(console: Console, clips: int) -> None:
     ]
     [large] = [
         feature.replace(weights="random")
-        for feature in configs.find("mgsa").features.features
-        if isinstance(feature, FrameGrid)
+        for feature in PAPER_FEATURES.values()
+        if feature.name == "inception_resnet_v2" and isinstance(feature, FrameGrid)
     ]
     lite = FrameGrid(
         name="efficientnet_lite0",

@@ -2,14 +2,15 @@ import pytest
 import yaml
 
 from kubeflow import runner
-from pipeline import configs
+from pipeline import published_runs
 from pipeline.pipeline import create_pipeline
 from transform.common.config import ConfigError
 
 
 @pytest.fixture(scope="module")
 def config():
-    return configs.find("mgsa").replace(root="/mnt/captions", image="registry/k:7")
+    config = published_runs.configuration("mgsa", "msrvtt", root="/mnt/captions")
+    return config.replace(image="registry/k:7")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def compiled(config, tmp_path_factory):
 
 def test_file_is_a_bare_specification_of_the_schema_that_the_backend_takes(compiled):
     assert compiled["schemaVersion"] == "2.1.0"
-    assert compiled["pipelineInfo"]["name"] == "mgsa"
+    assert compiled["pipelineInfo"]["name"] == "mgsa-msrvtt"
 
 
 def test_every_task_is_a_container_of_the_image(compiled):
