@@ -15,7 +15,6 @@ from transform.backbones import loading
 from transform.common.errors import KinescribeError
 from transform.common.weight_files import FOLDER_VARIABLE
 from transform.datasets import Official
-from transform.jobs import learn_codebook
 from transform.schema import AudioWords, FeatureSpec
 
 
@@ -102,9 +101,12 @@ def learn_codebooks(config: PipelineConfig) -> None:
         for feature in spec.features
         if isinstance(feature, AudioWords) and not os.path.exists(feature.codebook)
     )
-    if absent:
-        rest = (feature for feature in spec.features if feature not in absent)
-        loading.resolve(spec.replace(features=tuple(rest)))
+    if not absent:
+        return
+    from transform.jobs import learn_codebook  # which imports Beam
+
+    rest = (feature for feature in spec.features if feature not in absent)
+    loading.resolve(spec.replace(features=tuple(rest)))
     for feature in absent:
         learn_codebook.learn(
             config.corpus, feature, out=feature.codebook, settings=config.extraction

@@ -45,6 +45,11 @@ so are dualAFR's word vectors, `GoogleNews-vectors-negative300.bin.gz`, which ma
 DATA too. `mgsa_iac` first learns its codebook of sounds from the training clips. What
 is missing is named before anything starts. [Variants](variants.md) has the models,
 [Data](data.md) the features.
+
+VATEX-2019 captions test clips whose video is gone by a second model, trained on
+published features of all clips (`kinescribe import-features`):
+
+    kinescribe evaluate MODEL RECORDS --fallback MODEL2=RECORDS2
 """
 
 _METRICS = ("BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")

@@ -19,6 +19,14 @@ def command(
         str, typer.Argument(help="Folder of records, as `kinescribe extract` wrote it.")
     ],
     split: Annotated[str, typer.Option(help="Which clips to caption.")] = "test",
+    fallback: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL=RECORDS",
+            help="Another model, with its own records, for clips that are not in "
+            "RECORDS, such as videos that are gone.",
+        ),
+    ] = "",
     out: Annotated[
         str, typer.Option(help="File for scores and captions, as JSON.")
     ] = "",
@@ -34,13 +42,21 @@ def command(
     from rich.console import Console
 
     from serving.client.local_model import LocalModel
-    from serving.evaluation import evaluate_split
+    from serving.evaluation import Fallback, evaluate_split
     from transform.common import storage
     from transform.records.dataset import ExtractedDataset
 
+    other, equals, others_records = fallback.partition("=")
+    if fallback and not (other and others_records):
+        raise typer.BadParameter("a model, = and its records", param_hint="--fallback")
     with Console(stderr=True).status("Captioning and scoring ..."):
         evaluation, coverage = evaluate_split(
-            LocalModel(model), ExtractedDataset(records), split
+            LocalModel(model),
+            ExtractedDataset(records),
+            split,
+            Fallback(LocalModel(other), ExtractedDataset(others_records))
+            if equals
+            else None,
         )
     result = {"coverage": coverage, **json.loads(evaluation.to_json())}
     if out:

@@ -87,6 +87,17 @@ def test_evaluation_of_another_split_prints_json(trained):
     assert len(json.loads(result.stdout)["clips"]) == 6
 
 
+def test_clips_that_are_gone_are_captioned_by_another_model(trained, tmp_path):
+    folder, outcome = trained
+    more = write_records(tmp_path / "records", test=9)
+    command = ["evaluate", outcome["model"], folder / "records", "--json"]
+    found = json.loads(run(*command, "--fallback", f"{outcome['model']}={more}").stdout)
+    assert found["coverage"] == "6 of 7 clips, and 3 by the fallback"
+    clips = {clip["video_id"] for clip in found["clips"]}
+    assert clips == {f"clip{number}" for number in range(9)}
+    assert run(*command, "--fallback", "model").exit_code == 2
+
+
 def test_records_of_another_specification_are_refused(trained, tmp_path):
     folder, outcome = trained
     records = write_records(tmp_path / "records")

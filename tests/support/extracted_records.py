@@ -8,10 +8,12 @@ from tests.support import corpora
 from transform.records.manifest import Manifest, ManifestRow
 
 
-def write_records(folder: pathlib.Path) -> pathlib.Path:
+def write_records(folder: pathlib.Path, test: int = 6) -> pathlib.Path:
     """What `kinescribe extract` would write, where a clip of the test split failed."""
     rows = []
-    for seed, (split, clips) in enumerate({"train": 24, "val": 6, "test": 6}.items()):
+    for seed, (split, clips) in enumerate(
+        {"train": 24, "val": 6, "test": test}.items()
+    ):
         corpus = corpora.write(folder / f"Split-{split}", clips, seed)
         for clip in corpus.references:
             row = ManifestRow(
