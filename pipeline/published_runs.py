@@ -126,12 +126,7 @@ def corpora_of(name: str) -> tuple[str, ...]:
 
 def _parts(name: str) -> dict[str, Any]:
     """Returns what a preset's training is apart from the settings of its run."""
-    preset = registry.get(name)
-    return {
-        "variant": name,
-        "model": preset.model.to_dict(),
-        "plan": preset.plan.to_dict(),
-    }
+    return {"variant": name, "plan": registry.get(name).plan.to_dict()}
 
 
 def _with_codebook(spec: FeatureSpec, codebook: str) -> FeatureSpec:

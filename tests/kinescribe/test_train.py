@@ -142,7 +142,7 @@ def test_a_preset_is_trained_on_records_without_a_configuration(trained, tmp_pat
     for setting in (
         "training.model.encoder.grid=tiny",
         "training.model.encoder.spatial.channels=[2]",
-        "training.model.attentions.0.units=4",
+        "training.model.attentions=[{kind: additive, units: 4}]",
         "training.model.decoder.units=8",
         "training.model.decoder.embedding=4",
         "training.plan.stages.0.epochs=1",

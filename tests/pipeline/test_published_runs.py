@@ -4,7 +4,7 @@ import yaml
 from keras_models.presets import published, registry
 from keras_models.presets.paper_features import paper_spec
 from keras_models.training.optimizers import Adam, RmsProp
-from pipeline import published_corpora, published_runs
+from pipeline import joint_configs, published_corpora, published_runs
 from pipeline.configs import PipelineConfig
 from transform.common.errors import KinescribeError
 from transform.datasets import ByNumber, HeldOut, Official
@@ -102,7 +102,18 @@ def test_yaml_says_all_and_is_read_back(run, tmp_path):
     assert config.training.preset() == preset
     written = yaml.safe_load(path.read_text())
     assert written["training"]["plan"] == preset.plan.to_dict()
-    assert written["training"]["model"] == preset.model.to_dict()
+
+
+def test_a_late_fusion_is_a_run_of_its_members(tmp_path):
+    config = published_runs.configuration("vatex_temporal_spatial_rl", "vatex")
+    path = tmp_path / "run.yaml"
+    path.write_text(config.to_yaml())
+    assert joint_configs.find(str(path)) == config
+    for name in ("vatex_temporal_rl", "vatex_spatial_rl"):
+        assert config.member(name).training.preset() == registry.get(name)
+    (fusion,) = registry.FUSIONS.values()
+    assert config.join.training.relevance == fusion.model.relevance
+    assert config.features == paper_spec(fusion.model)
 
 
 def test_unknown_names_are_told_the_known_ones():
