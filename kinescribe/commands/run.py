@@ -57,8 +57,13 @@ def command(
     from pipeline.console_progress import ConsoleProgress
 
     if seeds:
+        if isinstance(described, joint_configs.JointConfig):
+            raise typer.BadParameter(
+                "it has several models already", param_hint="seeds"
+            )
         described = joint_configs.of_seeds(described, seeds)
     verbose = bool(context.obj)
+    reported = _reported(preset, described.corpus.kind, split, seeds or 1)
     if isinstance(described, joint_configs.JointConfig):
         from kinescribe import joint_run
 
@@ -66,7 +71,7 @@ def command(
         if as_json:
             typer.echo(json.dumps(_json_of_joint(joint)))
         else:
-            _print_joint(joint)
+            _print_joint(joint, reported)
         return
     result = local_runner.run(described, ConsoleProgress(), verbose)
     scores = {}
@@ -79,7 +84,7 @@ def command(
         return
     _print(result)
     if scores:
-        _print_scores(scores)
+        _print_scores({**scores, **reported})
 
 
 def _described(
@@ -134,8 +139,22 @@ def _json_of_joint(joint: JointResult) -> dict[str, Any]:
     return {**joint._asdict(), "members": members}
 
 
-def _print_joint(joint: JointResult) -> None:
-    _print_scores(joint.scores)
+def _reported(
+    preset: str, corpus: str, split: str, seeds: int
+) -> dict[str, Mapping[str, float]]:
+    """Returns what the paper's tables report of the same, by their places."""
+    from keras_models.presets import published
+
+    return {
+        f"{cell.paper}, {cell.place}": cell.scores
+        for cell in published.cells()
+        if (cell.preset, cell.corpus, cell.split, cell.seeds)
+        == (preset, corpus, split, seeds)
+    }
+
+
+def _print_joint(joint: JointResult, reported: Mapping[str, Any]) -> None:
+    _print_scores({**joint.scores, **reported})
     typer.echo(f"Model      {joint.model}")
     typer.echo(f"Scores     {joint.scores_file}")
 
@@ -148,10 +167,12 @@ def _print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
 
     table = Table(box=rich.box.SIMPLE, show_edge=False)
     table.add_column("scores × 100")
-    for metric in next(iter(scores.values())):
+    metrics = list(next(iter(scores.values())))
+    for metric in metrics:
         table.add_column(metric, justify="right")
     for name, row in scores.items():
-        table.add_row(name, *(f"{100 * value:.1f}" for value in row.values()))
+        values = (f"{100 * row[m]:.1f}" if m in row else "" for m in metrics)
+        table.add_row(name, *values)
     Console().print(table)
 
 

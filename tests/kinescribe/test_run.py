@@ -82,13 +82,17 @@ def test_failed_stage_is_the_commands_error(monkeypatch):
 
 
 def test_a_preset_runs_on_a_folder_of_its_corpus(monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        local_runner, "run", lambda config, *_, **__: ran.append(config)
-    )
-    monkeypatch.setattr("kinescribe.commands.run._print", lambda *_: None)
     ran = []
+
+    def run(config, *_):
+        ran.append(config)
+        return RESULT._replace(report=tmp_path / "report.html")
+
+    monkeypatch.setattr(local_runner, "run", run)
     for name in ("sentences.txt", "youtube_mapping.txt", "videos"):
         (tmp_path / name).touch()
+    scores = {"model": {"BLEU-4": 0.5, "CIDEr-D": 0.75}}
+    (tmp_path / "scores.json").write_text(json.dumps(scores))
     options = ["--preset", "stats", "--corpus", "msvd", "--root", "r", "--seed", "3"]
     command = ["run", str(tmp_path), *options, "--set", "training.batch.size=8"]
     done = CliRunner().invoke(cli.app, command, catch_exceptions=False)
@@ -97,6 +101,10 @@ def test_a_preset_runs_on_a_folder_of_its_corpus(monkeypatch, tmp_path):
     assert config == published_runs.configuration(
         "stats", "msvd", str(tmp_path), "r"
     ).override({"training": {"seed": 3, "batch": {"size": 8}}})
+    # Beside its scores stand those that the paper reports of it.
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["stats", "50.0", "75.0"] in lines
+    assert ["STaTS,", "Table", "1", "52.6", "80.2"] in lines
 
 
 def test_data_that_is_not_there_is_named_before_anything_runs(monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from keras_models.metrics import METRICS
 from kinescribe import cli
 from pipeline.configs import PipelineConfig
 from tests.support import msvd_folder
@@ -33,6 +34,7 @@ def test_a_preset_runs_from_published_files_to_a_pushed_model(data, tmp_path):
     )
     assert places["coverage"] == "24 of 24 clips"
     assert places["pushed"]
+    assert set(places.pop("scores")["vre_soft_att"]) == set(METRICS)
     written = PipelineConfig.from_yaml(tmp_path / "run.yaml")
     assert written.training.variant == "vre_soft_att"
     assert written.training.seed == 2
