@@ -16,6 +16,7 @@ from transform.datasets import (
     Msvd,
     Mvad,
     SentenceFile,
+    Split,
     Vatex,
 )
 from transform.datasets.splits import Splits
@@ -99,10 +100,9 @@ def _vatex(folder: str, found: Found, splits: Splits) -> AnnotationSource:
     return Vatex(files=_files_by_split(folder, found), videos=found["videos"])
 
 
-def _files_by_split(folder: str, found: Found) -> dict[str, str]:
-    return {
-        split: os.path.join(folder, found[split]) for split in ("train", "val", "test")
-    }
+def _files_by_split(folder: str, found: Found) -> dict[Split, str]:
+    splits: tuple[Split, ...] = ("train", "val", "test")
+    return {split: os.path.join(folder, found[split]) for split in splits}
 
 
 CORPORA: Mapping[CorpusName, PublishedCorpus] = {

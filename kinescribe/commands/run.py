@@ -74,7 +74,7 @@ def command(
             _print_joint(joint, reported)
         return
     result = local_runner.run(described, ConsoleProgress(), verbose)
-    scores = {}
+    scores: dict[str, Mapping[str, float]] = {}
     if preset or split != "test":  # the report has the others
         scores = {described.training.variant: _scores(result, split)}
     if as_json:
@@ -146,14 +146,16 @@ def _reported(
     from keras_models.presets import published
 
     return {
-        f"{cell.paper}, {cell.place}": cell.scores
+        f"{cell.paper}, {cell.place}": {str(m): s for m, s in cell.scores.items()}
         for cell in published.cells()
         if (cell.preset, cell.corpus, cell.split, cell.seeds)
         == (preset, corpus, split, seeds)
     }
 
 
-def _print_joint(joint: JointResult, reported: Mapping[str, Any]) -> None:
+def _print_joint(
+    joint: JointResult, reported: Mapping[str, Mapping[str, float]]
+) -> None:
     _print_scores({**joint.scores, **reported})
     typer.echo(f"Model      {joint.model}")
     typer.echo(f"Scores     {joint.scores_file}")
