@@ -16,6 +16,7 @@ from serving.client.local_model import LocalModel
 from serving.evaluation import evaluate_split
 from serving.export.train_and_export import captioner_folder
 from transform.common import storage
+from transform.records.dataset import ExtractedDataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +54,10 @@ def run(config: JointConfig, split: str = "test", verbose: bool = False) -> Join
     model = _join(config, members, records)
     folders = {"together": model}
     folders |= {name: str(result.model) for name, result in members.items()}
+    dataset = ExtractedDataset(records)
     scores = {}
     for name, folder in folders.items():
-        evaluation, _ = evaluate_split(LocalModel(folder), records, split)
+        evaluation, _ = evaluate_split(LocalModel(folder), dataset, split)
         scores[name] = {key: score.value for key, score in evaluation.scores.items()}
     scores_file = os.path.join(config.root, FOLDER, f"scores-{split}.json")
     storage.write(scores_file, json.dumps(scores, indent=1))

@@ -117,12 +117,13 @@ def _scores(result: RunResult, split: str) -> dict[str, float]:
     """Returns the model's scores: those of the report, or of another split."""
     from serving.client.local_model import LocalModel
     from serving.evaluation import evaluate_split
+    from transform.records.dataset import ExtractedDataset
 
     if split == "test":
         report = json.loads(result.report.with_name("scores.json").read_text())
         return report["model"]
     model = LocalModel(result.model)
-    evaluation, _ = evaluate_split(model, str(result.examples), split)
+    evaluation, _ = evaluate_split(model, ExtractedDataset(result.examples), split)
     return {name: score.value for name, score in evaluation.scores.items()}
 
 
