@@ -134,33 +134,52 @@ class RecordDataset:
         """
         if self.decoded_bytes() <= memory_bytes:
             return self._decoded_reader(features)
+        records = None
         if self.stored_bytes <= memory_bytes:
-            with tf.device("CPU"):
-                records = tf.constant(list(self.serialized()))
-            return lambda rows: self._parse(tf.gather(records, rows), features)
-        return lambda rows: self._parse(self._read(rows), features)
-
-    def _decoded_reader(self, features: Collection[str]) -> ClipReader:
-        with tf.device("CPU"):
-            clips = tf.nest.map_structure(
-                lambda *batches: tf.concat(batches, axis=0),
-                *self.videos(_PARSED_AT_ONCE, features),
-            )
-        return lambda rows: tf.nest.map_structure(
-            lambda values: tf.gather(values, rows), clips
-        )
-
-    def _read(self, rows: tf.Tensor) -> tf.Tensor:
-        """Reads the (B,) serialized records at (B,) places from their files."""
+            records = list(self.serialized())
 
         @tf.autograph.experimental.do_not_convert
         def read(rows: np.ndarray) -> np.ndarray:
-            return np.array([self._read_one(row) for row in rows], object)
+            if records is None:
+                return np.array([self._read_record(row) for row in rows], object)
+            return np.array([records[row] for row in rows], object)
 
-        records = tf.numpy_function(read, [rows], tf.string, stateful=False)
-        return tf.ensure_shape(records, rows.shape)
+        def read_clips(rows: tf.Tensor) -> VideoBatch:
+            serialized = tf.numpy_function(read, [rows], tf.string, stateful=False)
+            return self._parse(tf.ensure_shape(serialized, rows.shape), features)
 
-    def _read_one(self, row: int) -> bytes:
+        return read_clips
+
+    def _decoded_reader(self, features: Collection[str]) -> ClipReader:
+        # NumPy's arrays are not copied when an epoch begins, as tensors that a dataset
+        # captures are.
+        videos = self.videos(_PARSED_AT_ONCE, features)
+        specs = tf.nest.flatten(videos.element_spec)
+        clips = [
+            clip
+            for batch in videos
+            for clip in zip(*map(np.asarray, tf.nest.flatten(batch)), strict=True)
+        ]
+
+        @tf.autograph.experimental.do_not_convert
+        def read(rows: np.ndarray) -> list[np.ndarray]:
+            return [
+                np.stack(values)
+                for values in zip(*(clips[row] for row in rows), strict=True)
+            ]
+
+        def read_clips(rows: tf.Tensor) -> VideoBatch:
+            dtypes = [spec.dtype for spec in specs]
+            values = tf.numpy_function(read, [rows], dtypes, stateful=False)
+            values = [
+                tf.ensure_shape(value, [*rows.shape, *spec.shape[1:]])
+                for value, spec in zip(values, specs, strict=True)
+            ]
+            return tf.nest.pack_sequence_as(videos.element_spec, values)
+
+        return read_clips
+
+    def _read_record(self, row: int) -> bytes:
         _, extent = self._scanned[row]
         with tf.io.gfile.GFile(extent.file, "rb") as file:
             file.seek(extent.offset)
