@@ -75,6 +75,8 @@ def run(
     root = pathlib.Path(config.root)
     root.mkdir(parents=True, exist_ok=True)
     config = config.replace(features=loading.resolve(config.features))
+    if vectors := config.training.word_vectors:
+        vectors.locate()
     digest = data_digest(config.corpus, config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())

@@ -114,6 +114,13 @@ def test_second_run_at_the_same_time_is_refused(small):
             run(small)
 
 
+def test_word_vectors_that_are_not_there_are_told_before_the_first_stage(small):
+    vectors = {"kind": "file", "path": "absent.bin"}
+    absent = small.override({"training": {"word_vectors": vectors}})
+    with pytest.raises(KinescribeError, match=r"no word vectors at .*absent\.bin"):
+        run(absent)
+
+
 def test_corpus_that_is_not_there_is_one_sentence(small, tmp_path):
     absent = small.override({"corpus": {"files": [str(tmp_path / "absent.json")]}})
     with pytest.raises(KinescribeError, match=r"absent\.json"):
