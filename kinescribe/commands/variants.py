@@ -49,6 +49,7 @@ def _json(words: int, counts: Mapping[str, int]) -> dict:
             "row": preset.row,
             **preset.model.to_dict(),
             "plan": preset.plan.to_dict(),
+            "run": preset.run.to_dict(),
         }
 
     def fusion_settings(preset: LateFusionPreset) -> dict:
@@ -139,10 +140,13 @@ def _markdown(words: int, counts: Mapping[str, int]) -> str:
         f"{words:,}",
         "words. Written by `kinescribe variants --markdown`.",
     ]
+    runs = _runs_by_paper()
     for paper, rows in _rows_by_paper().items():
         lines += [
             "",
             f"## {paper}",
+            "",
+            *runs[paper],
             "",
             "| name | the paper's row | reads | trained | parameters |",
             "|---|---|---|---|---:|",
@@ -165,6 +169,25 @@ def _training(preset: Preset) -> str:
         f"{stage.epochs} epochs {stage.objective.kind.replace('_', ' ')}"
         for stage in preset.plan.stages
     )
+
+
+def _runs_by_paper() -> dict[str, list[str]]:
+    """Returns sentences on the run settings of each paper's presets."""
+    from keras_models.presets import registry
+
+    papers: dict[str, dict[str, None]] = {}
+    for preset in registry.PRESETS.values():
+        run = preset.run
+        sentence = (
+            f"Batches of {run.batch.size} {run.batch.kind}. Captions of up to "
+            f"{run.max_words} words."
+        )
+        if run.min_count > 1:
+            sentence += f" Words seen less than {run.min_count} times are left out."
+        if run.word_vectors:
+            sentence += " Words begin with vectors that were learnt elsewhere."
+        papers.setdefault(preset.paper, {})[sentence] = None
+    return {paper: list(sentences) for paper, sentences in papers.items()}
 
 
 def _fusing(preset: LateFusionPreset) -> str:

@@ -36,6 +36,7 @@ def test_json_holds_every_model_and_its_settings(few):
             "row": preset.row,
             **preset.model.to_dict(),
             "plan": preset.plan.to_dict(),
+            "run": preset.run.to_dict(),
         }
     assert found["variants"][0]["features"] == ["inception_resnet_v2", "flow"]
 

@@ -157,8 +157,9 @@ def test_a_run_stopped_in_every_stage_ends_with_the_same_bits(whole, tmp_path):
     assert losses == [row["loss"] for row in result.history]
 
 
-def test_a_stopped_run_that_averages_ends_with_the_same_bits(tmp_path):
-    config = settings({**SCHEDULED_SAMPLING, "epochs": 2})
+def test_a_stopped_run_on_pairs_that_averages_ends_with_the_same_bits(tmp_path):
+    pairs = {"kind": "pairs", "size": 12}
+    config = settings({**SCHEDULED_SAMPLING, "epochs": 1}, batch=pairs)
     unstopped = run(tmp_path / "one", config)
     with pytest.raises(Stopped):
         run(tmp_path / "other", config, StopAfter(4))
