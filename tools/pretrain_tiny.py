@@ -12,7 +12,6 @@ from __future__ import annotations
 import pathlib
 import random
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from typing import Annotated, NamedTuple
 
@@ -22,7 +21,8 @@ import numpy as np
 import tensorflow as tf
 import typer
 
-from transform.backbones import tiny
+from tools import pretraining
+from transform.backbones import builtin_weights, tiny
 from transform.moving_world import acts, render
 from transform.moving_world.corpus import UNUSED_SEEDS
 from transform.moving_world.encode import Picture, render_clip
@@ -65,7 +65,17 @@ class Batch(NamedTuple):
 # -------------------------------------------------------------------- pictures
 
 
-def picture(rng: random.Random, background: Background) -> Shot:
+def background(rng: random.Random) -> Background:
+    """Draws a background of any tone and pattern."""
+    return Background(
+        rng.choice(tuple(TONES)),
+        rng.choice(PATTERNS),
+        rng.random() < 0.4,
+        rng.randrange(2**31),
+    )
+
+
+def picture(rng: random.Random, behind: Background) -> Shot:
     """Draws one to four things at rest, of any place, size and angle."""
     places: list[Pose] = []
     for _ in range(rng.choices((1, 2, 3, 4), (4, 4, 2, 2))[0]):
@@ -78,7 +88,7 @@ def picture(rng: random.Random, background: Background) -> Shot:
         scale = rng.choice((1.0, rng.uniform(0.6, 1.5)))
         thing = acts.thing(rng)._replace(texture=rng.choice(TEXTURES))
         actors.append(Actor(thing, Rest(pose._replace(scale=scale, angle=angle))))
-    return Shot(1.0, tuple(actors), background)
+    return Shot(1.0, tuple(actors), behind)
 
 
 def training_batches(seed: int, size: int) -> Iterator[Batch]:
@@ -88,13 +98,8 @@ def training_batches(seed: int, size: int) -> Iterator[Batch]:
         frames, shots = [], []
         for index in range(size):
             if index % 4 == 0:
-                background = Background(
-                    rng.choice(tuple(TONES)),
-                    rng.choice(PATTERNS),
-                    rng.random() < 0.4,
-                    rng.randrange(2**31),
-                )
-            shot = picture(rng, background)
+                place = background(rng)
+            shot = picture(rng, place)
             frame = render.frame_at(shot, 0.0, _PICTURE.size)
             quality = [cv2.IMWRITE_JPEG_QUALITY, rng.randint(60, 95)]
             _, coded = cv2.imencode(".jpg", frame, quality)
@@ -117,12 +122,7 @@ def clip_batches(count: int, size: int) -> Iterator[Batch]:
                     ).to_ndarray()
                     for frame in container.decode(video=0)
                 ]
-            moments = [
-                (shot, number / (total - 1))
-                for shot in scene.shots
-                for total in [render.frame_count(shot, _PICTURE.fps)]
-                for number in range(total)
-            ]
+            moments = pretraining.moments(scene, _PICTURE.fps)
             chosen = np.linspace(0, len(images) - 1, size).astype(int)
             yield _batch([images[i] for i in chosen], [moments[i] for i in chosen])
 
@@ -211,43 +211,13 @@ def loss(answers: Mapping[str, tf.Tensor], batch: Batch) -> tf.Tensor:
 
 
 def train(model: tf.keras.Model, steps: int, size: int, seed: int) -> None:
-    """Trains with Adam, whose rate falls to zero along a cosine."""
-    rate = tf.keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=3e-3, warmup_steps=steps // 20
-    )
-    optimizer = tf.keras.optimizers.Adam(rate)
-
-    @tf.function
-    def step(batch: Batch) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            value = loss(model(tf.cast(batch.frames, tf.float32), training=True), batch)
-        gradients = tape.gradient(value, model.trainable_variables)
-        optimizer.apply_gradients(
-            zip(gradients, model.trainable_variables, strict=True)
-        )
-        return value
-
-    begun = time.perf_counter()
-    for number, batch in enumerate(training_batches(seed, size), 1):
-        value = step(tf.nest.map_structure(tf.constant, batch))
-        if number % 100 == 0 or number == steps:
-            seconds = time.perf_counter() - begun
-            print(f"step {number}/{steps}  loss {value:.3f}  {seconds:.0f} s")
-        if number == steps:
-            return
+    """Trains a model of `trainable` on fresh pictures."""
+    pretraining.train(model, loss, training_batches(seed, size), steps)
 
 
 def folded(model: tf.keras.Model) -> dict[str, np.ndarray]:
     """Returns `tiny`'s weights, with each normalisation folded into its convolution."""
-    values = {}
-    for block in tiny.BLOCKS:
-        (kernel,) = model.get_layer(block.name).get_weights()
-        norm = model.get_layer(f"{block.name}_norm")
-        gamma, beta, mean, variance = norm.get_weights()
-        gain = gamma / np.sqrt(variance + norm.epsilon)
-        values[f"{block.name}/kernel"] = kernel * gain
-        values[f"{block.name}/bias"] = beta - mean * gain
-    return values
+    return pretraining.folded(model, [block.name for block in tiny.BLOCKS])
 
 
 def accuracies(
@@ -289,7 +259,7 @@ def main(
     )
     model = trainable(seed)
     train(model, steps, batch, seed)
-    tiny.save(folded(model), out)
+    builtin_weights.save(folded(model), out)
     print(f"Wrote {out} ({out.stat().st_size / 1024:.0f} KiB).")
     print(f"Right answers in frames of {clips} held-out H.264 clips:")
     backbone = tiny.build(weights=out)

@@ -4,7 +4,8 @@ A row of a paper reads ResNet-152, C3D or regions of a detector. What counts for
 mechanism is the role of a feature, not the network it comes from: what frames look
 like, how they move, what they sound like. `adapt` gives every feature of a row the
 feature of the data that has its role, or one that can take it over; how a vector, a
-grid or regions are then read is the rule of `encoders.feature_views`.
+grid or regions are then read is the rule of `encoders.feature_views`. Of several that
+fit alike, the specification's first one is taken.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.encoders.dual_afr import DualAFRConfig
+from keras_models.encoders.level_alignment import IdentityLevelConfig
 from keras_models.encoders.vatex import VatexConfig
 from keras_models.presets.paper_features import PAPER_FEATURES
 from transform.common.config import Config, ConfigError
@@ -31,6 +33,7 @@ from transform.schema import (
     LogMel,
     Regions,
     VGGish,
+    WholeClip,
 )
 
 
@@ -89,7 +92,7 @@ def role(feature: Feature) -> Role:
     if isinstance(feature, FrameGrid):
         return Role.APPEARANCE
     if isinstance(feature, ChunkGrid):
-        if feature.layer in _LOWER_LEVELS:
+        if feature.layer in _LOWER_LEVELS and isinstance(feature.at, WholeClip):
             return Role.LOWER_LEVEL
         if isinstance(feature.input, FlowInput):
             return Role.FLOW_NETWORK
@@ -128,7 +131,7 @@ def adapt(model: CaptionerConfig, spec: FeatureSpec) -> Adaptation:
             names[name] = _stand_in(PAPER_FEATURES[name], spec)
     _check_distinct(model, names)
     return Adaptation(
-        with_features(model, names),
+        _with_one_width(with_features(model, names), spec),
         {ours: name for ours, name in names.items() if name and name != ours},
         tuple(ours for ours, name in names.items() if name is None),
     )
@@ -160,11 +163,12 @@ def _stand_in(wanted: Feature, spec: FeatureSpec) -> str | None:
     def rank(feature: Feature) -> int:
         return len(feature.tensor(spec.sampling).step_shape)
 
-    def distance(feature: Feature) -> tuple[int, bool, bool]:
+    def distance(feature: Feature) -> tuple[int | bool, ...]:
         return (
             order.index(role(feature)),
             _layer(feature) != _layer(wanted),
             rank(feature) != rank(wanted),
+            _source(feature) is not _source(wanted),
         )
 
     fitting = [feature for feature in spec.features if role(feature) in order]
@@ -186,6 +190,11 @@ def _layer(feature: Feature) -> str:
     return feature.layer if isinstance(feature, FrameGrid | ChunkGrid) else ""
 
 
+def _source(feature: Feature) -> type | None:
+    """Returns where regions' vectors are taken from: a frame or a chunk of frames."""
+    return type(feature.source) if isinstance(feature, Regions) else None
+
+
 def _check_distinct(model: CaptionerConfig, names: Mapping[str, str | None]) -> None:
     """Raises `ConfigError` if features that are compared would be one and the same."""
     if isinstance(model.encoder, VatexConfig | DualAFRConfig):
@@ -199,6 +208,27 @@ def _check_distinct(model: CaptionerConfig, names: Mapping[str, str | None]) -> 
             )
         if name is not None:
             paper[name] = ours
+
+
+def _with_one_width(model: CaptionerConfig, spec: FeatureSpec) -> CaptionerConfig:
+    """Returns dualAFR's levels as wide as the one that stays as it is, pool5."""
+    encoder = model.encoder
+    if not isinstance(encoder, DualAFRConfig):
+        return model
+    widths = [
+        spec.tensor(level.feature).step_shape[-1]
+        for level in encoder.levels
+        if isinstance(level, IdentityLevelConfig)
+    ]
+    if not widths:
+        return model
+    levels = tuple(
+        level
+        if isinstance(level, IdentityLevelConfig)
+        else level.replace(filters=widths[0])
+        for level in encoder.levels
+    )
+    return model.replace(encoder=encoder.replace(levels=levels))
 
 
 def _renamed(value: Any, names: Mapping[str, str | None]) -> Any:

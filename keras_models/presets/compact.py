@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keras_models.captioner_config import CaptionerConfig
-from keras_models.encoders.level_alignment import IdentityLevelConfig
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.presets.adaptation import Adaptation, adapt
 from keras_models.presets.preset import Preset
@@ -43,8 +41,8 @@ def compact(
         ConfigError: The row cannot read these features.
     """
     adapted = adapt(preset.model, spec)
-    model = _with_level_width(_small(adapted.model, budget), spec)
-    return adapted._replace(model=model), small_plan(preset.plan, budget)
+    small = _small(adapted.model, budget)
+    return adapted._replace(model=small), small_plan(preset.plan, budget)
 
 
 def small_plan(plan: Plan, budget: Budget) -> Plan:
@@ -96,20 +94,3 @@ def _small(value: Any, budget: Budget, name: str = "") -> Any:
     if name in most and isinstance(value, int):
         return min(value, most[name])
     return budget.dropout if name == "dropout" and value else value
-
-
-def _with_level_width(model: CaptionerConfig, spec: FeatureSpec) -> CaptionerConfig:
-    """Returns dualAFR's model with all levels as wide as the unchanged one."""
-    levels = getattr(model.encoder, "levels", ())
-    widths = [
-        spec.tensor(level.feature).step_shape[-1]
-        for level in levels
-        if isinstance(level, IdentityLevelConfig)
-    ]
-    if not widths:
-        return model
-    levels = tuple(
-        level.replace(filters=widths[0]) if "filters" in dict(level) else level
-        for level in levels
-    )
-    return model.replace(encoder=model.encoder.replace(levels=levels))

@@ -52,6 +52,8 @@ NETWORKS: Mapping[str, Network] = NetworkTable(
 
 CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = NetworkTable(
     {
+        "tiny3d": ("tiny3d", "PIXELS"),
+        "tiny3d_flow": ("tiny3d", "FLOW"),
         "c3d": ("c3d", "C3D"),
         "i3d_rgb": ("i3d", "RGB"),
         "i3d_flow": ("i3d", "FLOW"),
@@ -61,6 +63,7 @@ CHUNK_NETWORKS: Mapping[str, ChunkNetwork] = NetworkTable(
 
 DETECTORS: Mapping[str, DetectorNetwork] = NetworkTable(
     {
+        "tiny": ("tiny_detector", "DETECTOR"),
         "mask_rcnn": ("mask_rcnn", "MASK_RCNN"),
         "faster_rcnn": ("mask_rcnn", "FASTER_RCNN"),
     }

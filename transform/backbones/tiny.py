@@ -11,13 +11,13 @@ import pathlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
+from transform.backbones import builtin_weights
 from transform.backbones.outputs import deepest, with_outputs
 from transform.common import weight_files
 from transform.common.config import ConfigError
-from transform.common.weight_files import WeightsError, WeightsFile
+from transform.common.weight_files import WeightsFile
 from transform.schema import FrameGrid
 
 SIZE = 112
@@ -58,7 +58,8 @@ def build(
     Args:
         layer: a key of `LAYERS`.
         size: of the square frames; a multiple of 16.
-        weights: an .npz file as `save` writes it; None leaves Keras' initial values.
+        weights: an .npz file as `builtin_weights.save` writes it; None leaves Keras'
+            initial values.
 
     Returns:
         A model from (N, size, size, 3) RGB in 0…255 to the layer's (N, rows, columns,
@@ -84,33 +85,8 @@ def build(
             break
     model = tf.keras.Model(frames, x, name="tiny")
     if weights is not None:
-        _restore(model, weights)
+        builtin_weights.restore(model, weights, "tiny", "tools.pretrain_tiny")
     return model
-
-
-def save(values: Mapping[str, np.ndarray], path: pathlib.Path) -> None:
-    """Writes `<block>/kernel` and `<block>/bias` as float16, always the same bytes."""
-    halves = {name: values[name].astype(np.float16) for name in sorted(values)}
-    with path.open("wb") as file:
-        np.savez(file, **halves)
-
-
-def _restore(model: tf.keras.Model, path: pathlib.Path) -> None:
-    try:
-        with np.load(path) as file:
-            for layer in model.layers:
-                if layer.weights:
-                    layer.set_weights(
-                        [
-                            file[f"{layer.name}/{part}"].astype(np.float32)
-                            for part in ("kernel", "bias")
-                        ]
-                    )
-    except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{path} does not hold the weights of tiny ({error}); make them with "
-            "`python -m tools.pretrain_tiny`."
-        ) from error
 
 
 class _Tiny:
@@ -118,13 +94,7 @@ class _Tiny:
 
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds the weights: `builtin` ones, `random` ones for tests, or a path."""
-        if feature.weights == weight_files.RANDOM:
-            return WeightsFile(None, weight_files.RANDOM)
-        if feature.weights == "builtin":
-            path = BUILTIN
-        else:
-            path = weight_files.find(feature.weights, "tiny")
-        return WeightsFile(path, weight_files.file_sha256(path))
+        return builtin_weights.find(feature, "tiny", BUILTIN)
 
     def model(
         self, feature: FrameGrid, weights: WeightsFile, *other_features: FrameGrid

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tools import pretrain_tiny
-from transform.backbones import loading, tiny
+from transform.backbones import builtin_weights, loading, tiny
 from transform.common.config import ConfigError
 from transform.common.weight_files import WeightsError, file_sha256
 from transform.moving_world.motions import Pose, Rest
@@ -148,7 +148,7 @@ def test_the_folded_network_gives_what_the_trained_one_gives(tmp_path):
     model = pretrain_tiny.trainable(seed=1)
     pretrain_tiny.train(model, steps=2, size=4, seed=1)
     path = tmp_path / "tiny.npz"
-    tiny.save(pretrain_tiny.folded(model), path)
+    builtin_weights.save(pretrain_tiny.folded(model), path)
     frames = next(pretrain_tiny.training_batches(2, 4)).frames.astype(np.float32)
     head = model.get_layer("colour")
     trained = model(frames, training=False)["colour"]
@@ -156,7 +156,7 @@ def test_the_folded_network_gives_what_the_trained_one_gives(tmp_path):
         head(tiny.build(weights=path)(frames)), trained, atol=0.02
     )
     again = path.read_bytes()
-    tiny.save(pretrain_tiny.folded(model), path)
+    builtin_weights.save(pretrain_tiny.folded(model), path)
     assert path.read_bytes() == again
 
 

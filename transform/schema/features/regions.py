@@ -120,7 +120,7 @@ class Regions(Config):
     kind: Literal["regions"] = "regions"
     name: str  # what records and models call it
     # a name of the detectors' table
-    detector: Literal["mask_rcnn", "faster_rcnn"] = "mask_rcnn"
+    detector: Literal["mask_rcnn", "faster_rcnn", "tiny"] = "mask_rcnn"
     at: Placement = KeyFrames()  # where in a clip the steps stand
     count: int = Field(10, ge=1)  # STaTS Sec. 4.1, VATEX Sec. 2.1
     # pixels of the longer side that boxes are looked for in
