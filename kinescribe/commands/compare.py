@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 import sys
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -15,11 +15,12 @@ QUICK_EPOCHS, EPOCHS = 6, 20
 
 def command(
     data: Annotated[
-        list[str],
+        Optional[list[str]],
         typer.Option(
-            help="Folder of records; NAME=FOLDER where several are parts of one set."
+            help="Folder of records; several, as NAME=FOLDER, are parts of one set. By "
+            "default the moving world's diagnostic subsets are rendered."
         ),
-    ],
+    ] = None,
     name: Annotated[str, typer.Option(help="Of the data, in tables and files.")] = "",
     rows: Annotated[
         str, typer.Option(help="Rows to compare, with commas between; by default all.")
@@ -36,7 +37,7 @@ def command(
     ] = 1,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Fewer epochs, in under half an hour."),
+        typer.Option("--quick", help="Fewer clips and epochs."),
     ] = False,
     workers: Annotated[
         int, typer.Option(help="Trainings at a time; by default one a core.", min=0)
@@ -58,8 +59,13 @@ def command(
     from pipeline.comparison.task import ComparisonSettings
     from transform.common import progress_bar
 
+    if data:
+        compared = data_sets.from_folders(name, data, str(root))
+    else:
+        counts = data_sets.QUICK if quick else data_sets.Counts()
+        compared = data_sets.moving_world(name or "moving_world", str(root), counts)
     comparison = compare.Comparison(
-        data_sets.from_folders(name, data, str(root)),
+        compared,
         [row.strip() for row in rows.split(",") if row.strip()] or list(PRESETS),
         ComparisonSettings(
             budget=Budget(epochs=QUICK_EPOCHS if quick else epochs), min_count=min_count

@@ -6,8 +6,24 @@ import os
 from collections.abc import Sequence
 
 from pipeline.comparison.data import ComparisonData, with_test_split
+from pipeline.comparison.moving_world import Counts, prepare
 from transform.common.errors import DataError
 from transform.records.dataset import ExtractedDataset
+
+QUICK = Counts(train=100, val=24, test=24)
+
+
+def moving_world(name: str, root: str, counts: Counts) -> ComparisonData:
+    """Returns the diagnostic subsets of the moving world, rendered and extracted once.
+
+    Args:
+        name: Of the data.
+        root: Folder of the comparison.
+        counts: Clips of each subset and split.
+    """
+    folder = os.path.join(root, f"{name}-{'-'.join(map(str, counts))}")
+    datasets = prepare(folder, counts)
+    return ComparisonData(name, {part: d.folder for part, d in datasets.items()})
 
 
 def from_folders(name: str, folders: Sequence[str], root: str) -> ComparisonData:
