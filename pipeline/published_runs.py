@@ -8,6 +8,7 @@ from typing import Any
 from keras_models.ensembling.relevance.training import RelevanceTraining
 from keras_models.presets import published, registry
 from keras_models.presets.paper_features import paper_spec
+from keras_models.training.pretrained_embeddings import VectorsFile, WordVectorSource
 from pipeline import published_corpora
 from pipeline.configs import PipelineConfig
 from pipeline.joint_configs import JointConfig, LateFusionJoin
@@ -39,7 +40,6 @@ def configuration(
     published_corpus = published_corpora.get(corpus)
     splits = preset.run.splits.get(corpus, Official())
     label = f"{name}-{corpus}"
-    vectors = preset.run.word_vectors
     root = root or os.path.join("runs", label)
     spec = paper_spec(fusion.model if fusion else preset.model)
     settings = {
@@ -51,7 +51,7 @@ def configuration(
         "vocabulary": {"min_count": preset.run.min_count},
         "training": {
             **preset.run.training(),
-            "word_vectors": _place(vectors, folder) if vectors else None,
+            "word_vectors": _in_place(preset.run.word_vectors, folder),
             **_parts(first),
         },
         "search": preset.run.search,
@@ -80,12 +80,12 @@ def check_data(config: PipelineConfig, corpus: str, data: str) -> None:
     splits = registry.get(config.training.variant).run.splits.get(corpus, Official())
     published_corpora.get(corpus).check(data, splits)
     vectors = config.training.word_vectors
-    if vectors and not os.path.exists(vectors):
+    if isinstance(vectors, VectorsFile) and not os.path.exists(vectors.path):
         raise KinescribeError(
             f"the word vectors that {config.training.variant} begins with, "
-            f"{os.path.basename(vectors)}, are neither in {data} nor in "
-            f"${FOLDER_VARIABLE}; `--set training.word_vectors=FILE` names others, and "
-            "null does without."
+            f"{os.path.basename(vectors.path)}, are neither in {data} nor in "
+            f"${FOLDER_VARIABLE}; `--set training.word_vectors.path=FILE` names "
+            "others, and `--set training.word_vectors=null` does without."
         )
 
 
@@ -136,6 +136,13 @@ def _with_codebook(spec: FeatureSpec, codebook: str) -> FeatureSpec:
         for each in spec.features
     )
     return spec.replace(features=tuple(features))
+
+
+def _in_place(vectors: WordVectorSource | None, folder: str) -> WordVectorSource | None:
+    """Returns word vectors with the path at which their file lies."""
+    if isinstance(vectors, VectorsFile):
+        return vectors.replace(path=_place(vectors.path, folder))
+    return vectors
 
 
 def _place(file: str, folder: str) -> str:
