@@ -66,7 +66,7 @@ class VectorsFile(Config):
     path: str  # of the file
 
     def locate(self) -> WordVectors:
-        """Finds the file.
+        """Finds the file by its path or name.
 
         Raises:
             WordVectorsError: It is in neither place.
@@ -85,7 +85,7 @@ class PackagedVectors(Config):
     kind: Literal["packaged"] = "packaged"
 
     def locate(self) -> WordVectors:
-        """Finds the package's files.
+        """Finds the files of the installed package.
 
         Raises:
             WeightsError: It is not installed, or damaged.

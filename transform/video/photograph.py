@@ -107,7 +107,7 @@ class Photograph:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, upright."""
+        """The width and height of the upright picture."""
         width, height = self._image.size
         return (height, width) if self._orientation in (5, 6, 7, 8) else (width, height)
 
