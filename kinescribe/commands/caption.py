@@ -156,13 +156,15 @@ def _caption(
 
     from serving.visualization import clip_view, filmstrip
 
-    extraction = captioner.extract(clip, start, end)
+    spec, axes = captioner.spec, captioner.weight_axes
+    keep = [clip_view.frame_request(spec, axes)]
+    extraction = captioner.extract(clip, start, end, keep)
     result = captioner.caption_extraction(extraction, category)
-    view = clip_view.read_view(
-        captioner.spec,
-        captioner.weight_axes,
+    view = clip_view.build_view(
+        spec,
+        axes,
         result,
-        clip_view.Clip(clip, start, end, extraction.features, extraction.boxes),
+        clip_view.Clip(clip, extraction.features, extraction.boxes, extraction.frames),
     )
     picture_folder.mkdir(parents=True, exist_ok=True)
     filmstrip.save(filmstrip.filmstrip(view), picture_folder / f"{clip.name}.png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +18,7 @@ from serving.errors import RefusedError
 from transform.extractors.clip_extractor import Extraction, Extractor
 from transform.records import example_codec
 from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
+from transform.video.frame_requests import FrameRequest
 
 ROWS_PER_CALL = 8
 
@@ -101,6 +102,7 @@ class ClipCaptioner(abc.ABC):
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
+        keep: Collection[FrameRequest] = (),
     ) -> Extraction:
         """Extracts a clip's features exactly as those of the training records.
 
@@ -108,8 +110,9 @@ class ClipCaptioner(abc.ABC):
             path: The file.
             start: Where the clip begins in it, in seconds; None for its beginning.
             end: Where it ends; None for the file's end.
+            keep: Frames to return beside the features, from the same decoding.
         """
-        return _extractor(self.spec).extract(os.fspath(path), start, end)
+        return _extractor(self.spec).extract(os.fspath(path), start, end, keep)
 
     def caption_extraction(
         self, extraction: Extraction, category: str = ""

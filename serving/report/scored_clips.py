@@ -16,6 +16,7 @@ from transform.records import example_codec
 from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import ManifestRow
 from transform.schema import VIDEO_ID
+from transform.video import reader
 from transform.video.video_info import DecodeError
 
 
@@ -23,7 +24,7 @@ class ScoredClips:
     """Draws captioned clips from their records and the files that the manifest names.
 
     Captions and attention come from the features in the records; the file is decoded
-    once, for its key frames alone.
+    once, for the frames that are shown.
     """
 
     def __init__(self, model: LocalModel, records: str):
@@ -37,19 +38,19 @@ class ScoredClips:
 
         A clip whose file no longer exists is left out.
         """
-        spec = self._model.spec
+        spec, axes = self._model.spec, self._model.weight_axes
+        request = clip_view.frame_request(spec, axes)
         for clip in clips:
             row = self._rows[clip.video_id]
             example = self._example(row)
             features = example_codec.from_example(example, spec).features
             (result,) = self._model.caption_examples([example.SerializeToString()])
             try:
-                view = clip_view.read_view(
-                    spec,
-                    self._model.weight_axes,
-                    result,
-                    clip_view.Clip(row.uri, row.start, row.end, features, {}),
+                frames = reader.read_frames(
+                    row.uri, spec.sampling, [request], row.start, row.end
                 )
+                found = clip_view.Clip(row.uri, features, {}, frames)
+                view = clip_view.build_view(spec, axes, result, found)
             except DecodeError:
                 continue
             yield ScoredClip(

@@ -3,6 +3,9 @@
 Every weight goes through one mapping. Its `WeightAxes` say what it is about, and the
 feature that they name says which part of the clip a step stands for, and which part of
 the frame a cell. What has no such place is left out.
+
+A caption decides which frames are shown, and comes after the clip was decoded: so small
+frames are kept of every moment that `frame_request` names.
 """
 
 from __future__ import annotations
@@ -15,46 +18,37 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from keras_models.weight_axes import NamedAxes
+from keras_models.weight_axes import NamedAxes, WeightAxes
 from serving.client.caption_result import CaptionResult
 from serving.visualization import overlays
 from serving.visualization.cells import Cells, cells_of
 from serving.visualization.moments import (
-    EvenFrames,
     PlacedFeature,
-    StepFrames,
+    ShownFrames,
     StepPlacement,
+    frames_at,
+    part_middles,
     step_at,
 )
 from transform.schema import FeatureSpec, Flow
 from transform.schema.frame_placement import frame_edges
 from transform.schema.resize import OwnShape, seen_part
-from transform.video import reader
-from transform.video.frame_requests import FramePlacement, FrameRequest
+from transform.video.frame_requests import FrameRequest
 from transform.video.reader import ClipFrames
 from transform.video.video_info import DecodeError
 
 FILM_FRAMES = 8
-_SIZE = 256  # pixels of a picture's width
+_SIZE = 256  # pixels of a picture's width, and the most of a kept frame's long side
 _ALIKE = 1e-6  # weights that differ less are equal but for rounding
 
 
-def _request(placement: FramePlacement) -> FrameRequest:
-    return FrameRequest(_SIZE, placement, OwnShape())
-
-
-_FILM = _request(EvenFrames(FILM_FRAMES))
-_MIDDLE = _request(EvenFrames(1))
-
-
 class Clip(NamedTuple):
-    """A captioned clip: the file, and the features that the caption came from."""
+    """A captioned clip: the features that the caption came from, and its frames."""
 
     path: str | os.PathLike[str]
-    start: float | None  # seconds; None for the file's beginning
-    end: float | None  # None for its end
     features: Mapping[str, np.ndarray]  # by name, steps first
     boxes: Mapping[str, np.ndarray]  # of regions, as `Extraction.boxes` has them
+    frames: ClipFrames  # decoded for `frame_request`
 
 
 class WordFrames(NamedTuple):
@@ -114,38 +108,48 @@ class ClipView(NamedTuple):
     key_frames: tuple[KeyFrame, ...]
 
 
-def read_view(
-    spec: FeatureSpec, axes: NamedAxes, result: CaptionResult, clip: Clip
+def frame_request(spec: FeatureSpec, axes: NamedAxes) -> FrameRequest:
+    """Returns the frames of a clip among which its picture chooses.
+
+    They are at most `MAX_FRAMES` of at most 256 × 256 pixels: 48 MiB.
+
+    Args:
+        spec: The features of the model.
+        axes: What the model's weights are about.
+    """
+    placements = dict.fromkeys(
+        placement
+        for about in axes.values()
+        if "step" in about.axes and (placement := _placement(spec, about))
+    )
+    shown = ShownFrames(tuple(placements), FILM_FRAMES)
+    return FrameRequest(_SIZE, shown, OwnShape())
+
+
+def build_view(
+    spec: FeatureSpec,
+    axes: NamedAxes,
+    result: CaptionResult,
+    clip: Clip,
 ) -> ClipView:
-    """Decodes those frames of a captioned clip that its picture shows.
+    """Places the words and weights of a captioned clip among its frames.
 
     Args:
         spec: The features of the model.
         axes: What the model's weights are about.
         result: The clip's captions and their attention.
-        clip: The clip and its features.
+        clip: The clip, its features and its frames.
 
     Raises:
-        DecodeError: Nothing of the clip can be decoded, or its features have other
-            steps than the file.
+        DecodeError: The clip's features have other steps than the file.
     """
     words = result.words[0]
     weights = list(_placed_weights(spec, axes, result, clip))
-    looks = list(_looks(weights))
-    key_frames = [
-        (weight, _frames_of(weight, (int(weight.values.argmax()),)))
-        for weight in weights
-        if weight.axes == ("step",)
-    ]
-    requests = {_FILM, *(look.request for look in looks), *(r for _, r in key_frames)}
-    frames = reader.read_frames(
-        clip.path, spec.sampling, requests, clip.start, clip.end
-    )
-    decoded = _Decoded(spec, clip, frames)
+    decoded = _Decoded(spec, frame_request(spec, axes), clip)
     return ClipView(
         words=words,
         seconds=float(decoded.edges[-1]),
-        frames=tuple(decoded.word_frames(look, len(words)) for look in looks),
+        frames=tuple(decoded.word_frames(look, len(words)) for look in _looks(weights)),
         options=tuple(_options(axes, result)),
         film=tuple(decoded.film(weights)),
         steps=tuple(
@@ -154,8 +158,7 @@ def read_view(
             if weight.axes == ("word", "step")
         ),
         key_frames=tuple(
-            KeyFrame(decoded.steps(weight), decoded.pictures(request)[0])
-            for weight, request in key_frames
+            decoded.key_frame(weight) for weight in weights if weight.axes == ("step",)
         ),
     )
 
@@ -182,7 +185,6 @@ class _Look(NamedTuple):
     """A row of frames by word."""
 
     name: str
-    request: FrameRequest
     steps: _Weight | None  # whose strongest step is shown; None: the clip's middle
     cells: _Weight | None  # laid over the frames
 
@@ -191,25 +193,34 @@ def _placed_weights(
     spec: FeatureSpec, axes: NamedAxes, result: CaptionResult, clip: Clip
 ) -> Iterator[_Weight]:
     """Yields the weights whose steps and cells have a place."""
-    features = {feature.name: feature for feature in spec.features}
     for name, about in axes.items():
         values = result.attention.get(name)
-        if values is None or about.source is None:
+        placement = _placement(spec, about)
+        if values is None or placement is None:
             continue
-        feature = features.get(about.source.feature)
-        stored = clip.features.get(about.source.feature)
-        if not isinstance(feature, PlacedFeature) or stored is None:
+        feature, ratio = placement
+        stored = clip.features.get(feature.name)
+        if stored is None:
             continue
-        cells = cells_of(feature, about.source.ratio, clip.boxes)
+        cells = cells_of(feature, ratio, clip.boxes)
         if "cell" in about.axes and cells is None:
             continue
         if "word" in about.axes:
             values = values[0, : len(result.words[0])]  # of the best caption
         if "step" in about.axes:
-            steps = math.ceil(len(stored) / about.source.ratio)
+            steps = math.ceil(len(stored) / ratio)
             values = values.take(range(steps), about.axes.index("step"))
-        placement = StepPlacement(feature, about.source.ratio)
         yield _Weight(name, about.axes, placement, cells, values)
+
+
+def _placement(spec: FeatureSpec, about: WeightAxes) -> StepPlacement | None:
+    """Returns where the steps stand that a weight is about, if that is known."""
+    if about.source is None:
+        return None
+    for feature in spec.features:
+        if feature.name == about.source.feature and isinstance(feature, PlacedFeature):
+            return StepPlacement(feature, about.source.ratio)
+    return None
 
 
 def _looks(weights: Sequence[_Weight]) -> Iterator[_Look]:
@@ -231,18 +242,13 @@ def _looks(weights: Sequence[_Weight]) -> Iterator[_Look]:
         if np.ptp(weight.values, axis=1).max(initial=0) < _ALIKE:
             maps |= {cells.name: cells for cells in own}
             continue
-        request = _frames_of(weight, tuple(weight.values.argmax(axis=1).tolist()))
         for cells in own:
-            yield _Look(_title(cells), request, weight, cells)
+            yield _Look(_title(cells), weight, cells)
         if not own:
-            yield _Look(_title(weight), request, weight, None)
+            yield _Look(_title(weight), weight, None)
     for cells in maps.values():
         if "word" in cells.axes:
-            yield _Look(_title(cells), _MIDDLE, None, cells)
-
-
-def _frames_of(weight: _Weight, steps: tuple[int, ...]) -> FrameRequest:
-    return _request(StepFrames(weight.placement, steps))
+            yield _Look(_title(cells), None, cells)
 
 
 def _number(name: str) -> str:
@@ -271,17 +277,22 @@ def _options(axes: NamedAxes, result: CaptionResult) -> Iterator[WordOptions]:
 class _Decoded:
     """The decoded frames of a clip, by whose times weights are placed."""
 
-    def __init__(self, spec: FeatureSpec, clip: Clip, frames: ClipFrames):
-        self._spec, self._clip, self._frames = spec, clip, frames
-        self.edges = frame_edges(frames.frame_seconds)
+    def __init__(self, spec: FeatureSpec, request: FrameRequest, clip: Clip):
+        self._spec, self._clip = spec, clip
+        self._info = clip.frames.info
+        seconds = clip.frames.frame_seconds
+        self.edges = frame_edges(seconds)
+        self._frames = clip.frames.frame_sets[request].first_frames()  # (N, …)
+        indices = request.placement.frame_indices(seconds, spec.sampling)
+        self._indices = indices[:, 0]  # (N,) of the kept frames among the clip's
 
-    def pictures(self, request: FrameRequest) -> list[np.ndarray]:
-        """Returns a request's frames, in their order, all as wide as `_SIZE`."""
-        info = self._frames.info
-        size = (_SIZE, max(1, round(_SIZE * info.height / info.width)))
+    def pictures(self, moments: np.ndarray) -> list[np.ndarray]:
+        """Returns the kept frames nearest to (M,) seconds, all as wide as `_SIZE`."""
+        size = (_SIZE, max(1, round(_SIZE * self._info.height / self._info.width)))
+        shown = frames_at(self.edges, moments)[:, np.newaxis]  # (M, 1)
         return [
-            cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-            for frame in self._frames.frame_sets[request].first_frames()
+            cv2.resize(self._frames[row], size, interpolation=cv2.INTER_LINEAR)
+            for row in np.abs(self._indices - shown).argmin(axis=1)
         ]
 
     def steps(self, weight: _Weight) -> StepWeights:
@@ -290,16 +301,22 @@ class _Decoded:
         spans = self._spans(weight.placement)
         return StepWeights(name, spans, np.atleast_2d(weight.values))
 
+    def key_frame(self, weight: _Weight) -> KeyFrame:
+        """Returns the step of the largest weight with its frame."""
+        steps = self.steps(weight)
+        chosen = int(weight.values.argmax())
+        (picture,) = self.pictures(steps.spans[[chosen]].mean(axis=1))
+        return KeyFrame(steps, picture)
+
     def word_frames(self, look: _Look, words: int) -> WordFrames:
         """Returns the row of frames of a look."""
         if look.steps is None:
-            pictures = self.pictures(look.request) * words
             spans = np.tile([0.0, self.edges[-1]], (words, 1))
             steps = [self._middle_step(look.cells)] * words
         else:
-            pictures = self.pictures(look.request)
             steps = look.steps.values.argmax(axis=1).tolist()
             spans = self._spans(look.steps.placement)[steps]
+        pictures = self.pictures(spans.mean(axis=1))
         return WordFrames(
             look.name,
             tuple(
@@ -334,8 +351,8 @@ class _Decoded:
 
     def film(self, weights: Sequence[_Weight]) -> Iterator[FilmRow]:
         """Yields the film, under the encoder's maps, and the optical flow."""
-        pictures = self.pictures(_FILM)
-        moments = EvenFrames(FILM_FRAMES).moments(self.edges)
+        moments = part_middles(self.edges, FILM_FRAMES)
+        pictures = self.pictures(moments)
         yield FilmRow("frames", tuple(pictures))
         for weight in weights:
             if weight.axes == ("step", "cell"):
@@ -355,7 +372,7 @@ class _Decoded:
                 spans = self._spans(StepPlacement(feature))
                 steps = [step_at(spans, moment) or 0 for moment in moments]
                 height, width = pictures[0].shape[:2]
-                info = self._frames.info
+                info = self._info
                 seen = seen_part(feature.fit, info.height, info.width, feature.size)
                 planes = self._clip.features[feature.name]
                 yield FilmRow(
@@ -374,7 +391,7 @@ class _Decoded:
         assert weight.cells is not None
         values = weight.of_cells(word, step)
         size = picture.shape[:2]
-        heat = weight.cells.heat(values, step, (size[0], size[1]), self._frames.info)
+        heat = weight.cells.heat(values, step, (size[0], size[1]), self._info)
         return overlays.overlay(picture, heat)
 
     def _spans(self, placement: StepPlacement) -> np.ndarray:

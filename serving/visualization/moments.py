@@ -9,6 +9,8 @@ import numpy as np
 from transform.schema import FrameSampling
 from transform.schema.frame_placement import frame_edges
 
+MAX_FRAMES = 256  # that are kept of a clip
+
 
 @runtime_checkable
 class PlacedFeature(Protocol):
@@ -40,36 +42,17 @@ class StepPlacement(NamedTuple):
         return np.stack([spans[firsts, 0], spans[lasts, 1]], axis=1)
 
 
-class StepFrames(NamedTuple):
-    """Places a frame in the middle of some steps of an attention."""
+class ShownFrames(NamedTuple):
+    """Places a frame wherever a picture of the clip may need one.
 
-    placement: StepPlacement
-    steps: tuple[int, ...]
+    That is in the middle of each step of some attentions, of each of `parts` equally
+    long parts of the clip, and of the whole clip. Of more than `MAX_FRAMES`, as many
+    are taken at even distances.
+    """
 
-    def frame_indices(
-        self,
-        seconds: np.ndarray,
-        sampling: FrameSampling,
-        chunk_size: int = 1,
-        lookahead: int = 0,
-    ) -> np.ndarray:
-        """Returns (steps, 1) indices of frames."""
-        del chunk_size, lookahead
-        edges = frame_edges(seconds)
-        spans = self.placement.spans(edges, sampling)
-        steps = np.minimum(self.steps, len(spans) - 1)
-        return _shown_at(edges, spans[steps].mean(axis=1))
-
-
-class EvenFrames(NamedTuple):
-    """Places a frame in the middle of each of `parts` equally long parts of a clip."""
-
+    placements: tuple[StepPlacement, ...]
     parts: int
 
-    def moments(self, edges: np.ndarray) -> np.ndarray:
-        """Returns the (parts,) seconds at which the frames are shown."""
-        return edges[-1] * (np.arange(self.parts) + 0.5) / self.parts
-
     def frame_indices(
         self,
         seconds: np.ndarray,
@@ -77,10 +60,23 @@ class EvenFrames(NamedTuple):
         chunk_size: int = 1,
         lookahead: int = 0,
     ) -> np.ndarray:
-        """Returns (parts, 1) indices of frames."""
-        del sampling, chunk_size, lookahead
+        """Returns (N, 1) indices of frames, distinct and ascending."""
+        del chunk_size, lookahead
         edges = frame_edges(seconds)
-        return _shown_at(edges, self.moments(edges))
+        moments = [
+            part_middles(edges, 1),
+            part_middles(edges, self.parts),
+            *(each.spans(edges, sampling).mean(axis=1) for each in self.placements),
+        ]
+        indices = np.unique(frames_at(edges, np.concatenate(moments)))
+        count = min(len(indices), MAX_FRAMES)
+        rows = np.linspace(0, len(indices) - 1, count).round().astype(int)
+        return indices[rows, np.newaxis]
+
+
+def part_middles(edges: np.ndarray, parts: int) -> np.ndarray:
+    """Returns the (parts,) seconds in the middle of equally long parts of a clip."""
+    return edges[-1] * (np.arange(parts) + 0.5) / parts
 
 
 def step_at(spans: np.ndarray, second: float) -> int | None:
@@ -89,7 +85,7 @@ def step_at(spans: np.ndarray, second: float) -> int | None:
     return int(inside[0]) if len(inside) else None
 
 
-def _shown_at(edges: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """Returns (M, 1) indices of the frames that are shown at (M,) moments."""
+def frames_at(edges: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Returns the (M,) indices of the frames that are shown at (M,) moments."""
     indices = np.searchsorted(edges, moments, side="right") - 1
-    return np.clip(indices, 0, len(edges) - 2)[:, np.newaxis]
+    return np.clip(indices, 0, len(edges) - 2)

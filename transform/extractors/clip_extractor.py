@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from transform.extractors.feature_extractor import to_float16
 from transform.schema import FeatureSpec
 from transform.video import reader
 from transform.video.clip import Clip
+from transform.video.frame_requests import FrameRequest
+from transform.video.reader import ClipFrames
 from transform.video.video_info import VideoInfo
 
 
@@ -22,9 +25,9 @@ class Extraction(NamedTuple):
 
     info: VideoInfo
     features: dict[str, np.ndarray]  # steps first; what the clip lacks is left out
-    key_seconds: np.ndarray  # (N,) float64
     # Of features of regions: (N, R, 4) edges y1, x1, y2, x2 as shares of the frame.
     boxes: dict[str, np.ndarray]
+    frames: ClipFrames  # those that were asked for besides
 
 
 class Extractor:
@@ -63,6 +66,7 @@ class Extractor:
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
+        keep: Collection[FrameRequest] = (),
     ) -> Extraction:
         """Extracts the features of a local file or a part of it.
 
@@ -70,14 +74,14 @@ class Extractor:
             path: The file.
             start: Where the clip begins in it, in seconds; None for its beginning.
             end: Where it ends; None for the file's end.
+            keep: Frames to return beside the features, from the same decoding.
 
         Raises:
             transform.video.video_info.DecodeError: Nothing of the clip can be decoded.
         """
         with self._batcher.clip() if self._batcher else contextlib.nullcontext():
-            frames = reader.read_frames(
-                path, self.spec.sampling, self._requests, start, end
-            )
+            requests = (*self._requests, *keep)
+            frames = reader.read_frames(path, self.spec.sampling, requests, start, end)
             clip = Clip(path, frames, start, end)
             features: dict[str, np.ndarray] = {}
             for name, extractor in self._extractors.items():
@@ -85,4 +89,7 @@ class Extractor:
                 if values is not None:
                     wide = values.dtype == np.float32
                     features[name] = to_float16(name, values) if wide else values
-        return Extraction(clip.info, features, frames.key_seconds, clip.boxes)
+        kept = {request: frames.frame_sets[request] for request in keep}
+        return Extraction(
+            clip.info, features, clip.boxes, frames._replace(frame_sets=kept)
+        )

@@ -61,13 +61,13 @@ def test_the_words_under_a_picture_are_those_of_the_clips_category(
     category_model, clip, tmp_path, monkeypatch
 ):
     results = []
-    read_view = clip_view.read_view
+    build_view = clip_view.build_view
 
     def kept(spec, axes, result, clip):
         results.append(result)
-        return read_view(spec, axes, result, clip)
+        return build_view(spec, axes, result, clip)
 
-    monkeypatch.setattr(clip_view, "read_view", kept)
+    monkeypatch.setattr(clip_view, "build_view", kept)
     records = write_records(category_model, clip, tmp_path)
     scored = [ScoredCaption("here", "a ball", 1.0, ())]
     assert len(list(ScoredClips(category_model, records).drawn(scored))) == 1

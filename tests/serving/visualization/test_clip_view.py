@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from keras_models.weight_axes import Source, WeightAxes
 from serving.client.caption_result import CaptionResult
 from serving.client.local_model import LocalModel
-from serving.visualization.clip_view import Clip, read_view
+from serving.visualization.clip_view import Clip, build_view, frame_request
+from serving.visualization.moments import MAX_FRAMES
 from transform.schema import (
     ChunkGrid,
     FeatureSpec,
@@ -23,6 +24,7 @@ from transform.schema import (
     WholeClip,
 )
 from transform.schema.frame_placement import frame_edges
+from transform.video import reader
 from transform.video.video_info import DecodeError
 
 FPS, SECONDS = 25, 30.0
@@ -86,8 +88,16 @@ def look(path, feature, weights, axes=("word", "step"), ratio=1, boxes=None, **m
     attention = {"weights": weights} | {name: leaf for name, (_, leaf) in more.items()}
     named = {"weights": about} | {name: each for name, (each, _) in more.items()}
     result = CaptionResult(("a ball rolls",), (0.0,), (WORDS,), attention, "")
-    clip = Clip(path, None, None, {feature.name: np.zeros(steps)}, boxes or {})
-    return read_view(spec, named, result, clip)
+    frames = reader.read_frames(path, SAMPLING, [frame_request(spec, named)])
+    clip = Clip(path, {feature.name: np.zeros(steps)}, boxes or {}, frames)
+    return build_view(spec, named, result, clip)
+
+
+def extract(model, path, start=None, end=None) -> Clip:
+    """A clip with its features and frames, from one decoding."""
+    keep = [frame_request(model.spec, model.weight_axes)]
+    found = model.extract(path, start, end, keep)
+    return Clip(path, found.features, found.boxes, found.frames)
 
 
 def all_on(step: int, steps: int) -> np.ndarray:
@@ -198,6 +208,23 @@ def test_the_frame_of_any_placement_is_within_its_step(feature, share, half_a_mi
         begin, end = frames.spans[0]
         assert (begin, end) == pytest.approx(tuple(spans[step]), abs=0.05)
         assert begin - 0.3 < seconds_of(frames.pictures[0]) < end + 0.3
+
+
+def test_of_a_clip_of_many_steps_a_bounded_number_of_small_frames_is_kept(
+    half_a_minute,
+):
+    feature = frame_grid(WholeClip(max_frames=1000))
+    spec = FeatureSpec(sampling=SAMPLING, features=(feature,))
+    about = WeightAxes(axes=("word", "step"), source=Source(feature="seen"))
+    request = frame_request(spec, {"weights": about})
+    frames = reader.read_frames(half_a_minute, SAMPLING, [request])
+    assert request.size == 256
+    kept = frames.frame_sets[request].frames
+    assert kept.shape == (MAX_FRAMES, 32, 64, 3)  # of 750 frames
+    for step in (0, 1, 374, 748, 749):
+        view = look(half_a_minute, feature, all_on(step, FRAMES))
+        seconds = seconds_of(view.frames[0].pictures[0])
+        assert seconds == pytest.approx(step / FPS, abs=0.2)
 
 
 def test_steps_that_became_one_share_their_time(half_a_minute):
@@ -329,9 +356,11 @@ def test_features_of_another_file_are_refused(half_a_minute):
         "weights": WeightAxes(axes=("word", "step"), source=Source(feature="seen"))
     }
     result = CaptionResult(("a",), (0.0,), (("a",),), {"weights": all_on(3, 60)}, "")
-    clip = Clip(half_a_minute, None, None, {"seen": np.zeros(7)}, {})
+    request = frame_request(spec, about)
+    frames = reader.read_frames(half_a_minute, SAMPLING, [request])
+    clip = Clip(half_a_minute, {"seen": np.zeros(7)}, {}, frames)
     with pytest.raises(DecodeError, match=r"46 steps of seen .* 7; extract it again"):
-        read_view(spec, about, result, clip)
+        build_view(spec, about, result, clip)
 
 
 # ------------------------------------------------------------------- the encoder's
@@ -360,25 +389,22 @@ def test_options_are_taken_of_the_best_caption(half_a_minute):
 
 def test_a_real_models_view_has_its_words_maps_and_flow(exported, clip, spec):
     model = LocalModel(exported)
-    extraction = model.extract(clip)
-    result = model.caption_extraction(extraction)
-    found = Clip(clip, None, None, extraction.features, extraction.boxes)
-    view = read_view(spec, model.weight_axes, result, found)
+    result, found = model.caption_file(clip), extract(model, clip)
+    view = build_view(spec, model.weight_axes, result, found)
     assert view.words == result.words[0]
     assert [row.name for row in view.film] == ["frames", "tiny\nspatial", "flow"]
     (steps,) = view.steps
     np.testing.assert_allclose(steps.weights.sum(axis=1), 1, rtol=1e-5)
     assert view.film[0].pictures[0].shape == (192, 256, 3)  # 4 : 3, as the clip is
-    bare = read_view(spec, model.weight_axes, result._replace(attention={}), found)
+    bare = build_view(spec, model.weight_axes, result._replace(attention={}), found)
     assert not bare.steps and not bare.frames
     assert [row.name for row in bare.film] == ["frames", "flow"]
 
 
 def test_a_part_of_a_clip_counts_from_its_own_beginning(exported, clip, spec):
     model = LocalModel(exported)
-    extraction = model.extract(clip, start=0.5, end=1.0)
-    result = model.caption_extraction(extraction)
-    found = Clip(clip, 0.5, 1.0, extraction.features, extraction.boxes)
-    view = read_view(spec, model.weight_axes, result, found)
+    result = model.caption_file(clip, start=0.5, end=1.0)
+    found = extract(model, clip, start=0.5, end=1.0)
+    view = build_view(spec, model.weight_axes, result, found)
     assert view.seconds == pytest.approx(0.5, abs=0.01)
     assert view.steps[0].spans[0, 0] == 0

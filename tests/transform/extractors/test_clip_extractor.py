@@ -27,14 +27,15 @@ def test_features_fit_the_specification(clip):
     assert found.features["log_mel"].shape == (2, 96, 64)
     for tensor in corpus.SPEC.tensors():
         assert example_codec.encode_tensor(found.features[tensor.name], tensor)
-    np.testing.assert_allclose(found.key_seconds * 30, [11, 33, 56, 78])
+    np.testing.assert_allclose(found.frames.key_seconds * 30, [11, 33, 56, 78])
 
 
 def test_part_of_a_clip_gives_other_features_and_less_sound(clip):
     extractor = Extractor(corpus.SPEC)
     whole, part = extractor.extract(clip), extractor.extract(clip, 1.0, 2.0)
     assert part.info.frames == 30
-    assert (part.key_seconds >= 1).all() and (part.key_seconds < 2).all()
+    seconds = part.frames.key_seconds
+    assert (seconds >= 1).all() and (seconds < 2).all()
     assert len(part.features["log_mel"]) == 1
     assert not np.array_equal(part.features["grid"], whole.features["grid"])
 
@@ -43,6 +44,21 @@ def test_extraction_is_repeatable(clip):
     one, two = (Extractor(corpus.SPEC).extract(clip) for _ in range(2))
     for name, values in one.features.items():
         np.testing.assert_array_equal(values, two.features[name])
+
+
+def test_frames_that_are_kept_besides_change_no_feature(clip):
+    alone = Extractor(corpus.SPEC).extract(clip)
+    request = FrameRequest(24, resize=OwnShape())
+    kept = Extractor(corpus.SPEC).extract(clip, keep=[request])
+    for name, values in alone.features.items():
+        np.testing.assert_array_equal(values, kept.features[name])
+    read = reader.read_frames(clip, corpus.SPEC.sampling, [request])
+    assert not alone.frames.frame_sets
+    assert kept.frames.frame_sets.keys() == {request}
+    np.testing.assert_array_equal(
+        kept.frames.frame_sets[request].frames, read.frame_sets[request].frames
+    )
+    np.testing.assert_array_equal(kept.frames.frame_seconds, read.frame_seconds)
 
 
 def test_clip_without_sound_lacks_that_feature_only(tmp_path):
