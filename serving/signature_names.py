@@ -7,6 +7,7 @@ MODEL_NAME = "kinescribe"  # by which a server knows it
 # Signatures.
 CAPTION_EXAMPLES_SIGNATURE = "caption_examples"
 CAPTION_SIGNATURE = "caption"
+CAPTION_FIRST_PASS_SIGNATURE = "caption_first_pass"  # of models with two passes
 FEATURE_SPEC_SIGNATURE = "feature_spec"
 
 # Inputs, besides the features and the hash of their specification.

@@ -52,6 +52,11 @@ class Encoder(tf.keras.layers.Layer, abc.ABC):
     # The names that `set_training_phase` accepts, in the order of training.
     training_phases: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def reads_twice(self) -> bool:
+        """Whether clips are read twice, as the `summary` of the first pass tells."""
+        return False
+
     @abc.abstractmethod
     def call(self, video: VideoBatch, training: bool = False) -> EncodedVideo:
         raise NotImplementedError

@@ -140,6 +140,11 @@ class VREEncoder(Encoder):
         """The phase of training that the encoder is in, as saved with its weights."""
         return Phase(int(self._phase.numpy()))
 
+    @property
+    def reads_twice(self) -> bool:
+        """Whether clips are read again from their key frames in the present phase."""
+        return self.phase is not Phase.FIRST_PASS
+
     def set_training_phase(self, phase: str) -> bool:
         """Switches to a `Phase` by its name in lower case.
 

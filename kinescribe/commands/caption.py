@@ -159,12 +159,15 @@ def _caption(
     spec, axes = captioner.spec, captioner.weight_axes
     keep = [clip_view.frame_request(spec, axes)]
     extraction = captioner.extract(clip, start, end, keep)
-    result = captioner.caption_extraction(extraction, category)
+    record = captioner.to_record(extraction, category)
+    (result,) = captioner.caption_examples([record])
+    (first_pass,) = captioner.caption_first_pass([record]) or (None,)
     view = clip_view.build_view(
         spec,
         axes,
         result,
         clip_view.Clip(clip, extraction.features, extraction.boxes, extraction.frames),
+        first_pass,
     )
     picture_folder.mkdir(parents=True, exist_ok=True)
     filmstrip.save(filmstrip.filmstrip(view), picture_folder / f"{clip.name}.png")

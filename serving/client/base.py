@@ -12,6 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from keras_models.weight_axes import NamedAxes
+from serving import signature_names
 from serving.client import caption_result
 from serving.client.caption_result import CaptionResult
 from serving.errors import RefusedError
@@ -44,8 +45,12 @@ class ClipCaptioner(abc.ABC):
         """Looks for a newer version of the model; updates `spec` and `weight_axes`."""
 
     @abc.abstractmethod
-    def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-        """Calls the signature `caption_examples`; `RefusedError` if it refuses them."""
+    def _signatures(self) -> Collection[str]:
+        """Returns the names of the model's signatures."""
+
+    @abc.abstractmethod
+    def _call(self, signature: str, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
+        """Calls a signature with records; `RefusedError` if it refuses them."""
 
     def caption_examples(self, examples: Sequence[bytes]) -> list[CaptionResult]:
         """Captions serialized records, as `example_codec.to_example` writes them.
@@ -54,12 +59,36 @@ class ClipCaptioner(abc.ABC):
             SpecMismatchError: The records have another specification than the model.
             serving.errors.ServingError: The model does not respond, or refuses them.
         """
+        return self._captioned(signature_names.CAPTION_EXAMPLES_SIGNATURE, examples)
+
+    def caption_first_pass(
+        self, examples: Sequence[bytes]
+    ) -> list[CaptionResult] | None:
+        """Captions records after the first of a model's two passes alone.
+
+        Beside `caption_examples`, that tells what VRE's key frame changed.
+
+        Returns:
+            As `caption_examples`; None if the model reads clips once.
+
+        Raises:
+            SpecMismatchError: The records have another specification than the model.
+            serving.errors.ServingError: The model does not respond, or refuses them.
+        """
+        signature = signature_names.CAPTION_FIRST_PASS_SIGNATURE
+        if signature not in self._signatures():
+            return None
+        return self._captioned(signature, examples)
+
+    def _captioned(
+        self, signature: str, examples: Sequence[bytes]
+    ) -> list[CaptionResult]:
         results = []
         for start in range(0, len(examples), ROWS_PER_CALL):
             rows = examples[start : start + ROWS_PER_CALL]
             spec = self.spec
             try:
-                outputs = self._call(rows)
+                outputs = self._call(signature, rows)
             except RefusedError:
                 self.refresh()
                 self.spec.check_same(
@@ -114,6 +143,16 @@ class ClipCaptioner(abc.ABC):
         """
         return _extractor(self.spec).extract(os.fspath(path), start, end, keep)
 
+    def to_record(self, extraction: Extraction, category: str = "") -> bytes:
+        """Serializes a clip's extracted features as a record without captions.
+
+        Args:
+            extraction: The result of `extract`.
+            category: The clip's category, as of `caption_file`.
+        """
+        video = example_codec.VideoExample("", (), extraction.features, category)
+        return example_codec.to_example(video, self.spec).SerializeToString()
+
     def caption_extraction(
         self, extraction: Extraction, category: str = ""
     ) -> CaptionResult:
@@ -123,9 +162,7 @@ class ClipCaptioner(abc.ABC):
             extraction: The result of `extract`.
             category: The clip's category, as of `caption_file`.
         """
-        video = example_codec.VideoExample("", (), extraction.features, category)
-        example = example_codec.to_example(video, self.spec)
-        return self.caption_examples([example.SerializeToString()])[0]
+        return self.caption_examples([self.to_record(extraction, category)])[0]
 
     def _caption_clip(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -135,11 +135,13 @@ class Client(ClipCaptioner):
             name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()
         }
 
-    def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-        return self.predict(
-            signature_names.CAPTION_EXAMPLES_SIGNATURE,
-            {signature_names.EXAMPLES: list(examples)},
-        )
+    def _signatures(self) -> Collection[str]:
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        self.metadata().metadata["signature_def"].Unpack(signatures)
+        return signatures.signature_def.keys()
+
+    def _call(self, signature: str, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
+        return self.predict(signature, {signature_names.EXAMPLES: list(examples)})
 
     def _request(self, method: grpc.UnaryUnaryMultiCallable, request: Any) -> Any:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -58,8 +58,11 @@ class LocalModel(ClipCaptioner):
         self._weight_axes = weight_axes.from_json(text)
         self._spec, self._folder = spec, folder
 
-    def _call(self, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-        function = self._model.signatures[signature_names.CAPTION_EXAMPLES_SIGNATURE]
+    def _signatures(self) -> Collection[str]:
+        return self._model.signatures.keys()
+
+    def _call(self, signature: str, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
+        function = self._model.signatures[signature]
         try:
             outputs = function(
                 **{signature_names.EXAMPLES: tf.constant(list(examples))}

@@ -4,8 +4,12 @@
     caption           features, masks and the specification's hash → captions
     feature_spec      (B,) anything → the model's specification, B times
 
-Outputs of the first two: `caption` (B,), `captions` (B, K), `log_probs` (B, K),
-`words` (B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
+Models that read a clip twice also have
+
+    caption_first_pass  serialized records (B,) → captions after the first pass alone
+
+Outputs of captions: `caption` (B,), `captions` (B, K), `log_probs` (B, K), `words`
+(B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
 (B, K, L, …), and of the encoder, (B, T, S). A late fusion adds `relevance` and
 `written_by`, both (B, K). All ops are TensorFlow's own.
 """
@@ -17,12 +21,13 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_models import weight_axes
+from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
-from keras_models.structs import VideoBatch
+from keras_models.structs import GenerationOutput, VideoBatch
 from serving import signature_names
 from transform.records import example_codec
-from transform.records.vocabulary import SPECIAL
+from transform.records.vocabulary import SPECIAL, Vocabulary
 from transform.schema import SPEC_HASH
 
 
@@ -36,7 +41,15 @@ class CaptionModule(tf.Module):
     ):
         super().__init__(name="kinescribe")
         spec = self._spec = model.spec
-        self._caption_batch = _caption_function(model, search)
+        captioner = model.captioner
+        self._caption_batch = _caption_function(
+            captioner.caption, model.vocabulary, search
+        )
+        self._caption_first_pass = (
+            _caption_function(captioner.caption_first_pass, model.vocabulary, search)
+            if isinstance(captioner, Captioner) and captioner.encoder.reads_twice
+            else None
+        )
         self._constants = {
             SPEC_HASH: spec.content_hash,
             signature_names.SPEC_JSON: spec.to_json(),
@@ -65,7 +78,7 @@ class CaptionModule(tf.Module):
         caption = _named(self._caption_features, {**features, SPEC_HASH: strings})
         # Only the variables are tracked: Keras would add its own traces of the model.
         self.weights = list(caption.graph.variables)
-        return {
+        signatures = {
             signature_names.CAPTION_EXAMPLES_SIGNATURE: caption_examples,
             tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
             signature_names.CAPTION_SIGNATURE: caption,
@@ -73,12 +86,19 @@ class CaptionModule(tf.Module):
                 self._feature_spec, {signature_names.REQUEST: strings}
             ),
         }
+        if first_pass := self._caption_first_pass:
+            signatures[signature_names.CAPTION_FIRST_PASS_SIGNATURE] = _named(
+                lambda inputs: first_pass(self._parse(inputs)),
+                {signature_names.EXAMPLES: strings},
+            )
+        return signatures
 
     def _caption_examples(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self._caption_batch(self._parse(inputs))
+
+    def _parse(self, inputs: dict[str, tf.Tensor]) -> VideoBatch:
         parsed = example_codec.parse(inputs[signature_names.EXAMPLES], self._spec)
-        return self._caption_batch(
-            VideoBatch(parsed.video_id, parsed.features, parsed.masks)
-        )
+        return VideoBatch(parsed.video_id, parsed.features, parsed.masks)
 
     def _caption_features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         spec_hash = inputs[SPEC_HASH]
@@ -101,16 +121,15 @@ class CaptionModule(tf.Module):
 
 
 def _caption_function(
-    model: CaptioningModel, search: SearchConfig
+    generate: Callable[[VideoBatch, SearchConfig, tf.Tensor], GenerationOutput],
+    vocabulary: Vocabulary,
+    search: SearchConfig,
 ) -> Callable[[VideoBatch], dict[str, tf.Tensor]]:
-    texts = ["" if word in SPECIAL else word for word in model.vocabulary.words]
+    texts = ["" if word in SPECIAL else word for word in vocabulary.words]
 
     def caption_batch(video: VideoBatch) -> dict[str, tf.Tensor]:
-        written = model.captioner.caption(
-            video,
-            search,
-            seed=tf.constant([0, 0]),  # a sampled caption is the same at every call
-        )
+        seed = tf.constant([0, 0])  # a sampled caption is the same at every call
+        written = generate(video, search, seed)
         candidates = written.captions
         words = tf.gather(tf.constant(texts), candidates.tokens)  # (B, K, L)
         captions = tf.strings.strip(

@@ -44,13 +44,15 @@ class ScoredClips:
             row = self._rows[clip.video_id]
             example = self._example(row)
             features = example_codec.from_example(example, spec).features
-            (result,) = self._model.caption_examples([example.SerializeToString()])
+            record = example.SerializeToString()
+            (result,) = self._model.caption_examples([record])
+            (first_pass,) = self._model.caption_first_pass([record]) or (None,)
             try:
                 frames = reader.read_frames(
                     row.uri, spec.sampling, [request], row.start, row.end
                 )
                 found = clip_view.Clip(row.uri, features, {}, frames)
-                view = clip_view.build_view(spec, axes, result, found)
+                view = clip_view.build_view(spec, axes, result, found, first_pass)
             except DecodeError:
                 continue
             yield ScoredClip(

@@ -106,6 +106,7 @@ class ClipView(NamedTuple):
     film: tuple[FilmRow, ...]  # the clip's frames, then what belongs to them
     steps: tuple[StepWeights, ...]
     key_frames: tuple[KeyFrame, ...]
+    first_pass: str | None  # the caption before the clip was read from its key frame
 
 
 def frame_request(spec: FeatureSpec, axes: NamedAxes) -> FrameRequest:
@@ -131,6 +132,7 @@ def build_view(
     axes: NamedAxes,
     result: CaptionResult,
     clip: Clip,
+    first_pass: CaptionResult | None = None,
 ) -> ClipView:
     """Places the words and weights of a captioned clip among its frames.
 
@@ -139,6 +141,7 @@ def build_view(
         axes: What the model's weights are about.
         result: The clip's captions and their attention.
         clip: The clip, its features and its frames.
+        first_pass: The clip's captions after the first of two passes.
 
     Raises:
         DecodeError: The clip's features have other steps than the file.
@@ -160,6 +163,7 @@ def build_view(
         key_frames=tuple(
             decoded.key_frame(weight) for weight in weights if weight.axes == ("step",)
         ),
+        first_pass=first_pass.caption if first_pass else None,
     )
 
 

@@ -37,14 +37,16 @@ def filmstrip(view: ClipView) -> np.ndarray:
     From top to bottom: the words in lines of eight, each above the frame that it looked
     at most, with a heat map where cells have weights, and above bars for what it took
     of options; frames of the clip, with what belongs to them; a time axis in seconds;
-    and for each word, bars of the weights of steps, each as wide as its part of the
-    clip and as high as its share of the word's largest, which stands on the right.
+    the key frame, and the captions before and after the clip was read from it; and for
+    each word, bars of the weights of steps, each as wide as its part of the clip and as
+    high as its share of the word's largest, which stands on the right.
     """
     rows = [
         *_word_lines(view),
         *(_film(row) for row in view.film),
         _time_axis(view.seconds),
         *(row for each in view.key_frames for row in _key_frame(each, view.seconds)),
+        *_passes(view),
         *(row for each in view.steps for row in _step_bars(each, view)),
     ]
     height = sum(row.height + GAP for row in rows)
@@ -142,6 +144,18 @@ def _key_frame(key_frame: KeyFrame, seconds: float) -> Iterator[Image.Image]:
     )
     row.paste(picture, (x, GAP))
     yield row
+
+
+def _passes(view: ClipView) -> Iterator[Image.Image]:
+    """Yields the captions of both passes, as VRE's figure 3 names them."""
+    if view.first_pass is None:
+        return
+    for name, caption in (("STEP1", view.first_pass), ("STEP2", " ".join(view.words))):
+        row = _row(_LINE)
+        draw = ImageDraw.Draw(row)
+        draw.text((2, 2), name, INK, _font(14))
+        draw.text((LEFT, 2), caption, INK, _font(14))
+        yield row
 
 
 def _step_bars(steps: StepWeights, view: ClipView) -> Iterator[Image.Image]:

@@ -6,6 +6,8 @@ from tests.support.served_models import (
     doubling_model,
     exported,
     spec,
+    two_pass_captioner,
+    two_pass_model,
     vocabulary,
 )
 
@@ -17,5 +19,7 @@ __all__ = [
     "doubling_model",
     "exported",
     "spec",
+    "two_pass_captioner",
+    "two_pass_model",
     "vocabulary",
 ]

@@ -14,6 +14,7 @@ from serving.client.local_model import LocalModel
 from serving.errors import ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
+from serving.visualization import filmstrip
 from transform.video import reader
 
 
@@ -88,6 +89,29 @@ def test_a_picture_costs_no_second_decoding(run, exported, clip, tmp_path, monke
     code, _ = run(clip, "--model", exported, "--attention", tmp_path / "pictures")
     assert code == 0
     assert paths == [str(clip)]
+
+
+def test_a_picture_shows_both_captions_of_a_model_that_reads_clips_twice(
+    run, two_pass_model, exported, clip, tmp_path, monkeypatch
+):
+    views = []
+    draw = filmstrip.filmstrip
+    monkeypatch.setattr(
+        filmstrip, "filmstrip", lambda view: views.append(view) or draw(view)
+    )
+    pictures = ("--attention", tmp_path / "pictures")
+    shutil.copytree(two_pass_model, tmp_path / "models" / "1")
+    with Server(ServerConfig(model_base=str(tmp_path / "models"), port=0)) as server:
+        run(clip, "--server", server.address, *pictures)
+    run(clip, "--model", two_pass_model, *pictures)
+    run(clip, "--model", exported, *pictures)
+    far, near, once = views
+    model = LocalModel(two_pass_model)
+    record = model.to_record(model.extract(clip))
+    (first,) = model.caption_first_pass([record])
+    assert far.first_pass == near.first_pass == first.caption
+    assert first.caption != " ".join(near.words) == model.caption_file(clip).caption
+    assert near.key_frames and once.first_pass is None
 
 
 def test_a_photograph_is_captioned_and_shown(run, exported, tmp_path):

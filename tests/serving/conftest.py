@@ -13,6 +13,8 @@ from tests.support.served_models import (
     other_spec,
     push,
     spec,
+    two_pass_captioner,
+    two_pass_model,
     vocabulary,
 )
 
@@ -31,5 +33,7 @@ __all__ = [
     "other_spec",
     "push",
     "spec",
+    "two_pass_captioner",
+    "two_pass_model",
     "vocabulary",
 ]

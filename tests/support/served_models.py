@@ -18,6 +18,7 @@ from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
 from serving.client.local_model import LocalModel
 from serving.export.export import export
+from tests.support import tiny
 from transform.records import example_codec
 from transform.records.vocabulary import Vocabulary
 from transform.schema import Category, FeatureSpec, Flow, FrameGrid, FrameSampling
@@ -170,6 +171,28 @@ def category_model(spec, vocabulary, tmp_path_factory) -> LocalModel:
     folder = tmp_path_factory.mktemp("of_category") / "model"
     export(CaptioningModel(captioner, vocabulary), folder, Greedy())
     return LocalModel(folder)
+
+
+@pytest.fixture(scope="session")
+def two_pass_captioner(spec, vocabulary) -> Captioner:
+    """A model of VRE, whose two passes say different things."""
+    config = tiny.shrink(registry.get("vre_silent").model).override(
+        {"encoder": {"inputs": {"grid": "tiny"}}}
+    )
+    captioner = Captioner(config, spec, len(vocabulary), max_words=6)
+    captioner.build_from_spec()
+    random = np.random.default_rng(3)
+    for weight in captioner.trainable_variables:
+        weight.assign(random.normal(size=weight.shape))
+    return captioner
+
+
+@pytest.fixture(scope="session")
+def two_pass_model(two_pass_captioner, vocabulary, tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("two_passes") / "model"
+    model = CaptioningModel(two_pass_captioner, vocabulary)
+    export(model, folder, BeamSearch(width=3, n_best=2))
+    return folder
 
 
 @pytest.fixture(scope="session")

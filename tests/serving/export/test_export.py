@@ -22,6 +22,7 @@ from serving.client import caption_result
 from serving.errors import ServingError
 from serving.export import warmup
 from serving.export.export import export, read_spec
+from serving.export.signatures import CaptionModule
 from tests.support import tiny
 from transform.common.errors import KinescribeError
 from transform.records import example_codec
@@ -234,6 +235,39 @@ def test_the_specification_is_served_and_an_asset(
     assert read_spec(exported) == spec
     words = (exported / "assets" / "vocabulary.txt").read_text().split()
     assert tuple(words) == vocabulary.words[4:]
+
+
+def test_a_model_that_reads_clips_twice_has_a_signature_of_its_first_pass(
+    two_pass_model, two_pass_captioner, spec, vocabulary, make_example
+):
+    signatures = tf.saved_model.load(str(two_pass_model)).signatures
+    examples = tf.constant([make_example(1), make_example(2, steps=2)])
+    first = signatures["caption_first_pass"](examples=examples)
+    second = signatures["caption_examples"](examples=examples)
+    assert first.keys() == second.keys()
+    parsed = example_codec.parse(examples, spec)
+    video = VideoBatch(parsed.video_id, parsed.features, parsed.masks)
+    beam = BeamSearch(width=3, n_best=2)
+    for outputs, caption in (
+        (first, two_pass_captioner.caption_first_pass),
+        (second, two_pass_captioner.caption),
+    ):
+        expected = caption(video, beam).captions
+        texts = vocabulary.decode(expected.tokens).numpy()
+        assert outputs["captions"].numpy().tolist() == texts.tolist()
+        np.testing.assert_allclose(
+            outputs["log_probs"], expected.log_probs, rtol=1e-4, atol=1e-4
+        )
+    assert not np.allclose(first["log_probs"], second["log_probs"], atol=1e-2)
+
+
+def test_a_model_that_has_learned_the_first_pass_alone_has_no_second(
+    two_pass_captioner, vocabulary
+):
+    copy = two_pass_captioner.with_precision("float32")
+    copy.encoder.set_training_phase("first_pass")
+    module = CaptionModule(CaptioningModel(copy, vocabulary), Greedy())
+    assert "caption_first_pass" not in module.signatures()
 
 
 def test_warm_up_requests_call_every_signature(exported, served):

@@ -4,7 +4,7 @@ import tensorflow as tf
 from keras_models.evaluation.evaluate import ScoredCaption
 from serving.client.local_model import LocalModel
 from serving.report.scored_clips import ScoredClips
-from serving.visualization import clip_view
+from serving.visualization import clip_view, filmstrip
 from transform.datasets import VideoRecord
 from transform.records import example_codec
 from transform.records.manifest import Manifest, ManifestRow
@@ -63,9 +63,9 @@ def test_the_words_under_a_picture_are_those_of_the_clips_category(
     results = []
     build_view = clip_view.build_view
 
-    def kept(spec, axes, result, clip):
+    def kept(spec, axes, result, clip, first_pass):
         results.append(result)
-        return build_view(spec, axes, result, clip)
+        return build_view(spec, axes, result, clip, first_pass)
 
     monkeypatch.setattr(clip_view, "build_view", kept)
     records = write_records(category_model, clip, tmp_path)
@@ -74,3 +74,20 @@ def test_the_words_under_a_picture_are_those_of_the_clips_category(
     expected = category_model.caption_file(clip, category="music")
     assert results[0].log_probs == expected.log_probs
     assert results[0].log_probs != category_model.caption_file(clip).log_probs
+
+
+def test_a_picture_has_both_captions_of_a_model_that_reads_clips_twice(
+    two_pass_model, clip, tmp_path, monkeypatch
+):
+    views = []
+    draw = filmstrip.filmstrip
+    monkeypatch.setattr(
+        filmstrip, "filmstrip", lambda view: views.append(view) or draw(view)
+    )
+    model = LocalModel(two_pass_model)
+    records = write_records(model, clip, tmp_path)
+    scored = [ScoredCaption("here", "a ball", 1.0, ())]
+    assert len(list(ScoredClips(model, records).drawn(scored))) == 1
+    (view,) = views
+    (first,) = model.caption_first_pass([model.to_record(model.extract(clip))])
+    assert view.first_pass == first.caption != " ".join(view.words)

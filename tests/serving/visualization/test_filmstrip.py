@@ -32,6 +32,7 @@ def make_view(words=WORDS, spans=((0, 2), (2, 5), (5, 10))) -> ClipView:
         film=(FilmRow("frames", (picture(),) * 8),),
         steps=(StepWeights("grid", spans, np.eye(3)[np.arange(count) % 3]),),
         key_frames=(),
+        first_pass=None,
     )
 
 
@@ -84,6 +85,18 @@ def test_every_part_has_rows_of_its_own():
     whole, frameless, optionless, wordless, stepless, keyed, bare = heights
     assert keyed > whole > optionless > wordless > bare
     assert frameless < whole and bare < stepless < whole
+
+
+def test_the_captions_of_both_passes_have_a_line_each():
+    view = make_view()
+    one = filmstrip.filmstrip(view)
+    both = filmstrip.filmstrip(view._replace(first_pass="a blue cube"))
+    assert len(both) == len(one) + 2 * 26
+    bars = len(one) - 3 * 22 - 26  # and the heading above them
+    lines = both[bars : bars + 52]
+    assert (lines[:26] != lines[26:]).any()
+    assert (both[:bars] == one[:bars]).all()
+    assert (both[bars + 52 :] == one[bars:]).all()
 
 
 def test_many_words_take_several_lines():
