@@ -12,7 +12,7 @@ def invoke(*arguments):
 def test_compile_writes_the_pipeline_with_the_given_image_and_root(tmp_path):
     output = tmp_path / "pipeline.yaml"
     result = invoke(
-        "mgsa", "--output", str(output), "--image", "registry/k:8", "--root", "gs://b/c"
+        "demo", "--output", str(output), "--image", "registry/k:8", "--root", "gs://b/c"
     )
     assert result.exit_code == 0, result.output
     compiled = yaml.safe_load(output.read_text())

@@ -8,6 +8,7 @@ from keras_models.attention.spatial_pooling import (
 )
 from keras_models.attention.spatio_temporal import SpatioTemporalConfig
 from keras_models.attention.stats import STaTSConfig
+from keras_models.attention.temporal_pooling import RankedPoolingConfig
 from keras_models.attention.temporo_spatial import TemporoSpatialConfig
 from tests.reference import stats as reference
 from tests.support.cells import (
@@ -83,6 +84,7 @@ def test_equals_the_equations_from_the_cells_on():
         np.testing.assert_allclose(output.weights["st_spatial"][clip], e, **CLOSE)
         np.testing.assert_allclose(output.weights["temporal"][clip], tau, **CLOSE)
         loss = reference.rank_loss(last, frames, frame_mask, ranked.margin)
+        loss *= RankedPoolingConfig().weight
         np.testing.assert_allclose(output.losses["rank"][clip], loss, **CLOSE)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling import late_fusion
 from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
@@ -111,29 +110,16 @@ def test_attention_of_words_and_clips_is_named_apart():
     assert written.weights.keys() == {"spatial_2"}
 
 
-def test_what_a_beam_could_not_fill_comes_last(fusion, video):
+def test_what_a_beam_could_not_fill_comes_last(fusion, video, monkeypatch):
     wide = BeamSearch(width=30, n_best=30)
-    one_word = LateFusion(
-        fusion.config,
-        {name: _with_max_words(member, 1) for name, member in fusion.members.items()},
-        _with_max_words(fusion.relevance, 1),
-    )
+    for model in (*fusion.members.values(), fusion.relevance):
+        monkeypatch.setattr(model, "max_words", 1)
+    one_word = LateFusion(fusion.config, fusion.members, fusion.relevance)
     written = one_word.caption(video, wide)
     impossible = written.captions.log_probs.numpy() == -np.inf
     assert np.any(impossible)
     np.testing.assert_array_equal(impossible, np.sort(impossible, axis=1))
     assert np.all(np.isfinite(written.extras["relevance"].numpy()[~impossible]))
-
-
-def _with_max_words(model, max_words: int):
-    class Shorter:
-        def __getattr__(self, name):
-            return getattr(model, name)
-
-    shorter = Shorter()
-    shorter.max_words = max_words
-    shorter.caption = lambda *args: Captioner.caption(shorter, *args)
-    return shorter
 
 
 def test_writes_captions_for_a_data_set_as_a_captioner_does(fusion, video):
@@ -159,7 +145,7 @@ def test_weights_that_differ_from_writer_to_writer_are_about_nothing(fusion):
     assert temporal.weight_axes()["temporal"] != spatial.weight_axes()["temporal"]
 
 
-def test_parts_that_do_not_fit_are_refused(fusion):
+def test_parts_that_do_not_fit_are_refused(fusion, monkeypatch):
     with pytest.raises(ValueError, match=r"must be .*received \['vatex_spatial_rl'\]"):
         LateFusion(
             fusion.config,
@@ -171,9 +157,9 @@ def test_parts_that_do_not_fit_are_refused(fusion):
         LateFusion(
             fusion.config, fusion.members, relevance_parts.relevance_model(other)
         )
-    longer = _with_max_words(fusion.relevance, tiny.MAX_WORDS + 1)
+    monkeypatch.setattr(fusion.relevance, "max_words", tiny.MAX_WORDS + 1)
     with pytest.raises(KinescribeError, match="relevance model has max_words 5, not 4"):
-        LateFusion(fusion.config, fusion.members, longer)
+        LateFusion(fusion.config, fusion.members, fusion.relevance)
     with pytest.raises(ConfigError, match="at least two members"):
         fusion.config.replace(members=dict([*fusion.config.members.items()][:1]))
 

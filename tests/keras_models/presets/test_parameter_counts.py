@@ -6,7 +6,7 @@ from keras_models.presets.registry import get
 from tests.support import models
 
 
-@pytest.mark.parametrize("name", ["mgsa", "spatial_attention_garu", "mgsa_iac"])
+@pytest.mark.parametrize("name", ["mgsa", "mgsa_no_garu", "mgsa_iac"])
 def test_count_is_that_of_the_built_model(name):
     config = models.config(name, encoder={"fused": []})
     captioner = models.captioner(name, encoder={"fused": []})
