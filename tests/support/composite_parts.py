@@ -5,7 +5,6 @@ from __future__ import annotations
 from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from tests.support import tiny
-from tests.support.relevance_parts import sharpen
 from transform.schema import FeatureSpec, FrameSampling
 
 # One looks at places before the words, one while it writes; they share a specification.
@@ -18,9 +17,5 @@ SPEC = FeatureSpec(
 )
 
 
-def captioner(name: str, seed: int = 0, **changes) -> Captioner:
-    parts = {"spec": SPEC, "max_words": tiny.MAX_WORDS, **changes}
-    parts = {"vocabulary_size": len(tiny.VOCABULARY), **parts}
-    model = Captioner(CONFIGS[name], **parts).build_from_spec()
-    sharpen(model, seed)
-    return model
+def captioner(name: str, seed: int = 0, spec: FeatureSpec = SPEC, **sizes) -> Captioner:
+    return tiny.build(CONFIGS[name], spec, seed, **sizes)

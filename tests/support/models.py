@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
+from tests.support import tiny
 from transform.schema import (
     FeatureSpec,
     Flow,
@@ -45,13 +45,8 @@ def config(name="mgsa", **changes):
 
 def captioner(name="mgsa", seed=0, **changes):
     """A built model with random weights that make its words differ."""
-    tf.keras.utils.set_random_seed(seed)
-    model = Captioner(config(name, **changes), SPEC, WORDS, MAX_WORDS)
-    model.build_from_spec()
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_weights:
-        weight.assign(random.normal(0, 0.7, weight.shape))
-    return model
+    sizes = {"words": WORDS, "max_words": MAX_WORDS}
+    return tiny.build(config(name, **changes), SPEC, seed, **sizes)
 
 
 def video(lengths=(4, 2, 1), seed=0, padding=0):

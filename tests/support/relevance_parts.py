@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from keras_models.captioner import Captioner
 from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
 from keras_models.ensembling.relevance.model import RelevanceConfig, RelevanceModel
 from keras_models.presets import registry
@@ -28,26 +25,18 @@ SPEC = FeatureSpec(
 )
 
 
-def sharpen(model, seed: int) -> None:
-    """Weights that are large enough to tell clips and words apart."""
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_variables:
-        weight.assign(0.7 * random.normal(size=weight.shape))
-
-
 def relevance_model(
     spec: FeatureSpec = SPEC, config: RelevanceConfig = RELEVANCE, seed: int = 5
 ) -> RelevanceModel:
     model = RelevanceModel(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
     model.build_from_spec()
-    sharpen(model, seed)
+    tiny.shake(model, seed)
     return model
 
 
 def late_fusion(seed: int = 0) -> LateFusion:
-    members = {}
-    for index, (name, config) in enumerate(CONFIG.members.items()):
-        member = Captioner(config, SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS)
-        sharpen(member.build_from_spec(), seed + index)
-        members[name] = member
+    members = {
+        name: tiny.build(config, SPEC, seed + index)
+        for index, (name, config) in enumerate(CONFIG.members.items())
+    }
     return LateFusion(CONFIG, members, relevance_model())

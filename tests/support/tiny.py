@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.captioner_config import CaptionerConfig
+from keras_models.presets import registry
 from keras_models.structs import TrainingBatch, VideoBatch
 from transform.records.vocabulary import Vocabulary
 from transform.schema import (
@@ -96,6 +98,37 @@ def spec(config: CaptionerConfig) -> FeatureSpec:
         sampling=FrameSampling(frames=STEPS, window=2),
         features=tuple(FEATURES[name] for name in config.features()),
     )
+
+
+def captioner(
+    name: str = "mgsa", seed: int = 0, shaken: bool = True, **changes: Any
+) -> Captioner:
+    """A preset's model at these sizes, with some settings changed."""
+    config = shrink(registry.get(name).model).override(changes)
+    return build(config, spec(config), seed, shaken)
+
+
+def build(
+    config: CaptionerConfig,
+    spec: FeatureSpec,
+    seed: int = 0,
+    shaken: bool = True,
+    words: int = len(VOCABULARY),
+    max_words: int = MAX_WORDS,
+) -> Captioner:
+    """A built model, with weights that tell clips and words apart if it is shaken."""
+    tf.keras.utils.set_random_seed(seed)
+    model = Captioner(config, spec, words, max_words).build_from_spec()
+    if shaken:
+        shake(model, seed)
+    return model
+
+
+def shake(model: tf.keras.Model, seed: int = 0) -> None:
+    """Gives a model random weights that are large enough to tell inputs apart."""
+    random = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        weight.assign(random.normal(0, 0.7, weight.shape))
 
 
 def batch(spec: FeatureSpec, seed: int = 0) -> TrainingBatch:

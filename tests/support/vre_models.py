@@ -25,17 +25,8 @@ UNITS = tiny.SETTINGS["units"]
 
 def captioner(name: str = "vre", seed: int = 0, dropout: float = 0.0) -> Captioner:
     """A built model with random weights that tell clips and words apart."""
-    tf.keras.utils.set_random_seed(seed)
-    config = tiny.shrink(PRESETS[name].model).override(
-        {"decoder": {"dropout": dropout}}
-    )
-    model = Captioner(
-        config, SPEC, len(tiny.VOCABULARY), tiny.MAX_WORDS
-    ).build_from_spec()
-    random = np.random.default_rng(seed)
-    for weight in model.trainable_weights:
-        weight.assign(random.normal(0, 0.7, weight.shape))
-    return model
+    config = tiny.shrink(PRESETS[name].model)
+    return tiny.build(config.override({"decoder": {"dropout": dropout}}), SPEC, seed)
 
 
 def grids(lengths: Sequence[int] = LENGTHS, seed: int = 0) -> np.ndarray:

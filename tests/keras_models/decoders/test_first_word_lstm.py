@@ -5,8 +5,8 @@ import tensorflow as tf
 from keras_models.decoders.first_word_lstm import FirstWordLSTMConfig
 from keras_models.structs import TrainingBatch, repeat_batch
 from tests.reference import dual_afr as reference
+from tests.support import tiny
 from tests.support.cells import att
-from tests.support.dual_afr_models import batch, captioner
 from tests.support.layer_contract import check_layer
 from transform.records.vocabulary import BOS
 
@@ -29,9 +29,9 @@ def matrices(decoder):
 
 @pytest.mark.parametrize(("name", "pick"), [(ROWS[0], None), (ROWS[1], np.argmax)])
 def test_steps_equal_the_equations(name, pick):
-    model = captioner(name)
+    model = tiny.captioner(name)
     decoder, (attention,) = model.decoder, model.decoder.attentions
-    encoded = model.encode(batch(model).video)
+    encoded = model.encode(tiny.batch(model.spec).video)
     state, memory = model.start(encoded)
     weights = matrices(decoder)
     first = decoder.first.kernel.numpy().T, decoder.first.bias.numpy()
@@ -73,8 +73,8 @@ def test_steps_equal_the_equations(name, pick):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_teacher_forcing_equals_step_by_step(name):
-    model = captioner(name)
-    clips = batch(model)
+    model = tiny.captioner(name)
+    clips = tiny.batch(model.spec)
     forced = tf.function(model.teacher_force)(clips)
     state, memory = repeat_batch(model.start(model.encode(clips.video)), 2)
     tokens = tf.reshape(clips.tokens, [4, -1])
@@ -88,8 +88,8 @@ def test_teacher_forcing_equals_step_by_step(name):
 
 
 def test_the_first_word_is_told_from_the_clips_own_feature_alone():
-    model = captioner()
-    clips = batch(model)
+    model = tiny.captioner("dual_afr_soft")
+    clips = tiny.batch(model.spec)
     features = {
         name: values if name == "c3d_fc7" else values + 1
         for name, values in clips.video.features.items()
@@ -101,7 +101,7 @@ def test_the_first_word_is_told_from_the_clips_own_feature_alone():
 
 
 def test_weights_begin_as_the_paper_says():
-    model = captioner(shaken=False)
+    model = tiny.captioner("dual_afr_soft", shaken=False)
     for weight in model.trainable_weights:
         values = weight.numpy()
         if "recurrent" in weight.name:
@@ -114,7 +114,8 @@ def test_weights_begin_as_the_paper_says():
 
 
 def test_a_wider_start_may_be_given():
-    model = captioner(shaken=False, decoder={"initial_range": 0.05})
+    changes = {"decoder": {"initial_range": 0.05}}
+    model = tiny.captioner("dual_afr_soft", shaken=False, **changes)
     decoder = model.decoder
     for layer in (decoder.first, decoder.from_words, decoder.from_video, decoder.words):
         assert 0.03 < np.abs(layer.kernel).max() <= 0.05, layer.name
@@ -122,8 +123,8 @@ def test_a_wider_start_may_be_given():
 
 
 def test_contract():
-    model = captioner()
-    clips = batch(model)
+    model = tiny.captioner("dual_afr_soft")
+    clips = tiny.batch(model.spec)
     shape = tuple(model.teacher_force(clips).log_probs.shape)
     check_layer(
         model.decoder,

@@ -5,7 +5,6 @@ import tensorflow as tf
 from keras_models.encoders.dual_afr import DualAFRConfig
 from keras_models.encoders.level_alignment import ConvLevelConfig, IdentityLevelConfig
 from tests.support import tiny
-from tests.support.dual_afr_models import batch, captioner
 from transform.common.config import ConfigError
 from transform.schema import FeatureSpec, FrameSampling
 
@@ -18,8 +17,8 @@ def test_paper_sizes_are_the_defaults():
 
 
 def test_the_summary_is_the_mean_of_the_windows_that_are_there():
-    model = captioner()
-    video = batch(model).video
+    model = tiny.captioner("dual_afr_soft")
+    video = tiny.batch(model.spec).video
     summary = model.encode(video).summary.numpy()
     values = video.features["c3d_fc7"].numpy().astype(np.float32)
     for clip, mask in enumerate(video.masks["c3d_fc7"].numpy()):
@@ -27,8 +26,8 @@ def test_the_summary_is_the_mean_of_the_windows_that_are_there():
 
 
 def test_levels_have_the_same_places_and_their_own_masks():
-    model = captioner()
-    encoded = model.encode(batch(model).video)
+    model = tiny.captioner("dual_afr_soft")
+    encoded = model.encode(tiny.batch(model.spec).video)
     assert {tuple(grid.shape) for grid in encoded.grids} == {(2, tiny.STEPS, 4, 9)}
     steps = [mask.numpy()[1, :, 0].sum() for mask in encoded.grid_masks]
     assert steps == [3, 3, 3, 2]  # pool5 of the short clip lacks its last step
@@ -36,8 +35,8 @@ def test_levels_have_the_same_places_and_their_own_masks():
 
 
 def test_a_shorter_level_is_masked_behind_its_end():
-    model = captioner()
-    video = batch(model).video
+    model = tiny.captioner("dual_afr_soft")
+    video = tiny.batch(model.spec).video
     name = "c3d_pool5"
     features = video.features | {name: video.features[name][:, :2]}
     masks = video.masks | {name: video.masks[name][:, :2]}

@@ -1,12 +1,12 @@
 import numpy as np
 
 from tests.reference.lstm import lstm
-from tests.support.dual_afr_models import batch, captioner
+from tests.support import tiny
 
 
 def test_the_summary_is_the_last_state_of_the_frames_that_are_there():
-    model = captioner("dual_afr_resnet")
-    video = batch(model).video
+    model = tiny.captioner("dual_afr_resnet")
+    video = tiny.batch(model.spec).video
     encoder = model.encoder
     w, b = encoder.inputs.kernel.numpy().T, encoder.inputs.bias.numpy()
     u = encoder.lstm.recurrent.kernel.numpy().T

@@ -123,7 +123,7 @@ def test_the_exported_model_has_core_ops_and_says_the_same(ensemble, video, tmp_
             "m1 reads records of .* train it on the same records",
         ),
         ({"max_words": 9}, "m1 has max_words 9, not 4"),
-        ({"vocabulary_size": 13}, "m1 has vocabulary_size 13, not 12"),
+        ({"words": 13}, "m1 has vocabulary_size 13, not 12"),
     ],
     ids=["specification", "max_words", "vocabulary"],
 )

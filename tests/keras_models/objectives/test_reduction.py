@@ -16,7 +16,7 @@ from keras_models.objectives.reduction import (
 from keras_models.objectives.rewards import RewardConfig
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.structs import TrainingBatch
-from tests.support import dual_afr_models, vre_models
+from tests.support import tiny, vre_models
 
 # Captions of 2, 1 and 3 words, and two that are padding.
 TOKENS = np.array([[4, 2, 0], [2, 0, 0], [0, 0, 0], [5, 6, 2], [0, 0, 0]], np.int32)
@@ -51,8 +51,8 @@ def vre():
 
 @pytest.fixture(scope="module")
 def dual_afr():
-    model = dual_afr_models.captioner()
-    return model, dual_afr_models.batch(model)
+    model = tiny.captioner("dual_afr_soft")
+    return model, tiny.batch(model.spec)
 
 
 def padded(batch: TrainingBatch) -> TrainingBatch:

@@ -8,12 +8,11 @@ from keras_models.generation.ensemble_step import ensemble
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.presets import registry
 from tests.support import tiny
-from tests.support.dual_afr_models import batch, captioner
 
 
 def test_an_ensemble_of_a_rows_models_writes_captions():
-    members = [captioner("dual_afr_hard", seed) for seed in range(2)]
-    video = batch(members[0]).video
+    members = [tiny.captioner("dual_afr_hard", seed) for seed in range(2)]
+    video = tiny.batch(members[0].spec).video
     step = ensemble([member.step for member in members])
     state, memory = zip(*[m.start(m.encode(video)) for m in members], strict=True)
     found = BeamSearch().search(step, state, memory, members[0].max_words)
@@ -29,8 +28,8 @@ def test_an_ensemble_of_a_rows_models_writes_captions():
 
 
 def test_training_hard_attention_raises_the_bound():
-    model = captioner("dual_afr_hard")
-    clips = batch(model)
+    model = tiny.captioner("dual_afr_hard")
+    clips = tiny.batch(model.spec)
     context = ObjectiveContext(tiny.VOCABULARY, {}, tiny.MAX_WORDS, StepCounters())
     objective = registry.get("dual_afr_hard").plan.stages[0].objective.build(context)
     optimizer = tf.keras.optimizers.legacy.Adam(0.02)
@@ -50,7 +49,7 @@ def test_training_hard_attention_raises_the_bound():
 
 
 def test_choices_that_are_worth_the_same_teach_nothing_whatever_dropout_drops():
-    model = captioner("dual_afr_hard", decoder={"dropout": 0.5})
+    model = tiny.captioner("dual_afr_hard", decoder={"dropout": 0.5})
     model.decoder.from_video.kernel.assign(
         tf.zeros_like(model.decoder.from_video.kernel)
     )
@@ -58,7 +57,7 @@ def test_choices_that_are_worth_the_same_teach_nothing_whatever_dropout_drops():
     objective = registry.get("dual_afr_hard").plan.stages[0].objective.build(context)
     (attention,) = model.decoder.attentions
     with tf.GradientTape() as tape:
-        output = objective(model, batch(model))
+        output = objective(model, tiny.batch(model.spec))
     # The bound is the mean only of likelihoods that are all equal.
     np.testing.assert_allclose(
         output.metrics["bound"], output.metrics["cross_entropy"], rtol=1e-5
@@ -68,8 +67,8 @@ def test_choices_that_are_worth_the_same_teach_nothing_whatever_dropout_drops():
 
 
 def test_each_reading_of_a_caption_has_choices_of_its_own():
-    model = captioner("dual_afr_hard")
-    clips = batch(model)
+    model = tiny.captioner("dual_afr_hard")
+    clips = tiny.batch(model.spec)
     same = clips._replace(tokens=tf.repeat(clips.tokens[:, :1], 20, axis=1))
     (context,) = model.teacher_force(same, training=True).contexts
     drawn = context.log_prob.numpy().reshape(2, 20, -1)  # (clip, reading, word)

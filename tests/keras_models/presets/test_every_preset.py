@@ -50,11 +50,7 @@ def row(request) -> Row:
     """One of the rows, built; its weights are large enough to tell clips apart."""
     config = tiny.shrink(registry.get(request.param).model)
     spec = tiny.spec(config)
-    captioner = Captioner(config, spec, len(tiny.VOCABULARY), tiny.MAX_WORDS)
-    captioner.build_from_spec()
-    random = np.random.default_rng(3)
-    for weight in captioner.trainable_variables:
-        weight.assign(0.7 * random.normal(size=weight.shape))
+    captioner = tiny.build(config, spec, seed=3)
     return Row(request.param, config, spec, captioner, tiny.batch(spec))
 
 

@@ -14,7 +14,6 @@ from keras_models.training.pretrained_embeddings import (
     WordVectorsError,
 )
 from tests.support import small_runs, tiny
-from tests.support.dual_afr_models import captioner
 from transform.common import weight_files
 from transform.common.weight_files import PackagedFile, WeightsError
 
@@ -65,7 +64,7 @@ def test_every_format_is_read(name, tmp_path):
 
 def test_known_words_get_their_vectors_and_others_keep_theirs(tmp_path):
     (tmp_path / "words.bin").write_bytes(binary())
-    model = captioner()
+    model = tiny.captioner("dual_afr_soft")
     before = model.decoder.embedding.embeddings.numpy()
     vectors = VectorsFile(path=str(tmp_path / "words.bin")).locate()
     known = pretrained_embeddings.assign(
@@ -85,7 +84,7 @@ def test_vectors_of_another_length_are_refused(tmp_path):
     ):
         pretrained_embeddings.assign(
             VectorsFile(path=str(tmp_path / "words.txt")).locate(),
-            CaptioningModel(captioner(), tiny.VOCABULARY),
+            CaptioningModel(tiny.captioner("dual_afr_soft"), tiny.VOCABULARY),
         )
 
 
