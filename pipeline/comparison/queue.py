@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -31,7 +33,7 @@ def run(tasks: Sequence[Task], root: str, workers: int) -> Iterator[Outcome | Fa
     """Runs tasks and yields what came of each as it ends.
 
     Every worker is a process with one thread of TensorFlow's: models this small gain
-    nothing from more.
+    nothing from more. It ends when this process does, however that ends.
 
     Args:
         tasks: What is to be done.
@@ -42,7 +44,7 @@ def run(tasks: Sequence[Task], root: str, workers: int) -> Iterator[Outcome | Fa
         return
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
-        workers, context, initializer=_begin_worker
+        workers, context, initializer=_begin_worker, initargs=(os.getpid(),)
     ) as pool:
         running = {pool.submit(_run, task, root): task for task in tasks}
         for future in concurrent.futures.as_completed(running):
@@ -53,12 +55,20 @@ def run(tasks: Sequence[Task], root: str, workers: int) -> Iterator[Outcome | Fa
                 yield Failure(running[future], f"{type(error).__name__}: {error}")
 
 
-def _begin_worker() -> None:
+def _begin_worker(parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", **_THREADS})
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process soon after its parent, which may have been killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _run(task: Task, root: str) -> Outcome:
