@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import os
 from collections.abc import Mapping
@@ -29,7 +30,8 @@ class ComparisonData:
         parts: The folder of each part, by the part's name.
 
     Raises:
-        DataError: A part lacks a split, or they differ in their specification.
+        DataError: A part lacks a split.
+        SpecMismatchError: The parts differ in their specification.
     """
 
     def __init__(self, name: str, parts: Mapping[str, str | os.PathLike[str]]):
@@ -43,11 +45,23 @@ class ComparisonData:
             )
 
     def split(self, name: str, part: str | None = None) -> RecordDataset:
-        """Returns a split of one part, or of all of them."""
+        """Returns a split of one part, or of all of them.
+
+        Raises:
+            DataError: Two parts have a clip of the same id.
+        """
         datasets = self.parts.values() if part is None else [self.parts[part]]
-        return RecordDataset(
+        records = RecordDataset(
             [file for dataset in datasets for file in dataset.files(name)], self.spec
         )
+        ids = collections.Counter(clip.video_id for clip in records.clips)
+        if len(ids) < len(records.clips):
+            (twice, _), *_ = ids.most_common(1)
+            raise DataError(
+                f"two parts of {self.name} have a clip {twice}: captions go by id, so "
+                "give the clips of one part other ids and extract it again."
+            )
+        return records
 
     @functools.cached_property
     def digest(self) -> str:

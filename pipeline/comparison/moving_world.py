@@ -48,6 +48,7 @@ from transform.schema import (
 
 DIAGNOSTIC = tuple(name for name in SUBSETS if name != "mixed")
 REFERENCES = 10  # captions of a clip
+_CLIPS_A_SUBSET = 1_000_000  # at the most: clips of two subsets share no id
 _TURNS = 5  # references of a twin that are scored
 
 _FRAMES = 80  # of a clip at the most: scenes last 6 s, at 12 frames a second
@@ -164,7 +165,11 @@ def corpus_config(subset: str, counts: Counts, seed: int = 0) -> CorpusConfig:
             "be even."
         )
     return CorpusConfig(
-        seed=seed, subset=subset, references=REFERENCES, **counts._asdict()
+        seed=seed,
+        subset=subset,
+        references=REFERENCES,
+        first=DIAGNOSTIC.index(subset) * _CLIPS_A_SUBSET,
+        **counts._asdict(),
     )
 
 

@@ -38,6 +38,7 @@ class CorpusConfig(Config):
     val: int = Field(60, ge=0, le=_SEEDS_A_SPLIT)
     test: int = Field(60, ge=0, le=_SEEDS_A_SPLIT)
     references: int = Field(10, ge=5, le=20)
+    first: int = Field(0, ge=0)  # number of the first clip; the others follow
     picture: Picture = Picture()
 
     @validator("subset")
@@ -77,7 +78,7 @@ def clip_seed(config: CorpusConfig, split: str, index: int) -> int:
 
 def clips(config: CorpusConfig) -> Iterator[SceneClip]:
     """Yields the corpus' clips: train, then val, then test."""
-    number = 0
+    number = config.first
     for split in _SPLITS:
         for index in range(getattr(config, split)):
             seed = clip_seed(config, split, index)

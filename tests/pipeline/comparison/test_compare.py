@@ -145,6 +145,13 @@ def test_two_folders_of_one_name_are_refused(tmp_path):
         data_sets.from_folders("drawn", [folder, folder], str(tmp_path))
 
 
+def test_parts_with_a_clip_of_one_id_are_refused(tmp_path):
+    folder = str(records(tmp_path / "records"))
+    data = data_sets.from_folders("x", [f"a={folder}", f"b={folder}"], str(tmp_path))
+    with pytest.raises(DataError, match="two parts of x have a clip clip"):
+        data.split("train")
+
+
 def test_rows_that_are_one_model_on_the_data_are_trained_once(tmp_path):
     folder = tmp_path / "records"
     data = data_sets.from_folders("drawn", [str(records(folder))], str(tmp_path))

@@ -18,6 +18,7 @@ from tests.support import tiny
 from transform.common.config import ConfigError
 from transform.extractors.clip_extractor import Extractor
 from transform.moving_world import UNUSED_SEEDS, render_clip, sample_scene
+from transform.moving_world.corpus import clips
 
 LITTLE = Counts(4, 2, 2)
 
@@ -115,3 +116,12 @@ def test_a_twins_caption_lies_between_a_constant_and_a_person(subset):
     for metric in ("CIDEr-D", "BLEU-4"):
         constant, twin, person = (scores[metric] for scores in found)
         assert constant < twin < person
+
+
+def test_clips_of_two_subsets_share_no_id():
+    ids = [
+        clip.video_id
+        for subset in DIAGNOSTIC
+        for clip in clips(corpus_config(subset, Counts()))
+    ]
+    assert len(set(ids)) == len(ids)
