@@ -77,11 +77,13 @@ def command(
         failures = comparison.train(
             str(root), workers or os.cpu_count() or 1, on_done=report
         )
-    pages = comparison.write_pages(str(root), " ".join(["kinescribe", *sys.argv[1:]]))
+    parts = comparison.results(str(root))
+    words = " ".join(["kinescribe", *sys.argv[1:]])
+    pages = comparison.write_pages(str(root), words, parts)
     for failure in failures:
         typer.echo(f"{failure.task.row} failed: {failure.reason}", err=True)
     if as_json:
-        typer.echo(json.dumps(comparison.as_json(str(root))))
+        typer.echo(json.dumps(comparison.as_json(parts)))
     else:
         for page in pages:
             typer.echo(page)

@@ -67,7 +67,8 @@ class Comparison:
         """Scores what is trained: on all clips, then on each part of the data."""
         return ComparisonResults(self._data, self._outcomes(root), self._twins).parts()
 
-    def as_json(self, root: str) -> dict[str, Any]:
+    @staticmethod
+    def as_json(parts: Sequence[PartResult]) -> dict[str, Any]:
         """Returns the scores and claims as plain JSON types."""
         return {
             part.name: {
@@ -76,10 +77,12 @@ class Comparison:
                 "rows": {row.row: row._asdict() for row in part.rows},
                 "claims": [claim.as_json() for claim in part.claims],
             }
-            for part in self.results(root)
+            for part in parts
         }
 
-    def write_pages(self, root: str, command: str) -> list[str]:
+    def write_pages(
+        self, root: str, command: str, parts: Sequence[PartResult]
+    ) -> list[str]:
         """Writes `<data>.md` and `<data>.html` to the root; returns their paths."""
         outcomes = self._outcomes(root)
         budget = self._settings.budget
@@ -101,7 +104,7 @@ class Comparison:
                 ),
                 ("machine", f"{os.cpu_count()} cores, {platform.machine()}"),
             ),
-            self.results(root),
+            parts,
         )
         paths = []
         for render, suffix in ((page.markdown, "md"), (page.html, "html")):

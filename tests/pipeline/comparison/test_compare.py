@@ -106,8 +106,9 @@ def test_other_settings_are_trained_anew(compared):
 
 
 def test_the_pages_hold_the_rows_the_controls_and_the_command(compared):
-    comparison, root, _, _ = compared
-    markdown, html = comparison.write_pages(str(root), "kinescribe compare --data x")
+    comparison, root, _, parts = compared
+    words = "kinescribe compare --data x"
+    markdown, html = comparison.write_pages(str(root), words, parts)
     with open(markdown, encoding="utf-8") as file:
         text = file.read()
     assert "    kinescribe compare --data x" in text
