@@ -21,6 +21,7 @@ from transform.common.config import (
     root_validator,
 )
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.records_config import RecordsConfig
@@ -44,8 +45,9 @@ class PipelineConfig(Config):
 
     # of the pipeline; lower-case letters, digits and hyphens
     name: str = Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
-    root: str  # artifacts, metadata, feature store, training runs; and by default:
-    push_to: str = ""  # the folder that a model server watches; <root>/pushed
+    root: Location  # artifacts, metadata, feature store, training runs; and by default:
+    # the folder that a model server watches; <root>/pushed
+    push_to: Location = Location()
     corpus: AnnotationSource  # the annotated clips
     features: FeatureSpec  # what is extracted of each clip
     extraction: ExtractionSettings = ExtractionSettings()  # how the Beam job runs

@@ -20,6 +20,7 @@ from typing import Any
 from keras_models.captioner_config import CaptionerConfig
 from pipeline.configs import PipelineConfig
 from transform.common.config import ByteSize, Config
+from transform.common.location import Location
 from transform.jobs.records_config import RecordsConfig
 
 _HEAD = """# Configuration
@@ -122,12 +123,14 @@ def _type(hint: Any) -> str:
     if inspect.isclass(hint) and not arguments:
         names = {
             "str": "text",
+            "Location": "path or URI",
             "int": "integer",
             "float": "number",
             "bool": "true/false",
         }
         return names.get(hint.__name__, hint.__name__)
-    return str(hint).replace("typing.", "").replace("NoneType", "null")
+    name = str(hint).replace(f"{Location.__module__}.Location", "path or URI")
+    return name.replace("typing.", "").replace("NoneType", "null")
 
 
 def anchor(cls: type[Config]) -> str:

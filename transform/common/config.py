@@ -14,7 +14,9 @@ import pydantic.json
 import yaml
 from pydantic import ByteSize, Field, StrictStr, root_validator, validator
 
+from transform.common import documents
 from transform.common.errors import KinescribeError
+from transform.common.location import Location, LocationError
 
 __all__ = [
     "BY_KIND",
@@ -171,15 +173,11 @@ def with_fields(
 
 def read_yaml(path: str | pathlib.Path) -> dict[str, Any]:
     """Reads a YAML file's settings; `ConfigError` names the file."""
-    path = pathlib.Path(path)
     try:
-        data = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not valid YAML: {where}.") from error
-    if not isinstance(data, dict):
+        data = documents.parse_yaml(Location(path).read_text(), str(path))
+    except (LocationError, documents.DocumentError) as error:
+        raise ConfigError(str(error)) from error
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigError(f"{path} must hold a mapping of settings.")
     return data
 

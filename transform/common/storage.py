@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import posixpath
 import tempfile
 import uuid
 from collections.abc import Collection, Iterator
 
 import tensorflow as tf
+
+from transform.common import failures
+from transform.common.location import Location, LocationError
 
 
 @contextlib.contextmanager
@@ -94,15 +96,21 @@ def local_copy(path: str) -> Iterator[str]:
 
     Raises:
         FileNotFoundError: There is no such file.
+        LocationError: It cannot be copied.
     """
-    if "://" not in path:
-        if not os.path.isfile(path):
+    location = Location(path)
+    if not location.is_remote:
+        if not os.path.isfile(location):
             raise FileNotFoundError(path)
-        yield path
+        yield location
         return
-    if not tf.io.gfile.exists(path):
-        raise FileNotFoundError(path)
+    location.refuse_web()
     with tempfile.TemporaryDirectory(prefix="kinescribe-") as folder:
-        copy = os.path.join(folder, posixpath.basename(path))
-        tf.io.gfile.copy(path, copy)
+        copy = os.path.join(folder, location.name)
+        try:
+            tf.io.gfile.copy(location, copy)
+        except tf.errors.NotFoundError as error:
+            raise FileNotFoundError(path) from error
+        except tf.errors.OpError as error:
+            raise LocationError(path, failures.reason(error)) from error
         yield copy

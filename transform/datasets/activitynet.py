@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
 from transform.common.config import BY_KIND, Config
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -42,8 +42,8 @@ class ActivityNet(Config):
     """
 
     kind: Literal["activitynet"] = "activitynet"
-    files: dict[Split, tuple[str, ...]]  # annotation files of each split
-    videos: str = "videos"  # folder of the clips' files
+    files: dict[Split, tuple[Location, ...]]  # annotation files of each split
+    videos: Location = Location("videos")  # folder of the clips' files
     extension: str = ".mp4"  # ending of the clips' file names
     # what to do with segments that end before they begin
     backwards: Annotated[Union[RefuseSegments, LeaveOutSegments], BY_KIND] = (
@@ -57,8 +57,8 @@ class ActivityNet(Config):
         for split, files in self.files.items():
             seen: set[str] = set()
             for name in files:
-                path = pathlib.Path(name)
-                for segment in _segments(path):
+                folder = name.beside(self.videos)
+                for segment in _segments(name):
                     if segment.end <= segment.start:
                         if isinstance(self.backwards, LeaveOutSegments):
                             continue
@@ -69,11 +69,9 @@ class ActivityNet(Config):
                         )
                     clip = f"{segment.video}_{segment.start:.2f}_{segment.end:.2f}"
                     if clip not in seen:
-                        uri = (
-                            path.parent / self.videos / (segment.video + self.extension)
-                        )
+                        uri = folder / (segment.video + self.extension)
                         record = VideoRecord(
-                            clip, str(uri), split, (), "", segment.start, segment.end
+                            clip, uri, split, (), "", segment.start, segment.end
                         )
                         corpus.add(record, segment.where)
                         seen.add(clip)
@@ -89,7 +87,7 @@ class _Segment(NamedTuple):
     where: str
 
 
-def _segments(path: pathlib.Path) -> Iterator[_Segment]:
+def _segments(path: Location) -> Iterator[_Segment]:
     data = read_json(path)
     if not isinstance(data, dict):
         raise AnnotationError(f"{path} must hold an object with a key for each video.")

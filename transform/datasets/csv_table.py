@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Literal
 
 from transform.common.config import Config
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -27,23 +27,22 @@ class CsvTable(Config):
     """
 
     kind: Literal["csv"] = "csv"
-    file: str  # path of the annotation file
+    file: Location  # path of the annotation file
     delimiter: Literal[",", ";", "\t"] = ","  # between the columns
 
     def read(self) -> list[VideoRecord]:
         """Returns all clips in the order of their first rows."""
-        path = pathlib.Path(self.file)
         corpus = RecordCollector()
         seen: dict[str, VideoRecord] = {}
-        for where, row in table_rows(path, _NEEDED, self.delimiter):
+        for where, row in table_rows(self.file, _NEEDED, self.delimiter):
             if unknown := [name for name in row if name not in _COLUMNS]:
                 raise AnnotationError(
-                    f"{path} has the unknown column {unknown[0]!r}; there are "
+                    f"{self.file} has the unknown column {unknown[0]!r}; there are "
                     f"{', '.join(_COLUMNS)}."
                 )
             record = VideoRecord(
                 row["id"].strip(),
-                str(path.parent / row["video"].strip()),
+                self.file.beside(row["video"].strip()),
                 split_named(row["split"].strip(), where),
                 (),
                 row.get("category", "").strip(),

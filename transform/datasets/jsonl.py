@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import pathlib
 from typing import Literal
 
 from transform.common.config import Config, ConfigError, Field, StrictStr
+from transform.common.documents import DocumentError, parse_json
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -26,17 +26,16 @@ class Jsonl(Config):
     """
 
     kind: Literal["jsonl"] = "jsonl"
-    file: str  # path of the annotation file
+    file: Location  # path of the annotation file
 
     def read(self) -> list[VideoRecord]:
         """Returns all clips in the order of the lines."""
-        path = pathlib.Path(self.file)
         corpus = RecordCollector()
-        for where, line in numbered_lines(path):
+        for where, line in numbered_lines(self.file):
             row = _parse(line, where)
             record = VideoRecord(
                 row.id,
-                str(path.parent / row.video),
+                self.file.beside(row.video),
                 split_named(row.split, where),
                 row.captions,
                 row.category,
@@ -59,13 +58,11 @@ class _Row(Config):
 
 def _parse(line: str, where: str) -> _Row:
     try:
-        row = json.loads(line)
+        row = parse_json(line, where)
         if not isinstance(row, dict):
             raise AnnotationError(f"{where}: a JSON object is expected, not {line}.")
         return _Row.from_dict(row)
-    except json.JSONDecodeError as error:
-        raise AnnotationError(f"{where}: not valid JSON: {error.msg}.") from error
-    except RecursionError as error:
-        raise AnnotationError(f"{where}: its JSON is nested too deeply.") from error
+    except DocumentError as error:
+        raise AnnotationError(str(error)) from error
     except ConfigError as error:
         raise AnnotationError(f"{where}: {error}") from error

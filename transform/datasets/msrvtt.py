@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from transform.common.config import Config
+from transform.common.location import Location
 from transform.datasets.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.datasets.splits import Listed, Official, Splits
 from transform.datasets.video_record import (
@@ -29,15 +29,15 @@ class Msrvtt(Config):
     """
 
     kind: Literal["msrvtt"] = "msrvtt"
-    files: tuple[str, ...]  # videodatainfo files; their clips are joined
-    videos: str = "videos"  # folder of the clips' files
+    files: tuple[Location, ...]  # videodatainfo files; their clips are joined
+    videos: Location = Location("videos")  # folder of the clips' files
     extension: str = ".mp4"  # ending of the clips' file names
     categories: tuple[str, ...] = MSRVTT_CATEGORIES  # names of the category numbers
     splits: Splits = Official()  # which clips train, validate and test
 
     def read(self) -> list[VideoRecord]:
         """Returns the clips of all files but those that the splits leave out."""
-        contents = {name: read_json(pathlib.Path(name)) for name in self.files}
+        contents = {name: read_json(name) for name in self.files}
         listed = {
             name: [
                 Listed(field(video, "video_id", str, where), video.get("split"), where)
@@ -50,11 +50,11 @@ class Msrvtt(Config):
         )
         corpus = RecordCollector()
         for name, data in contents.items():
-            path = pathlib.Path(name)
+            folder = name.beside(self.videos)
             for clip, video in zip(listed[name], data["videos"], strict=True):
                 record = VideoRecord(
                     clip.video_id,
-                    str(path.parent / self.videos / f"{clip.video_id}{self.extension}"),
+                    folder / f"{clip.video_id}{self.extension}",
                     splits.get(clip.video_id, "test"),
                     (),
                     self._category(video.get("category", ""), clip.where),

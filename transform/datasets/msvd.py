@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union
 
 from transform.common.config import BY_KIND, Config
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -25,13 +25,13 @@ class CorpusCsv(Config):
     """
 
     kind: Literal["csv"] = "csv"
-    file: str  # path of the annotation file
+    file: Location  # path of the annotation file
     language: str = "English"  # rows in other languages are passed over
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
         """Yields (clip name, sentence, where) for each row."""
         needed = ("VideoID", "Start", "End", "Language", "Description")
-        for where, row in table_rows(pathlib.Path(self.file), needed):
+        for where, row in table_rows(self.file, needed):
             if row["Language"] == self.language:
                 clip = f"{row['VideoID']}_{row['Start']}_{row['End']}"
                 yield clip, row["Description"], where
@@ -41,11 +41,11 @@ class SentenceFile(Config):
     """Lines of `vidN`, a tab, a sentence: the tokenised form that most papers use."""
 
     kind: Literal["sentences"] = "sentences"
-    file: str  # path of the annotation file
+    file: Location  # path of the annotation file
 
     def sentences(self) -> Iterator[tuple[str, str, str]]:
         """Yields (vidN, sentence, where) for each line."""
-        for where, line in numbered_lines(pathlib.Path(self.file)):
+        for where, line in numbered_lines(self.file):
             video, tab, sentence = line.partition("\t")
             if not tab:
                 raise AnnotationError(
@@ -67,8 +67,8 @@ class Msvd(Config):
     kind: Literal["msvd"] = "msvd"
     # the official table, or lines of sentences
     captions: Annotated[Union[CorpusCsv, SentenceFile], BY_KIND]
-    mapping: str  # lines of a clip's name and vidN
-    videos: str = "videos"  # folder of the clips' files
+    mapping: Location  # lines of a clip's name and vidN
+    videos: Location = Location("videos")  # folder of the clips' files
     extension: str = ".avi"  # ending of the clips' file names
     # numbers of train, val and test clips
     splits: tuple[int, int, int] = (1200, 100, 670)
@@ -76,19 +76,19 @@ class Msvd(Config):
     def read(self) -> list[VideoRecord]:
         """Returns the clips that have sentences, in the order of their numbers."""
         numbers, clips = self._clips()
-        path = pathlib.Path(self.mapping)
+        folder = self.mapping.beside(self.videos)
         captions: dict[int, list[tuple[str, str]]] = {}
         for name, sentence, where in self.captions.sentences():
             if name not in numbers:
-                raise AnnotationError(f"{where}: {path} has no video {name!r}.")
+                raise AnnotationError(f"{where}: {self.mapping} has no video {name!r}.")
             captions.setdefault(numbers[name], []).append((sentence, where))
         corpus = RecordCollector()
         for number, sentences in sorted(captions.items()):
             clip, where = clips[number]
-            uri = path.parent / self.videos / f"{clip}{self.extension}"
+            uri = folder / f"{clip}{self.extension}"
             video_id = f"vid{number}"
             split = self._split(number, where)
-            corpus.add(VideoRecord(video_id, str(uri), split, ()), where)
+            corpus.add(VideoRecord(video_id, uri, split, ()), where)
             for sentence, place in sentences:
                 corpus.caption(video_id, sentence, place)
         return corpus.records(self.captions.file)
@@ -97,7 +97,7 @@ class Msvd(Config):
         """Returns numbers by either name, and (clip name, where) by number."""
         numbers: dict[str, int] = {}
         clips: dict[int, tuple[str, str]] = {}
-        for where, line in numbered_lines(pathlib.Path(self.mapping)):
+        for where, line in numbered_lines(self.mapping):
             clip, *rest = line.split()
             video = rest[0] if len(rest) == 1 else ""
             number = video.removeprefix("vid")

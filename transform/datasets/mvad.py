@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Literal
 
 from transform.common.config import Config
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -24,8 +24,8 @@ class Mvad(Config):
     """
 
     kind: Literal["mvad"] = "mvad"
-    files: dict[Split, str]  # the annotation file of each split
-    videos: str = "video"  # folder of the clips' files
+    files: dict[Split, Location]  # the annotation file of each split
+    videos: Location = Location("video")  # folder of the clips' files
     extension: str = ".avi"  # ending of the clips' file names
 
     def read(self) -> list[VideoRecord]:
@@ -33,8 +33,7 @@ class Mvad(Config):
         corpus = RecordCollector()
         seen: dict[str, Split] = {}
         for split, name in self.files.items():
-            path = pathlib.Path(name)
-            for where, line in numbered_lines(path):
+            for where, line in numbered_lines(name):
                 clip, _, description = (part.strip() for part in line.partition("\t"))
                 movie, _, number = clip.rpartition("_DVS")
                 if not (movie and number.isdecimal()):
@@ -47,7 +46,8 @@ class Mvad(Config):
                         f"{where}: clip {clip} is in the {seen[clip]} split already."
                     )
                 if clip not in corpus:
-                    uri = path.parent / self.videos / movie / f"{clip}{self.extension}"
-                    corpus.add(VideoRecord(clip, str(uri), split, (), movie), where)
+                    folder = name.beside(self.videos) / movie
+                    uri = folder / f"{clip}{self.extension}"
+                    corpus.add(VideoRecord(clip, uri, split, (), movie), where)
                 corpus.caption(clip, description, where)
         return corpus.records(*self.files.values())

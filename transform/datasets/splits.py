@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
 from transform.common.config import BY_KIND, Config, Field
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     Split,
@@ -102,14 +102,14 @@ class Lists(Config):
     """Reads each split's ids from a file, one a line; other clips are left out."""
 
     kind: Literal["lists"] = "lists"
-    files: dict[Split, str]  # a file of ids for each split
+    files: dict[Split, Location]  # a file of ids for each split
 
     def assign(self, clips: Sequence[Listed]) -> dict[str, Split]:
         """Returns the split of each clip that is in a list."""
         known = {clip.video_id for clip in clips}
         splits: dict[str, Split] = {}
         for split, name in self.files.items():
-            for where, line in numbered_lines(pathlib.Path(name)):
+            for where, line in numbered_lines(name):
                 video_id = line.strip()
                 if video_id not in known:
                     raise AnnotationError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 from typing import Annotated, Literal, Union
 
 from transform.common.config import BY_KIND, Config
+from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -52,8 +52,8 @@ class Vatex(Config):
     """
 
     kind: Literal["vatex"] = "vatex"
-    files: dict[Split, str]  # the annotation file of each split
-    videos: str = "videos"  # folder of the clips' files
+    files: dict[Split, Location]  # the annotation file of each split
+    videos: Location = Location("videos")  # folder of the clips' files
     extension: str = ".mp4"  # ending of the clips' file names
     # whether the clips were cut already
     layout: Annotated[Union[CutVideos, WholeVideos], BY_KIND] = CutVideos()
@@ -62,12 +62,12 @@ class Vatex(Config):
         """Returns the clips of all splits."""
         corpus = RecordCollector()
         for split, name in self.files.items():
-            path = pathlib.Path(name)
-            entries = read_json(path)
+            folder = name.beside(self.videos)
+            entries = read_json(name)
             if not isinstance(entries, list):
-                raise AnnotationError(f"{path} must hold a list of videos.")
+                raise AnnotationError(f"{name} must hold a list of videos.")
             for index, entry in enumerate(entries):
-                where = f"{path}, entry {index}"
+                where = f"{name}, entry {index}"
                 video_id = field(entry, "videoID", str, where)
                 if not _CLIP.fullmatch(video_id):
                     raise AnnotationError(
@@ -75,7 +75,7 @@ class Vatex(Config):
                         "<YouTube id>_<start>_<end> with six digits each."
                     )
                 stem, start, end = self.layout.place(video_id)
-                uri = str(path.parent / self.videos / f"{stem}{self.extension}")
+                uri = folder / f"{stem}{self.extension}"
                 record = VideoRecord(video_id, uri, split, (), "", start, end)
                 corpus.add(record, where)
                 if "enCap" not in entry and split == "test":

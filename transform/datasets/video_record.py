@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-import pathlib
 from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
+from transform.common.documents import DocumentError, parse_json
 from transform.common.errors import KinescribeError
+from transform.common.location import Location, LocationError
 
 Split = Literal["train", "val", "test"]
 
@@ -135,30 +135,21 @@ def split_named(name: Any, where: str) -> Split:
     return split
 
 
-def read_text(path: pathlib.Path) -> str:
+def read_text(path: Location) -> str:
     """Reads the text of a UTF-8 file."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise AnnotationError(f"cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise AnnotationError(
-            f"{path} is not UTF-8 text: byte {error.start} does not fit."
-        ) from error
+        return path.read_text()
+    except LocationError as error:
+        raise AnnotationError(str(error)) from error
 
 
-def read_json(path: pathlib.Path) -> Any:
+def read_json(path: Location) -> Any:
     """Reads the value of a JSON file."""
     text = read_text(path)
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise AnnotationError(
-            f"{path}, line {error.lineno}, column {error.colno}: not valid JSON: "
-            f"{error.msg}."
-        ) from error
-    except RecursionError as error:
-        raise AnnotationError(f"{path}: its JSON is nested too deeply.") from error
+        return parse_json(text, path)
+    except DocumentError as error:
+        raise AnnotationError(str(error)) from error
 
 
 def field(entry: Any, key: str, kind: type[T], where: str) -> T:
@@ -178,7 +169,7 @@ def field(entry: Any, key: str, kind: type[T], where: str) -> T:
     return cast(T, value)
 
 
-def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+def numbered_lines(path: Location) -> Iterator[tuple[str, str]]:
     """Yields (where, line) for the lines that are not blank."""
     # Not `splitlines`, which would also cut at separators inside a sentence.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
@@ -187,7 +178,7 @@ def numbered_lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
 
 
 def table_rows(
-    path: pathlib.Path, needed: Collection[str], delimiter: str = ","
+    path: Location, needed: Collection[str], delimiter: str = ","
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yields (where, row by column) for a CSV file with a header."""
     rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)

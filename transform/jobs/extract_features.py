@@ -20,7 +20,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transform.backbones.batching import ClipBatcher
-from transform.common import storage
+from transform.common import failures, storage
 from transform.common.errors import KinescribeError
 from transform.datasets import VideoRecord
 from transform.extractors.clip_extractor import Extractor
@@ -159,7 +159,7 @@ def extract_clip(
     except FileNotFoundError:
         info = VideoInfo.failed("there is no such file")
     except OSError as error:
-        info = VideoInfo.failed(f"the file cannot be read: {error.strerror}")
+        info = VideoInfo.failed(f"the file cannot be read: {failures.reason(error)}")
     return ManifestRow.of(clip, info, name)
 
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from transform.backbones import loading
 from transform.common import progress_bar, storage
+from transform.common.location import Location
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
 from transform.jobs import check_categories
@@ -160,7 +161,7 @@ def _look_up(
     Reading a file costs a hundredth of decoding it, so that a job with nothing new
     starts no worker. Clips on other machines are left to the workers.
     """
-    here = [clip for clip in clips if "://" not in clip.uri]
+    here = [clip for clip in clips if not Location(clip.uri).is_remote]
     rows: list[ManifestRow] = []
     with ThreadPoolExecutor(max_workers=cores()) as threads:
         for row in threads.map(_stored_row, here, repeat(store)):

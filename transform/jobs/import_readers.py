@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pathlib
 import tokenize
 import zipfile
 import zlib
@@ -15,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from transform.common.config import Config
+from transform.common.location import Location
 from transform.datasets import VideoRecord
 from transform.schema import Imported
 from transform.schema.features.feature_files import (
@@ -161,7 +161,7 @@ def _content(template: str, clip: VideoRecord) -> bytes:
 
 
 def _opened(path: str) -> io.IOBase:
-    return _Remote(path) if "://" in path else open(path, "rb")
+    return _Remote(path) if Location(path).is_remote else open(path, "rb")
 
 
 class _Remote(io.RawIOBase):
@@ -195,7 +195,7 @@ class _Remote(io.RawIOBase):
 
 
 def _filled(template: str, clip: VideoRecord) -> str:
-    stem = pathlib.PurePosixPath(clip.uri).stem
+    stem = Location(clip.uri).stem
     return template.format_map(
         dict(zip(PLACEHOLDERS, (clip.video_id, stem, clip.split), strict=True))
     )

@@ -39,7 +39,7 @@ def test_rows_become_records(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ("{", r"line 2: not valid JSON"),
+        ("{", r"line 2, column 2: not valid JSON"),
         ("[3]", r"line 2: a JSON object is expected, not \[3\]\."),
         ({**ROW, "split": "dev"}, r"line 2: split 'dev' is unknown"),
         (ROW, r"line 2: video 'a' is there twice; the first is at .*line 1"),

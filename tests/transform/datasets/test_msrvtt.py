@@ -132,7 +132,7 @@ def test_unreadable_files_are_named(tmp_path) -> None:
     with pytest.raises(AnnotationError, match=r"cannot read .*a\.json: No such file"):
         Msrvtt(files=(str(tmp_path / "a.json"),)).read()
     (tmp_path / "b.json").write_bytes(b'{"a": "\xff"}')
-    with pytest.raises(AnnotationError, match=r"b\.json is not UTF-8 text: byte 7"):
+    with pytest.raises(AnnotationError, match=r"b\.json: it is not UTF-8 text: byte 7"):
         Msrvtt(files=(str(tmp_path / "b.json"),)).read()
     with pytest.raises(AnnotationError, match="which name no file"):
         Msrvtt(files=()).read()

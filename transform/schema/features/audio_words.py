@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, Union
 
 from transform.common.config import BY_KIND, Config, Field, root_validator
+from transform.common.location import Location
 from transform.schema.encodings import FeatureLayout, Raw
 from transform.schema.frame_placement import FrameSampling
 
@@ -54,7 +55,7 @@ class AudioWords(Config):
     bands: int = Field(26, ge=1)  # of the mel scale; HTK's customary number
     assignment: Assignment = SoftAssignment()  # of windows to words
     # path of the codebook that `kinescribe audio-words` wrote
-    codebook: str = "audio_words.npz"
+    codebook: Location = Location("audio_words.npz")
     codebook_sha256: str = ""  # of the codebook; found out where it is empty
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"codebook"})

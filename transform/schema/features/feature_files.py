@@ -6,6 +6,7 @@ import string
 from typing import Annotated, Any, Literal, Union
 
 from transform.common.config import BY_KIND, Config, root_validator, validator
+from transform.common.location import Location
 
 PLACEHOLDERS = ("video_id", "stem", "split")
 
@@ -65,7 +66,7 @@ class _Files(Config):
     a clip that the files do not have, `too_many` of one with more than `max_steps`.
     """
 
-    file: str  # its path; {video_id} stands for a clip's id
+    file: Location  # its path; {video_id} stands for a clip's id
     axes: tuple[int, ...] = ()  # order of the array's axes; () for as it is
     absent: Absent = FailClip()  # what happens to a clip that has none
     too_many: TooMany = Evenly()  # which steps stay where there are more than max_steps

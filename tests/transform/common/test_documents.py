@@ -1,0 +1,54 @@
+import pytest
+
+from transform.common import documents
+from transform.common.config import ConfigError, read_yaml
+from transform.common.documents import DocumentError
+
+
+def test_a_key_that_is_given_twice_is_named():
+    with pytest.raises(DocumentError, match=r"a\.yaml .*'corpus' is given twice.*1"):
+        documents.parse_yaml("corpus: 1\nroot: x\ncorpus: 2\n", "a.yaml")
+    with pytest.raises(DocumentError, match="'b' is given twice"):
+        documents.parse_yaml("a: {b: 1, c: 2, b: 1}", "a.yaml")
+    with pytest.raises(DocumentError, match=r"a\.json: .*'a' is given twice"):
+        documents.parse_json('{"x": {"a": 1, "b": 2, "a": 1}}', "a.json")
+
+
+def test_what_is_merged_in_may_be_replaced():
+    text = "base: &base {a: 1, b: 2}\nhere: {<<: *base, b: 3}"
+    assert documents.parse_yaml(text, "a")["here"] == {"a": 1, "b": 3}
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "a: [", "- 2001-13-45", "[" * 9999, "{[a]: 1}", "\x01", "!!int x"]
+)
+def test_broken_yaml_is_one_sentence(text):
+    with pytest.raises(DocumentError, match=r"^a\.yaml[^\n]*\.$"):
+        documents.parse_yaml(text, "a.yaml")
+
+
+@pytest.mark.parametrize("text", ["{", "", "[" * 99999, "nul", '{"a": 1,}'])
+def test_broken_json_is_one_sentence(text):
+    with pytest.raises(DocumentError, match=r"^a\.json[^\n]*\.$"):
+        documents.parse_json(text, "a.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("root: café".encode("latin-1"), "not UTF-8"),
+        ("root: café".encode("utf-16"), "UTF-16"),
+        (b"1: x", "mapping of settings"),
+        (b"root: a\nroot: b", "'root' is given twice"),
+    ],
+)
+def test_a_configuration_in_disorder_is_refused(tmp_path, content, why):
+    (tmp_path / "a.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=why):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_a_configuration_is_utf_8_in_every_locale(tmp_path, monkeypatch):
+    monkeypatch.setattr("locale.getpreferredencoding", lambda *_: "latin-1")
+    (tmp_path / "a.yaml").write_bytes("\ufeffroot: Ünï".encode())
+    assert read_yaml(tmp_path / "a.yaml") == {"root": "Ünï"}

@@ -1,0 +1,88 @@
+"""Parses YAML and JSON strictly: what is given twice is refused, not forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+from transform.common.errors import KinescribeError
+
+
+class DocumentError(KinescribeError, ValueError):
+    """Raised where a text is no valid document; the message says where and how."""
+
+
+def parse_json(text: str, name: str) -> Any:
+    """Returns the value of a JSON text.
+
+    Args:
+        text: The text, without a byte order mark.
+        name: Of the file, or the place in one, for messages.
+
+    Raises:
+        DocumentError: It is not JSON, or an object has a key twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        line = f", line {error.lineno}" if "\n" in text else ""
+        where = f"{name}{line}, column {error.colno}"
+        raise DocumentError(f"{where}: not valid JSON: {error.msg}.") from error
+    except RecursionError as error:
+        raise DocumentError(f"{name}: its JSON is nested too deeply.") from error
+    except ValueError as error:
+        raise DocumentError(f"{name}: {error}.") from error
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Returns the value of a YAML text, of plain types.
+
+    Args:
+        text: The text, without a byte order mark.
+        name: Of the file, or the place in one, for messages.
+
+    Raises:
+        DocumentError: It is not YAML, or a mapping has a key twice.
+    """
+    try:
+        return yaml.load(text, _StrictLoader)
+    except RecursionError as error:
+        raise DocumentError(f"{name}: its YAML is nested too deeply.") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        where = " ".join(str(error).split())
+        raise DocumentError(f"{name} is not valid YAML: {where}.") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} is given twice in one object")
+    return found
+
+
+class _StrictLoader(yaml.SafeLoader):
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, Any]:
+        first: dict[Hashable, yaml.Mark] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue  # what is merged in, the mapping's own keys replace
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # which the base class refuses
+            if key in first:
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    f"the key {key!r} is given twice, in line {first[key].line + 1} "
+                    "and again",
+                    key_node.start_mark,
+                )
+            first[key] = key_node.start_mark
+        return super().construct_mapping(node, deep)

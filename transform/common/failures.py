@@ -1,0 +1,128 @@
+"""Says in a sentence what an operating system, TensorFlow or Arrow could not do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Mapping
+
+from transform.common.errors import KinescribeError
+
+# What a person can do about an error of the operating system.
+_REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: "free some space there, or choose another place",
+    errno.EDQUOT: "free some space there, or choose another place",
+    errno.EROFS: "choose a place that can be written",
+    errno.EACCES: "ask for the right to it, or name another place",
+    errno.EPERM: "ask for the right to it, or name another place",
+    errno.ENOTDIR: "a file stands where a folder is wanted; choose another name",
+    errno.EISDIR: "a folder stands where a file is wanted; choose another name",
+    errno.EEXIST: "choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "a link leads back to itself; remove it",
+    errno.EMFILE: "allow more open files by `ulimit -n`",
+    errno.ENOMEM: "free some memory",
+}
+_BY_WORDS = {os.strerror(number): number for number in errno.errorcode}
+_STEP = re.compile(r"\s*\[while running '.*", re.DOTALL)  # which Beam adds
+
+# TensorFlow's codes, where its text has none of the operating system's words.
+_CODES: Mapping[int, int] = {
+    5: errno.ENOENT,
+    7: errno.EACCES,
+    8: errno.ENOSPC,
+    9: errno.ENOTDIR,
+}
+
+
+class OutputError(KinescribeError, OSError):
+    """Raised where results cannot be written; the message says where and why."""
+
+
+def is_outside(error: BaseException) -> bool:
+    """Returns whether an error is about what lies outside of the program.
+
+    That is a file, a disk, memory or a name, as against a mistake in the code.
+    """
+    return (
+        isinstance(error, OSError | MemoryError | UnicodeError)
+        or _tensorflow_code(error) is not None
+        or _package(error) == "pyarrow"
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Returns in a few words what went wrong, with what can be done about it.
+
+    No file is named: see `place`.
+    """
+    if isinstance(error, KinescribeError):
+        return getattr(error, "reason", str(error).removesuffix("."))
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
+        return f"the name {error.object!r} is not UTF-8; rename it"
+    number = _number(error)
+    if number is None:
+        words = _first_words(error)
+        if "not implemented" in words:
+            return (
+                "no such file system is installed here; tensorflow-io brings s3:// "
+                "and others"
+            )
+        return words
+    remedy = _REMEDIES.get(number)
+    return os.strerror(number) + (f" ({remedy})" if remedy else "")
+
+
+def place(error: BaseException) -> str:
+    """Returns the file that an error is about, or '' if it does not say."""
+    names = (getattr(error, "filename", None), getattr(error, "filename2", None))
+    for name in names:
+        if isinstance(name, str | bytes):
+            return os.fsdecode(name)
+    text, _, words = _text(error).rpartition("; ")
+    if words in _BY_WORDS:
+        return text
+    folder, found, _ = _text(error).partition(" is not a directory")
+    return folder if found else ""
+
+
+def sentence(error: BaseException) -> str:
+    """Returns one sentence: the file, if it is known, and the reason."""
+    if isinstance(error, KinescribeError):
+        return str(error)
+    where = place(error)
+    return f"{where}: {reason(error)}." if where else f"{reason(error)}."
+
+
+def _number(error: BaseException) -> int | None:
+    """Returns the operating system's number of an error, if it can be told."""
+    if isinstance(error, OSError) and error.errno in errno.errorcode:
+        return error.errno
+    words = _text(error).rpartition("; ")[2]
+    if words in _BY_WORDS:
+        return _BY_WORDS[words]
+    return _CODES.get(_tensorflow_code(error) or 0)
+
+
+def _tensorflow_code(error: BaseException) -> int | None:
+    if _package(error) != "tensorflow":
+        return None
+    code = getattr(error, "error_code", None)
+    return code if isinstance(code, int) else None
+
+
+def _package(error: BaseException) -> str:
+    """Returns the package that defines an error, without importing it."""
+    return type(error).__module__.partition(".")[0]
+
+
+def _text(error: BaseException) -> str:
+    return _STEP.sub("", str(getattr(error, "message", "") or error)).strip()
+
+
+def _first_words(error: BaseException) -> str:
+    lines = [line.strip() for line in _text(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).removesuffix(".")
