@@ -161,6 +161,11 @@ class BatchCaptions(NamedTuple):
     captions: list[str]  # B
     attention: dict[str, tf.Tensor]  # by name, each (B, L, …), per word and for <eos>
 
+    @property
+    def by_clip(self) -> dict[str, str]:
+        """The captions by video id."""
+        return dict(zip(self.video_ids, self.captions, strict=True))
+
 
 class CaptionGenerator:
     """Generates the best caption of each clip by a search that is compiled once.
@@ -183,7 +188,7 @@ class CaptionGenerator:
         """Returns the captions by video id, in the order of the clips."""
         captions: dict[str, str] = {}
         for batch in self.batches(videos):
-            captions.update(zip(batch.video_ids, batch.captions, strict=True))
+            captions.update(batch.by_clip)
         return captions
 
     def batches(self, videos: tf.data.Dataset) -> Iterator[BatchCaptions]:

@@ -31,20 +31,25 @@ def pointing_game(weights: np.ndarray, coverage: np.ndarray) -> float:
 
 
 def temporal_hit_rate(
-    weights: np.ndarray, spans: np.ndarray, event: tuple[float, float]
+    weights: np.ndarray, spans: np.ndarray, events: np.ndarray
 ) -> float:
     """Returns how often the most attended step lies within an event, by its middle.
+
+    Where all steps do, or none does, nothing can be told.
 
     Args:
         weights: (L, N) of N steps for L words; words without weights do not count.
         spans: (N, 2) seconds of the steps.
-        event: The seconds at which it begins and ends.
+        events: (E, 2) seconds at which each begins and ends.
 
     Returns:
-        A share in [0, 1]; NaN if no word counts.
+        A share in [0, 1]; NaN if no word counts, or nothing can be told.
     """
     middles = spans.mean(axis=1)  # (N,)
-    inside = (event[0] <= middles) & (middles <= event[1])
+    begins, ends = events[:, :1], events[:, 1:]  # (E, 1)
+    inside = ((begins <= middles) & (middles <= ends)).any(axis=0)  # (N,)
+    if inside.all() or not inside.any():
+        return float("nan")
     counted = weights[weights.any(axis=1)]
     return _mean(_share_of_largest(counted, np.broadcast_to(inside, counted.shape)))
 

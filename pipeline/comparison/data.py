@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_models.data.records import RecordDataset
 from transform.common import storage
 from transform.common.errors import DataError
+from transform.moving_world.truth import DrawnClip
 from transform.records.dataset import ExtractedDataset
 from transform.schema import FeatureSpec
 
@@ -28,14 +29,22 @@ class ComparisonData:
     Args:
         name: Of the data, in tables.
         parts: The folder of each part, by the part's name.
+        drawn: What is known of the test clips, by id, where they were drawn.
 
     Raises:
         DataError: A part lacks a split.
         SpecMismatchError: The parts differ in their specification.
     """
 
-    def __init__(self, name: str, parts: Mapping[str, str | os.PathLike[str]]):
+    def __init__(
+        self,
+        name: str,
+        parts: Mapping[str, str | os.PathLike[str]],
+        drawn: Mapping[str, DrawnClip] | None = None,
+    ):
         self.name = name
+        self.drawn = drawn or {}
+        self._splits: dict[tuple[str, str | None], RecordDataset] = {}
         self.parts = {part: ExtractedDataset(folder) for part, folder in parts.items()}
         first, *others = self.parts.values()
         self.spec: FeatureSpec = first.spec
@@ -45,11 +54,13 @@ class ComparisonData:
             )
 
     def split(self, name: str, part: str | None = None) -> RecordDataset:
-        """Returns a split of one part, or of all of them.
+        """Returns a split of one part, or of all of them, whose files are read once.
 
         Raises:
             DataError: Two parts have a clip of the same id.
         """
+        if (name, part) in self._splits:
+            return self._splits[name, part]
         datasets = self.parts.values() if part is None else [self.parts[part]]
         records = RecordDataset(
             [file for dataset in datasets for file in dataset.files(name)], self.spec
@@ -61,6 +72,7 @@ class ComparisonData:
                 f"two parts of {self.name} have a clip {twice}: captions go by id, so "
                 "give the clips of one part other ids and extract it again."
             )
+        self._splits[name, part] = records
         return records
 
     @functools.cached_property

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from pipeline.comparison.data import ComparisonData, with_test_split
-from pipeline.comparison.moving_world import Counts, prepare
+from pipeline.comparison.moving_world import Counts, drawn_clips, prepare
 from transform.common.errors import DataError
 from transform.records.dataset import ExtractedDataset
 
@@ -23,7 +23,11 @@ def moving_world(name: str, root: str, counts: Counts) -> ComparisonData:
     """
     folder = os.path.join(root, f"{name}-{'-'.join(map(str, counts))}")
     datasets = prepare(folder, counts)
-    return ComparisonData(name, {part: d.folder for part, d in datasets.items()})
+    return ComparisonData(
+        name,
+        {part: dataset.folder for part, dataset in datasets.items()},
+        drawn_clips(datasets, "test", counts),
+    )
 
 
 def from_folders(name: str, folders: Sequence[str], root: str) -> ComparisonData:

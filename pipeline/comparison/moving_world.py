@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,9 @@ from transform.datasets import Msrvtt
 from transform.jobs.extraction_job import extract
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.moving_world import SUBSETS, CorpusConfig, render_corpus, sample_scene
-from transform.moving_world.corpus import clip_seed
+from transform.moving_world.corpus import clip_seed, clips
 from transform.moving_world.language import describe
+from transform.moving_world.truth import DrawnClip
 from transform.records.dataset import ExtractedDataset
 from transform.schema import (
     Category,
@@ -210,6 +211,20 @@ def prepare(
         )
         datasets[subset] = ExtractedDataset(records)
     return datasets
+
+
+def drawn_clips(
+    subsets: Iterable[str], split: str, counts: Counts, seed: int = 0
+) -> dict[str, DrawnClip]:
+    """Returns what is known of the clips of a split, by their ids."""
+    found = {}
+    for subset in subsets:
+        config = corpus_config(subset, counts, seed)
+        for clip in clips(config):
+            if clip.split == split:
+                scene = sample_scene(clip.scene_seed, subset)
+                found[clip.video_id] = DrawnClip(scene, config.picture)
+    return found
 
 
 def bounds(subset: str, counts: Counts, seed: int = 0) -> Bounds:

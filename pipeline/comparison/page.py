@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import jinja2
 
-from pipeline.comparison.results import PartResult, RowResult
+from pipeline.comparison.results import Look, PartResult, RowResult
 
 METRICS = ("BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
 
@@ -21,6 +21,19 @@ class ComparisonPage(NamedTuple):
     command: str  # that makes the page
     facts: Sequence[tuple[str, str]]  # about machine, time, budget and data
     parts: Sequence[PartResult]  # all clips first, then each part
+
+    @property
+    def looks(self) -> list[tuple[RowResult, Look]]:
+        """Where and when rows look, on all clips; by measure, the best row first."""
+        found = [
+            (row, look)
+            for row in self.parts[0].rows
+            if not row.same_as
+            for look in row.looks
+        ]
+        return sorted(
+            found, key=lambda each: (each[1].measure, -each[1].accuracy.found)
+        )
 
 
 def markdown(page: ComparisonPage) -> str:

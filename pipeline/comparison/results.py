@@ -20,6 +20,7 @@ from keras_models.metrics import METRICS, bootstrap, tokenizer
 from keras_models.metrics.bootstrap import Difference
 from keras_models.metrics.scorer import MetricStatistics, Scorer
 from keras_models.presets import published
+from pipeline.comparison.attention_figures import Accuracy
 from pipeline.comparison.data import ComparisonData
 from pipeline.comparison.task import AS_IT_IS, ONE_FRAME, SHUFFLED_FRAMES, Outcome, Task
 
@@ -27,6 +28,15 @@ NEAREST = "consensus of the 8 nearest training clips"
 _DERANGEMENTS = 2
 
 Scores = Mapping[str, float]
+
+
+class Look(NamedTuple):
+    """How often an attention weight looks where or when it should, over the seeds."""
+
+    measure: str
+    weight: str  # its name
+    clips: int  # of which it can be told
+    accuracy: Accuracy
 
 
 class RowResult(NamedTuple):
@@ -44,6 +54,7 @@ class RowResult(NamedTuple):
     controls: Mapping[str, float]  # CIDEr-D of changed inputs, by their name
     distinct: float  # share of captions that differ, of one seed on average
     curves: Sequence[Sequence[tuple[float, float]]]
+    looks: Sequence[Look]  # of each attention weight with a place
 
 
 class Claim(NamedTuple):
@@ -233,6 +244,7 @@ class ComparisonResults:
             },
             distinct=_mean_of(len(set(texts)) / len(texts) for texts in captions),
             curves=[outcome.curve for outcome in outcomes],
+            looks=list(_looks(outcomes, clips)),
         )
 
     def _scorable(self, captions: Mapping[str, str]) -> dict[str, str]:
@@ -280,8 +292,23 @@ def _mean_of(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
+def _looks(
+    outcomes: Sequence[Outcome], clips: Mapping[str, Sequence[str]]
+) -> Iterator[Look]:
+    of_clips: dict[tuple[str, str], list[tuple[str, Accuracy]]] = {}
+    for outcome in outcomes:
+        for measure, weights in outcome.looks.items():
+            for weight, accuracies in weights.items():
+                told = [each for each in accuracies.items() if each[0] in clips]
+                of_clips.setdefault((measure, weight), []).extend(told)
+    for (measure, weight), told in of_clips.items():
+        if told:
+            found = Accuracy.mean(accuracy for _, accuracy in told)
+            yield Look(measure, weight, len({clip for clip, _ in told}), found)
+
+
 def _refused(row: str, reason: str) -> RowResult:
-    return RowResult(row, "", "", reason, 0, 0, 0.0, {}, {}, {}, 0.0, ())
+    return RowResult(row, "", "", reason, 0, 0, 0.0, {}, {}, {}, 0.0, (), ())
 
 
 def _claims(statistics: Mapping[str, MetricStatistics]) -> Iterator[Claim]:

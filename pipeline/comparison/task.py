@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from keras_models.presets.compact import Budget, compact
 from keras_models.structs import VideoBatch
 from keras_models.training import captioner_training
 from keras_models.training.captioner_training import TrainingConfig
+from pipeline.comparison import attention_figures
 from pipeline.comparison.data import ComparisonData
 from transform.common import storage
 from transform.common.config import Config, ConfigError, Field
@@ -75,6 +77,7 @@ class Outcome(NamedTuple):
     parameters: int = 0
     training_seconds: float = 0.0
     curve: tuple[tuple[float, float], ...] = ()  # seconds and validation score
+    looks: attention_figures.Figures = {}  # noqa: RUF012  (of drawn clips)
 
     def write(self, folder: str) -> None:
         """Writes the outcome whole or not at all."""
@@ -134,17 +137,25 @@ def _train_and_caption(task: Task, folder: str) -> Outcome:
             curve.append((round(seconds, 1), round(float(row["CIDEr-D"]), 4)))
     generate = CaptionGenerator(result.model, settings.search)
     videos = data.split("test").videos(settings.batch.size, adapted.model.features())
+    batches = list(generate.batches(videos))
+    looks: attention_figures.Figures = {}
+    if data.drawn:
+        axes = adapted.model.weight_axes()
+        looks = attention_figures.figures(data.spec, axes, batches, data.drawn)
     return Outcome(
         task.digest,
         reading=str(adapted),
         parameters=result.model.captioner.count_params(),
         training_seconds=round(seconds, 1),
         captions={
-            AS_IT_IS: generate(videos),
+            AS_IT_IS: dict(
+                itertools.chain.from_iterable(b.by_clip.items() for b in batches)
+            ),
             ONE_FRAME: generate(videos.map(input_controls.one_frame)),
             SHUFFLED_FRAMES: generate(videos.enumerate(task.seed).map(_shuffled)),
         },
         curve=tuple(curve),
+        looks=looks,
     )
 
 

@@ -21,6 +21,12 @@ class GridCells(NamedTuple):
     feature: FrameGrid | ChunkGrid
     ratio: int
 
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """The number of blocks, in rows and columns."""
+        rows, columns = (math.ceil(side / self.ratio) for side in self.feature.grid)
+        return rows, columns
+
     def heat(
         self, weights: np.ndarray, step: int, size: tuple[int, int], info: VideoInfo
     ) -> np.ndarray:
@@ -37,7 +43,7 @@ class GridCells(NamedTuple):
         """
         del step
         sides = self.feature.grid
-        rows, columns = (math.ceil(side / self.ratio) for side in sides)
+        rows, columns = self.blocks
         fit, square = self.feature.fit, self.feature.size
         return overlays.grid_heat(
             weights.reshape(rows, columns),

@@ -18,16 +18,16 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from keras_models.weight_axes import NamedAxes, WeightAxes
+from keras_models.weight_axes import NamedAxes
 from serving.client.caption_result import CaptionResult
 from serving.visualization import overlays
 from serving.visualization.cells import Cells, cells_of
 from serving.visualization.moments import (
-    PlacedFeature,
     ShownFrames,
     StepPlacement,
     frames_at,
     part_middles,
+    placement_of,
     step_at,
 )
 from transform.schema import FeatureSpec, Flow
@@ -121,7 +121,7 @@ def frame_request(spec: FeatureSpec, axes: NamedAxes) -> FrameRequest:
     placements = dict.fromkeys(
         placement
         for about in axes.values()
-        if "step" in about.axes and (placement := _placement(spec, about))
+        if "step" in about.axes and (placement := placement_of(spec, about))
     )
     shown = ShownFrames(tuple(placements), FILM_FRAMES)
     return FrameRequest(_SIZE, shown, OwnShape())
@@ -199,7 +199,7 @@ def _placed_weights(
     """Yields the weights whose steps and cells have a place."""
     for name, about in axes.items():
         values = result.attention.get(name)
-        placement = _placement(spec, about)
+        placement = placement_of(spec, about)
         if values is None or placement is None:
             continue
         feature, ratio = placement
@@ -215,16 +215,6 @@ def _placed_weights(
             steps = math.ceil(len(stored) / ratio)
             values = values.take(range(steps), about.axes.index("step"))
         yield _Weight(name, about.axes, placement, cells, values)
-
-
-def _placement(spec: FeatureSpec, about: WeightAxes) -> StepPlacement | None:
-    """Returns where the steps stand that a weight is about, if that is known."""
-    if about.source is None:
-        return None
-    for feature in spec.features:
-        if feature.name == about.source.feature and isinstance(feature, PlacedFeature):
-            return StepPlacement(feature, about.source.ratio)
-    return None
 
 
 def _looks(weights: Sequence[_Weight]) -> Iterator[_Look]:

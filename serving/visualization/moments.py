@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from transform.schema import FrameSampling
+from keras_models.weight_axes import WeightAxes
+from transform.schema import FeatureSpec, FrameSampling
 from transform.schema.frame_placement import frame_edges
 
 MAX_FRAMES = 256  # that are kept of a clip
@@ -40,6 +41,16 @@ class StepPlacement(NamedTuple):
         firsts = np.arange(0, len(spans), self.ratio)
         lasts = np.minimum(firsts + self.ratio, len(spans)) - 1
         return np.stack([spans[firsts, 0], spans[lasts, 1]], axis=1)
+
+
+def placement_of(spec: FeatureSpec, about: WeightAxes) -> StepPlacement | None:
+    """Returns where the steps stand that a weight is about, if that is known."""
+    if about.source is None:
+        return None
+    for feature in spec.features:
+        if feature.name == about.source.feature and isinstance(feature, PlacedFeature):
+            return StepPlacement(feature, about.source.ratio)
+    return None
 
 
 class ShownFrames(NamedTuple):

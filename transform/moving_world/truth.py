@@ -10,10 +10,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from transform.moving_world.encode import Picture
 from transform.moving_world.motions import Pose
 from transform.moving_world.render import Size, frame_count, outline
 from transform.moving_world.scenes import HEIGHT, WIDTH, Scene, Shot, Thing
 from transform.moving_world.subsets import sample_scene
+from transform.schema.frame_placement import frame_edges
 
 _URL = re.compile(r"moving-world://(\w+)/(\d+)")
 _INSTANTS = 200  # of a shot, at which it is looked for motion
@@ -27,6 +29,33 @@ class EventTime(NamedTuple):
     subject: int  # the actor of the shot that does it
     begin: float  # seconds from the clip's beginning
     end: float
+
+
+class DrawnClip(NamedTuple):
+    """A clip of which it is known where things are and when they act."""
+
+    scene: Scene
+    picture: Picture
+
+    @property
+    def edges(self) -> np.ndarray:
+        """The (F + 1,) seconds at which its frames begin, and its end."""
+        fps = self.picture.fps
+        frames = sum(frame_count(shot, fps) for shot in self.scene.shots)
+        return frame_edges(np.arange(frames) / fps)
+
+    @property
+    def events(self) -> np.ndarray:
+        """The (E, 2) seconds at which its events begin and end."""
+        events = event_times(self.scene, self.picture.fps)
+        return np.array([(event.begin, event.end) for event in events]).reshape(-1, 2)
+
+    def actors_at(self, second: float) -> np.ndarray:
+        """Returns where the things are that do something: (height, width) bool."""
+        fps = self.picture.fps
+        shot, _ = _shot_at(self.scene, second, fps)
+        acting = sorted({event.subject for event in shot.events})
+        return masks_at(self.scene, second, self.picture.size, fps)[acting].any(axis=0)
 
 
 def scene_of(url: str) -> Scene:

@@ -36,12 +36,21 @@ def test_uniform_attention_scores_what_a_random_choice_does(covered, frames):
 
 def test_a_word_is_a_hit_if_its_strongest_step_is_within_the_event():
     weights = np.array([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0, 0, 0]])
-    assert accuracy.temporal_hit_rate(weights, SPANS, (1.2, 2.5)) == 0.5
-    assert accuracy.temporal_hit_rate(weights, SPANS, (0, 4)) == 1
-    assert accuracy.temporal_hit_rate(np.full((2, 3), 1 / 3), SPANS, (0, 2)) == (
+    event = np.array([[1.2, 2.5]])
+    assert accuracy.temporal_hit_rate(weights, SPANS, event) == 0.5
+    two = np.array([[1.2, 1.8], [2.5, 4]])
+    assert accuracy.temporal_hit_rate(weights, SPANS, two) == 1
+    uniform = np.full((2, 3), 1 / 3)
+    assert accuracy.temporal_hit_rate(uniform, SPANS, np.array([[0, 2]])) == (
         pytest.approx(2 / 3)
     )
-    assert math.isnan(accuracy.temporal_hit_rate(weights[2:], SPANS, (0, 4)))
+    assert math.isnan(accuracy.temporal_hit_rate(weights[2:], SPANS, event))
+
+
+def test_an_event_that_every_step_or_none_lies_in_tells_nothing():
+    weights = np.array([[0.1, 0.8, 0.1]])
+    for event in ([[0, 4]], [[4, 5]]):
+        assert math.isnan(accuracy.temporal_hit_rate(weights, SPANS, np.array(event)))
 
 
 def test_coverage_is_the_share_of_a_cell():
