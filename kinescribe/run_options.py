@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import typer
 
@@ -33,6 +34,41 @@ Settings = Annotated[
 ]
 
 
+class RunArguments(NamedTuple):
+    """The arguments by which a command line describes a run."""
+
+    config: str  # a file's path or a shipped name; with a preset, the corpus' folder
+    preset: str = ""
+    corpus: str = ""
+    root: str = ""
+    seed: Optional[int] = None
+    settings: tuple[str, ...] = ()
+
+    def read(self) -> PipelineConfig:
+        """Returns the run's configuration, with the command line's changes.
+
+        Raises:
+            KinescribeError: A setting is wrong, or a preset's corpus is not there.
+        """
+        from pipeline import joint_configs, published_runs
+        from transform.common.errors import KinescribeError
+
+        if self.preset:
+            corpus = chosen_corpus(self.preset, self.corpus)
+            published = published_runs.configuration(
+                self.preset, corpus, self.config, self.root
+            )
+            described = override(published, self.seed, self.settings)
+            published_runs.check_data(described, corpus, self.config)
+            return described
+        if self.corpus:
+            raise KinescribeError("--corpus goes with --preset.")
+        described = joint_configs.find(self.config)
+        if self.root:
+            described = described.replace(root=self.root)
+        return override(described, self.seed, self.settings)
+
+
 def chosen_corpus(preset: str, corpus: str) -> str:
     """Returns the corpus that was named, or the only one that the paper reports.
 
@@ -53,7 +89,7 @@ def chosen_corpus(preset: str, corpus: str) -> str:
 def override(
     config: PipelineConfig,
     seed: int | None,
-    settings: list[str] | None,
+    settings: Sequence[str] | None,
     **replaced: Any,
 ) -> PipelineConfig:
     """Returns a configuration with the command line's changes, made all at once.

@@ -13,18 +13,11 @@ from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
-from transform.common.config import (
-    Config,
-    ConfigError,
-    Field,
-    read_yaml,
-    root_validator,
-)
+from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
-from transform.jobs.records_config import RecordsConfig
 from transform.schema import FeatureSpec, Flow
 
 
@@ -128,20 +121,6 @@ def shipped() -> dict[str, pathlib.Path]:
 def find(name: str) -> PipelineConfig:
     """Reads a configuration: the path of a YAML file, or the name of a shipped one."""
     return PipelineConfig.from_yaml(path_of(name))
-
-
-def find_records(name: str) -> RecordsConfig:
-    """Reads the description of records from a configuration.
-
-    It may be that of a pipeline, or a file with the settings of `RecordsConfig`.
-    """
-    path = path_of(name)
-    if "training" not in read_yaml(path):
-        return RecordsConfig.from_yaml(path)
-    config = PipelineConfig.from_yaml(path)
-    return RecordsConfig(
-        corpus=config.corpus, features=config.features, extraction=config.extraction
-    )
 
 
 def path_of(name: str) -> pathlib.Path:

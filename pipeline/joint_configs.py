@@ -9,6 +9,7 @@ from keras_models.ensembling.relevance.training import RelevanceTraining
 from pipeline import configs
 from pipeline.configs import PipelineConfig
 from transform.common.config import BY_KIND, Config, Field, read_yaml, root_validator
+from transform.jobs.records_config import RecordsConfig
 
 
 class EnsembleJoin(Config):
@@ -60,6 +61,24 @@ def find(name: str) -> PipelineConfig:
     path = configs.path_of(name)
     several = "members" in read_yaml(path)
     return (JointConfig if several else PipelineConfig).from_yaml(path)
+
+
+def find_records(name: str) -> tuple[RecordsConfig, str]:
+    """Reads the description of records from a configuration, as `find` does.
+
+    It may be that of a run, or a file with the settings of `RecordsConfig` alone.
+
+    Returns:
+        The description; and the folder of the run's feature store, '' without a run.
+    """
+    path = configs.path_of(name)
+    if "training" not in read_yaml(path):
+        return RecordsConfig.from_yaml(path), ""
+    run = find(name)
+    records = RecordsConfig(
+        corpus=run.corpus, features=run.features, extraction=run.extraction
+    )
+    return records, run.feature_store
 
 
 def _member(values: dict[str, Any], name: str) -> PipelineConfig:

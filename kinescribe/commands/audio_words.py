@@ -44,10 +44,10 @@ def command(
     To be run once, before the features are extracted: the codebook's SHA-256 is part of
     their specification.
     """
-    from pipeline import configs
+    from pipeline import joint_configs
     from transform.jobs import learn_codebook
 
-    settings = configs.find_records(config)
+    settings, _ = joint_configs.find_records(config)
     feature = _only_one(settings.features, config)
     extraction = override_settings(settings.extraction, workers, beam)
     out = out or feature.codebook

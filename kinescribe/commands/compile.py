@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kinescribe import preflight, run_options
+
 
 def command(
     config: Annotated[
@@ -26,6 +28,8 @@ def command(
     The very stages that `kinescribe run` runs here become the tasks of a pipeline that
     a cluster runs, on demand or on a schedule.
     """
+    preflight.require("compile", run_options.RunArguments(config, root=root))
+
     from kubeflow import runner
     from pipeline import configs
 

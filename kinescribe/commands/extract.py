@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
+from kinescribe import preflight, run_options
 from kinescribe.extraction_options import BeamOptions, Workers, override_settings
 
 
 def command(
     config: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped one.")
+        str,
+        typer.Argument(
+            help="A YAML file with `corpus` and `features`, a whole run's as well, or "
+            "the name of a shipped one."
+        ),
     ],
     out: Annotated[str, typer.Option(help="Folder for the records and the manifest.")],
     store: Annotated[
         str,
         typer.Option(
-            help="Folder that keeps features between runs, in place of the "
-            "configuration's."
+            help="Folder that keeps features between runs; by default <root>/features "
+            "of a run's configuration, and <out>/.features without one."
         ),
     ] = "",
     workers: Workers = None,
@@ -32,11 +38,13 @@ def command(
     Clips that the store has already are not decoded again, so that an extraction that
     was stopped goes on where it was.
     """
+    preflight.require("extract", run_options.RunArguments(config), out)
+
     from kinescribe.manifest_summary import print_summary
-    from pipeline import configs
+    from pipeline import joint_configs
     from transform.jobs import extraction_job
 
-    settings = configs.find(config)
+    settings, kept = joint_configs.find_records(config)
     extraction = override_settings(settings.extraction, workers, beam)
     if not as_json:
         typer.echo(
@@ -45,7 +53,7 @@ def command(
     manifest = extraction_job.extract(
         settings.corpus,
         settings.features,
-        store=store or settings.feature_store,
+        store=store or kept or os.path.join(out, ".features"),
         out=out,
         settings=extraction,
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kinescribe import preflight, run_options
 from kinescribe.extraction_options import (
     BeamOptions,
     RecordsFile,
@@ -29,20 +30,13 @@ def command(
     clip, or an HDF5 file for all. Features of the clips themselves are joined to
     imported ones by `kinescribe extract` and `kinescribe run`.
     """
-    from kinescribe.manifest_summary import print_summary
-    from pipeline import configs
-    from transform.common.config import ConfigError
-    from transform.jobs import extraction_job
-    from transform.jobs.import_features import reads_video
+    preflight.require("import", run_options.RunArguments(config), out)
 
-    settings = configs.find_records(config)
-    for feature in settings.features.features:
-        if reads_video(settings.features.replace(features=(feature,))):
-            raise ConfigError(
-                f"feature {feature.name} is not imported but made from the clips: "
-                "`kinescribe extract` makes such features, and joins imported ones to "
-                "them."
-            )
+    from kinescribe.manifest_summary import print_summary
+    from pipeline import joint_configs
+    from transform.jobs import extraction_job
+
+    settings, _ = joint_configs.find_records(config)
     extraction = override_settings(settings.extraction, workers, beam)
     manifest = extraction_job.extract(
         settings.corpus,

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from kinescribe import run_options
+from kinescribe import preflight, run_options
 
 if TYPE_CHECKING:
     from kinescribe.joint_run import JointResult
-    from pipeline.configs import PipelineConfig
     from pipeline.local_runner import RunResult
 
 
@@ -51,11 +50,19 @@ def command(
     What is done already is not done again, so that a run that was stopped goes on
     where it was. `run.yaml` in the root says what was run.
     """
-    described = _described(config, preset, corpus, root, seed, settings)
+    if corpus and not preset:
+        raise typer.BadParameter("--corpus goes with --preset")
+    arguments = run_options.RunArguments(
+        config, preset, corpus, root, seed, tuple(settings or ())
+    )
+    preflight.require("run", arguments)
 
-    from pipeline import joint_configs, local_runner
+    from pipeline import joint_configs, local_runner, published_runs
     from pipeline.console_progress import ConsoleProgress
 
+    described = arguments.read()
+    if preset:
+        published_runs.learn_codebooks(described)
     if seeds:
         if isinstance(described, joint_configs.JointConfig):
             raise typer.BadParameter(
@@ -85,32 +92,6 @@ def command(
     _print(result)
     if scores:
         _print_scores({**scores, **reported})
-
-
-def _described(
-    config: str,
-    preset: str,
-    corpus: str,
-    root: str,
-    seed: int | None,
-    settings: list[str] | None,
-) -> PipelineConfig:
-    """Returns the run that the arguments describe; its data is there."""
-    from pipeline import joint_configs, published_runs
-
-    if preset:
-        chosen = run_options.chosen_corpus(preset, corpus)
-        published = published_runs.configuration(preset, chosen, config, root)
-        described = run_options.override(published, seed, settings)
-        published_runs.check_data(described, chosen, config)
-        published_runs.learn_codebooks(described)
-        return described
-    if corpus:
-        raise typer.BadParameter("--corpus goes with --preset")
-    described = joint_configs.find(config)
-    if root:
-        described = described.replace(root=root)
-    return run_options.override(described, seed, settings)
 
 
 def _scores(result: RunResult, split: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kinescribe import run_options
+from kinescribe import preflight, run_options
 
 
 def command(
@@ -53,6 +53,14 @@ def command(
 
     A training that was stopped is resumed when it is started again.
     """
+    if bool(config) == bool(preset):
+        raise typer.BadParameter("give a configuration or --preset, one of them")
+    if config:
+        arguments = run_options.RunArguments(
+            config, seed=seed, settings=tuple(settings or ())
+        )
+        preflight.require("train", arguments)
+
     import os
 
     from keras_models.data.records import RecordDataset
@@ -68,8 +76,6 @@ def command(
     from transform.records.dataset import ExtractedDataset
     from transform.records.vocabulary import Vocabulary
 
-    if bool(config) == bool(preset):
-        raise typer.BadParameter("give a configuration or --preset, one of them")
     if preset:
         if not (records and out):
             raise typer.BadParameter("--preset needs --records and --out")

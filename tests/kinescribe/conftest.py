@@ -1,3 +1,6 @@
+import pytest
+
+from kinescribe import preflight
 from tests.support.served_models import (
     broken_clip,
     captioner,
@@ -23,3 +26,9 @@ __all__ = [
     "two_pass_model",
     "vocabulary",
 ]
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Commands go on without looking at what they were told first."""
+    monkeypatch.setattr(preflight, "require", lambda *_, **__: None)

@@ -7,7 +7,7 @@ import yaml
 from kinescribe.commands import audio_words, extract
 from tests.support import clips
 from transform.common.config import ConfigError
-from transform.datasets import AnnotationError
+from transform.common.errors import KinescribeError
 from transform.records import example_codec
 from transform.schema import AudioWords, Category, FeatureSpec
 
@@ -109,5 +109,5 @@ def test_category_that_no_feature_knows_stops_the_extraction(
     config, settings, tmp_path
 ):
     settings["features"]["features"][2]["names"] = ["animals"]
-    with pytest.raises(AnnotationError, match="clip sounding has the category 'music'"):
+    with pytest.raises(KinescribeError, match="clip sounding has the category 'music'"):
         extract.command(config(), out=str(tmp_path / "out"))

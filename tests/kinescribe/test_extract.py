@@ -7,8 +7,9 @@ from typer import testing
 
 from kinescribe.commands import extract
 from tests.support import clips, corpus
+from transform.common.errors import KinescribeError
 from transform.records.dataset import ExtractedDataset
-from transform.records.manifest import Manifest, ManifestError
+from transform.records.manifest import Manifest
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_counts_as_json_and_a_store_of_ones_own(config, tmp_path, capsys):
 
 def test_too_many_failures_are_an_error(config, tmp_path):
     config.write_text(config.read_text().replace("0.4", "0.1"))
-    with pytest.raises(ManifestError, match="1 of 3 clips failed"):
+    with pytest.raises(KinescribeError, match="1 of 3 clips are missing"):
         extract.command(str(config), out=str(tmp_path / "out"))
 
 

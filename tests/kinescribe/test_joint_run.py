@@ -20,6 +20,8 @@ from tests.support.extracted_records import write_records
 from transform.common.config import ConfigError, first_difference
 from transform.records.dataset import ExtractedDataset
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # its corpus is nowhere
+
 RELEVANCE = {
     "relevance": {
         "modalities": ["tiny"],

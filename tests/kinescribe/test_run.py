@@ -10,6 +10,8 @@ from pipeline.local_runner import RunResult
 from pipeline.stages import StageError
 from transform.common.errors import KinescribeError
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # its pipelines only pretend
+
 RESULT = RunResult(
     root=pathlib.Path("root"),
     examples=pathlib.Path("root/examples"),
@@ -105,6 +107,14 @@ def test_a_preset_runs_on_a_folder_of_its_corpus(monkeypatch, tmp_path):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["stats", "50.0", "75.0"] in lines
     assert ["STaTS,", "Table", "1", "52.6", "80.2"] in lines
+
+
+def test_a_run_that_cannot_succeed_is_refused_before_it_begins(monkeypatch, tmp_path):
+    monkeypatch.undo()  # the check as it is
+    monkeypatch.setattr(local_runner, "run", None)
+    command = ["run", "demo", "--root", str(tmp_path), "--set", "corpus.files=[x.json]"]
+    with pytest.raises(KinescribeError, match=r"cannot read x\.json"):
+        CliRunner().invoke(cli.app, command, catch_exceptions=False)
 
 
 def test_data_that_is_not_there_is_named_before_anything_runs(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import yaml
 from keras_models.captioner import Captioner
 from keras_models.presets import registry
 from keras_models.presets.paper_features import paper_spec
-from pipeline import configs, published_runs
+from pipeline import configs, joint_configs, published_runs
 from pipeline.configs import PipelineConfig
 from transform.common.config import ConfigError
 
@@ -56,14 +56,15 @@ def test_records_of_a_run_are_found_and_so_are_those_of_a_file_without_a_model(
     tmp_path,
 ):
     run = configs.find("demo")
-    found = configs.find_records("demo")
+    found, store = joint_configs.find_records("demo")
+    assert store == run.feature_store
     assert (found.corpus, found.features) == (run.corpus, run.features)
     path = tmp_path / "records.yaml"
     path.write_text(yaml.safe_dump(found.to_dict()))
-    assert configs.find_records(str(path)) == found
+    assert joint_configs.find_records(str(path)) == (found, "")
     path.write_text(yaml.safe_dump({**found.to_dict(), "corpsu": 1}))
     with pytest.raises(ConfigError, match=r"unknown key corpsu \(did you mean corpus"):
-        configs.find_records(str(path))
+        joint_configs.find_records(str(path))
 
 
 def test_missing_file_is_named(tmp_path):

@@ -1,0 +1,137 @@
+"""Checks a run in its first second, in a small process that imports no TensorFlow.
+
+`python -m kinescribe.preflight` reads a request as JSON from its standard input and
+answers with what it found; `look` asks it, `require` tells the user and refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from kinescribe.run_options import RunArguments
+from transform.common.errors import KinescribeError
+
+if TYPE_CHECKING:
+    from pipeline.catalogue.run_checks import Examination
+
+Purpose = Literal["run", "extract", "import", "train", "compile"]
+
+
+class Findings(NamedTuple):
+    """The answer to a request: of each finding, its severity, subject and sentence."""
+
+    facts: dict[str, Any]
+    errors: list[tuple[str, str]]
+    warnings: list[tuple[str, str]]
+
+
+class Request(NamedTuple):
+    """What is asked: a run's arguments, and the command that will use them."""
+
+    purpose: Purpose
+    arguments: RunArguments
+    out: str = ""  # the folder of an extraction
+
+
+def look(
+    purpose: Purpose, arguments: RunArguments, out: str = "", verbose: bool = False
+) -> Findings:
+    """Checks what a command is about to use.
+
+    Args:
+        purpose: The command.
+        arguments: What describes the run.
+        out: The folder that an extraction writes.
+        verbose: Whether the process may say more than its answer.
+
+    Raises:
+        KinescribeError: The check itself failed.
+    """
+    request = json.dumps([purpose, arguments, out])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "kinescribe.preflight"],
+        input=request,
+        stdout=subprocess.PIPE,
+        stderr=None if verbose else subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        reason = (done.stderr or "").strip().rpartition("\n")[2]
+        raise KinescribeError(
+            f"the check of {arguments.config} failed ({reason or done.returncode}): "
+            "report it with the output of `kinescribe --verbose check`."
+        )
+    facts, findings = json.loads(done.stdout)
+    return Findings(
+        facts,
+        [(about, text) for severity, about, text in findings if severity == "error"],
+        [(about, text) for severity, about, text in findings if severity != "error"],
+    )
+
+
+def require(purpose: Purpose, arguments: RunArguments, out: str = "") -> None:
+    """Prints the warnings of `look` to standard error, and raises its errors.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        KinescribeError: Something else will stop the command; all such are named.
+    """
+    found = look(purpose, arguments, out)
+    for about, text in found.warnings:
+        print(f"kinescribe: warning: {about}: {text}", file=sys.stderr)
+    if found.errors:
+        from transform.common.config import ConfigError
+
+        settings = found.errors[0][0] == "settings"
+        raise (ConfigError if settings else KinescribeError)(
+            "\n  ".join(text for _, text in found.errors)
+        )
+
+
+def _examine(request: Request) -> Examination:
+    """Answers a request; settings that cannot be read are the only finding then."""
+    from pipeline import joint_configs
+    from pipeline.catalogue import run_checks
+    from pipeline.catalogue.finding import error
+
+    arguments = request.arguments
+    try:
+        if request.purpose in ("extract", "import"):
+            records, _ = joint_configs.find_records(arguments.config)
+            found = run_checks.examine_records(records, request.out)
+            if request.purpose == "import":
+                computed = run_checks.only_imported(records.features)
+                found.findings[:0] = computed
+            return found
+        config = arguments.read()
+    except KinescribeError as problem:
+        return run_checks.Examination({}, [error("settings", str(problem))])
+    if request.purpose == "train":
+        return run_checks.examine_model(config)
+    found = run_checks.examine_run(config)
+    if request.purpose == "compile":  # other files are there where it will run
+        return found._replace(
+            findings=[
+                each
+                if each.about in ("features", "model")
+                else each._replace(severity="warning")
+                for each in found.findings
+            ]
+        )
+    return found
+
+
+def _main() -> None:
+    from kinescribe import settings_only
+
+    settings_only.install()
+    purpose, arguments, out = json.load(sys.stdin)
+    facts, findings = _examine(Request(purpose, RunArguments(*arguments), out))
+    json.dump([facts, findings], sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()
