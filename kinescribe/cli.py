@@ -19,6 +19,7 @@ from transform.common.errors import KinescribeError
 
 COMMANDS = (
     "demo",
+    "init",
     "check",
     "run",
     "extract",

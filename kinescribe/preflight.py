@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Purpose = Literal["run", "extract", "import", "train", "compile"]
 
 
+_NEEDS_TENSORFLOW = 3  # exit code: annotations in a bucket are read by it
+_WITH_TENSORFLOW = "--with-tensorflow"
+
+
 class Findings(NamedTuple):
     """The answer to a request: of each finding, its severity, subject and sentence."""
 
@@ -51,13 +55,16 @@ def look(
         KinescribeError: The check itself failed.
     """
     request = json.dumps([purpose, arguments, out])
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "kinescribe.preflight"],
-        input=request,
-        stdout=subprocess.PIPE,
-        stderr=None if verbose else subprocess.PIPE,
-        text=True,
-    )
+    for options in ([], [_WITH_TENSORFLOW]):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "kinescribe.preflight", *options],
+            input=request,
+            stdout=subprocess.PIPE,
+            stderr=None if verbose else subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode != _NEEDS_TENSORFLOW:
+            break
     if done.returncode:
         reason = (done.stderr or "").strip().rpartition("\n")[2]
         raise KinescribeError(
@@ -127,9 +134,13 @@ def _examine(request: Request) -> Examination:
 def _main() -> None:
     from kinescribe import settings_only
 
-    settings_only.install()
+    if _WITH_TENSORFLOW not in sys.argv:
+        settings_only.install()
     purpose, arguments, out = json.load(sys.stdin)
-    facts, findings = _examine(Request(purpose, RunArguments(*arguments), out))
+    try:
+        facts, findings = _examine(Request(purpose, RunArguments(*arguments), out))
+    except settings_only.NeedsTensorFlowError:
+        sys.exit(_NEEDS_TENSORFLOW)
     json.dump([facts, findings], sys.stdout)
 
 
