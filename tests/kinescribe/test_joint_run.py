@@ -115,6 +115,7 @@ def test_seeds_are_trained_alike_and_become_one_model(trained, tmp_path):
     assert len(model_versions.complete_versions(str(root / "joint" / "models"))) == 2
 
 
+@pytest.mark.slow
 def test_late_fusion_trains_its_relevance_model(trained, tmp_path):
     small = settings(tmp_path / "root")
     small["members"] = {"one": {"seed": 3}, "two": {"max_words": 4, "seed": 4}}

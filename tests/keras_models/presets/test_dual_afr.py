@@ -1,6 +1,7 @@
 """dualAFR's models as wholes."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_models.generation import BeamSearch
@@ -27,6 +28,7 @@ def test_an_ensemble_of_a_rows_models_writes_captions():
     np.testing.assert_allclose(np.exp(mixed), np.mean(alone, axis=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_hard_attention_raises_the_bound():
     model = tiny.captioner("dual_afr_hard")
     clips = tiny.batch(model.spec)

@@ -157,6 +157,7 @@ def test_a_run_stopped_in_every_stage_ends_with_the_same_bits(whole, tmp_path):
     assert losses == [row["loss"] for row in result.history]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_on_pairs_that_averages_ends_with_the_same_bits(tmp_path):
     pairs = {"kind": "pairs", "size": 12}
     config = settings({**SCHEDULED_SAMPLING, "epochs": 1}, batch=pairs)

@@ -55,6 +55,7 @@ def test_a_joint_stage_that_was_stopped_goes_on_with_its_rewards(tmp_path):
     assert small_runs.digest(resumed) == small_runs.digest(whole)
 
 
+@pytest.mark.slow
 def test_the_last_stage_fine_tunes_the_model_of_kept_key_frames_after_a_restart_too(
     tmp_path, monkeypatch
 ):

@@ -86,6 +86,7 @@ def test_a_trained_model_ranks_the_right_caption_first(tmp_path):
     assert [json.loads(line)["epoch"] for line in lines] == list(range(12))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path):
     whole = run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
