@@ -232,8 +232,13 @@ class Captioner(tf.keras.Model):
                     sampling_probability,
                     self._generator,
                 )
-            log_probs = self.decoder.project(outputs, training=training)
-        return TeacherForced(log_probs, contexts, encoded)
+            outputs = self.decoder.output_dropout(outputs, training=training)
+            return TeacherForced(
+                self.decoder.score_words(outputs, tokens),
+                self.decoder.project(outputs),
+                contexts,
+                encoded,
+            )
 
     def call(self, batch: TrainingBatch, training: bool = False) -> TeacherForced:
         return self.teacher_force(batch, training=training)

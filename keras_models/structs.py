@@ -64,10 +64,25 @@ class StepOutput(NamedTuple):
     contexts: tuple[Context, ...]
 
 
-class TeacherForced(NamedTuple):
-    """The decoder's output for given captions, in R = B · K rows, clip by clip."""
+class WordLogProbs(NamedTuple):
+    """Logarithms of what a model says of given words, each (R, L) float32.
 
-    log_probs: tf.Tensor  # (R, L, V) float32
+    They are 0 where the word is <pad>: nothing is computed beyond a caption's end.
+    """
+
+    given: tf.Tensor  # of the word's own probability
+    mean: tf.Tensor  # of all words' probabilities, averaged: for label smoothing
+    forbidden: tf.Tensor  # of what <pad>, <bos> and <unk> have together
+
+
+class TeacherForced(NamedTuple):
+    """The decoder's output for given captions, in R = B · K rows, clip by clip.
+
+    In a graph, only those parts are computed that are used: objectives use `words`.
+    """
+
+    words: WordLogProbs
+    log_probs: tf.Tensor  # (R, L, V) float32, of all words at every place
     contexts: tuple[Context, ...]  # each leaf with a time axis: (R, L, …)
     encoded: EncodedVideo  # (B, …): not repeated
 
@@ -101,5 +116,17 @@ def caption_numbers(tokens: tf.Tensor) -> tf.Tensor:
 
 
 def repeat_batch(nest: Any, times: int) -> Any:
-    """Repeats every leaf's rows `times` times, adjacent: (B, …) → (B · times, …)."""
-    return tf.nest.map_structure(lambda leaf: tf.repeat(leaf, times, axis=0), nest)
+    """Repeats every leaf's rows `times` times, adjacent: (B, …) → (B · times, …).
+
+    A part of the nest that says `rows_are_clips` stays as it is: whoever reads it does
+    so for several captions of a clip at once.
+    """
+    if getattr(nest, "rows_are_clips", False):
+        return nest
+    if isinstance(nest, tuple | dict):
+        parts = nest.values() if isinstance(nest, dict) else nest
+        repeated = [repeat_batch(part, times) for part in parts]
+        if isinstance(nest, dict):
+            return dict(zip(nest, repeated, strict=True))
+        return type(nest)(*repeated) if hasattr(nest, "_fields") else tuple(repeated)
+    return tf.repeat(nest, times, axis=0)

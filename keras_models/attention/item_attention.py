@@ -10,10 +10,11 @@ from keras_models.attention.base import StepAttention
 from keras_models.attention.selection import SelectionWeights, select_all
 from keras_models.attention.sources import AttentionSource
 from keras_models.layers.additive_score import AdditiveScore
+from keras_models.layers.functional import clip_rows
 from keras_models.layers.functional.attend import (
     flatten_items,
     restore_items,
-    weighted_sum,
+    weighted_sums,
 )
 from keras_models.layers.multiplicative_score import MultiplicativeScore
 from keras_models.structs import Context, EncodedVideo, State
@@ -22,11 +23,19 @@ Score = Union[AdditiveScore, MultiplicativeScore]
 
 
 class AttentionMemory(NamedTuple):
-    """The items of a batch of videos, which no word changes."""
+    """The items of a batch of videos, which no word changes.
+
+    Several captions of a clip read the same rows: see `clip_rows`.
+    """
 
     keys: tf.Tensor  # (B, N…, A)
     values: tf.Tensor  # (B, N…, D…)
     mask: tf.Tensor  # (B, N…) bool
+
+    @property
+    def rows_are_clips(self) -> bool:
+        """Whether no row has to be repeated for each caption of its clip."""
+        return True
 
 
 class ItemAttention(StepAttention):
@@ -68,15 +77,18 @@ class ItemAttention(StepAttention):
     def attend(
         self, query: tf.Tensor, memory: AttentionMemory, training: bool = False
     ) -> Context:
-        """Returns what is taken of the items for a query (B, Q)."""
-        scores = self.energy(query, memory.keys)  # (B, N…)
-        selected = self.select(
-            flatten_items(scores), flatten_items(memory.mask), training
-        )
+        """Returns what is taken of the items for queries (R, Q) of R / B captions."""
+        scores = self.energy(query, memory.keys)  # (R, N…)
+        mask = clip_rows.repeat_for_captions(flatten_items(memory.mask), query)
+        selected = self.select(flatten_items(scores), mask, training)
         selection = restore_items(selected.selection, scores)
         weights = restore_items(selected.weights, scores)
         return Context(
-            weighted_sum(selection, memory.values),
+            clip_rows.ungroup(
+                weighted_sums(
+                    clip_rows.group_by_clip(selection, memory.values), memory.values
+                )
+            ),
             self.source.name_weights(weights),
             selected.log_prob,
             {},

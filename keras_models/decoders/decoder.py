@@ -12,7 +12,14 @@ from keras_models.attention.base import StepAttention
 from keras_models.layers.dropout import Dropout
 from keras_models.layers.functional.scan import scan
 from keras_models.layers.projection import InferenceKernel, Projection
-from keras_models.structs import Context, EncodedVideo, State, StepOutput
+from keras_models.structs import (
+    Context,
+    EncodedVideo,
+    State,
+    StepOutput,
+    WordLogProbs,
+)
+from transform.records.vocabulary import FORBIDDEN_TOKENS, PAD
 
 
 class Advance(NamedTuple):
@@ -116,6 +123,30 @@ class Decoder(tf.keras.layers.Layer, abc.ABC):
         """Returns log-probabilities (…, V) in float32 for outputs (…, U)."""
         logits = self.words(self.output_dropout(outputs, training=training))
         return tf.nn.log_softmax(tf.cast(logits, tf.float32))
+
+    def score_words(self, outputs: tf.Tensor, tokens: tf.Tensor) -> WordLogProbs:
+        """Returns log-probabilities of (R, L) ids for their outputs (R, L, U).
+
+        Outputs of <pad> are not projected to the vocabulary, where a training step
+        spends most of its time. Dropout was applied to the outputs already.
+        """
+        places = tf.where(tokens != PAD)  # (N, 2)
+        words = tf.gather_nd(tokens, places)  # (N,)
+        logits = tf.cast(self.words(tf.gather_nd(outputs, places)), tf.float32)
+        given = -tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+        norm = tf.gather(logits, words, axis=1, batch_dims=1) - given  # log Σ exp
+        forbidden = tf.reduce_logsumexp(tf.gather(logits, FORBIDDEN_TOKENS, axis=1), 1)
+        shape = tf.shape(tokens, tf.int64)
+        return WordLogProbs(
+            *(
+                tf.ensure_shape(tf.scatter_nd(places, values, shape), tokens.shape)
+                for values in (
+                    given,
+                    tf.reduce_mean(logits, axis=1) - norm,
+                    forbidden - norm,
+                )
+            )
+        )
 
     def step(self, tokens: tf.Tensor, state: State, memory: Any) -> StepOutput:
         """Reads (B,) token ids and returns log-probabilities of the next word."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_models.layers.functional.clip_rows import group_by_clip, ungroup
 from keras_models.layers.projection import Projection
 
 
@@ -18,11 +19,11 @@ class AdditiveScore(tf.keras.layers.Layer):
     mixed precision only the products are rounded: keys and scores are float32.
 
     Call arguments:
-        query: (B, Q), h.
-        keys: (B, …, A), the keys of any number of items.
+        query: (R, Q), h; several adjacent ones may be of one clip.
+        keys: (B, …, A), the keys of any number of a clip's items.
 
     Returns:
-        (B, …), the scores.
+        (R, …), the scores.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class AdditiveScore(tf.keras.layers.Layer):
             return tf.cast(self.key(items), self.variable_dtype)
 
     def call(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        hidden = tf.cast(self.query(query), self.variable_dtype)  # (B, A)
+        projected = tf.cast(self.query(query), self.variable_dtype)  # (R, A)
+        hidden = group_by_clip(projected, keys)  # (B, K, A)
         for _ in range(keys.shape.rank - 2):
-            hidden = tf.expand_dims(hidden, axis=1)
-        return tf.squeeze(self.score(tf.tanh(hidden + keys)), axis=-1)
+            hidden = tf.expand_dims(hidden, axis=2)
+        scores = self.score(tf.tanh(hidden + keys[:, tf.newaxis]))  # (B, K, …, 1)
+        return ungroup(tf.squeeze(scores, axis=-1))

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_models.layers.functional.clip_rows import group_by_clip, ungroup
 from keras_models.layers.projection import Projection
 
 
@@ -17,11 +18,11 @@ class MultiplicativeScore(tf.keras.layers.Layer):
     `keys` computes W_v v, for items that stay the same from word to word once.
 
     Call arguments:
-        query: (B, Q), q.
-        keys: (B, N, A), of N items.
+        query: (R, Q), q; several adjacent ones may be of one clip.
+        keys: (B, N, A), of a clip's N items.
 
     Returns:
-        (B, N), the scores.
+        (R, N), the scores.
 
     Notes:
         The paper adds a bias to every score alike; no softmax can tell, so there is
@@ -40,5 +41,6 @@ class MultiplicativeScore(tf.keras.layers.Layer):
             return self.key(items)
 
     def call(self, query: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        hidden = tf.tanh(self.query(query)[:, tf.newaxis] * keys)  # (B, N, A)
-        return tf.squeeze(self.score(hidden), axis=-1)
+        queries = group_by_clip(self.query(query), keys)  # (B, K, A)
+        hidden = tf.tanh(queries[:, :, tf.newaxis] * keys[:, tf.newaxis])
+        return ungroup(tf.squeeze(self.score(hidden), axis=-1))

@@ -16,7 +16,7 @@ from keras_models.objectives.reduction import (
     reduce_words,
 )
 from keras_models.objectives.scheduled_sampling import ConstantSampling, SamplingRule
-from keras_models.structs import Context, LossOutput, TrainingBatch
+from keras_models.structs import Context, LossOutput, TrainingBatch, WordLogProbs
 from transform.common.config import Config, ConfigError, Field
 
 
@@ -60,7 +60,7 @@ class CrossEntropyObjective(Objective):
             batch, training=True, sampling_probability=probability
         )
         tokens = flatten_captions(batch.tokens)  # (R, L)
-        losses = word_losses(forced.log_probs, tokens, config.label_smoothing)
+        losses = word_losses(forced.words, config.label_smoothing)
         loss = reduce_words(losses, tokens, config.reduction)
         metrics = {"cross_entropy": loss}
         if rule.active:
@@ -76,19 +76,15 @@ def flatten_captions(tokens: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tokens, [-1, tokens.shape[-1] or tf.shape(tokens)[-1]])
 
 
-def word_losses(
-    log_probs: tf.Tensor, tokens: tf.Tensor, label_smoothing: float = 0.0
-) -> tf.Tensor:
-    """Returns the losses (R, L) of (R, L) ids under (R, L, V) log-probabilities.
+def word_losses(words: WordLogProbs, label_smoothing: float = 0.0) -> tf.Tensor:
+    """Returns the losses (R, L) of given words.
 
     With label smoothing ε, a word's target is 1 − ε on itself and ε spread evenly over
     the vocabulary (Szegedy et al., 2016, Sec. 7).
     """
-    likelihood = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L)
-    if label_smoothing:
-        uniform = tf.reduce_mean(log_probs, axis=-1)  # (R, L)
-        likelihood = (1 - label_smoothing) * likelihood + label_smoothing * uniform
-    return -likelihood
+    if not label_smoothing:
+        return -words.given
+    return -((1 - label_smoothing) * words.given + label_smoothing * words.mean)
 
 
 def auxiliary_loss(

@@ -54,9 +54,7 @@ class MultiSampleObjective(Objective):
             captions=tf.repeat(caption_numbers(batch.tokens), self._samples, axis=1),
         )
         tokens = flatten_captions(repeated)  # (R, L)
-        token_log_probs = tf.gather(
-            forced.log_probs, tokens, axis=-1, batch_dims=2
-        )  # (R, L)
+        token_log_probs = forced.words.given  # (R, L)
         choice_log_probs = tf.add_n(
             [context.log_prob for context in forced.contexts]
             or [tf.zeros_like(token_log_probs)]

@@ -12,11 +12,14 @@ from keras_models.generation import Greedy, Sampling
 from keras_models.objectives.cross_entropy import CrossEntropy, flatten_captions
 from keras_models.objectives.objective import Objective, ObjectiveContext
 from keras_models.objectives.rewards import RewardConfig, RewardEngine
-from keras_models.structs import EncodedVideo, LossOutput, TrainingBatch
+from keras_models.structs import (
+    EncodedVideo,
+    LossOutput,
+    TrainingBatch,
+    WordLogProbs,
+)
 from transform.common.config import BY_KIND, Config, Field, root_validator
-from transform.records.vocabulary import BOS, PAD, UNK
-
-FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search writes them
+from transform.records.vocabulary import PAD
 
 
 class GreedyBaseline(Config):
@@ -111,7 +114,7 @@ class SelfCriticalObjective(Objective):
         samples, rewards, baseline = self._sample(captioner, batch, encoded)
         forced = captioner.teacher_force_encoded(encoded, samples)
         tokens = flatten_captions(samples)  # (R, L)
-        likelihood = sequence_log_probs(forced.log_probs, tokens)  # (R,)
+        likelihood = sequence_log_probs(forced.words, tokens)  # (R,)
         advantage = tf.reshape(rewards - baseline, [-1])  # (R,)
         policy_loss = -tf.reduce_mean(tf.stop_gradient(advantage) * likelihood)
         metrics = {
@@ -170,19 +173,13 @@ class SelfCriticalObjective(Objective):
         return tf.reshape(rewards, shape[:2])
 
 
-def sequence_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+def sequence_log_probs(words: WordLogProbs, tokens: tf.Tensor) -> tf.Tensor:
     """Returns the log-probabilities (R,) of sampled captions under their policy.
 
     A search never writes <pad>, <bos> or <unk>: it samples from the distribution over
     the other tokens. At the last position it can only write <eos>, which is no choice.
-
-    Args:
-        log_probs: (R, L, V) of the model.
-        tokens: (R, L) ids.
     """
-    log_probs, tokens = log_probs[:, :-1], tokens[:, :-1]
-    token_log_probs = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)  # (R, L − 1)
-    forbidden = tf.gather(log_probs, FORBIDDEN_TOKENS, axis=-1)  # (R, L − 1, 3)
-    share = tf.reduce_sum(tf.exp(forbidden), axis=-1)
-    token_log_probs -= tf.math.log1p(-tf.minimum(share, 1 - 1e-6))
-    return tf.reduce_sum(tf.where(tokens != PAD, token_log_probs, 0.0), axis=-1)
+    share = tf.minimum(tf.exp(words.forbidden[:, :-1]), 1 - 1e-6)
+    token_log_probs = words.given[:, :-1] - tf.math.log1p(-share)  # (R, L − 1)
+    written = tokens[:, :-1] != PAD
+    return tf.reduce_sum(tf.where(written, token_log_probs, 0.0), axis=-1)

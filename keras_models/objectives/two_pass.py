@@ -7,7 +7,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from keras_models.captioner import Captioner
-from keras_models.objectives.cross_entropy import flatten_captions
 from keras_models.objectives.reduction import caption_mean, word_mean
 from keras_models.objectives.scheduled_sampling import SamplingRule
 from keras_models.structs import (
@@ -16,7 +15,6 @@ from keras_models.structs import (
     TrainingBatch,
     caption_numbers,
 )
-from transform.records.vocabulary import PAD
 
 
 class TwoPasses(NamedTuple):
@@ -41,15 +39,15 @@ def two_passes(
     probability = rule.at(epoch) if rule.active else 0.0
     encoded = captioner.encode(batch.video, training=True)
     first = encoded._replace(summary=encoded.aux["step1_summary"])
-    log_probs = captioner.teacher_force_encoded(
+    words = captioner.teacher_force_encoded(
         tf.nest.map_structure(lambda *both: tf.concat(both, 0), first, encoded),
         tf.tile(batch.tokens, [2, 1, 1]),
         training=True,
         sampling_probability=probability,
         captions=tf.tile(caption_numbers(batch.tokens), [2, 1]),
-    ).log_probs
+    ).words
     first_pass, second_pass = (
-        sentence_log_probs(each, batch.tokens) for each in tf.split(log_probs, 2)
+        sentence_log_probs(each, batch.tokens) for each in tf.split(words.given, 2)
     )  # each (B, K)
     loss = -caption_mean(first_pass + second_pass, batch.tokens)
     reward = tf.stop_gradient(second_pass - first_pass)  # Eq. 20
@@ -61,14 +59,11 @@ def two_passes(
     return TwoPasses(LossOutput(loss, metrics), encoded, reward)
 
 
-def sentence_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """Returns the log-probability (B, K) of whole captions.
+def sentence_log_probs(words: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """Returns the log-probabilities (B, K) of whole captions (B, K, L).
 
     Args:
-        log_probs: (B · K, L, V) of words.
+        words: (B · K, L) log-probabilities of their words, 0 for <pad>.
         tokens: (B, K, L) ids.
     """
-    rows = flatten_captions(tokens)  # (B · K, L)
-    words = tf.gather(log_probs, rows, axis=-1, batch_dims=2)
-    total = tf.reduce_sum(tf.where(rows != PAD, words, 0.0), axis=1)
-    return tf.reshape(total, tf.shape(tokens)[:2])
+    return tf.reshape(tf.reduce_sum(words, axis=1), tf.shape(tokens)[:2])

@@ -41,12 +41,9 @@ class ValidationLoss:
         }  # each (captions, L)
 
         def totals(encoded: EncodedVideo, tokens: tf.Tensor) -> tf.Tensor:
-            log_probs = captioner.teacher_force_encoded(encoded, tokens).log_probs
-            tokens = tf.reshape(tokens, tf.shape(log_probs)[:2])  # (R, L)
-            likelihood = tf.gather(log_probs, tokens, axis=-1, batch_dims=2)
-            mask = tokens != PAD
-            total = tf.reduce_sum(tf.where(mask, likelihood, 0.0))
-            return tf.stack([total, tf.reduce_sum(tf.cast(mask, tf.float32))])
+            words = captioner.teacher_force_encoded(encoded, tokens).words
+            count = tf.reduce_sum(tf.cast(tokens != PAD, tf.float32))
+            return tf.stack([tf.reduce_sum(words.given), count])
 
         self._encode, self._totals = (
             tf.function(function, autograph=False, reduce_retracing=True)

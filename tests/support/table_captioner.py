@@ -11,7 +11,9 @@ from keras_models.structs import (
     TeacherForced,
     TrainingBatch,
     VideoBatch,
+    WordLogProbs,
 )
+from transform.records.vocabulary import FORBIDDEN_TOKENS, PAD
 
 
 class TableCaptioner(tf.Module):
@@ -70,4 +72,15 @@ class TableCaptioner(tf.Module):
         context = Context(
             tf.zeros([*tokens.shape, 1]), {}, tf.zeros(tokens.shape), losses
         )
-        return TeacherForced(log_probs, (context,), encoded)
+        words = word_log_probs(log_probs, tokens)
+        return TeacherForced(words, log_probs, (context,), encoded)
+
+
+def word_log_probs(log_probs: tf.Tensor, tokens: tf.Tensor) -> WordLogProbs:
+    """Looks up (R, L) ids in the (R, L, V) log-probabilities of all words."""
+    parts = (
+        tf.gather(log_probs, tokens, axis=-1, batch_dims=2),
+        tf.reduce_mean(log_probs, axis=-1),
+        tf.reduce_logsumexp(tf.gather(log_probs, FORBIDDEN_TOKENS, axis=-1), axis=-1),
+    )
+    return WordLogProbs(*(tf.where(tokens != PAD, part, 0) for part in parts))

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 PAD, BOS, EOS, UNK = range(4)
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
+FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search writes them
 
 
 def split(captions: tf.Tensor) -> tf.RaggedTensor:

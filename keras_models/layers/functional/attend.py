@@ -43,6 +43,15 @@ def weighted_sum(
     return tf.einsum(f"{items},{axes}->{result}", weights, values)
 
 
+def weighted_sums(weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Returns (B, K, D…): `weighted_sum` by each of K weights (B, K, N…) of a clip."""
+    axes = "abcdefgh"[: values.shape.rank]
+    items = axes[1 : weights.shape.rank - 1]
+    others = axes[weights.shape.rank - 1 :]
+    weights = tf.cast(weights, values.dtype)
+    return tf.einsum(f"ak{items},{axes}->ak{others}", weights, values)
+
+
 def flatten_items(tensor: tf.Tensor, batch_dims: int = 1) -> tf.Tensor:
     """Reshapes (B, N…) to (B, N), which one softmax can cover."""
     if tensor.shape.rank == batch_dims + 1:

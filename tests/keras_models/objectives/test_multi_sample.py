@@ -12,7 +12,7 @@ from keras_models.objectives.multi_sample import (
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.structs import Context, TeacherForced, TrainingBatch, VideoBatch
 from tests.reference import dual_afr as reference
-from tests.support.table_captioner import TableCaptioner
+from tests.support.table_captioner import TableCaptioner, word_log_probs
 from transform.common.config import ConfigError
 from transform.records.vocabulary import Vocabulary
 
@@ -135,7 +135,8 @@ class ChoosingCaptioner(TableCaptioner):
         log_prob = -0.1 * (row + 1) * (place + 1)
         shifted = forced.log_probs - 0.01 * row[..., tf.newaxis]
         context = Context(tf.zeros([rows, length, 1]), {}, log_prob, {})
-        return TeacherForced(shifted, (context,), encoded)
+        words = word_log_probs(shifted, tf.reshape(tokens, [rows, length]))
+        return TeacherForced(words, shifted, (context,), encoded)
 
 
 def test_loss_adds_up_words_and_choices_and_leaves_padding_out():

@@ -146,7 +146,7 @@ def test_rescored_log_probability_is_that_of_drawing_the_caption():
     _, probabilities = exact_expectation(captioner)
     tokens = tf.constant([EVERY_CAPTION], tf.int32)  # (1, 13, 3)
     forced = captioner.teacher_force(TrainingBatch(batch([1]).video, tokens))
-    found = self_critical.sequence_log_probs(forced.log_probs, tokens[0])
+    found = self_critical.sequence_log_probs(forced.words, tokens[0])
     np.testing.assert_allclose(np.exp(found), probabilities[1], rtol=1e-5)
 
 
