@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 import kinescribe
+from transform.common import loopback
 from transform.common.errors import KinescribeError
 
 COMMANDS = (
@@ -72,6 +73,7 @@ def _main(
 ) -> None:
     del version  # handled by its callback
     context.obj = verbose
+    loopback.exempt_process()
     if not verbose:
         quiet_frameworks()
 

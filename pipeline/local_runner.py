@@ -26,9 +26,11 @@ from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
 from serving.pushing.baseline import baseline_version
+from transform import datasets
 from transform.backbones import loading
 from transform.common import storage
 from transform.common.errors import KinescribeError
+from transform.jobs import check_splits
 from transform.jobs.data_digest import data_digest
 
 CONFIG_FILE = "run.yaml"  # in the root: what was run last
@@ -77,7 +79,9 @@ def run(
     config = config.replace(features=loading.resolve(config.features))
     if vectors := config.training.word_vectors:
         vectors.locate()
-    digest = data_digest(config.corpus, config.features)
+    clips = datasets.read(config.corpus)
+    check_splits.check(clips, config.corpus)
+    digest = data_digest(clips, config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())
         connection = metadata.sqlite_metadata_connection_config(

@@ -61,7 +61,7 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
             spec: The features; see `transform.backbones.loading.resolve`.
             store: Folder of the feature store, kept between runs.
             settings: Settings of the extraction.
-            data_digest: `data_digest(source)`. TFX's cache knows
+            data_digest: `data_digest` of its clips. TFX's cache knows
                 an input by its properties only: a change here makes the component run
                 again, and the store spares the clips that have not changed.
         """

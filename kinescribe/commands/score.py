@@ -8,16 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
+from kinescribe import caption_files
+
 # The keys of `--json` stay as they were when CIDEr-D went by its family's name.
 _JSON_KEYS = {"CIDEr-D": "CIDEr"}
 
 
 def command(
     predictions: Annotated[
-        pathlib.Path, typer.Argument(help='JSON: {"clip": "a caption", …}.')
+        pathlib.Path,
+        typer.Argument(
+            help='JSON: {"clip": "a caption", …}, or COCO\'s [{"image_id", "caption"}].'
+        ),
     ],
     references: Annotated[
-        pathlib.Path, typer.Argument(help='JSON: {"clip": ["a caption", …], …}.')
+        pathlib.Path,
+        typer.Argument(
+            help='JSON: {"clip": ["a caption", …], …}, or COCO\'s {"annotations": …}.'
+        ),
     ],
     metrics: Annotated[
         str,
@@ -34,13 +42,20 @@ def command(
     from keras_models.metrics import METRICS, bootstrap, scorer
 
     names = tuple(METRICS)
-    if metrics:
+    if metrics.strip():
         typed = (name for name in metrics.split(",") if name.strip())
         names = scorer.check_metrics(typed)
-    captions, corpus = _read(predictions), _read(references)
+    captions = caption_files.read_predictions(predictions)
+    corpus = caption_files.read_references(references)
     statistics = scorer.Scorer(corpus).collect(captions, names)
     values = statistics.corpus()
     bounds = bootstrap.intervals(statistics) if intervals else {}
+    if len(corpus) == 1 and "CIDEr-D" in values:
+        typer.echo(
+            "CIDEr-D is 0 here, whatever the caption: it counts words by how rare they "
+            "are among the clips with references, and there is only one.",
+            err=True,
+        )
 
     if as_json:
         result: dict[str, Any] = {_json_key(name): values[name] for name in values}
@@ -74,17 +89,3 @@ def command(
 
 def _json_key(metric: str) -> str:
     return _JSON_KEYS.get(metric, metric)
-
-
-def _read(path: pathlib.Path) -> dict[str, Any]:
-    from transform.common.errors import KinescribeError
-
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KinescribeError(f"cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise KinescribeError(f"{path} is not valid JSON: {error}.") from error
-    if not isinstance(data, dict):
-        raise KinescribeError(f"{path} must hold an object from clip ids to captions.")
-    return data

@@ -21,6 +21,7 @@ from serving.client.base import ClipCaptioner
 from serving.credentials import read_secret
 from serving.errors import RefusedError, ServingError
 from serving.export import warmup
+from transform.common import loopback
 from transform.common.config import Config
 from transform.schema import SPEC_HASH, FeatureSpec
 
@@ -64,6 +65,8 @@ class Client(ClipCaptioner):
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", -1),
         ]
+        if loopback.is_loopback(address):
+            options.append(loopback.OPTION)
         if tls is None:
             self._channel = grpc.insecure_channel(address, options)
         else:
@@ -149,6 +152,13 @@ class Client(ClipCaptioner):
         except grpc.RpcError as error:
             raise self._explained(error) from error
 
+    def _proxy(self) -> str:
+        """Returns what to say of a proxy between here and the server, if any."""
+        proxy = loopback.proxy_variable()
+        if not proxy or loopback.is_loopback(self._address):
+            return ""
+        return f", and the proxy of {proxy}, which no_proxy=HOST passes by"
+
     def _explained(self, error: grpc.RpcError) -> ServingError:
         code, details = error.code(), " ".join((error.details() or "").split())
         if code in _REFUSED:
@@ -156,7 +166,7 @@ class Client(ClipCaptioner):
         reasons = {
             grpc.StatusCode.UNAVAILABLE: (
                 f"no server answers at {self._address} ({details}); start one with "
-                "`kinescribe serve`, or check address and TLS."
+                f"`kinescribe serve`, or check address and TLS{self._proxy()}."
             ),
             grpc.StatusCode.UNAUTHENTICATED: (
                 f"the server at {self._address} does not accept this token."

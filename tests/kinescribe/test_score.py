@@ -57,11 +57,12 @@ def test_intervals_enclose_the_score(files):
 @pytest.mark.parametrize(
     ("predictions", "references", "sentence"),
     [
-        ("{", "{}", "is not valid JSON"),
-        ("[]", "{}", "must hold an object"),
+        ("{", "{}", "not valid JSON"),
+        ("[]", "{}", "must hold captions"),
         ("{}", '{"a": ["x"]}', "no caption to score"),
         ('{"z": "x"}', '{"a": ["x"]}', "no reference caption for 'z'"),
-        ('{"a": ["x"]}', '{"a": ["x"]}', "the prediction for 'a' is a list"),
+        ('{"a": ["x", "y"]}', '{"a": ["x"]}', "'a' has 2 captions"),
+        ('{"a": {}}', '{"a": ["x"]}', "the prediction for 'a' is an object"),
         ('{"a": "x"}', '{"a": "x"}', "references of 'a' are a string"),
     ],
 )
@@ -71,6 +72,15 @@ def test_bad_input_is_one_sentence(tmp_path, predictions, references, sentence):
         path.write_text(text)
     with pytest.raises(KinescribeError, match=sentence):
         run(*map(str, paths))
+
+
+def test_cider_d_of_one_clip_is_explained(files, tmp_path):
+    (tmp_path / "one.json").write_text('{"a": "a cat eats"}')
+    (tmp_path / "references.json").write_text('{"a": ["a cat eats"]}')
+    one = [str(tmp_path / "one.json"), str(tmp_path / "references.json")]
+    result = run(*one, "--metrics", "CIDEr-D,BLEU-4")
+    assert result.stderr.startswith("CIDEr-D is 0 here, whatever the caption")
+    assert "is 0 here" not in run(*one, "--metrics", "BLEU-4").stderr
 
 
 def test_unknown_metric_and_missing_file_are_one_sentence(files, tmp_path):

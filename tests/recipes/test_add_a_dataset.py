@@ -93,9 +93,9 @@ def test_a_dataset_of_ones_own_is_read_without_a_change_here(annotations):
     records = datasets.read(Subtitles(file=str(annotations)))
     assert [(record.video_id, record.captions) for record in records] == CLIPS
     assert records[0].uri == str(annotations.with_name("cat.mp4"))
-    digest = data_digest(Subtitles(file=str(annotations)))
+    digest = data_digest(Subtitles(file=str(annotations)).read())
     annotations.write_text(FILE + "cat|it wakes\n")
-    assert data_digest(Subtitles(file=str(annotations))) != digest
+    assert data_digest(Subtitles(file=str(annotations)).read()) != digest
 
 
 def test_an_error_names_the_file_and_the_line(annotations):

@@ -97,7 +97,7 @@ class Location(str):
         return self.parent / other
 
     def read_bytes(self) -> bytes:
-        """Returns the file's content.
+        """Returns the content of the file whole.
 
         Raises:
             LocationError: It cannot be read.

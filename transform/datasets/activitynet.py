@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union
 
 from transform.common.config import BY_KIND, Config
 from transform.common.location import Location
+from transform.datasets.video_files import VideoFiles
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -44,7 +45,7 @@ class ActivityNet(Config):
     kind: Literal["activitynet"] = "activitynet"
     files: dict[Split, tuple[Location, ...]]  # annotation files of each split
     videos: Location = Location("videos")  # folder of the clips' files
-    extension: str = ".mp4"  # ending of the clips' file names
+    extension: str = ".mp4"  # usual ending of the clips' file names; others are found
     # what to do with segments that end before they begin
     backwards: Annotated[Union[RefuseSegments, LeaveOutSegments], BY_KIND] = (
         RefuseSegments()
@@ -57,7 +58,7 @@ class ActivityNet(Config):
         for split, files in self.files.items():
             seen: set[str] = set()
             for name in files:
-                folder = name.beside(self.videos)
+                videos = VideoFiles(name.beside(self.videos), self.extension)
                 for segment in _segments(name):
                     if segment.end <= segment.start:
                         if isinstance(self.backwards, LeaveOutSegments):
@@ -69,7 +70,7 @@ class ActivityNet(Config):
                         )
                     clip = f"{segment.video}_{segment.start:.2f}_{segment.end:.2f}"
                     if clip not in seen:
-                        uri = folder / (segment.video + self.extension)
+                        uri = videos.find(segment.video)
                         record = VideoRecord(
                             clip, uri, split, (), "", segment.start, segment.end
                         )

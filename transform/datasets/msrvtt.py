@@ -9,6 +9,7 @@ from transform.common.config import Config
 from transform.common.location import Location
 from transform.datasets.msrvtt_categories import MSRVTT_CATEGORIES
 from transform.datasets.splits import Listed, Official, Splits
+from transform.datasets.video_files import VideoFiles
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -31,7 +32,7 @@ class Msrvtt(Config):
     kind: Literal["msrvtt"] = "msrvtt"
     files: tuple[Location, ...]  # videodatainfo files; their clips are joined
     videos: Location = Location("videos")  # folder of the clips' files
-    extension: str = ".mp4"  # ending of the clips' file names
+    extension: str = ".mp4"  # usual ending of the clips' file names; others are found
     categories: tuple[str, ...] = MSRVTT_CATEGORIES  # names of the category numbers
     splits: Splits = Official()  # which clips train, validate and test
 
@@ -50,11 +51,11 @@ class Msrvtt(Config):
         )
         corpus = RecordCollector()
         for name, data in contents.items():
-            folder = name.beside(self.videos)
+            files = VideoFiles(name.beside(self.videos), self.extension)
             for clip, video in zip(listed[name], data["videos"], strict=True):
                 record = VideoRecord(
                     clip.video_id,
-                    folder / f"{clip.video_id}{self.extension}",
+                    files.find(clip.video_id),
                     splits.get(clip.video_id, "test"),
                     (),
                     self._category(video.get("category", ""), clip.where),

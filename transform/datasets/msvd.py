@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union
 
 from transform.common.config import BY_KIND, Config
 from transform.common.location import Location
+from transform.datasets.video_files import VideoFiles
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -15,6 +17,8 @@ from transform.datasets.video_record import (
     numbered_lines,
     table_rows,
 )
+
+_log = logging.getLogger(__name__)
 
 
 class CorpusCsv(Config):
@@ -59,9 +63,10 @@ class Msvd(Config):
 
     `mapping` holds lines of a clip's name (<YouTube id>_<start>_<end>) and its number
     (`vid1` to `vid1970`); the number decides the split and is the record's id. Clips
-    that no sentence names are left out, so that a part of the corpus can be read. They
-    lie at `videos`/<clip name><extension>, seen from the mapping, and are distributed
-    cut: the seconds in a name count in the original video.
+    that only one of the two names are left out: the official table has some 2,090, and
+    part of the corpus can be read. They lie at `videos`/<clip name><extension>, seen
+    from the mapping, and are distributed cut: the seconds in a name count in the
+    original video.
     """
 
     kind: Literal["msvd"] = "msvd"
@@ -69,23 +74,37 @@ class Msvd(Config):
     captions: Annotated[Union[CorpusCsv, SentenceFile], BY_KIND]
     mapping: Location  # lines of a clip's name and vidN
     videos: Location = Location("videos")  # folder of the clips' files
-    extension: str = ".avi"  # ending of the clips' file names
+    extension: str = ".avi"  # usual ending of the clips' file names; others are found
     # numbers of train, val and test clips
     splits: tuple[int, int, int] = (1200, 100, 670)
 
     def read(self) -> list[VideoRecord]:
         """Returns the clips that have sentences, in the order of their numbers."""
         numbers, clips = self._clips()
-        folder = self.mapping.beside(self.videos)
+        videos = VideoFiles(self.mapping.beside(self.videos), self.extension)
         captions: dict[int, list[tuple[str, str]]] = {}
+        unmapped: dict[str, str] = {}  # with where it stands
         for name, sentence, where in self.captions.sentences():
-            if name not in numbers:
-                raise AnnotationError(f"{where}: {self.mapping} has no video {name!r}.")
-            captions.setdefault(numbers[name], []).append((sentence, where))
+            if name in numbers:
+                captions.setdefault(numbers[name], []).append((sentence, where))
+            else:
+                unmapped.setdefault(name, where)
+        if unmapped:
+            [(name, where), *_] = unmapped.items()
+            lost = f"{len(unmapped):,} of {len(unmapped) + len(captions):,} clips"
+            if not captions:
+                raise AnnotationError(
+                    f"{where}: {self.mapping} has no video {name!r}, nor any other of "
+                    f"the {len(unmapped):,} clips of {self.captions.file}."
+                )
+            _log.warning(
+                "%s of %s are not in %s and are left out; the first is %s.",
+                *(lost, self.captions.file, self.mapping, name),
+            )
         corpus = RecordCollector()
         for number, sentences in sorted(captions.items()):
             clip, where = clips[number]
-            uri = folder / f"{clip}{self.extension}"
+            uri = videos.find(clip)
             video_id = f"vid{number}"
             split = self._split(number, where)
             corpus.add(VideoRecord(video_id, uri, split, ()), where)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from transform.common.config import Config
 from transform.common.location import Location
+from transform.datasets.video_files import VideoFiles
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -26,12 +27,13 @@ class Mvad(Config):
     kind: Literal["mvad"] = "mvad"
     files: dict[Split, Location]  # the annotation file of each split
     videos: Location = Location("video")  # folder of the clips' files
-    extension: str = ".avi"  # ending of the clips' file names
+    extension: str = ".avi"  # usual ending of the clips' file names; others are found
 
     def read(self) -> list[VideoRecord]:
         """Returns the clips of all splits; `category` is the movie."""
         corpus = RecordCollector()
         seen: dict[str, Split] = {}
+        videos: dict[Location, VideoFiles] = {}  # by folder
         for split, name in self.files.items():
             for where, line in numbered_lines(name):
                 clip, _, description = (part.strip() for part in line.partition("\t"))
@@ -47,7 +49,8 @@ class Mvad(Config):
                     )
                 if clip not in corpus:
                     folder = name.beside(self.videos) / movie
-                    uri = folder / f"{clip}{self.extension}"
+                    files = VideoFiles(folder, self.extension)
+                    uri = videos.setdefault(folder, files).find(clip)
                     corpus.add(VideoRecord(clip, uri, split, (), movie), where)
                 corpus.caption(clip, description, where)
         return corpus.records(*self.files.values())

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Union
 
 from transform.common.config import BY_KIND, Config
 from transform.common.location import Location
+from transform.datasets.video_files import VideoFiles
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
@@ -54,7 +55,7 @@ class Vatex(Config):
     kind: Literal["vatex"] = "vatex"
     files: dict[Split, Location]  # the annotation file of each split
     videos: Location = Location("videos")  # folder of the clips' files
-    extension: str = ".mp4"  # ending of the clips' file names
+    extension: str = ".mp4"  # usual ending of the clips' file names; others are found
     # whether the clips were cut already
     layout: Annotated[Union[CutVideos, WholeVideos], BY_KIND] = CutVideos()
 
@@ -62,7 +63,7 @@ class Vatex(Config):
         """Returns the clips of all splits."""
         corpus = RecordCollector()
         for split, name in self.files.items():
-            folder = name.beside(self.videos)
+            videos = VideoFiles(name.beside(self.videos), self.extension)
             entries = read_json(name)
             if not isinstance(entries, list):
                 raise AnnotationError(f"{name} must hold a list of videos.")
@@ -75,7 +76,7 @@ class Vatex(Config):
                         "<YouTube id>_<start>_<end> with six digits each."
                     )
                 stem, start, end = self.layout.place(video_id)
-                uri = folder / f"{stem}{self.extension}"
+                uri = videos.find(stem)
                 record = VideoRecord(video_id, uri, split, (), "", start, end)
                 corpus.add(record, where)
                 if "enCap" not in entry and split == "test":

@@ -180,8 +180,15 @@ def numbered_lines(path: Location) -> Iterator[tuple[str, str]]:
 def table_rows(
     path: Location, needed: Collection[str], delimiter: str = ","
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields (where, row by column) for a CSV file with a header."""
-    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+    """Yields (where, row by column) for a CSV file with a header.
+
+    A quotation mark that is not closed would make the rows behind it one cell, without
+    a word: text behind a closing mark, a mark that stays open and a cell with what
+    looks like a row in it are refused.
+    """
+    text = io.StringIO(read_text(path), newline="")
+    rows = csv.reader(text, delimiter=delimiter, strict=True)
+    begin = 1  # the line at which a row begins
     try:
         columns = [name.strip() for name in next(rows, [])]
         if missing := [name for name in needed if name not in columns]:
@@ -191,19 +198,48 @@ def table_rows(
             )
         if len(set(columns)) < len(columns):
             raise AnnotationError(f"{path} has two columns of the same name.")
+        begin = rows.line_num + 1
         for cells in rows:
-            where = f"{path}, line {rows.line_num}"
+            where = f"{path}, line {begin}"
             if cells and len(cells) != len(columns):
                 raise AnnotationError(
                     f"{where}: the row has {len(cells)} cells, but there are "
                     f"{len(columns)} columns."
                 )
+            row = dict(zip(columns, cells, strict=False))
+            for column, cell in row.items():
+                if _holds_row(cell, columns, delimiter):
+                    raise AnnotationError(
+                        f"{where}: the cell {column} holds a line break and what looks "
+                        f"like further rows: {_OPEN_QUOTE}"
+                    )
             if cells:
-                yield where, dict(zip(columns, cells, strict=True))
+                yield where, row
+            begin = rows.line_num + 1
     except csv.Error as error:
+        reason = str(error)
+        if "end of data" in reason or "field limit" in reason:
+            reason = f"a quotation mark of this row stays open; {_OPEN_QUOTE}"
+        elif "expected after" in reason:
+            reason = f"text follows a closing quotation mark; {_OPEN_QUOTE}"
         raise AnnotationError(
-            f"{path}, line {rows.line_num}: not a valid CSV file: {error}."
+            f"{path}, line {begin}: not a valid CSV file: {reason.removesuffix('.')}."
         ) from error
+
+
+_OPEN_QUOTE = 'close each " by another, and write a " within a cell as "".'
+
+
+def _holds_row(cell: str, columns: list[str], delimiter: str) -> bool:
+    """Returns whether a line within a cell could be a row of the table."""
+    for line in cell.splitlines()[1:]:
+        parts = line.split(delimiter)
+        if len(parts) < len(columns):
+            continue
+        named = dict(zip(columns, parts, strict=False))
+        if "split" not in named or named["split"].strip().lower() in _SPLITS:
+            return True
+    return False
 
 
 _JSON_NAMES: dict[type, str] = {str: "string", list: "list", dict: "object"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from transform.common import loopback
+from transform.jobs import local_workers
 from transform.jobs.extraction_settings import ExtractionSettings
 
 # What a worker process costs before its first clip, mostly to import TensorFlow.
@@ -47,6 +51,20 @@ class BeamRunner(NamedTuple):
                 *self.settings.beam_options,
             ]
         )
+
+    @contextlib.contextmanager
+    def pipeline(self, workers: int) -> Iterator[beam.Pipeline]:
+        """Yields a pipeline with so many processes, which runs at the block's end.
+
+        Raises:
+            WorkerEndedError: A process of this machine ended while the job ran.
+        """
+        loopback.exempt_process()
+        with (
+            local_workers.watched(),
+            beam.Pipeline(options=self.options(workers)) as pipeline,
+        ):
+            yield pipeline
 
     def estimate_workers(
         self, items: list[ItemT], work: Callable[[ItemT], ResultT]

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
-from transform.datasets import AnnotationSource
-from transform.datasets import read as read_annotations
+from transform.datasets import VideoRecord
 from transform.jobs import import_readers
 from transform.schema import FeatureSpec, Imported
 
 
-def data_digest(source: AnnotationSource, spec: FeatureSpec | None = None) -> str:
-    """Hashes the annotations and every file's size and time stamp to 16 hex digits.
+def data_digest(records: Sequence[VideoRecord], spec: FeatureSpec | None = None) -> str:
+    """Hashes the clips and every file's size and time stamp to 16 hex digits.
 
     The files are the clips, and those that features of `spec` are imported from. Cheap
     enough to be computed before every run: none is read.
     """
-    records = read_annotations(source)
     features = spec.features if spec else ()
     imports = [feature for feature in features if isinstance(feature, Imported)]
     uris = sorted(
@@ -40,8 +39,9 @@ def data_digest(source: AnnotationSource, spec: FeatureSpec | None = None) -> st
 
 
 def _stamp(uri: str) -> list[int]:
+    """Returns a file's size and time; nothing of one that cannot be reached."""
     try:
         found = tf.io.gfile.stat(uri)
-    except tf.errors.NotFoundError:
+    except tf.errors.OpError:  # the manifest will say why
         return []
     return [found.length, found.mtime_nsec]

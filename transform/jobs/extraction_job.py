@@ -41,6 +41,7 @@ from transform.jobs.import_features import (
     reads_video,
     row_without_video,
 )
+from transform.jobs.local_workers import WorkerEndedError
 from transform.jobs.work_tracker import WorkTracker
 from transform.records import feature_store
 from transform.records.dataset import ExtractedDataset
@@ -105,7 +106,7 @@ def extract(
     manifest.check(settings.max_failure_ratio)
 
     shards = assign_shards(clips, manifest, settings.shards)
-    with beam.Pipeline(options=runner.options(1)) as pipeline:
+    with runner.pipeline(1) as pipeline:
         _ = (
             pipeline
             | "Shards" >> beam.Create(shards)
@@ -202,10 +203,9 @@ def _import_features(
             folder = os.path.join(out, JOB_FOLDER)
             storage.remove(folder)
             tracker = WorkTracker(os.path.join(folder, "tracker"))
-            options = runner.options(workers)
             with (
                 tracker.watched(lambda more: report(total - len(pairs) + more)),
-                beam.Pipeline(options=options) as pipeline,
+                runner.pipeline(workers) as pipeline,
             ):
                 found = (
                     pipeline
@@ -245,18 +245,18 @@ def _run_until_none_dies(
     workers: int,
     report: Callable[[int], None],
 ) -> list[ManifestRow]:
-    """Runs the extraction, and again whenever a clip ended a worker process.
+    """Runs the extraction, and again whenever a worker process ended.
 
-    Such a clip is a failed one from then on; the others are found in the store.
+    A clip that ended one is a failed clip from then on; the others are found in the
+    store. Workers that end without a clip, as where memory is short, come back fewer.
     """
     folder = os.path.join(out, JOB_FOLDER)
-    options = runner.options(workers)
     clips_in_flight = runner.settings.clips_together
     for attempt in count():
         storage.remove(folder)
         tracker = WorkTracker(os.path.join(folder, f"tracker-{attempt}"))
         try:
-            with tracker.watched(report), beam.Pipeline(options=options) as pipeline:
+            with tracker.watched(report), runner.pipeline(workers) as pipeline:
                 found = (
                     pipeline
                     | "Clips" >> beam.Create(clips)
@@ -265,10 +265,13 @@ def _run_until_none_dies(
                 )
                 both = (found[USABLE], found[FAILED]) | "Together" >> beam.Flatten()
                 _write_rows(both, folder)
-        except Exception:
+        except Exception as error:
             suspects = tracker.claimed()
             if not suspects:
-                raise
+                if not isinstance(error, WorkerEndedError) or workers == 1:
+                    raise
+                _log.warning("%s The job goes on with half of them.", error)
+                workers //= 2
             for clip in suspects:
                 if not _settle(clip, spec, store, clips_in_flight):
                     raise

@@ -132,7 +132,7 @@ def _sample_windows(
             tracker = WorkTracker(os.path.join(folder, "tracker"))
             with (
                 tracker.watched(lambda more: report(len(samples) + more)),
-                beam.Pipeline(options=runner.options(workers)) as pipeline,
+                runner.pipeline(workers) as pipeline,
             ):
                 _ = (
                     pipeline

@@ -84,3 +84,28 @@ def test_mistakes_are_one_sentence_with_their_line(tmp_path, text, sentence) -> 
     with pytest.raises(AnnotationError, match=sentence) as caught:
         _source(tmp_path, text).read()
     assert str(tmp_path / "clips.csv") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('a,a.mp4,train,"a man waves\nb,b.mp4,train,a dog\nc,c.mp4,val,a cat', 2),
+        ('a,a.mp4,train,a man\nb,b.mp4,train,"a dog\nc,c.mp4,val,"a cat"', 3),
+        ('a,a.mp4,train,"a man waves”\nb,b.mp4,train,a dog', 2),
+        ('a,a.mp4,train,"a man" runs\nb,b.mp4,train,a dog', 2),
+        ('a,a.mp4,train,"a man\nb,b.mp4,val,a dog\nc,c.mp4,test,a ""cat"""', 2),
+        ('a,a.mp4,train,"' + "a man\n" * 30_000, 2),
+    ],
+)
+def test_an_open_quote_is_refused_where_it_begins(tmp_path, rows, line):
+    (tmp_path / "a.csv").write_text("id,video,split,caption\n" + rows)
+    with pytest.raises(AnnotationError, match=rf"a\.csv, line {line}: .*\"") as raised:
+        CsvTable(file=str(tmp_path / "a.csv")).read()
+    assert len(str(raised.value)) < 300 + len(str(tmp_path))
+
+
+def test_a_caption_may_have_lines_and_quotes(tmp_path):
+    rows = 'a,a.mp4,train,"a ""man"",\na, dog, and, more"\nb,b.mp4,train,"x"\n'
+    (tmp_path / "a.csv").write_text("id,video,split,caption\n" + rows)
+    records = CsvTable(file=str(tmp_path / "a.csv")).read()
+    assert [r.captions for r in records] == [('a "man", a, dog, and, more',), ("x",)]

@@ -123,3 +123,10 @@ def test_the_real_corpus_is_read_whole() -> None:
     assert {record.split for record in official.values()} == {"val"}
     assert official["vid1201"].uri.endswith("/videos/bQJQGoJF7_k_162_169.avi")
     assert official["vid1201"].captions[0] == "A man is filling up a bag with meat."
+
+
+def test_clips_that_the_mapping_lacks_are_left_out_and_counted(tmp_path, caplog):
+    source = _source(tmp_path, text=SENTENCES + "vid8\ta cat\nvid9\ta dog\nvid9\tx\n")
+    assert [record.video_id for record in source.read()] == ["vid1", "vid2"]
+    [said] = caplog.messages
+    assert said.startswith("2 of 4 clips of") and said.endswith("the first is vid8.")

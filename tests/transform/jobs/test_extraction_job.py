@@ -334,7 +334,9 @@ def test_clips_are_not_timed_here_for_workers_elsewhere(run):
     assert BeamRunner(SETTINGS, ("--temp_location=/tmp",)).local
 
 
-def test_workers_change_no_byte(folder, tmp_path, done):
+def test_workers_change_no_byte_nor_does_a_proxy(folder, tmp_path, done, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
     run = Run(tmp_path, corpus.annotate(folder))
     run(workers=2)
     assert run.shards() == done.shards()
