@@ -73,8 +73,8 @@ class WatchedWorker(worker_handlers.GrpcWorkerHandler):
         self._stopping = False
         self._refused: str | None = None
         self._lock = threading.Lock()
-        self._push = self.control_conn.push
-        self.control_conn.push = self._push_or_refuse
+        connection: Any = self.control_conn
+        self._push, connection.push = connection.push, self._push_or_refuse
 
     def start_worker(self) -> None:
         """Starts the process, and the thread that waits for its end."""
