@@ -142,7 +142,7 @@ def make_late_fusion(
         RelevanceTraining,
         train_relevance,
     )
-    from keras_models.training.callbacks.progress_bar import ProgressBar
+    from keras_models.training.callbacks.progress_bar import progress
     from transform.records.dataset import ExtractedDataset
 
     captioners, vocabulary = load_members(folders)
@@ -162,7 +162,7 @@ def make_late_fusion(
         dataset.files("val"),
         vocabulary,
         os.path.join(out, "runs"),
-        callbacks=[ProgressBar()],
+        callbacks=[progress()],
     )
     config = LateFusionConfig(
         members={name: captioner.config for name, captioner in captioners.items()},

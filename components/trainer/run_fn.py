@@ -9,7 +9,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from components.trainer.history_file import write_history
 from components.transform.preprocessing import VOCABULARY
 from keras_models.training import warm_start
-from keras_models.training.callbacks.progress_bar import ProgressBar
+from keras_models.training.callbacks.progress_bar import progress
 from keras_models.training.callbacks.tensorboard import TensorBoard
 from serving.export.train_and_export import (
     TrainerSettings,
@@ -43,7 +43,7 @@ def run_fn(fn_args: FnArgs) -> None:
         fn_args.eval_files,
         Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY))),
         fn_args.serving_model_dir,
-        callbacks=[ProgressBar(), TensorBoard(fn_args.model_run_dir)],
+        callbacks=[progress(), TensorBoard(fn_args.model_run_dir)],
         init_checkpoint=_init_checkpoint(fn_args.base_model, settings, spec),
     )
     write_history(fn_args.model_run_dir, result.history)

@@ -64,7 +64,7 @@ def command(
     import os
 
     from keras_models.data.records import RecordDataset
-    from keras_models.training.callbacks.progress_bar import ProgressBar
+    from keras_models.training.callbacks.progress_bar import progress
     from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs, published_runs
     from serving import model_versions
@@ -111,7 +111,7 @@ def command(
         val_files,
         words,
         model,
-        callbacks=[ProgressBar(), TensorBoard()],
+        callbacks=[progress(), TensorBoard()],
         init_checkpoint=begin_with,
     )
     if as_json:

@@ -1,9 +1,11 @@
+import functools
 import io
 
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from keras_models.training.callbacks import progress_bar
 from keras_models.training.callbacks.attention_image import (
     CELL,
     MARGIN,
@@ -21,6 +23,7 @@ from keras_models.training.callbacks.progress_bar import ProgressBar
 from keras_models.training.callbacks.tensorboard import TensorBoard
 from keras_models.training.monitor import Monitor
 from keras_models.training.validation_result import CaptionSample, ValidationMetrics
+from transform.common.progress_bar import ProgressLines
 
 METRICS = ValidationMetrics(
     Monitor({"CIDEr-D": 1.0}),
@@ -82,6 +85,24 @@ def test_the_progress_bar_starts_where_the_run_stands(tmp_path):
     assert "CIDEr-D 0.500 (best), distinct captions 7, bad endings 0.25" in text
     assert "a [red] ball" in text
     assert "lowered [once]" in text
+
+
+def test_a_log_gets_lines_in_place_of_bars(tmp_path, monkeypatch):
+    clock = iter(range(0, 1000, 10))  # seconds, at each look
+    monkeypatch.setattr(
+        progress_bar,
+        "ProgressLines",
+        functools.partial(ProgressLines, clock=clock.__next__),
+    )
+    output = io.StringIO()
+    callback = progress_bar.progress(Console(file=output, width=40))
+    call_all(callback, str(tmp_path))
+    text = output.getvalue()
+    assert (
+        "  second: 3 of 6 steps (50%), 3 steps a minute, 60 s left, loss 0.167" in text
+    )
+    assert "CIDEr-D 0.500 (best), distinct captions 7, bad endings 0.25" in text
+    assert "a [red] ball" in text and "lowered [once]" in text
 
 
 def test_a_callback_list_calls_every_callback(tmp_path):
