@@ -7,12 +7,14 @@ import os
 import pathlib
 from typing import Any, Optional
 
+from components.decide.retrain_config import RetrainConfig
 from components.evaluator.gates import GateConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
+from pipeline.kubeflow_config import KubeflowConfig
 from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
@@ -49,7 +51,8 @@ class PipelineConfig(Config):
     search: SearchConfig = BeamSearch(width=5)  # of the served model
     served_precision: Optional[ServedPrecision] = None  # by default its training's
     gates: GateConfig = GateConfig()  # what a model must reach to be pushed
-    image: str = "kinescribe:latest"  # what Kubeflow runs every stage in
+    retrain: RetrainConfig = RetrainConfig()  # when a scheduled run trains a model
+    kubeflow: KubeflowConfig = KubeflowConfig()  # how a cluster runs the stages
 
     @root_validator(pre=True)
     def _as_published(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +98,22 @@ class PipelineConfig(Config):
     def training_folder(self) -> str:
         """The folder of checkpoints, from which an interrupted training is resumed."""
         return os.path.join(self.root, "training")
+
+    @property
+    def stamps_file(self) -> str:
+        """The file in which scheduled runs remember the content of clips."""
+        return os.path.join(self.root, "stamps.json")
+
+    def deciding_settings(self) -> dict[str, Any]:
+        """Returns the settings that decide a model, but for its features and clips."""
+        names = ("vocabulary", "training", "search", "served_precision")
+        settings = self.hashed()
+        return {name: settings[name] for name in names}
+
+    @property
+    def run_log(self) -> str:
+        """The folder in which runs on a cluster write down how they ended."""
+        return os.path.join(self.root, "runs")
 
     def references_file(self, data_digest: str) -> str:
         """Returns the file of a corpus' reference captions, which the metrics read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import tensorflow_data_validation as tfdv
@@ -18,6 +19,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 from components.baseline_model.component import BaselineModel
 from components.caption_references.component import CaptionReferences
 from components.curated_schema.component import CuratedSchema
+from components.decide.component import Decide
 from components.evaluator.gates import eval_config
 from components.pusher.component import Pusher
 from components.report.component import Report
@@ -37,6 +39,7 @@ def create_pipeline(
     data_digest: str = "",
     baseline_version: str = "",
     enable_cache: bool = False,
+    decides: bool = False,
 ) -> Pipeline:
     """Connects clips → records → vocabulary → model → blessing → pushed model.
 
@@ -52,7 +55,11 @@ def create_pipeline(
         baseline_version: `serving.pushing.baseline.baseline_version`; a change makes
             the baseline be chosen again if nodes are cached.
         enable_cache: Whether a node with unchanged inputs reuses its outputs.
+        decides: Whether the first node says if the others have anything to do, as a
+            scheduled run wants it. A run on one's own machine always does what is left
+            to do, which its cache tells.
     """
+    first: list[Any] = [_decide(config)] if decides else []
     example_gen = VideoExampleGen(
         source=config.corpus,
         spec=config.features,
@@ -93,6 +100,7 @@ def create_pipeline(
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["val"]),
         custom_config={"settings": settings.to_json()},
+        base_model=first[0].outputs["basis"] if first else None,
     )
     model = trainer.outputs["model"]
     baseline_model = BaselineModel(
@@ -136,6 +144,7 @@ def create_pipeline(
         metadata_connection_config=metadata,
         enable_cache=enable_cache,
         components=[
+            *first,
             example_gen,
             statistics_gen,
             curated_schema,
@@ -148,4 +157,17 @@ def create_pipeline(
             pusher,
             report,
         ],
+    )
+
+
+def _decide(config: PipelineConfig) -> Any:
+    return Decide(
+        source=config.corpus.to_json(),
+        spec=config.features.to_json(),
+        settings=json.dumps(config.deciding_settings(), sort_keys=True),
+        rules=config.retrain.to_json(),
+        destination=config.push_destination,
+        stamps=config.stamps_file,
+        force=0,
+        note="",
     )

@@ -9,7 +9,10 @@ from tfx.utils import io_utils, path_utils
 
 from components.baseline_model.executor import VERSION
 from serving import model_versions
+from serving.pushing import destination as destinations
+from serving.pushing import ledger
 from serving.pushing.destination import PushRecord, model_digest
+from serving.pushing.origin import Origin
 from serving.pushing.push import push
 
 
@@ -33,11 +36,15 @@ def push_if_blessed(
         config_digest: Digest of the configuration that made the model.
         data_digest: Digest of the clips and captions that it was trained on.
     """
+    folder = path_utils.serving_model_path(model.uri)
+    origin = Origin.read(folder)  # of a scheduled run's model
+    made_from = origin.fingerprint if origin else ""
     if not model_utils.is_model_blessed(blessing):
         logging.info("The model is not blessed, so it is not pushed.")
         pushed_model.set_int_custom_property("pushed", 0)
+        if origin:  # the next run need not make it again
+            ledger.record(destination, "refused", origin_digest=made_from)
         return
-    folder = path_utils.serving_model_path(model.uri)
     record = PushRecord(
         version="",
         model_digest=model_digest(folder),
@@ -46,7 +53,23 @@ def push_if_blessed(
         spec_hash=model_versions.read_spec(folder).content_hash,
         baseline_version=baseline.get_string_custom_property(VERSION),
     )
+    if event := ledger.withdrawn(destination).get(record.model_digest):
+        logging.warning("The model is not pushed: %s", event.in_words())
+        pushed_model.set_int_custom_property("pushed", 0)
+        pushed_model.set_string_custom_property("verdict", event.in_words())
+        return
+    before = destinations.latest(destination)
     pushed = push(folder, destination, record)
+    same = before is not None and before.version == pushed.version
+    if origin or not same:
+        ledger.record(
+            destination,
+            "equal" if same else "pushed",
+            version=pushed.version,
+            model_digest=record.model_digest,
+            origin_digest=made_from,
+            reason=origin.reason if origin else "",
+        )
     logging.info("The model is version %s in %s.", pushed.version, destination)
     io_utils.copy_dir(pushed.folder, pushed_model.uri)
     pushed_model.set_int_custom_property("pushed", 1)

@@ -16,6 +16,8 @@ from serving.export.train_and_export import (
     captioner_folder,
     train_and_export,
 )
+from serving.pushing.origin import Origin, weights_folder
+from transform.common import storage
 from transform.common.errors import KinescribeError
 from transform.records.dataset import ExtractedDataset
 from transform.records.vocabulary import Vocabulary
@@ -26,7 +28,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains a captioner and exports it, called by TFX's Trainer.
 
     Training starts from the weights of the base model, if there is one and its parts
-    and features are the same.
+    and features are the same. What the base model says a new one is made from goes
+    into the exported model.
 
     Args:
         fn_args: TFX's arguments; `custom_config["settings"]` holds `TrainerSettings` as
@@ -46,6 +49,10 @@ def run_fn(fn_args: FnArgs) -> None:
         callbacks=[progress(), TensorBoard(fn_args.model_run_dir)],
         init_checkpoint=_init_checkpoint(fn_args.base_model, settings, spec),
     )
+    exported = fn_args.serving_model_dir
+    storage.copy_folder(captioner_folder(exported), weights_folder(exported))
+    if fn_args.base_model and (origin := Origin.read(fn_args.base_model)):
+        origin.write(exported)
     write_history(fn_args.model_run_dir, result.history)
 
 
@@ -55,7 +62,7 @@ def _init_checkpoint(
     """Returns the folder of the base model's weights if they fit, else ''."""
     if not base_model:
         return ""
-    folder = captioner_folder(base_model)
+    folder = weights_folder(base_model)
     try:
         warm_start.check(folder, settings.training.preset().model, spec)
     except KinescribeError as error:

@@ -8,6 +8,7 @@ import os
 import tensorflow as tf
 
 from serving import model_versions
+from serving.pushing import origin
 from transform.common import storage
 from transform.common.config import Config
 
@@ -53,5 +54,8 @@ def latest(destination: str) -> PushedVersion | None:
 
 
 def model_digest(model_folder: str) -> str:
-    """Returns the digest of a SavedModel's files, which pushing does not change."""
-    return storage.folder_digest(model_folder, exclude=(RECORD,))
+    """Returns the digest of a SavedModel's files, which pushing does not change.
+
+    What it was made from does not count: equal models may have other origins.
+    """
+    return storage.folder_digest(model_folder, exclude=(RECORD, origin.FILE))

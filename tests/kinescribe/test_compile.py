@@ -2,6 +2,7 @@ import yaml
 from typer.testing import CliRunner
 
 from kinescribe import cli
+from kubeflow import compiler
 from transform.common.config import ConfigError
 
 
@@ -9,16 +10,33 @@ def invoke(*arguments):
     return CliRunner().invoke(cli.app, ["--verbose", "compile", *arguments])
 
 
-def test_compile_writes_the_pipeline_with_the_given_image_and_root(tmp_path):
-    output = tmp_path / "pipeline.yaml"
+def test_compile_writes_the_pipeline_with_the_given_image_and_root(
+    tmp_path, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(
+        compiler, "compile_pipeline", lambda config, output: seen.append(config)
+    )
+    output = str(tmp_path / "pipeline.yaml")
     result = invoke(
-        "demo", "--output", str(output), "--image", "registry/k:8", "--root", "gs://b/c"
+        *("demo", "--output", output, "--image", "registry/k:8", "--allow-tags"),
+        *("--root", "gs://b/c"),
     )
     assert result.exit_code == 0, result.output
-    compiled = yaml.safe_load(output.read_text())
-    assert compiled["defaultPipelineRoot"] == "gs://b/c/artifacts"
-    images = str(compiled["deploymentSpec"]).count("registry/k:8")
-    assert images == len(compiled["root"]["dag"]["tasks"])
+    [config] = seen
+    assert config.kubeflow.image == {"default": "registry/k:8"}
+    assert config.root == "gs://b/c"
+
+
+def test_check_lists_what_a_backend_cannot_do(tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    sound = {"schemaVersion": "2.1.0", "pipelineInfo": {"name": "a"}}
+    path.write_text(yaml.safe_dump(sound))
+    assert invoke("--check", str(path)).exit_code == 0
+    path.write_text(yaml.safe_dump({**sound, "defaultPipelineRoot": "gs://b"}))
+    result = invoke("--check", str(path))
+    assert result.exit_code == 1
+    assert result.output.startswith("defaultPipelineRoot is ignored")
 
 
 def test_unknown_configuration_is_one_sentence(tmp_path):

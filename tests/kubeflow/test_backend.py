@@ -1,36 +1,225 @@
+"""Compiled pipelines on what behaves as a backend: see `tests.support`."""
+
+import json
 import pathlib
 
 import pytest
+import yaml
+from absl import logging
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+    KubeflowV2DagRunner,
+    KubeflowV2DagRunnerConfig,
+)
+from tfx.orchestration.pipeline import Pipeline
 
-from kubeflow import runner
-from serving.pushing import destination
-from tests.support import kubeflow_backend
-from tests.support.small_pipeline import small_pipeline
+from kubeflow import compiler, step, tell
+from pipeline.kubeflow_config import KubeflowConfig
+from tests.support import stage_fakes
+from tests.support.kubeflow_backend import Backend
+
+SETTINGS = KubeflowConfig.from_dict(
+    {
+        "image": {"default": "registry/k:7"},
+        "allow_tags": True,
+        "retries": {"default": {"times": 1}},
+        "env": {"PLACE": "here"},
+    }
+)
 
 
-@pytest.mark.slow
-def test_compiled_pipeline_runs_task_by_task_to_a_pushed_model(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["test"])
-    config = small_pipeline(tmp_path)
-    compiled = tmp_path / "pipeline.yaml"
-    runner.compile_pipeline(config, compiled)
-    done = kubeflow_backend.run(compiled, tmp_path / "tasks")
-    pushed = destination.latest(config.push_destination)
-    properties = done["Pusher"]["pushed_model"]["metadata"]
-    assert properties["pushed"] == 1
-    assert properties["pushed_destination"] == pushed.folder
-    assert done["Evaluator"]["blessing"]["metadata"]["blessed"] == 1
-    assert done["BaselineModel"]["baseline"]["metadata"]["source"] == "candidate"
+class Bench:
+    """Three small stages, compiled and run in this process."""
 
-    # The next scheduled run compares with what this one pushed.
-    again = kubeflow_backend.run(compiled, tmp_path / "again")
-    baseline = again["BaselineModel"]["baseline"]["metadata"]
-    assert baseline["version"] == pushed.version
-    examples = [
-        pathlib.Path(run["VideoExampleGen"]["examples"]["uri"]) for run in (done, again)
-    ]
-    records = [
-        {file.name: file.read_bytes() for file in folder.glob("Split-*/*")}
-        for folder in examples
-    ]
-    assert records[0] == records[1]
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.log = folder / "log"
+        self.obstacle = folder / "obstacle"
+        self.failures = 0
+        self.said: list[str] = []
+        self.backend = Backend(folder / "backend", self.start)
+
+    def pipeline(self, answer="retrain"):
+        decide = stage_fakes.Decide(answer=answer, log=str(self.log), force=0, note="")
+        first = stage_fakes.First(log=str(self.log))
+        second = stage_fakes.Second(
+            schema=first.outputs["schema"],
+            log=str(self.log),
+            obstacle=str(self.obstacle),
+        )
+        return Pipeline("fake", "unused", components=[decide, first, second])
+
+    def compiled(self, **arguments):
+        path = self.folder / "pipeline.yaml"
+        run_log = str(self.folder / "runs")
+        compiled = compiler.compile_stages(
+            self.pipeline(**arguments), SETTINGS, run_log
+        )
+        path.write_text(compiled.to_yaml())
+        return path
+
+    def as_tfx_compiles(self):
+        job = KubeflowV2DagRunner(
+            KubeflowV2DagRunnerConfig(use_pipeline_spec_2_1=True)
+        ).run(self.pipeline(), write_out=False)
+        path = self.folder / "tfx.yaml"
+        path.write_text(yaml.safe_dump(job["pipelineSpec"]))
+        return path
+
+    def start(self, pod):
+        """Runs a container's command without the seconds of a new process."""
+        module, arguments = pod.command[2], pod.command[3:]
+        code = 0
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in pod.environment.items():
+                patch.setenv(name, value)
+            patch.setattr("sys.argv", ["test"])
+            if module == "kubeflow.step":
+                code = step.run(arguments, step.Pod.of_environment())
+            elif module == "kubeflow.tell":
+                tell.main(arguments)
+            else:
+                try:
+                    kubeflow_v2_run_executor.main(
+                        kubeflow_v2_run_executor._parse_flags(arguments)
+                    )
+                except Exception as error:
+                    self.said.append(str(error))
+                    code = 1
+        logging.set_verbosity(logging.ERROR)
+        if code:
+            self.failures += 1
+        return code
+
+    def logged(self):
+        return self.log.read_text().splitlines()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def test_every_task_runs_on_artifacts_of_a_bucket_that_tensorflow_does_not_know(bench):
+    run = bench.backend.run(bench.compiled())
+    assert run.state == "SUCCEEDED"
+    assert run.ran == ["decide", "first", "second", "tell"]
+    model = run.tasks["second"].artifacts["model"]
+    assert model["uri"].startswith("minio://mlpipeline/v2/artifacts/fake/run-1/second/")
+    assert (bench.backend.stored(model["uri"]) / "model").read_text() == "content"
+    assert model["metadata"]["property"] == "value"
+    assert bench.backend.downloaded == {"second": len("content")}
+
+
+@pytest.mark.parametrize("root", ["gs://bucket/a b/c", "s3://bucket"])
+def test_artifacts_keep_the_uris_that_the_backend_chose(bench, root):
+    run = bench.backend.run(bench.compiled(), pipeline_root=root)
+    uri = run.tasks["second"].artifacts["model"]["uri"]
+    assert uri == f"{root}/fake/run-1/second/00000001/model"
+
+
+def test_what_tfx_compiles_dies_at_its_first_task(bench):
+    run = bench.backend.run(bench.as_tfx_compiles())
+    assert run.state == "FAILED"
+    assert run.tasks["First"].state == "FAILED"
+    assert run.tasks["Second"].state == "SKIPPED"
+    assert "File system scheme 'minio' not implemented" in bench.said[-1]
+
+
+def test_what_tfx_compiles_cannot_read_an_input_of_any_store(bench, monkeypatch):
+    monkeypatch.setattr(  # as if TensorFlow knew minio://
+        "tests.support.kubeflow_backend.Backend.stored",
+        lambda self, uri: bench.folder / "store" / uri.replace("://", "/"),
+    )
+    original = kubeflow_v2_run_executor._run_executor
+
+    def reading_the_store(args, beam_args):
+        text = args.json_serialized_invocation_args
+        args.json_serialized_invocation_args = text.replace(
+            "minio://", f"{bench.folder}/store/minio/"
+        )
+        original(args, beam_args)
+
+    monkeypatch.setattr(kubeflow_v2_run_executor, "_run_executor", reading_the_store)
+    run = bench.backend.run(bench.as_tfx_compiles())
+    assert run.tasks["First"].state == "SUCCEEDED"
+    assert run.tasks["Second"].state == "FAILED"
+    assert "'NoneType' object has no attribute 'get'" in bench.said[-1]
+
+
+def test_root_in_the_file_is_not_read(bench):
+    path = bench.compiled()
+    spec, platform = yaml.safe_load_all(path.read_text())
+    spec["defaultPipelineRoot"] = "gs://elsewhere"
+    path.write_text(yaml.safe_dump_all([spec, platform]))
+    run = bench.backend.run(path)
+    assert run.tasks["second"].artifacts["model"]["uri"].startswith("minio://")
+
+
+def test_folder_as_root_fails_in_the_first_task(bench):
+    run = bench.backend.run(bench.compiled(), pipeline_root="/mnt/captions")
+    assert run.state == "FAILED"
+    assert "unsupported Cloud bucket" in run.tasks["decide"].message
+
+
+def test_nothing_new_ends_the_run_with_success(bench):
+    run = bench.backend.run(bench.compiled(answer="nothing-new"))
+    assert run.state == "SUCCEEDED"
+    assert run.ran == ["decide", "tell"]
+    assert run.tasks["retrain"].state == "CONDITION_FALSE"
+
+
+def test_a_run_can_be_forced_and_told_why(bench):
+    path = bench.compiled(answer="nothing-new")
+    run = bench.backend.run(path, {"force": 1, "note": "new labels"})
+    assert run.ran == ["decide", "first", "second", "tell"]
+    assert bench.logged()[0] == "Decide new labels"
+
+
+def test_failure_is_one_sentence_is_told_and_ends_what_follows(bench, capsys):
+    bench.obstacle.write_text("clear")
+    run = bench.backend.run(bench.compiled())
+    assert run.state == "FAILED"
+    assert run.tasks["second"].attempts == 2
+    assert run.tasks["second"].message == "Task second failed: The clip is broken."
+    assert run.tasks["tell"].state == "SUCCEEDED"
+    assert "Failed: second: The clip is broken.\n" in capsys.readouterr().out
+
+
+def test_retry_goes_on_where_the_first_attempt_failed(bench):
+    bench.obstacle.write_text("other")
+    start = bench.backend._start
+
+    def start_and_repair(pod):
+        code = start(pod)
+        bench.obstacle.unlink(missing_ok=True)
+        return code
+
+    bench.backend._start = lambda pod: (
+        start_and_repair(pod) if pod.task == "second" else start(pod)
+    )
+    run = bench.backend.run(bench.compiled())
+    assert (run.state, run.tasks["second"].attempts) == ("SUCCEEDED", 2)
+    assert bench.logged().count("First") == 1
+
+
+def test_outcome_of_a_run_without_a_push_is_told(bench, capsys):
+    bench.backend.run(bench.compiled(answer="nothing-new"))
+    sentence, line = capsys.readouterr().out.splitlines()[-2:]
+    assert sentence == "Nothing is new."
+    assert json.loads(line)["state"] == "nothing-new"
+
+
+def test_containers_get_their_environment(bench):
+    seen = {}
+    start = bench.backend._start
+
+    def remember(pod):
+        seen[pod.task] = pod.environment["PLACE"], pod.environment["KFP_RUN_ID"]
+        return start(pod)
+
+    bench.backend._start = remember
+    bench.backend.run(bench.compiled())
+    assert seen == dict.fromkeys(
+        ("decide", "first", "second", "tell"), ("here", "run-1")
+    )

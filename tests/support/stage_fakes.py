@@ -1,5 +1,6 @@
 """A pipeline of two small nodes, importable by name, as TFX wants it."""
 
+import os
 import pathlib
 
 from tfx.dsl.component.experimental.annotations import (
@@ -8,15 +9,33 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import Model, Schema
 
 from transform.common.errors import KinescribeError
 
 
 @component
+def Decide(  # noqa: N802
+    decided: OutputArtifact[File],
+    answer: Parameter[str],
+    log: Parameter[str],
+    force: Parameter[int] = 0,
+    note: Parameter[str] = "",
+) -> None:
+    """Decides what it is told to; `force` wins."""
+    _say(log, f"Decide {note}".strip())
+    decided.set_string_custom_property("decision", "retrain" if force else answer)
+    decided.set_string_custom_property("reason", "Nothing is new.")
+
+
+@component
 def First(schema: OutputArtifact[Schema], log: Parameter[str]) -> None:  # noqa: N802
     """Writes a file and says that it ran."""
-    pathlib.Path(schema.uri, "file").write_text("content")
+    fileio.makedirs(schema.uri)
+    with fileio.open(os.path.join(schema.uri, "file"), "w") as file:
+        file.write("content")
     _say(log, "First")
 
 

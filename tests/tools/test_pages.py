@@ -25,7 +25,7 @@ def test_every_field_of_a_run_configuration_has_its_sentence():
 def test_fields_have_type_default_and_sentence():
     rows = {row[0]: row[1:] for row in configuration_page.fields(PipelineConfig)}
     assert rows["root"][1] == "required"
-    assert rows["image"][:2] == ("text", '`"kinescribe:latest"`')
+    assert rows["push_to"][:2] == ("path or URI", '`""`')
     assert "model server" in rows["push_to"][2]
 
 

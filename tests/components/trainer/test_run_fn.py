@@ -10,7 +10,8 @@ from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import Greedy
 from serving.client.local_model import LocalModel
-from serving.export.train_and_export import TrainerSettings, captioner_folder
+from serving.export.train_and_export import TrainerSettings
+from serving.pushing.origin import Origin, weights_folder
 from tests.support import corpora, exported, small_runs
 from transform.records.vocabulary import Vocabulary
 
@@ -24,7 +25,7 @@ def settings(folder: pathlib.Path) -> TrainerSettings:
 
 
 def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
-    """Weights beside a SavedModel that nobody looks at."""
+    """Weights in a SavedModel that nobody looks at."""
     config = settings(folder).training.override(
         {"model": {"decoder": {"units": units}}}
     )
@@ -32,7 +33,7 @@ def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
     captioner = Captioner(config.preset().model, corpora.SPEC, len(vocabulary), 4)
     serving_model = folder / "Format-Serving"
     model = CaptioningModel(captioner.build_from_spec(), vocabulary)
-    model.save(captioner_folder(str(serving_model)))
+    model.save(weights_folder(str(serving_model)))
     return serving_model
 
 
@@ -43,6 +44,8 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     assets = tmp_path / "graph" / "transform_fn" / "assets"
     assets.mkdir(parents=True)
     training.vocabulary.to_file(assets / "captions_vocabulary")
+    origin = Origin(clips={"a": ("train", "b", "c")}, settings={}, reason="a test")
+    origin.write(str(tmp_path / "basis" / "Format-Serving"))
     narrow = settings(tmp_path).replace(precision="mixed_bfloat16")
     run_fn(
         SimpleNamespace(
@@ -51,7 +54,7 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
             transform_output=str(tmp_path / "graph"),
             serving_model_dir=str(tmp_path / "model" / "Format-Serving"),
             model_run_dir=str(tmp_path / "model_run"),
-            base_model=None,
+            base_model=str(tmp_path / "basis" / "Format-Serving"),
             custom_config={"settings": narrow.to_json()},
         )
     )
@@ -61,7 +64,10 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     captions = [result.caption for result in model.caption_examples(records)]
     assert len(captions) == len(records)
     assert exported.computes_in_bfloat16(serving_model)
-    saved = CaptioningModel.load(tmp_path / "model" / "captioner")
+    for folder in (tmp_path / "model/captioner", weights_folder(str(serving_model))):
+        saved = CaptioningModel.load(folder)
+        assert saved.captioner.config.to_dict()
+    assert Origin.read(str(serving_model)) == origin
     assert saved.vocabulary.words == training.vocabulary.words
     assert saved.spec == training.spec
     rows = read_history(str(tmp_path / "model_run"))
@@ -73,7 +79,7 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
 def test_a_base_model_gives_the_init_checkpoint_where_it_fits(tmp_path, units, fits):
     base_model = save_model(tmp_path, units)
     found = _init_checkpoint(str(base_model), settings(tmp_path), corpora.SPEC)
-    assert found == (str(tmp_path / "captioner") if fits else "")
+    assert found == (weights_folder(str(base_model)) if fits else "")
 
 
 def test_a_base_model_of_other_features_or_without_weights_is_passed_over(tmp_path):

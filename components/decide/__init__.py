@@ -1,0 +1,1 @@
+"""Whether there is anything to train, and what to start from."""

@@ -1,0 +1,110 @@
+"""The work of `Decide`: reads clips, versions and ledger, and writes the decision."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from absl import logging
+from tfx.types import Artifact
+from tfx.utils import path_utils
+
+from components.decide import decision
+from components.decide.corpus import Stamps, read_clips
+from components.decide.decision import Decision, Served, decide
+from components.decide.retrain_config import RetrainConfig
+from serving.pushing import destination as destinations
+from serving.pushing import ledger
+from serving.pushing.origin import Origin, weights_folder
+from transform.backbones import loading
+from transform.common import storage
+from transform.common.config import Config
+from transform.datasets import AnnotationSource
+from transform.schema import FeatureSpec
+
+RUN_ID_VARIABLE = "KFP_RUN_ID"
+
+
+class _Corpus(Config):
+    source: AnnotationSource
+
+
+def write_decision(
+    basis: Artifact,
+    source: str,
+    spec: str,
+    settings: str,
+    rules: str,
+    destination: str,
+    stamps: str,
+    force: bool,
+    note: str,
+) -> None:
+    """Decides, and writes what a new model would be made from; see the component."""
+    corpus = _Corpus.from_dict({"source": json.loads(source)}).source
+    features = loading.resolve(FeatureSpec.from_json(spec))
+    served = served_version(destination)
+    decided = decide(
+        read_clips(corpus, features, Stamps(stamps)),
+        {**json.loads(settings), "features": features.to_dict()},
+        served,
+        RetrainConfig.from_json(rules),
+        now=time.time(),
+        attempts=attempts(destination),
+        force=force,
+        note=note,
+        run_id=os.environ.get(RUN_ID_VARIABLE, ""),
+    )
+    logging.info("%s", decided.reason)
+    for warning in decided.warnings:
+        logging.warning("%s", warning)
+    _describe(basis, decided)
+    if decided.decision != decision.RETRAIN:
+        return
+    folder = path_utils.serving_model_dir(basis.uri)
+    decided.origin.write(folder)
+    if decided.origin.parent:
+        assert served
+        weights = weights_folder(os.path.join(destination, served.version))
+        storage.copy_folder(weights, weights_folder(folder))
+
+
+def served_version(destination: str) -> Served | None:
+    """Returns the newest version that is to be served, if there is one."""
+    withdrawn = ledger.withdrawn(destination)
+    for pushed in reversed(destinations.versions(destination)):
+        record = pushed.record()
+        if record and record.model_digest in withdrawn:
+            continue
+        # Versions are numbered by the second of their push.
+        return Served(pushed.version, int(pushed.version), Origin.read(pushed.folder))
+    return None
+
+
+def attempts(destination: str) -> dict[str, str]:
+    """Returns in words what became of models that are not served, by their origins."""
+    words = {
+        "refused": "refused",
+        "equal": "found to be equal to the one that is served",
+        "rejected": "rejected by a server",
+        "rolled-back": "rolled back",
+    }
+    found: dict[str, str] = {}
+    for event in ledger.events(destination):
+        if event.event in words and event.origin_digest:
+            why = f": {event.reason}" if event.reason else ""
+            found[event.origin_digest] = words[event.event] + why.removesuffix(".")
+        elif event.event == "forgiven":
+            found.pop(event.origin_digest, None)
+    return found
+
+
+def _describe(basis: Artifact, decided: Decision) -> None:
+    basis.set_string_custom_property("decision", decided.decision)
+    basis.set_string_custom_property("reason", decided.reason)
+    basis.set_string_custom_property("warnings", " ".join(decided.warnings))
+    basis.set_string_custom_property("parent", decided.origin.parent)
+    basis.set_int_custom_property("generation", decided.origin.generation)
+    for name, count in decided.counts.items():
+        basis.set_int_custom_property(f"corpus_{name}", count)

@@ -1,0 +1,148 @@
+"""The exit task: says how a run ended, wherever somebody looks.
+
+    python -m kubeflow.tell --run-log /mnt/captions/runs --status '{"state": …}'
+
+It runs last whatever happened before. What it cannot tell is a warning in its log and
+never fails the run. Where to tell is set by the environment, so that an address that is
+a secret can come from one:
+
+    KINESCRIBE_WEBHOOK      is posted {"text": …, "state": …, …}, as Slack takes it
+    KINESCRIBE_PUSHGATEWAY  is given the metrics in Prometheus' format
+    KINESCRIBE_METRICS_FILE is written them, for node_exporter's textfile collector
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import requests
+
+from kubeflow.run_log import FAILED, RUN_ID_VARIABLE, RunLog, TaskEnd
+
+_SECONDS = 10.0  # that an address is waited for
+
+STATES = ("pushed", "nothing-new", "refused", "stopped", "failed")
+
+
+class Outcome(NamedTuple):
+    """How a run ended, for people and for machines."""
+
+    state: str  # one of `STATES`
+    sentence: str
+    properties: Mapping[str, Any]  # of all artifacts; a later task's win
+
+
+def outcome(status: Mapping[str, Any], entries: Mapping[str, TaskEnd]) -> Outcome:
+    """Returns how a run ended.
+
+    Args:
+        status: The backend's `PipelineTaskFinalStatus`, from JSON.
+        entries: How its tasks ended.
+    """
+    properties: dict[str, Any] = {}
+    for entry in entries.values():
+        properties.update(entry.properties)
+    failed = [entry for entry in entries.values() if entry.state == FAILED]
+    if status.get("state") != "SUCCEEDED":
+        if failed:
+            said = f"{failed[0].task}: {failed[0].reason}"
+        else:
+            said = status.get("error", {}).get("message") or "no task said why"
+        return Outcome("failed", f"Failed: {said}", properties)
+    decision = properties.get("decision", "")
+    if decision in ("nothing-new", "stop"):
+        state = "stopped" if decision == "stop" else decision
+        return Outcome(state, str(properties.get("reason", "")), properties)
+    if properties.get("pushed"):
+        version = properties.get("pushed_version", "")
+        return Outcome("pushed", f"Pushed version {version}.", properties)
+    return Outcome("refused", str(properties.get("verdict", "Refused.")), properties)
+
+
+def metrics(ended: Outcome, pipeline: str, now: float) -> str:
+    """Returns the run's metrics in Prometheus' text format."""
+    label = f'{{pipeline="{pipeline}"}}'
+    lines = ["# TYPE kinescribe_run_state gauge"]
+    for state in STATES:
+        value = int(ended.state == state)
+        lines.append(
+            f'kinescribe_run_state{{pipeline="{pipeline}",state="{state}"}} {value}'
+        )
+    if ended.state != "failed":
+        lines += [
+            "# TYPE kinescribe_last_success_seconds gauge",
+            f"kinescribe_last_success_seconds{label} {now:.0f}",
+        ]
+    clips = {
+        name.removeprefix("clips_"): value
+        for name, value in ended.properties.items()
+        if name.startswith("clips_")
+    }
+    if clips:
+        lines.append("# TYPE kinescribe_clips gauge")
+    for status, count in sorted(clips.items()):
+        lines.append(
+            f'kinescribe_clips{{pipeline="{pipeline}",status="{status}"}} {count:g}'
+        )
+    return "\n".join(lines) + "\n"
+
+
+def tell(ended: Outcome, pipeline: str, environment: Mapping[str, str]) -> list[str]:
+    """Tells everybody that the environment names; returns what did not work."""
+    problems = []
+    text = metrics(ended, pipeline, time.time())
+    message = {
+        "text": f"{pipeline}: {ended.sentence}",
+        "pipeline": pipeline,
+        "state": ended.state,
+        "properties": dict(ended.properties),
+    }
+    if address := environment.get("KINESCRIBE_WEBHOOK"):
+        problems += _send("post", "the webhook", address, json=message)
+    if address := environment.get("KINESCRIBE_PUSHGATEWAY"):
+        place = f"{address.rstrip('/')}/metrics/job/kinescribe/pipeline/{pipeline}"
+        problems += _send("put", "the push gateway", place, data=text.encode())
+    if path := environment.get("KINESCRIBE_METRICS_FILE"):
+        try:
+            pathlib.Path(path).write_text(text)
+        except OSError as error:
+            problems.append(f"{path} cannot be written: {error.strerror}")
+    return problems
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the run's log, tells, and prints the outcome as a sentence and as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run-log", required=True)
+    parser.add_argument("--pipeline", required=True)
+    parser.add_argument("--status", required=True)
+    options = parser.parse_args(arguments)
+    run_id = os.environ.get(RUN_ID_VARIABLE, "")
+    entries = RunLog(options.run_log, run_id).read()
+    ended = outcome(json.loads(options.status), entries)
+    print(ended.sentence)
+    print(json.dumps(ended._asdict(), default=dict))
+    for problem in tell(ended, options.pipeline, os.environ):
+        print(f"Warning: {problem}.", file=sys.stderr)
+
+
+def _send(method: str, what: str, address: str, **content: Any) -> list[str]:
+    """Sends something; the address, which may be a secret, is never said."""
+    try:
+        answer = requests.request(method, address, timeout=_SECONDS, **content)
+    except requests.RequestException as error:
+        return [f"{what} cannot be reached ({type(error).__name__})"]
+    if not answer.ok:
+        return [f"{what} answered {answer.status_code}"]
+    return []
+
+
+if __name__ == "__main__":
+    main()
