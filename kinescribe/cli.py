@@ -39,6 +39,8 @@ COMMANDS = (
     "preset",
     "variants",
     "compile",
+    "models",
+    "rollback",
 )
 
 app = typer.Typer(

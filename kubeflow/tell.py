@@ -36,34 +36,43 @@ class Outcome(NamedTuple):
 
     state: str  # one of `STATES`
     sentence: str
-    properties: Mapping[str, Any]  # of all artifacts; a later task's win
+    # of each task's artifacts
+    properties: Mapping[str, Mapping[str, Any]]
+
+    def of(self, task: str, name: str) -> Any:
+        """Returns a property of a task's artifacts, '' if it has none such."""
+        return self.properties.get(task, {}).get(name, "")
 
 
-def outcome(status: Mapping[str, Any], entries: Mapping[str, TaskEnd]) -> Outcome:
+def outcome(status: Mapping[str, Any], ends: Mapping[str, TaskEnd]) -> Outcome:
     """Returns how a run ended.
 
     Args:
         status: The backend's `PipelineTaskFinalStatus`, from JSON.
-        entries: How its tasks ended.
+        ends: How its tasks ended, by their names.
     """
-    properties: dict[str, Any] = {}
-    for entry in entries.values():
-        properties.update(entry.properties)
-    failed = [entry for entry in entries.values() if entry.state == FAILED]
+    ended = Outcome("", "", {name: end.properties for name, end in ends.items()})
     if status.get("state") != "SUCCEEDED":
+        failed = [end for end in ends.values() if end.state == FAILED]
         if failed:
             said = f"{failed[0].task}: {failed[0].reason}"
-        else:
+        else:  # a pod that was killed writes nothing
             said = status.get("error", {}).get("message") or "no task said why"
-        return Outcome("failed", f"Failed: {said}", properties)
-    decision = properties.get("decision", "")
+        return ended._replace(state="failed", sentence=f"Failed: {said}")
+    decision = ended.of("decide", "decision")
     if decision in ("nothing-new", "stop"):
-        state = "stopped" if decision == "stop" else decision
-        return Outcome(state, str(properties.get("reason", "")), properties)
-    if properties.get("pushed"):
-        version = properties.get("pushed_version", "")
-        return Outcome("pushed", f"Pushed version {version}.", properties)
-    return Outcome("refused", str(properties.get("verdict", "Refused.")), properties)
+        return ended._replace(
+            state="stopped" if decision == "stop" else decision,
+            sentence=ended.of("decide", "reason"),
+        )
+    if ended.of("pusher", "pushed"):
+        version = ended.of("pusher", "pushed_version")
+        why = ended.of("decide", "reason")
+        return ended._replace(
+            state="pushed", sentence=f"Pushed version {version}. {why}".strip()
+        )
+    said = ended.of("pusher", "verdict") or "Refused: the gates were not passed."
+    return ended._replace(state="refused", sentence=said)
 
 
 def metrics(ended: Outcome, pipeline: str, now: float) -> str:
@@ -82,7 +91,7 @@ def metrics(ended: Outcome, pipeline: str, now: float) -> str:
         ]
     clips = {
         name.removeprefix("clips_"): value
-        for name, value in ended.properties.items()
+        for name, value in ended.properties.get("video-example-gen", {}).items()
         if name.startswith("clips_")
     }
     if clips:
@@ -102,7 +111,7 @@ def tell(ended: Outcome, pipeline: str, environment: Mapping[str, str]) -> list[
         "text": f"{pipeline}: {ended.sentence}",
         "pipeline": pipeline,
         "state": ended.state,
-        "properties": dict(ended.properties),
+        "properties": {name: dict(found) for name, found in ended.properties.items()},
     }
     if address := environment.get("KINESCRIBE_WEBHOOK"):
         problems += _send("post", "the webhook", address, json=message)
@@ -125,10 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--status", required=True)
     options = parser.parse_args(arguments)
     run_id = os.environ.get(RUN_ID_VARIABLE, "")
-    entries = RunLog(options.run_log, run_id).read()
-    ended = outcome(json.loads(options.status), entries)
+    ends = RunLog(options.run_log, run_id).read()
+    ended = outcome(json.loads(options.status), ends)
     print(ended.sentence)
-    print(json.dumps(ended._asdict(), default=dict))
+    print(json.dumps({"state": ended.state, "sentence": ended.sentence}))
     for problem in tell(ended, options.pipeline, os.environ):
         print(f"Warning: {problem}.", file=sys.stderr)
 

@@ -5,7 +5,6 @@ import pathlib
 
 import pytest
 import yaml
-from absl import logging
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
     KubeflowV2DagRunner,
@@ -13,10 +12,10 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 from tfx.orchestration.pipeline import Pipeline
 
-from kubeflow import compiler, step, tell
+from kubeflow import compiler
 from pipeline.kubeflow_config import KubeflowConfig
 from tests.support import stage_fakes
-from tests.support.kubeflow_backend import Backend
+from tests.support.kubeflow_backend import Backend, in_this_process
 
 SETTINGS = KubeflowConfig.from_dict(
     {
@@ -35,7 +34,6 @@ class Bench:
         self.folder = folder
         self.log = folder / "log"
         self.obstacle = folder / "obstacle"
-        self.failures = 0
         self.said: list[str] = []
         self.backend = Backend(folder / "backend", self.start)
 
@@ -67,29 +65,17 @@ class Bench:
         return path
 
     def start(self, pod):
-        """Runs a container's command without the seconds of a new process."""
-        module, arguments = pod.command[2], pod.command[3:]
-        code = 0
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in pod.environment.items():
-                patch.setenv(name, value)
-            patch.setattr("sys.argv", ["test"])
-            if module == "kubeflow.step":
-                code = step.run(arguments, step.Pod.of_environment())
-            elif module == "kubeflow.tell":
-                tell.main(arguments)
-            else:
-                try:
-                    kubeflow_v2_run_executor.main(
-                        kubeflow_v2_run_executor._parse_flags(arguments)
-                    )
-                except Exception as error:
-                    self.said.append(str(error))
-                    code = 1
-        logging.set_verbosity(logging.ERROR)
-        if code:
-            self.failures += 1
-        return code
+        """Runs a container's command, which may be TFX's own."""
+        if pod.command[2].startswith("kubeflow"):
+            return in_this_process(pod)
+        try:
+            kubeflow_v2_run_executor.main(
+                kubeflow_v2_run_executor._parse_flags(pod.command[3:])
+            )
+        except Exception as error:
+            self.said.append(str(error))
+            return 1
+        return 0
 
     def logged(self):
         return self.log.read_text().splitlines()

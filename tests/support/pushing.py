@@ -35,7 +35,7 @@ def write_model(
 def files_of(folder: pathlib.Path | str) -> dict[str, str]:
     """The texts of a model's files by their relative paths, but for its push record."""
     return {
-        str(path.relative_to(folder)): path.read_text()
+        str(path.relative_to(folder)): path.read_text("latin-1")
         for path in pathlib.Path(folder).rglob("*")
         if path.is_file() and path.name != "push.json"
     }

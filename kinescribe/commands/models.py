@@ -1,0 +1,68 @@
+"""The command `kinescribe models`, which lists the versions that were pushed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from serving.pushing.rollback import VersionState
+
+
+def command(
+    push_to: Annotated[str, typer.Argument(help="Folder that models are pushed to.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything that is known as JSON.")
+    ] = False,
+) -> None:
+    """List the versions that were pushed, and what became of them.
+
+    `live` is what servers serve; a version that was rolled back is never pushed again.
+    """
+    from serving.pushing import rollback
+
+    found = rollback.states(push_to)
+    if as_json:
+        typer.echo(json.dumps([_json(state) for state in found]))
+        return
+    import rich.box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=rich.box.SIMPLE, show_edge=False)
+    for column in ("version", "state", "pushed", "clips", "start", "why"):
+        table.add_column(column)
+    for state in found:
+        origin = state.origin
+        pushed = datetime.datetime.fromtimestamp(
+            int(state.version), datetime.timezone.utc
+        )
+        start = ""
+        if origin:
+            start = f"version {origin.parent}" if origin.parent else "fresh weights"
+        table.add_row(
+            state.version,
+            state.state,
+            f"{pushed:%Y-%m-%d %H:%M} UTC",
+            f"{len(origin.clips):,}" if origin else "",
+            start,
+            state.reason or (origin.reason if origin else ""),
+        )
+    Console().print(table)
+
+
+def _json(state: VersionState) -> dict[str, Any]:
+    origin = state.origin
+    return {
+        "version": state.version,
+        "state": state.state,
+        "withdrawn": state.reason,
+        "record": state.record.to_dict() if state.record else None,
+        "clips": len(origin.clips) if origin else None,
+        "parent": origin.parent if origin else None,
+        "reason": origin.reason if origin else None,
+        "run_id": origin.run_id if origin else None,
+    }

@@ -1,0 +1,94 @@
+"""Scheduled runs of the real pipeline, one after another, on an acted backend."""
+
+import json
+import pathlib
+
+import pytest
+
+from kubeflow import compiler
+from serving.pushing import destination, rollback
+from serving.pushing.origin import Origin
+from tests.support.kubeflow_backend import Backend, in_this_process
+from tests.support.small_pipeline import small_pipeline
+from transform.moving_world import CorpusConfig, render_corpus
+
+
+def leave_out(annotations: pathlib.Path, ids: set[str]) -> None:
+    """Takes clips out of an annotation file."""
+    data = json.loads(annotations.read_text())
+    for key in ("videos", "sentences"):
+        data[key] = [row for row in data[key] if row["video_id"] not in ids]
+    annotations.write_text(json.dumps(data))
+
+
+def files(folder: pathlib.Path) -> set[pathlib.Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def size(paths) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
+@pytest.mark.slow
+def test_scheduled_runs_push_follow_new_clips_rest_and_obey_a_rollback(tmp_path):
+    corpus = render_corpus(
+        CorpusConfig(train=18, val=4, test=6, references=5), tmp_path / "all", workers=1
+    )
+    everything = corpus.annotations.read_text()
+    training = [
+        row["video_id"]
+        for row in json.loads(everything)["videos"]
+        if row["split"] == "train"
+    ]
+    leave_out(corpus.annotations, set(training[14:]))
+    config = small_pipeline(tmp_path).override(
+        {
+            "corpus": {"files": [str(corpus.annotations)]},
+            "gates": {"max_regression": {"CIDEr-D": 9.0}},
+            "kubeflow": {"image": {"default": "k"}, "allow_tags": True},
+        }
+    )
+    path = tmp_path / "pipeline.yaml"
+    compiler.compile_pipeline(config, path)
+    backend = Backend(tmp_path / "backend", in_this_process)
+    store = tmp_path / "run" / "features"
+
+    # Nothing is there: all is made, and pushed.
+    run = backend.run(path)
+    assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
+    first = destination.latest(config.push_destination)
+    assert run.tasks["pusher"].artifacts["pushed_model"]["metadata"]["pushed"] == 1
+    assert Origin.read(first.folder).parent == ""
+
+    # Nothing is new: it ends at once and leaves next to nothing.
+    before = files(tmp_path)
+    run = backend.run(path)
+    assert run.ran == ["decide", "tell"]
+    assert size(files(tmp_path) - before) < 1_000_000
+
+    # Four new clips: only those are extracted, and training starts warm.
+    extracted = files(store)
+    corpus.annotations.write_text(everything)
+    run = backend.run(path)
+    assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
+    assert len(files(store) - extracted) == 4
+    second = destination.latest(config.push_destination)
+    origin = Origin.read(second.folder)
+    assert (origin.parent, origin.generation) == (first.version, 1)
+    assert origin.reason.endswith("weights: 4 clips added.")
+
+    # It is rolled back: no run makes the same model again.
+    rollback.roll_back(config.push_destination, "it is worse")
+    third = destination.latest(config.push_destination)
+    run = backend.run(path)
+    assert run.ran == ["decide", "tell"]
+    assert destination.latest(config.push_destination) == third
+
+    # Most clips are gone: it stops, with the figure.
+    leave_out(corpus.annotations, set(training[:15]))
+    run = backend.run(path)
+    assert run.ran == ["decide", "tell"]
+    decided = run.tasks["decide"].artifacts["basis"]["metadata"]
+    assert decided["decision"] == "stop"
+    assert decided["reason"].startswith("Stopped: 14 clips (video0, video1, ")
+    assert destination.latest(config.push_destination) == third
