@@ -7,16 +7,16 @@ import importlib
 import logging
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 import kinescribe
+from kinescribe import terminal
 from transform.common import loopback
-from transform.common.errors import KinescribeError
 
 COMMANDS = (
     "demo",
@@ -88,8 +88,10 @@ def quiet_frameworks() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
-    for name in ("absl", "tensorflow", "apache_beam", "tfx"):
+    for name in ("absl", "tensorflow", "tfx"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # workers' traces
+    terminal.tell_warnings()
 
 
 def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -102,21 +104,37 @@ def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
+class _Command(typer.core.TyperCommand):
+    """A command whose complaint of an unknown option thinks of names like `-a.mp4`."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, arguments)
+        except Exception as error:
+            if type(error).__name__ == "NoSuchOption":
+                error.message += "; put -- before names that begin with -"  # type: ignore[attr-defined]
+            raise
+
+
 for _name in COMMANDS:
     _module = importlib.import_module(f"kinescribe.commands.{_name.replace('-', '_')}")
-    app.command(_name)(_exiting(_module.command))
+    app.command(_name, cls=_Command)(_exiting(_module.command))
 
 
 def main() -> None:
-    """Runs the command; a `KinescribeError` becomes one sentence and exit code 1.
+    """Runs the command; whatever goes wrong is one sentence and exit code 1.
 
     Typer reports wrong usage and exits with 2; an interrupt exits with 130.
     """
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
+    terminal.print_any_text()
     try:
-        app()
-    except KinescribeError as error:
-        if verbose:
-            traceback.print_exc()
-        print(f"kinescribe: {error}", file=sys.stderr)
+        try:
+            app()
+        finally:
+            terminal.flush()
+    except BrokenPipeError:  # whoever read the output has had enough
+        sys.exit(1)
+    except Exception as error:
+        terminal.report(error, verbose)
         sys.exit(1)

@@ -28,8 +28,9 @@ from pipeline.stages import Stage
 from serving.pushing.baseline import baseline_version
 from transform import datasets
 from transform.backbones import loading
-from transform.common import storage
+from transform.common import outputs, storage
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 from transform.jobs import check_splits
 from transform.jobs.data_digest import data_digest
 
@@ -74,8 +75,14 @@ def run(
         StageError: A stage failed.
         KinescribeError: Something was wrong before the first stage.
     """
+    if config.root.is_remote:
+        raise KinescribeError(
+            f"{config.root} is in a bucket, but a run on this machine keeps its notes "
+            "of what was done on its own disk; choose a folder here as root."
+        )
+    for place in {config.root, Location(config.push_destination)}:
+        outputs.refuse_patterns(outputs.require_folder(place))
     root = pathlib.Path(config.root)
-    root.mkdir(parents=True, exist_ok=True)
     config = config.replace(features=loading.resolve(config.features))
     if vectors := config.training.word_vectors:
         vectors.locate()

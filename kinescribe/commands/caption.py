@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
 import pathlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
+    from rich.console import Console
+
     from serving.client.base import ClipCaptioner
     from serving.client.caption_result import CaptionResult
 
@@ -17,7 +23,7 @@ DEFAULT_MODEL = "demo/pushed"  # where `kinescribe demo` pushes to
 
 
 def command(
-    clips: Annotated[list[pathlib.Path], typer.Argument(help="Video files.")],
+    clips: Annotated[list[str], typer.Argument(help="Video files, or their URIs.")],
     model: Annotated[
         Optional[str],
         typer.Option(
@@ -59,7 +65,8 @@ def command(
         typer.Option(help="What the clips are about, for models that read that."),
     ] = "",
     top_k: Annotated[
-        int, typer.Option(help="How many captions to show, if so many were found.")
+        int,
+        typer.Option(min=1, help="How many captions to show, if so many were found."),
     ] = 1,
     attention: Annotated[
         Optional[pathlib.Path],
@@ -69,10 +76,11 @@ def command(
         bool, typer.Option("--json", help="Print one JSON object a clip.")
     ] = False,
 ) -> int:
-    """Say in a sentence what happens in each clip.
+    """Say in a sentence what happens in each clip, and how sure of each word it is.
 
     A clip that cannot be read is named, the others are captioned all the same; the
-    exit code is then 1.
+    exit code is then 1. The percentage is the geometric mean of a caption's words'
+    probabilities.
     """
     if model and server:
         raise typer.BadParameter("give --model or --server, not both")
@@ -80,9 +88,14 @@ def command(
         raise typer.BadParameter("--tls-cert and --tls-key go together")
 
     from rich.console import Console
+    from rich.text import Text
 
+    from transform.common import failures, outputs
     from transform.video.video_info import DecodeError
 
+    pictures = None
+    if attention is not None:
+        pictures = _Pictures(outputs.require_folder(attention), start, end)
     console = Console(stderr=True)
     with console.status("Loading the model ..."):
         if server:
@@ -101,22 +114,35 @@ def command(
             captioner = LocalModel(model or DEFAULT_MODEL)
     failed = False
     for clip in clips:
+        picture_error = ""
         try:
-            with console.status(f"Looking at {clip} ..."):
-                result = _caption(captioner, clip, start, end, category, attention)
+            with (
+                console.status(Text(f"Looking at {clip} ...")),
+                _local(clip) as path,
+            ):
+                if pictures is None:
+                    result = captioner.caption_file(path, start, end, category)
+                else:
+                    result, picture = _explain(captioner, path, start, end, category)
+                    try:
+                        pictures.save(picture, path)
+                    except OSError as error:
+                        picture_error = f"no picture of {clip}: "
+                        picture_error += failures.sentence(error)
         except DecodeError as error:
             failed = True
             if as_json:
-                print(json.dumps({"clip": str(clip), "error": str(error)}))
+                print(json.dumps({"clip": clip, "error": str(error)}), flush=True)
             else:
-                console.print(
-                    f"kinescribe: {error}", style="red", markup=False, soft_wrap=True
-                )
+                _complain(console, str(error))
             continue
+        if picture_error:
+            failed = True
+            _complain(console, picture_error)
         captions = _best(result, top_k)
         if as_json:
             line = {
-                "clip": str(clip),
+                "clip": clip,
                 "captions": captions,
                 "spec_hash": result.spec_hash,
             }
@@ -143,17 +169,34 @@ def _connect(
     )
 
 
-def _caption(
+@contextlib.contextmanager
+def _local(clip: str) -> Iterator[str]:
+    """Yields the path of a clip's file, which is copied if it lies in a bucket."""
+    from transform.common import storage
+    from transform.common.location import Location, LocationError
+    from transform.video.video_info import DecodeError
+
+    location = Location(clip)
+    if not location.is_remote:
+        yield location  # the decoder says what is wrong with it
+        return
+    try:
+        with storage.local_copy(location) as path:
+            yield path
+    except FileNotFoundError as error:
+        raise DecodeError(clip, "there is no such file") from error
+    except LocationError as error:
+        raise DecodeError(clip, error.reason) from error
+
+
+def _explain(
     captioner: ClipCaptioner,
-    clip: pathlib.Path,
+    clip: str,
     start: float | None,
     end: float | None,
     category: str,
-    picture_folder: pathlib.Path | None,
-) -> CaptionResult:
-    if picture_folder is None:
-        return captioner.caption_file(clip, start, end, category)
-
+) -> tuple[CaptionResult, np.ndarray]:
+    """Captions a clip and draws what the model looked at, from one decoding."""
     from serving.visualization import clip_view, filmstrip
 
     spec, axes = captioner.spec, captioner.weight_axes
@@ -169,31 +212,73 @@ def _caption(
         clip_view.Clip(clip, extraction.features, extraction.boxes, extraction.frames),
         first_pass,
     )
-    picture_folder.mkdir(parents=True, exist_ok=True)
-    filmstrip.save(filmstrip.filmstrip(view), picture_folder / f"{clip.name}.png")
-    return result
+    return result, filmstrip.filmstrip(view)
+
+
+class _Pictures:
+    """A folder of pictures, none of which takes the place of another."""
+
+    def __init__(self, folder: str, start: float | None, end: float | None):
+        self._folder = pathlib.Path(folder)
+        self._part = ""
+        if start is not None or end is not None:
+            self._part = f"_{start or 0:g}-{'end' if end is None else f'{end:g}'}s"
+
+    def save(self, picture: np.ndarray, clip: str) -> None:
+        """Saves a clip's picture, whole or not at all, under a name of its own."""
+        from serving.visualization import filmstrip
+
+        stem = pathlib.Path(clip).name + self._part
+        names = itertools.chain(
+            [f"{stem}.png"], (f"{stem}-{number}.png" for number in itertools.count(2))
+        )
+        path = next(p for p in map(self._folder.joinpath, names) if not p.exists())
+        partial = path.with_name(f".{path.name}")
+        try:
+            filmstrip.save(picture, partial)
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _best(result: CaptionResult, top_k: int) -> list[dict[str, Any]]:
     """Returns the first captions; a search may find fewer than it has room for."""
     return [
-        {"caption": caption, "probability": probability, "log_prob": log_prob}
-        for caption, probability, log_prob in zip(
-            result.captions, result.probabilities, result.log_probs, strict=True
+        {
+            "caption": caption,
+            "confidence": confidence,
+            "probability": probability,
+            "log_prob": log_prob,
+        }
+        for caption, confidence, probability, log_prob in zip(
+            result.captions,
+            result.confidences,
+            result.probabilities,
+            result.log_probs,
+            strict=True,
         )
         if math.isfinite(log_prob)
     ][:top_k]
 
 
-def _print(clip: pathlib.Path, captions: list[dict[str, Any]]) -> None:
+def _complain(console: Console, sentence: str) -> None:
+    console.print(f"kinescribe: {sentence}", style="red", markup=False, soft_wrap=True)
+
+
+def _print(clip: str, captions: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
+    console.print(clip, style="bold", markup=False, soft_wrap=True, highlight=False)
+    rows = [(f"  {c['caption']}", f"{c['confidence']:.0%} a word") for c in captions]
+    if not console.is_terminal:  # a program reads lines, not columns
+        for row in rows:
+            typer.echo("  ".join(row))
+        return
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
-    table.add_column(justify="right")
-    for entry in captions:
-        table.add_row(f"  {entry['caption']}", f"{entry['probability']:.1%}")
-    console = Console()
-    console.print(str(clip), style="bold", markup=False, soft_wrap=True)
-    console.print(table, soft_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

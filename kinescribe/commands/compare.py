@@ -57,8 +57,9 @@ def command(
     from keras_models.presets.registry import PRESETS
     from pipeline.comparison import compare, data_sets
     from pipeline.comparison.task import ComparisonSettings
-    from transform.common import progress_bar
+    from transform.common import outputs, progress_bar
 
+    outputs.refuse_patterns(outputs.require_folder(root))
     if data:
         compared = data_sets.from_folders(name, data, str(root))
     else:

@@ -61,7 +61,9 @@ def command(
 
     from kubeflow import compiler
     from pipeline import configs
+    from transform.common import outputs
 
+    outputs.require_file(output)
     settings = with_options(configs.find(config), image, root, allow_tags)
     compiler.compile_pipeline(settings, output)
     typer.echo(f"{output} is ready for `kinescribe submit` or the Kubeflow page.")

@@ -37,6 +37,9 @@ def command(
     """
     from rich.console import Console
 
+    from transform.common import outputs
+
+    outputs.refuse_patterns(outputs.require_folder(root))
     console, began = Console(), time.monotonic()
     corpus = _render(console, root, train, held_out, seed)
 

@@ -35,7 +35,10 @@ def command(
 
     Nothing is trained; often the models are one, trained with several seeds.
     """
+    from transform.common import outputs
+
     folders = ensembling.member_folders(members)
+    outputs.refuse_patterns(outputs.require_folder(out))
     weights = _weights(weight or [], folders)
     search = ensembling.beam_search(width, captions)
     model, shares = ensembling.make_ensemble(folders, weights, out, search, precision)

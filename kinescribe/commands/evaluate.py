@@ -43,12 +43,14 @@ def command(
 
     from serving.client.local_model import LocalModel
     from serving.evaluation import Fallback, evaluate_split
-    from transform.common import storage
+    from transform.common import outputs, storage
     from transform.records.dataset import ExtractedDataset
 
     other, equals, others_records = fallback.partition("=")
     if fallback and not (other and others_records):
         raise typer.BadParameter("a model, = and its records", param_hint="--fallback")
+    if out:
+        outputs.require_file(out)
     with Console(stderr=True).status("Captioning and scoring ..."):
         evaluation, coverage = evaluate_split(
             LocalModel(model),
@@ -59,12 +61,12 @@ def command(
             else None,
         )
     result = {"coverage": coverage, **json.loads(evaluation.to_json())}
-    if out:
-        storage.write(out, json.dumps(result, indent=1))
     if as_json:
         typer.echo(json.dumps(result))
     else:
         _print(evaluation, coverage)
+    if out:
+        storage.write(out, json.dumps(result, indent=1))
 
 
 def _print(evaluation: Evaluation, coverage: str) -> None:

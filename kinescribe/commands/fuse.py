@@ -39,7 +39,10 @@ def command(
     """
     import os
 
+    from transform.common import outputs
+
     folders = ensembling.member_folders(members)
+    outputs.refuse_patterns(outputs.require_folder(out))
 
     from keras_models.ensembling.relevance.training import RelevanceTraining
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Annotated, Optional
 
 import typer
 
 
 def command(
-    clip: Annotated[pathlib.Path, typer.Argument(help="A video file.")],
+    clip: Annotated[str, typer.Argument(help="A video file.")],
     start: Annotated[
         Optional[float], typer.Option(help="Where the clip begins, in seconds.")
     ] = None,
@@ -28,14 +27,19 @@ def command(
 
     The exit code is 1 if nothing can be decoded, and 0 else.
     """
+    from transform.common.location import Location
     from transform.video import reader
     from transform.video.video_info import DecodeError
 
+    clip = Location(clip)
+    clip.refuse_web()
+    if clip.is_remote:
+        raise DecodeError(clip, "it lies in a bucket; copy it to this machine first")
     info = reader.inspect(clip, start, end, wanted=frames)
     if json:
         import json as codec
 
-        print(codec.dumps({"clip": str(clip), **info._asdict()}, ensure_ascii=False))
+        print(codec.dumps({"clip": clip, **info._asdict()}, ensure_ascii=False))
         return int(info.status == "failed")
     if info.status == "failed":
         raise DecodeError(clip, info.reason)
@@ -45,6 +49,8 @@ def command(
     import rich.text
 
     turned = f", turned by {info.rotation}°" if info.rotation else ""
+    if info.pixel_aspect != 1:
+        turned += f", of pixels {info.pixel_aspect:.4g} times as wide as high"
     rows = {
         "status": info.status + (f" ({info.reason})" if info.reason else ""),
         "frames": str(info.frames),
@@ -56,7 +62,7 @@ def command(
         "codec": f"{info.codec}, {info.pixel_format}",
         "sound": info.audio or "none",
     }
-    table = rich.table.Table(title=rich.text.Text(str(clip)), show_header=False)
+    table = rich.table.Table(title=rich.text.Text(clip), show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
     rich.console.Console().print(table)

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from kinescribe import caption_files
-
 # The keys of `--json` stay as they were when CIDEr-D went by its family's name.
 _JSON_KEYS = {"CIDEr-D": "CIDEr"}
 
@@ -40,6 +38,7 @@ def command(
 ) -> None:
     """Scores captions with BLEU, METEOR, ROUGE-L and CIDEr-D, as papers report them."""
     from keras_models.metrics import METRICS, bootstrap, scorer
+    from kinescribe import caption_files
 
     names = tuple(METRICS)
     if metrics.strip():

@@ -73,6 +73,7 @@ def command(
         captioner_folder,
         train_and_export,
     )
+    from transform.common import outputs
     from transform.records.dataset import ExtractedDataset
     from transform.records.vocabulary import Vocabulary
 
@@ -90,6 +91,7 @@ def command(
     run.training.distribution.strategy()  # workers meet before all else
     records = records or os.path.join(run.root, "records")
     out = out or os.path.join(run.root, "trained")
+    outputs.refuse_patterns(outputs.require_folder(out))
     dataset = ExtractedDataset(records)
     spec = dataset.spec
     train_files, val_files = dataset.files("train"), dataset.files("val")

@@ -35,6 +35,17 @@ class CaptionResult(NamedTuple):
         """The probability of each caption, according to the model."""
         return tuple(math.exp(log_prob) for log_prob in self.log_probs)
 
+    @property
+    def confidences(self) -> tuple[float, ...]:
+        """The geometric mean of the probabilities of each caption's words and its end.
+
+        Unlike `probabilities`, that does not fall with every further word.
+        """
+        return tuple(
+            math.exp(log_prob / (len(words) + 1))
+            for log_prob, words in zip(self.log_probs, self.words, strict=True)
+        )
+
 
 def from_outputs(
     outputs: Mapping[str, np.ndarray], spec_hash: str

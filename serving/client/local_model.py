@@ -13,6 +13,7 @@ from keras_models.weight_axes import NamedAxes
 from serving import errors, model_versions, signature_names
 from serving.client.base import ClipCaptioner
 from serving.errors import RefusedError, ServingError
+from transform.common import outputs
 from transform.schema import FeatureSpec
 
 
@@ -45,6 +46,7 @@ class LocalModel(ClipCaptioner):
         if folder == self._folder:
             return
         spec = model_versions.read_spec(folder)
+        outputs.refuse_patterns(folder)
         try:
             self._model = tf.saved_model.load(folder)
         except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:

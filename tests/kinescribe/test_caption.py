@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 
 import pytest
@@ -10,11 +11,13 @@ from typer.testing import CliRunner
 from kinescribe.cli import app
 from kinescribe.commands import caption
 from pipeline import configs
+from serving.client.caption_result import CaptionResult
 from serving.client.local_model import LocalModel
 from serving.errors import ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from serving.visualization import filmstrip
+from transform.common.failures import OutputError
 from transform.video import reader
 
 
@@ -37,7 +40,12 @@ def test_a_clip_is_captioned_with_a_model_on_disk(run, exported, clip):
     best = LocalModel(exported).caption_file(clip)
     assert code == 0
     assert lines[0] == str(clip)
-    assert lines[1].split() == [*best.caption.split(), f"{best.probabilities[0]:.1%}"]
+    assert lines[1].split() == [
+        *best.caption.split(),
+        f"{best.confidences[0]:.0%}",
+        "a",
+        "word",
+    ]
     assert len(lines) == 2
 
 
@@ -130,3 +138,73 @@ def test_no_model_yet_is_said(run, clip, tmp_path):
 
 def test_the_default_is_where_the_demo_pushes_to():
     assert configs.find("demo").push_destination == caption.DEFAULT_MODEL
+
+
+def test_pictures_of_equally_named_clips_are_all_kept(run, exported, clip, tmp_path):
+    folders = [tmp_path / "cat", tmp_path / "dog"]
+    for folder in folders:
+        folder.mkdir()
+        shutil.copy(clip, folder / "000.mp4")
+    clips = [folder / "000.mp4" for folder in folders]
+    pictures = tmp_path / "pictures"
+    options = ("--model", exported, "--attention", pictures)
+    assert run(*clips, *options)[0] == 0
+    assert run(clips[0], *options, "--start", 0.5)[0] == 0
+    names = ["000.mp4-2.png", "000.mp4.png", "000.mp4_0.5-ends.png"]
+    assert sorted(path.name for path in pictures.iterdir()) == names
+
+
+def test_a_picture_that_cannot_be_saved_loses_no_clip(
+    run, exported, clip, tmp_path, monkeypatch, capfd
+):
+    def full(*_):
+        raise OSError(28, "No space left on device", "pictures/x")
+
+    monkeypatch.setattr(filmstrip, "save", full)
+    options = ("--model", exported, "--attention", tmp_path / "pictures", "--json")
+    code, lines = run(clip, clip, *options)
+    assert code == 1
+    assert [json.loads(line)["captions"] != [] for line in lines] == [True, True]
+    assert list((tmp_path / "pictures").iterdir()) == []
+
+
+def test_a_pictures_folder_is_tried_before_a_model_is_loaded(run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="another name"):
+        run("a.mp4", "--model", "absent", "--attention", tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("clip", "why"),
+    [
+        ("https://example.org/a.mp4", "download it first"),
+        ("ram://bucket/a.mp4", "there is no such file"),
+    ],
+)
+def test_clips_elsewhere_are_named_as_they_are(run, exported, clip, why):
+    code, [line] = run(clip, "--model", exported, "--json")
+    assert code == 1
+    assert json.loads(line)["error"] == f"cannot decode {clip}: " + (
+        f"it is a web address; {why} and name the file." if "web" in line else f"{why}."
+    )
+
+
+def test_a_clip_in_a_bucket_is_copied(run, exported, clip):
+    import tensorflow as tf
+
+    tf.io.gfile.copy(str(clip), "ram://clips/a.mp4", overwrite=True)
+    there, here = (run(c, "--model", exported) for c in ("ram://clips/a.mp4", clip))
+    assert there[1][1:] == here[1][1:]
+
+
+def test_no_caption_is_dropped_by_a_wrong_option(run, exported, clip):
+    for wrong in ("0", "-1"):
+        with pytest.raises(Exception, match="not in the range"):
+            run(clip, "--model", exported, "--top-k", wrong)
+
+
+def test_confidence_does_not_fall_with_every_word():
+    words = (("a", "cat"), ("a", "cat", "runs", "home", "now"), ())
+    log_probs = (-3.0, -6.0, float("-inf"))
+    result = CaptionResult(("", "", ""), log_probs, words, {}, "")
+    assert result.confidences == pytest.approx((math.exp(-1), math.exp(-1), 0.0))

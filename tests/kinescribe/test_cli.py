@@ -1,12 +1,15 @@
 import ast
 import importlib.util
+import io
+import logging
 import subprocess
 import sys
 
 import pytest
 
 import kinescribe
-from kinescribe import cli
+from kinescribe import cli, terminal
+from transform.common.errors import KinescribeError
 
 # Third-party packages that every `--help` may import: none of them is heavy.
 LIGHT = set(
@@ -58,7 +61,8 @@ def test_no_help_imports_a_framework():
     code = f"""
 import sys
 before = set(sys.modules)
-from kinescribe import cli
+from kinescribe import cli, terminal
+from transform.common.errors import KinescribeError
 from typer.testing import CliRunner
 for command in ([], *([name] for name in {cli.COMMANDS})):
     result = CliRunner().invoke(cli.app, [*command, "--help"])
@@ -103,3 +107,102 @@ def test_the_version_is_printed_by_the_package_run_as_a_module():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"kinescribe {kinescribe.__version__}\n"
+
+
+def run_main(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["kinescribe", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space", "m/x"), "m/x: No space left on device (free some"),
+        (KinescribeError("there is nothing."), "there is nothing."),
+        (KeyError("oops"), "a fault of Kinescribe, KeyError: 'oops' (`kinescribe --v"),
+        (
+            RuntimeError(
+                "Traceback (most recent call last):\n  File\n"
+                "tensorflow.python.framework.errors_impl.ResourceExhaustedError: s/a; "
+                "No space left on device [while running 'X']"
+            ),
+            "s/a: No space left on device (free",
+        ),
+        (
+            RuntimeError(
+                "Traceback (most recent call last):\n  File\n"
+                "transform.datasets.video_record.AnnotationError: a.csv has none."
+            ),
+            "a.csv has none.",
+        ),
+    ],
+)
+def test_any_error_is_one_sentence(error, said, monkeypatch, capsys):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("keras_models.presets.parameter_counts.stored", fails)
+    code, shown = run_main(monkeypatch, capsys, "variants")
+    assert code == 1
+    assert shown.err.startswith(f"kinescribe: {said}")
+    assert shown.err.count("\n") == 1
+    _, shown = run_main(monkeypatch, capsys, "--verbose", "variants")
+    assert "Traceback" in shown.err
+
+
+def test_a_name_that_begins_with_a_dash_is_thought_of(monkeypatch, capsys):
+    code, shown = run_main(monkeypatch, capsys, "inspect", "-abc_1_2.mp4")
+    assert code == 2
+    words = " ".join(shown.err.replace("│", " ").split())
+    assert "put -- before names that begin with -" in words
+    code, shown = run_main(monkeypatch, capsys, "inspect", "--", "-abc_1_2.mp4")
+    assert code == 1 and "-abc_1_2.mp4: there is no such file" in shown.err
+
+
+PLACES = {
+    "/dev/full": (1, "No space left on device"),
+    "/dev/null": (0, ""),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_output_that_takes_nothing_is_one_sentence(place):
+    with open(place, "w") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "kinescribe", "--version"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    code, said = PLACES[place]
+    assert (done.returncode, said in done.stderr) == (code, True)
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "a…b caf\\udce9"),
+        ("latin-1", "a...b caf\\udce9"),
+        ("ascii", "a...b caf\\udce9"),
+    ],
+)
+def test_what_a_terminal_cannot_encode_is_escaped(encoding, shown, monkeypatch):
+    buffer = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding))
+    terminal.print_any_text()
+    print("a…b caf\udce9", flush=True)
+    assert buffer.getvalue().decode(encoding) == f"{shown}\n"
+
+
+def test_warnings_of_ours_are_lines_without_traces(capsys):
+    log = logging.Logger("transform")
+    log.addHandler(handler := logging.StreamHandler(sys.stderr))
+    handler.setFormatter(terminal._Line("kinescribe: %(message)s"))
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        log.exception("clip %s", "a")
+    assert capsys.readouterr().err == "kinescribe: clip a: ValueError: odd\n"

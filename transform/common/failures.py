@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from transform.common.errors import KinescribeError
 
@@ -27,6 +28,8 @@ _REMEDIES: Mapping[int, str] = {
 _BY_WORDS = {os.strerror(number): number for number in errno.errorcode}
 _STEP = re.compile(r"\s*\[while running '.*", re.DOTALL)  # which Beam adds
 
+_OUTSIDE = (OSError, MemoryError, UnicodeError)
+
 # TensorFlow's codes, where its text has none of the operating system's words.
 _CODES: Mapping[int, int] = {
     5: errno.ENOENT,
@@ -46,7 +49,7 @@ def is_outside(error: BaseException) -> bool:
     That is a file, a disk, memory or a name, as against a mistake in the code.
     """
     return (
-        isinstance(error, OSError | MemoryError | UnicodeError)
+        isinstance(error, _OUTSIDE)
         or _tensorflow_code(error) is not None
         or _package(error) == "pyarrow"
     )
@@ -95,6 +98,44 @@ def sentence(error: BaseException) -> str:
         return str(error)
     where = place(error)
     return f"{where}: {reason(error)}." if where else f"{reason(error)}."
+
+
+def explanation(error: BaseException) -> str | None:
+    """Returns one sentence for an error; None if it is a mistake in the code.
+
+    A sentence of ours in the chain of causes is the best, then an error from outside.
+    Beam's workers send theirs as the text of a trace, of which the last line counts.
+    """
+    causes = list(_chain(error))
+    for cause in causes:
+        if isinstance(cause, KinescribeError):
+            return str(cause)
+    for cause in causes:
+        if is_outside(cause):
+            return sentence(cause)
+    text = _STEP.sub("", str(error)).strip()
+    return _of_trace(text) if text.startswith("Traceback (most recent call") else None
+
+
+def _of_trace(text: str) -> str | None:
+    """Returns the sentence of the error whose trace another process wrote."""
+    name, _, words = text.rpartition("\n")[2].partition(": ")
+    kind = getattr(builtins, name, None)
+    outside = isinstance(kind, type) and issubclass(kind, _OUTSIDE)
+    if not (outside or name.startswith(("tensorflow.", "pyarrow.", "transform."))):
+        return None
+    place, _, reason_given = words.rpartition("; ")
+    if reason_given in _BY_WORDS:
+        return sentence(OSError(_BY_WORDS[reason_given], reason_given, place))
+    return f"{words.removesuffix('.')}."
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _number(error: BaseException) -> int | None:

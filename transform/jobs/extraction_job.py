@@ -16,14 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
 
 import apache_beam as beam
-import tensorflow as tf
 
 from transform.backbones import loading
-from transform.common import progress_bar, storage
+from transform.common import outputs, progress_bar, storage
 from transform.common.location import Location
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
-from transform.jobs import check_categories
+from transform.jobs import check_categories, text_rows
 from transform.jobs.assemble_examples import AssembleExamples, assign_shards
 from transform.jobs.beam_runner import BeamRunner, cores
 from transform.jobs.extract_features import (
@@ -85,7 +84,10 @@ def extract(
         ConfigError: An imported feature has no files.
         WeightsError: A network's weights are not to be had.
         ManifestError: More clips failed than the settings allow.
+        OutputError: The store or the records cannot be written.
     """
+    for folder in (store, out):
+        outputs.require_folder(folder)
     clips = read_annotations(source)
     check_categories.check(clips, spec)
     spec = loading.resolve(spec)
@@ -218,20 +220,12 @@ def _import_features(
 
 
 def _write_rows(rows: beam.PCollection, folder: str) -> None:
-    _ = (
-        rows
-        | "ToJson" >> beam.Map(json.dumps)
-        | "Rows" >> beam.io.WriteToText(os.path.join(folder, "rows"))
-    )
+    text_rows.write(rows | "ToJson" >> beam.Map(json.dumps), folder)
 
 
 def _read_rows(folder: str) -> list[ManifestRow]:
     """Reads the rows that a job wrote, and removes its folder."""
-    rows: list[ManifestRow] = []
-    for name in storage.names_in(folder):
-        if name.startswith("rows"):
-            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
-                rows.extend(ManifestRow(*json.loads(line)) for line in file)
+    rows = [ManifestRow(*json.loads(line)) for line in text_rows.read(folder)]
     storage.remove(folder)
     return rows
 

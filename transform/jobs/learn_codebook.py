@@ -13,18 +13,18 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
-import tensorflow as tf
 
 from transform.audio import bag_of_words, log_mel
-from transform.common import progress_bar, storage
+from transform.common import failures, outputs, progress_bar, storage
 from transform.common.errors import KinescribeError
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
+from transform.jobs import text_rows
 from transform.jobs.beam_runner import BeamRunner
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.work_tracker import WorkTracker
@@ -91,7 +91,9 @@ def learn(
     Raises:
         AnnotationError: The annotations are wrong.
         CodebookError: The clips have too little sound for so many words.
+        OutputError: The codebook cannot be written there.
     """
+    outputs.require_file(out)
     clips = [clip for clip in read_annotations(source) if clip.split == "train"]
     each = math.ceil(windows / max(1, len(clips)))
     samples = _sample_windows(
@@ -134,14 +136,14 @@ def _sample_windows(
                 tracker.watched(lambda more: report(len(samples) + more)),
                 runner.pipeline(workers) as pipeline,
             ):
-                _ = (
+                found = (
                     pipeline
                     | "Clips" >> beam.Create(rest)
                     | "Spread" >> beam.Reshuffle()
                     | "Listen" >> beam.ParDo(_SampleWindows(sampler, tracker))
-                    | "Samples" >> beam.io.WriteToText(os.path.join(folder, "samples"))
                 )
-            samples = [*samples, *_read(folder)]
+                text_rows.write(found, folder)
+            samples += [Sample.from_json(line) for line in text_rows.read(folder)]
     storage.remove(folder)
     return sorted(samples, key=lambda sample: sample.video_id)
 
@@ -168,7 +170,7 @@ class WindowSampler:
         except FileNotFoundError:
             return Sample(clip.video_id, "there is no such file", none)
         except OSError as error:
-            reason = f"the file cannot be read: {error.strerror}"
+            reason = f"the file cannot be read: {failures.reason(error)}"
             return Sample(clip.video_id, reason, none)
         except DecodeError as error:
             return Sample(clip.video_id, error.reason, none)
@@ -191,10 +193,3 @@ class _SampleWindows(beam.DoFn):
         with self._tracker.claim(clip):
             sample = self._sampler(clip)
         yield sample.to_json()
-
-
-def _read(folder: str) -> Iterable[Sample]:
-    for name in storage.names_in(folder):
-        if name.startswith("samples"):
-            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
-                yield from (Sample.from_json(line) for line in file)

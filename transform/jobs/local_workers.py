@@ -101,9 +101,13 @@ class WatchedWorker(worker_handlers.GrpcWorkerHandler):
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
+    def close(self) -> None:
+        """Closes the connections and ends the process, which may end on its own."""
+        self._stopping = True
+        super().close()
+
     def stop_worker(self) -> None:
         """Waits for the process' end; a job that failed does not wait long."""
-        self._stopping = True
         failed = self._refused or sys.exc_info()[0]
         try:
             self._process.wait(timeout=0.5 if failed else SECONDS_TO_END)

@@ -11,25 +11,45 @@ import math
 import os
 import pathlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import av
 import numpy as np
 
-from transform.video.video_info import CONTAINERS, MAX_PIXELS, DecodeError
+from transform.video.video_info import (
+    CONTAINERS,
+    MAX_PIXELS,
+    SEEKABLE_CONTAINERS,
+    DecodeError,
+)
 
 _MAX_PACKETS = 5_000_000  # two days at 30 frames a second
 _MAX_UNREADABLE = 1000  # failed reads of the container before it counts as ended
+_MAX_ASPECT = 8  # more is a damaged header
+
+# (index of a packet, what is added to stamps from it on), ascending.
+Leaps = Sequence[tuple[int, int]]
 
 
 class StreamDecoder:
-    """An open file and its best stream of one kind; damage is counted, not raised."""
+    """An open file and its best stream of one kind; damage is counted, not raised.
+
+    Args:
+        path: The file.
+        kind: What the stream holds.
+        leaps: Where its stamps begin anew, as a `Timeline` knows; they go on here.
+    """
 
     def __init__(
-        self, path: str | os.PathLike, kind: Literal["video", "audio"] = "video"
+        self,
+        path: str | os.PathLike,
+        kind: Literal["video", "audio"] = "video",
+        leaps: Leaps = (),
     ) -> None:
         self.path = os.fspath(path)
+        self._leaps = leaps
+        self._read = 0  # packets of the stream
         self.damaged = 0  # packets
         self.concealed = 0  # frames with parts that the decoder made up
         self._bytes, self.container = _open(path)
@@ -88,6 +108,8 @@ class StreamDecoder:
                         return
                     if not packet.size:
                         continue  # an empty packet would flush the decoder
+                    if packet.stream_index == self.stream.index:
+                        self._join(packet)
                     if (
                         end is not None
                         and packet.stream_index == self.stream.index
@@ -102,6 +124,23 @@ class StreamDecoder:
             except IndexError:  # PyAV, where a stream appeared on the way: all is read
                 return
 
+    def _join(self, packet: av.Packet) -> None:
+        """Moves a packet's stamps to where the part before it ended."""
+        if offset := offset_at(self._leaps, self._read):
+            if packet.pts is not None:
+                packet.pts += offset
+            if packet.dts is not None:
+                packet.dts += offset
+        self._read += 1
+
+    def _at_join(self) -> bool:
+        """Returns whether the last packet stands where two parts are joined.
+
+        The stream's counters do not fit there, and FFmpeg marks a packet as damaged:
+        the one that its parser is at, up to two before.
+        """
+        return any(-2 <= self._read - 1 - first <= 0 for first, _ in self._leaps)
+
     def frames(
         self, start: float | None = None, end: float | None = None
     ) -> Iterator[Any]:
@@ -110,13 +149,13 @@ class StreamDecoder:
         Damage counts from `start` on; what lies at `end` or later is not decoded.
         """
         for packet in self.packets(self.stream, end=end):
-            damaged = packet.is_corrupt
+            damaged = packet.is_corrupt and not self._at_join()
             frames = []
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
                 damaged = True
-            stamp = packet.dts if packet.pts is None else packet.pts
+            stamp = stamp_of(packet)
             if damaged and (stamp is None or within(self.seconds(stamp), start, end)):
                 self.damaged += 1
             yield from self._counted(frames, start, end)
@@ -142,7 +181,12 @@ class StreamDecoder:
                 yield frame
 
     def seek_seconds(self, seconds: float) -> None:
-        """Moves to shortly before a moment, or stays where that is not possible."""
+        """Moves to shortly before a moment, or stays where that is not possible.
+
+        It is not in streams without an index, whose stamps may begin anew.
+        """
+        if not SEEKABLE_CONTAINERS.intersection(self.container.format.name.split(",")):
+            return
         stamp = self.zero + math.floor(seconds / self.time_base)
         try:
             self.container.seek(stamp, stream=self.stream)
@@ -172,9 +216,17 @@ class StreamDecoder:
         """Converts a stamp to seconds from the stream's beginning."""
         return float((stamp - self.zero) * self.time_base)
 
+    @property
+    def pixel_aspect(self) -> float:
+        """The width of a pixel over its height, as players show the frames."""
+        aspect = self.stream.sample_aspect_ratio
+        if not aspect or not 1 / _MAX_ASPECT <= aspect <= _MAX_ASPECT:
+            return 1.0
+        return float(aspect)
+
     def seconds_of(self, frame: Any) -> float:
         """Returns when a frame is shown; at once, if it has no stamp."""
-        stamp = frame.dts if frame.pts is None else frame.pts
+        stamp = stamp_of(frame)
         return self.seconds(self.zero if stamp is None else stamp)
 
 
@@ -209,6 +261,16 @@ def _open(path: str | os.PathLike) -> tuple[int, Any]:
                 reason = "its index (moov) is missing or damaged, as if cut short"
         raise DecodeError(path, reason) from error
     return status.st_size, container
+
+
+def stamp_of(item: Any) -> int | None:
+    """Returns the stamp of a packet or frame: of its showing, else of its decoding."""
+    return item.dts if item.pts is None else item.pts
+
+
+def offset_at(leaps: Leaps, packet: int) -> int:
+    """Returns what is added to the stamps of a stream's packet of that number."""
+    return next((add for first, add in reversed(leaps) if first <= packet), 0)
 
 
 def within(seconds: float, start: float | None, end: float | None) -> bool:

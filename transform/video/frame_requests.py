@@ -103,12 +103,14 @@ class FrameCollector:
     """Collects a plan's frames from one pass: upright, resized, each but once.
 
     A frame is turned upright, resized in the request's mode, and cropped to its centre.
+    Its proportions are those that players show, where pixels are not square.
     Frames of one format have the size of the first one, should the video's change.
     """
 
     def __init__(
         self, path: str | os.PathLike, plan: FramePlan, sampling: FrameSampling
     ) -> None:
+        self.pixel_aspect = 1.0  # the width of a pixel over its height
         self._path = path
         self._plan = plan
         self._filter = sampling.resize.upper()
@@ -153,7 +155,7 @@ class FrameCollector:
     def _converted(self, frame: Any, form: _FrameFormat) -> np.ndarray:
         """Returns a frame upright, resized and cropped to its canvas."""
         turns = round(frame.rotation / 90)  # counter-clockwise
-        height, width = frame.height, frame.width
+        width, height = shown_size(frame.width, frame.height, self.pixel_aspect)
         if turns % 2:
             height, width = width, height
         canvas = form.resize.canvas(height, width, form.size)
@@ -188,6 +190,16 @@ class FrameCollector:
     def key_seconds(self) -> np.ndarray:
         """(N,) float64 seconds at which the key frames are shown."""
         return self._seconds
+
+
+def shown_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:
+    """Returns the (width, height) of a frame whose pixels were made square.
+
+    The side that grows is changed, so that nothing of the picture is lost.
+    """
+    if pixel_aspect >= 1:
+        return round(width * pixel_aspect), height
+    return width, round(height / pixel_aspect)
 
 
 def centre_crop(

@@ -17,6 +17,7 @@ from transform.video.frame_requests import (
     FramePlan,
     FrameRequest,
     FrameSet,
+    shown_size,
 )
 from transform.video.photograph import Photograph, is_photograph
 from transform.video.timeline import Timeline, scan
@@ -70,6 +71,7 @@ def read_frames(
     if seeks := timeline.seeks(plan.wanted):
         collector = FrameCollector(path, plan, sampling)
         with StreamDecoder(path) as decoder:
+            collector.pixel_aspect = decoder.pixel_aspect
             for index, frame in seek_frames(decoder, timeline, plan.wanted, seeks):
                 collector.add(index, frame, decoder.seconds_of(frame))
             if collector.complete and not (decoder.damaged or decoder.concealed):
@@ -86,7 +88,8 @@ def read_frames(
         plan = FramePlan.of(timestamps, sampling, requests)
         collector = FrameCollector(path, plan, sampling)
         decoded: list[float] = []  # seconds
-        with StreamDecoder(path) as decoder:
+        with StreamDecoder(path, leaps=timeline.leaps) as decoder:
+            collector.pixel_aspect = decoder.pixel_aspect
             for frame in decoder.frames_between(start, end):
                 seconds = decoder.seconds_of(frame)
                 collector.add(len(decoded), frame, seconds)
@@ -155,7 +158,7 @@ def inspect(
                 shown = _frames_shown(photograph, path, start, end)
                 return _photograph_info(photograph, len(shown), wanted)
         timeline = scan(path, start, end)
-        with StreamDecoder(path) as decoder:
+        with StreamDecoder(path, leaps=timeline.leaps) as decoder:
             frames = sum(1 for _ in decoder.frames_between(start, end))
             if not frames:
                 raise DecodeError(path, "no frame could be decoded")
@@ -249,6 +252,9 @@ def _info(
         remarks.append(f"{lost} of {expected} packets lost")
     if decoder.concealed:
         remarks.append(f"{_count(decoder.concealed)} damaged")
+    if timeline.leaps:
+        parts = len(timeline.leaps) + 1
+        remarks.append(f"time stamps begin anew: {parts} parts, one after another")
     status: Status = "repaired" if remarks else "ok"
     if frames < wanted:
         remarks.append(_too_few(frames, wanted))
@@ -256,6 +262,7 @@ def _info(
     first = decoder.first_frame
     rotation = 90 * round(first.rotation / 90) % 360
     size = (first.width, first.height)
+    size = shown_size(*size, decoder.pixel_aspect)
     width, height = size if rotation % 180 == 0 else size[::-1]
     audio = decoder.container.streams.best("audio")
     context = getattr(audio, "codec_context", None)
@@ -272,6 +279,7 @@ def _info(
         codec=decoder.stream.codec_context.codec.canonical_name,
         pixel_format=first.format.name,
         audio=context.codec.canonical_name if context is not None else "",
+        pixel_aspect=decoder.pixel_aspect,
     )
 
 

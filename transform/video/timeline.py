@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 import os
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 
-from transform.video.decoder import StreamDecoder, within
+from transform.video.decoder import (
+    Leaps,
+    StreamDecoder,
+    offset_at,
+    stamp_of,
+    within,
+)
 from transform.video.video_info import SEEKABLE_CONTAINERS, DecodeError
+
+# Files that are cut and joined as they come; FFmpeg's tool looks for leaps in them too.
+_JOINABLE = frozenset({"mpegts", "mpeg"})
+_LEAP_BACK, _LEAP_AHEAD = 0.25, 10.0  # seconds between two packets that are no gap
 
 # Decoding this many frames costs more than a seek and a decoder's restart.
 _SEEK_THRESHOLD = 64
@@ -28,6 +38,7 @@ class Timeline(NamedTuple):
     fps: float
     seconds: float
     seekable: bool
+    leaps: Leaps = ()  # what joins the parts of a file whose stamps begin anew
 
     @property
     def frames(self) -> int:
@@ -78,14 +89,14 @@ def scan(path: str | os.PathLike, start: float | None, end: float | None) -> Tim
 def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Timeline:
     stream, container = decoder.stream, decoder.container
     hides_frames = stream.codec_context.codec.canonical_name == "vp8"
-    stamps: list[int] = []
-    key_stamps: list[int] = []
+    names = set(container.format.name.split(","))
+    fields = _FieldPairs(stream, bool(names & _JOINABLE))
+    found: list[_Packet] = []
     packets = 0
-    complete = True  # every packet says when it is shown
     held = 0.0  # seconds, of any stream
     origin = (container.start_time or 0) / av.time_base
     for packet in decoder.packets(*container.streams, end=end):
-        stamp = packet.dts if packet.pts is None else packet.pts
+        stamp = stamp_of(packet)
         if stamp is not None and packet.time_base:
             shown = float((stamp + (packet.duration or 0)) * packet.time_base)
             held = max(held, shown - origin)
@@ -96,13 +107,26 @@ def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Ti
             continue
         if hides_frames and not bytes(packet)[0] & 0x10:
             continue  # an alternate reference frame of VP8, never shown
-        if packet.pts is None:
-            complete = False
+        if fields.is_second(packet):
+            continue  # of a picture that has been counted
         if stamp is None:
-            stamp = stamps[-1] + 1 if stamps else decoder.zero
-        stamps.append(stamp)
-        if packet.is_keyframe:
-            key_stamps.append(stamp)
+            stamp = found[-1].stamp + 1 if found else decoder.zero
+        found.append(
+            _Packet(
+                packets - 1,
+                stamp,
+                packet.dts,
+                packet.duration or 0,
+                packet.is_keyframe,
+                packet.pts is not None,
+            )
+        )
+    leaps = _leaps(found, decoder.time_base, bool(names & _JOINABLE))
+    stamps = [packet.stamp + offset_at(leaps, packet.number) for packet in found]
+    key_stamps = [
+        stamp for stamp, packet in zip(stamps, found, strict=True) if packet.is_key
+    ]
+    complete = all(packet.has_pts for packet in found)
     times = np.sort(np.array(stamps, np.int64))
     seconds = [decoder.seconds(int(stamp)) for stamp in times]
     inside = [within(moment, start, end) for moment in seconds]
@@ -122,7 +146,6 @@ def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Ti
         # Where the file announces its frames, their number is the firmer answer.
         announced = max(0, stream.frames - packets)
         missing = announced if stream.frames else round(absent / gap)
-    names = set(container.format.name.split(","))
     return Timeline(
         stamps=times,
         key_stamps=np.sort(np.array(key_stamps, np.int64)),
@@ -135,8 +158,86 @@ def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Ti
             names & SEEKABLE_CONTAINERS
             and complete
             and len(np.unique(times)) == len(times)
+            and not leaps
         ),
+        leaps=leaps,
     )
+
+
+class _Packet(NamedTuple):
+    """What is kept of a packet with a picture."""
+
+    number: int  # among the stream's packets
+    stamp: int  # when it is shown
+    dts: int | None
+    duration: int
+    is_key: bool
+    has_pts: bool
+
+
+class _FieldPairs:
+    """Tells the second fields of pictures whose two fields are packets of their own.
+
+    H.264 of camcorders and broadcasts is so coded, picture by picture. In MPEG's
+    streams the packet of a field lasts half as long as a frame does, and follows its
+    first one by as much; in other containers two fields share a packet.
+    """
+
+    def __init__(self, stream: Any, may_be: bool):
+        rate = stream.average_rate or stream.guessed_rate
+        is_h264 = stream.codec_context.codec.canonical_name == "h264"
+        self._limit = 0.0  # of a field's duration
+        if may_be and is_h264 and rate:
+            self._limit = 0.6 / float(rate * stream.time_base)
+        self._first: Any = None  # the packet of a first field
+
+    def is_second(self, packet: Any) -> bool:
+        """Returns whether a packet completes the picture of the one before."""
+        first, self._first = self._first, None
+        if not 0 < (packet.duration or 0) <= self._limit:
+            return False
+        if first is not None:
+            stamp, before = stamp_of(packet), stamp_of(first)
+            if stamp is None or before is None or 0 <= stamp - before <= self._limit:
+                return True
+        self._first = packet
+        return False
+
+
+def _leaps(packets: list[_Packet], time_base: Fraction, may_gap: bool) -> Leaps:
+    """Finds where stamps begin anew, and what then joins the parts to one.
+
+    A single packet beside the others has a damaged stamp, and is no part.
+    """
+    known = [packet for packet in packets if packet.dts is not None]
+    back = -_LEAP_BACK / time_base
+    ahead = _LEAP_AHEAD / time_base if may_gap else math.inf
+
+    def leap(before: _Packet, after: _Packet) -> bool:
+        assert before.dts is not None and after.dts is not None
+        return not back < after.dts - before.dts < ahead
+
+    alone = {
+        packet.number
+        for before, packet, after in zip(known, known[1:], known[2:], strict=False)
+        if (leap(before, packet) or leap(packet, after)) and not leap(before, after)
+    }
+    parts: list[list[_Packet]] = []
+    for packet in known:
+        if packet.number in alone:
+            continue
+        if not parts or leap(parts[-1][-1], packet):
+            parts.append([])
+        parts[-1].append(packet)
+    leaps: list[tuple[int, int]] = []
+    end: int | None = None  # the stamp at which a part ends
+    for part in parts:
+        shown = min(packet.stamp for packet in part)
+        offset = 0 if end is None else end - shown
+        if end is not None and offset != (leaps[-1][1] if leaps else 0):
+            leaps.append((part[0].number, offset))
+        end = offset + max(packet.stamp + packet.duration for packet in part)
+    return tuple(leaps)
 
 
 def _mean_gap(lasts: float, frames: int, rate: Fraction | None) -> float:

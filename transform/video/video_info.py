@@ -42,12 +42,13 @@ class VideoInfo(NamedTuple):
     packets_lost: int
     fps: float  # mean rate; the gaps of a variable-rate clip differ
     seconds: float
-    width: int  # as shown, after rotation
+    width: int  # as shown: upright, of square pixels
     height: int
     rotation: int  # degrees counter-clockwise that make the frames upright
     codec: str
     pixel_format: str
     audio: str  # codec of the sound track, '' without one
+    pixel_aspect: float = 1.0  # width of a stored pixel over its height
 
     @classmethod
     def failed(cls, reason: str) -> VideoInfo:

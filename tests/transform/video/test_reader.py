@@ -340,6 +340,7 @@ def test_an_index_that_repeats_itself_ends() -> None:
     source = object.__new__(StreamDecoder)
     source._bytes = 100_000
     source.damaged = 0
+    source.stream = types.SimpleNamespace(index=1)
 
     def endless(*streams: object):
         while True:
