@@ -43,6 +43,7 @@ class RunArguments(NamedTuple):
     root: str = ""
     seed: Optional[int] = None
     settings: tuple[str, ...] = ()
+    data: str = ""  # the folder of a shipped configuration's clips
 
     def read(self) -> PipelineConfig:
         """Returns the run's configuration, with the command line's changes.
@@ -50,7 +51,7 @@ class RunArguments(NamedTuple):
         Raises:
             KinescribeError: A setting is wrong, or a preset's corpus is not there.
         """
-        from pipeline import joint_configs, published_runs
+        from pipeline import configs, joint_configs, published_runs
         from transform.common.errors import KinescribeError
 
         if self.preset:
@@ -64,6 +65,8 @@ class RunArguments(NamedTuple):
         if self.corpus:
             raise KinescribeError("--corpus goes with --preset.")
         described = joint_configs.find(self.config)
+        if self.data:
+            described = configs.with_data(described, self.config, self.data)
         if self.root:
             described = described.replace(root=self.root)
         return override(described, self.seed, self.settings)

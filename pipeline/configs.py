@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import os
 import pathlib
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from components.decide.retrain_config import RetrainConfig
 from components.evaluator.gates import GateConfig
@@ -21,6 +21,8 @@ from transform.common.location import Location
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.schema import FeatureSpec, Flow
+
+ConfigT = TypeVar("ConfigT", bound="PipelineConfig")
 
 
 class VocabularyConfig(Config):
@@ -140,6 +142,35 @@ def shipped() -> dict[str, pathlib.Path]:
 def find(name: str) -> PipelineConfig:
     """Reads a configuration: the path of a YAML file, or the name of a shipped one."""
     return PipelineConfig.from_yaml(path_of(name))
+
+
+def with_data(config: ConfigT, name: str, folder: str) -> ConfigT:
+    """Returns a shipped configuration whose clips and features lie in `folder`.
+
+    The file says `<name>/…` of them.
+
+    Raises:
+        ConfigError: It is no shipped one that reads such a folder.
+    """
+    usual = f"{name}/"
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: moved(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [moved(part) for part in value]
+        if isinstance(value, str) and value.startswith(usual):
+            return str(Location(folder) / value.removeprefix(usual))
+        return value
+
+    before = config.to_dict()
+    after = {key: moved(before[key]) for key in ("corpus", "features")}
+    if all(after[key] == before[key] for key in after):
+        raise ConfigError(
+            f"{name} reads no folder that could be another one: a folder goes with the "
+            f"name of a shipped configuration that has {usual}… in its corpus."
+        )
+    return config.override(after)
 
 
 def path_of(name: str) -> pathlib.Path:

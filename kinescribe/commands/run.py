@@ -24,6 +24,14 @@ def command(
             "of the corpus."
         ),
     ],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="The folder of a shipped configuration's corpus; by default the one "
+            "of its name in the working directory.",
+            show_default=False,
+        ),
+    ] = "",
     preset: run_options.PresetName = "",
     corpus: run_options.Corpus = "",
     root: Annotated[
@@ -52,8 +60,10 @@ def command(
     """
     if corpus and not preset:
         raise typer.BadParameter("--corpus goes with --preset")
+    if data and preset:
+        raise typer.BadParameter("with --preset, one folder is enough")
     arguments = run_options.RunArguments(
-        config, preset, corpus, root, seed, tuple(settings or ())
+        config, preset, corpus, root, seed, tuple(settings or ()), data
     )
     preflight.require("run", arguments)
 

@@ -138,3 +138,17 @@ def test_what_is_not_given_is_the_presets():
 def test_everything_lies_below_root_unless_pushed_elsewhere():
     assert demo(root="a").push_destination == "a/pushed"
     assert demo(root="a", push_to="b").push_destination == "b"
+
+
+@pytest.mark.parametrize("name", ["flickr8k", "msrvtt-features"])
+def test_a_shipped_configuration_reads_the_folder_that_is_named(name):
+    config = configs.find(name)
+    moved = configs.with_data(config, name, "/elsewhere").to_dict()
+    assert f"{name}/" not in str({key: moved[key] for key in ("corpus", "features")})
+    assert "/elsewhere/" in str(moved["corpus"])
+    assert configs.with_data(config, name, "/elsewhere").root == config.root
+
+
+def test_a_folder_for_a_configuration_that_reads_none_is_refused():
+    with pytest.raises(ConfigError, match="a folder goes with the name of a shipped"):
+        configs.with_data(configs.find("demo"), "mine.yaml", "/elsewhere")

@@ -7,6 +7,7 @@ from typing import Annotated, Union
 from transform.common.config import BY_KIND
 from transform.datasets.activitynet import ActivityNet
 from transform.datasets.csv_table import CsvTable
+from transform.datasets.flickr8k import Flickr8k
 from transform.datasets.jsonl import Jsonl
 from transform.datasets.msrvtt import MSRVTT_CATEGORIES, Msrvtt
 from transform.datasets.msvd import CorpusCsv, Msvd, SentenceFile
@@ -24,6 +25,7 @@ __all__ = [
     "CorpusCsv",
     "CsvTable",
     "CutVideos",
+    "Flickr8k",
     "HeldOut",
     "Jsonl",
     "Lists",
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 AnnotationSource = Annotated[
-    Union[Jsonl, CsvTable, Msrvtt, Msvd, Vatex, Mvad, ActivityNet],
+    Union[Jsonl, CsvTable, Msrvtt, Msvd, Vatex, Mvad, ActivityNet, Flickr8k],
     BY_KIND,
 ]
 
