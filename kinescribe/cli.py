@@ -39,6 +39,9 @@ COMMANDS = (
     "preset",
     "variants",
     "compile",
+    "submit",
+    "schedule",
+    "runs",
     "models",
     "rollback",
 )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kinescribe import preflight, run_options
-
-if TYPE_CHECKING:
-    from pipeline.configs import PipelineConfig
+from kinescribe import kubeflow_options, preflight, run_options
 
 
 def command(
@@ -23,18 +20,9 @@ def command(
     output: Annotated[
         str, typer.Option("--output", "-o", help="The file to write; ends in .yaml.")
     ] = "pipeline.yaml",
-    image: Annotated[
-        str,
-        typer.Option(
-            help="Image of all stages, with its digest, in place of the file's."
-        ),
-    ] = "",
-    root: Annotated[
-        str, typer.Option(help="Folder or bucket for everything, likewise.")
-    ] = "",
-    allow_tags: Annotated[
-        bool, typer.Option("--allow-tags", help="Take images by tag, as in a trial.")
-    ] = False,
+    image: kubeflow_options.Image = "",
+    root: kubeflow_options.Root = "",
+    allow_tags: kubeflow_options.AllowTags = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -64,23 +52,8 @@ def command(
     from transform.common import outputs
 
     outputs.require_file(output)
-    settings = with_options(configs.find(config), image, root, allow_tags)
+    settings = kubeflow_options.with_options(
+        configs.find(config), image, root, allow_tags
+    )
     compiler.compile_pipeline(settings, output)
     typer.echo(f"{output} is ready for `kinescribe submit` or the Kubeflow page.")
-
-
-def with_options(
-    config: PipelineConfig, image: str, root: str, allow_tags: bool
-) -> PipelineConfig:
-    """Returns a configuration with the options of a command in place of its own."""
-    kubeflow: dict[str, object] = {}
-    if image:
-        kubeflow["image"] = {"default": image}
-    if allow_tags:
-        kubeflow["allow_tags"] = True
-    return config.override(
-        {
-            **({"root": root} if root else {}),
-            **({"kubeflow": kubeflow} if kubeflow else {}),
-        }
-    )
