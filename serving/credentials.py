@@ -6,6 +6,8 @@ import pathlib
 
 from serving.errors import ServingError
 
+MIN_TOKEN = 16  # characters; fewer could be guessed
+
 
 def read_secret(path: str) -> bytes:
     """Returns a file's bytes; `ServingError` names a file that cannot be read."""
@@ -16,11 +18,21 @@ def read_secret(path: str) -> bytes:
 
 
 def read_token(path: str) -> str:
-    """Returns the token in a file, without the white space around it."""
-    token = read_secret(path).decode(errors="replace").strip()
-    if not token or not token.isascii() or not token.isprintable():
+    """Returns the one token in a client's file, without the white space around it."""
+    tokens = read_tokens(path)
+    if len(tokens) > 1:
+        raise ServingError(f"{path} must hold one token; it holds {len(tokens)}.")
+    return tokens[0]
+
+
+def read_tokens(path: str) -> tuple[str, ...]:
+    """Returns the tokens in a server's file, one a line."""
+    lines = read_secret(path).decode(errors="replace").splitlines()
+    tokens = tuple(line.strip() for line in lines if line.strip())
+    fit = (token.isascii() and token.isprintable() for token in tokens)
+    if not tokens or not all(fit) or min(map(len, tokens)) < MIN_TOKEN:
         raise ServingError(
-            f"{path} must hold one token of printable ASCII characters; make one with "
-            "`openssl rand -hex 32`."
+            f"{path} must hold one token a line, each of {MIN_TOKEN} or more printable "
+            "ASCII characters; make one with `openssl rand -hex 32`."
         )
-    return token
+    return tokens

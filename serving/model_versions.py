@@ -14,6 +14,8 @@ from serving.errors import ServingError
 from transform.common import storage
 from transform.schema import FeatureSpec
 
+MAX_VERSION = 2**63 - 1  # the protocol's int64; folders beyond are no versions
+_NUMBER = re.compile("[0-9]{1,19}")  # of ASCII digits alone
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
 
@@ -67,7 +69,7 @@ def complete_versions(base: str) -> dict[int, str]:
     folders = {
         int(name): posixpath.join(base, name)
         for name in storage.names_in(base)
-        if name.isdecimal()
+        if _NUMBER.fullmatch(name) and int(name) <= MAX_VERSION
     }
     return {
         version: folder

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_models import weight_axes
 from keras_models.weight_axes import NamedAxes
-from serving import errors, model_versions, signature_names
+from serving import errors, model_versions, saved_model_ops, signature_names
 from serving.client.base import ClipCaptioner
 from serving.errors import RefusedError, ServingError
 from transform.common import outputs
@@ -23,10 +23,13 @@ class LocalModel(ClipCaptioner):
     Args:
         folder: An exported model, or a folder of numbered versions of one: then the
             newest is taken.
+        any_ops: Whether to load a model whose ops could touch files, which is to trust
+            whoever made it as one trusts the author of a program.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]):
+    def __init__(self, folder: str | os.PathLike[str], any_ops: bool = False):
         self._base = os.fspath(folder)
+        self._any_ops = any_ops
         self._folder = ""
         self.refresh()
 
@@ -47,6 +50,8 @@ class LocalModel(ClipCaptioner):
             return
         spec = model_versions.read_spec(folder)
         outputs.refuse_patterns(folder)
+        if not self._any_ops:
+            saved_model_ops.check_ops(folder)
         try:
             self._model = tf.saved_model.load(folder)
         except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:

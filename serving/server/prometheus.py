@@ -1,17 +1,16 @@
-"""The metrics of a server, and their endpoint for Prometheus."""
+"""The metrics of a server, as Prometheus reads them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from wsgiref.simple_server import WSGIServer
 
-import grpc
 import prometheus_client
 
-from serving.errors import ServingError
+from serving.server.calls import Call
+from serving.server.refusals import cut, refusal_of
 
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -20,99 +19,150 @@ class Metrics:
     """The counters of one server, in a separate registry."""
 
     def __init__(self) -> None:
-        self.registry = prometheus_client.CollectorRegistry()
+        self.registry = registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=registry)
         self._calls = prometheus_client.Counter(
             "kinescribe_requests",
-            "Calls by method, signature and gRPC status.",
-            ("method", "signature", "code"),
-            registry=self.registry,
+            "Calls by method, signature and status, refused ones as well.",
+            ("method", "protocol", "model", "signature", "code"),
+            registry=registry,
         )
         self._seconds = prometheus_client.Histogram(
             "kinescribe_request_seconds",
             "Time from a call's arrival to its answer.",
             ("method", "signature"),
             buckets=_SECONDS,
-            registry=self.registry,
+            registry=registry,
+        )
+        self._queue_seconds = prometheus_client.Histogram(
+            "kinescribe_queue_seconds",
+            "Time that a prediction waited for its run.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._run_seconds = prometheus_client.Histogram(
+            "kinescribe_run_seconds",
+            "Time of the runs of the graph that a prediction took part in.",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self._in_progress = prometheus_client.Gauge(
             "kinescribe_requests_in_progress",
             "Calls that are being answered.",
-            registry=self.registry,
+            registry=registry,
+        )
+        self._refused = prometheus_client.Counter(
+            "kinescribe_refused",
+            "Calls that were turned away unread: calls, rate, stopping, token, unread.",
+            ("reason",),
+            registry=registry,
         )
         self._batch_rows = prometheus_client.Histogram(
             "kinescribe_batch_rows",
             "Rows of each run of the graph.",
             buckets=_ROWS,
-            registry=self.registry,
+            registry=registry,
+        )
+        self._empty = prometheus_client.Counter(
+            "kinescribe_empty_captions",
+            "Captions without a word.",
+            registry=registry,
+        )
+        self._waiting_rows = prometheus_client.Gauge(
+            "kinescribe_waiting_rows",
+            "Rows that wait for a run of the graph.",
+            registry=registry,
+        )
+        self._running = prometheus_client.Gauge(
+            "kinescribe_longest_run_seconds",
+            "How long the longest of the present runs has taken.",
+            registry=registry,
         )
         self._version = prometheus_client.Gauge(
             "kinescribe_model_version",
-            "The live version.",
-            registry=self.registry,
+            "The newest live version; absent without one.",
+            ("model",),
+            registry=registry,
         )
-        self._loads = prometheus_client.Counter(
-            "kinescribe_model_loads",
-            "Versions that went live, or failed to load.",
-            ("outcome",),
-            registry=self.registry,
+        self._live = prometheus_client.Gauge(
+            "kinescribe_live_versions",
+            "How many versions are live.",
+            ("model",),
+            registry=registry,
+        )
+        self._failures = prometheus_client.Counter(
+            "kinescribe_model_load_failures",
+            "Versions that did not load.",
+            ("model",),
+            registry=registry,
+        )
+        self._expiry = prometheus_client.Gauge(
+            "kinescribe_certificate_expiry_seconds",
+            "When the server's certificate ends, in seconds since 1970.",
+            registry=registry,
         )
 
     @contextmanager
-    def call(self, method: str) -> Iterator[Call]:
-        """Times one call, whose signature and status the caller fills in."""
-        call = Call(method)
-        started = time.perf_counter()
+    def call(self, call: Call) -> Iterator[Call]:
+        """Counts, times and logs one call; any error of it becomes a `RefusalError`."""
+        fault = ""
         with self._in_progress.track_inprogress():
             try:
                 yield call
+            except BaseException as error:
+                refusal = refusal_of(error, call.method)
+                call.code, fault = refusal.code, str(refusal)
+                if isinstance(error, Exception):
+                    raise refusal from error
+                raise  # a cancelled task has to end as one
             finally:
-                self._calls.labels(method, call.signature, call.code.name).inc()
-                self._seconds.labels(method, call.signature).observe(
-                    time.perf_counter() - started
-                )
+                self._calls.labels(
+                    call.method,
+                    call.protocol,
+                    call.model,
+                    call.signature,
+                    call.code.name,
+                ).inc()
+                self._seconds.labels(call.method, call.signature).observe(call.seconds)
+                if call.run_seconds:
+                    self._queue_seconds.observe(call.queue_seconds)
+                    self._run_seconds.observe(call.run_seconds)
+                call.log(cut(fault))
+
+    def refused(self, reason: str) -> None:
+        """Records a call that was turned away before it was read."""
+        self._refused.labels(reason).inc()
 
     def batch(self, rows: int) -> None:
         """Records a run of the graph on `rows` rows."""
         self._batch_rows.observe(rows)
 
-    def live(self, version: int) -> None:
-        """Records that a version went live."""
-        self._version.set(version)
-        self._loads.labels("live").inc()
+    def empty_captions(self, count: int) -> None:
+        """Records captions that have no word."""
+        self._empty.inc(count)
 
-    def load_failed(self, version: int) -> None:
+    def watch(
+        self, waiting_rows: Callable[[], float], run: Callable[[], float]
+    ) -> None:
+        """Takes the functions that say what is waiting and running just now."""
+        self._waiting_rows.set_function(waiting_rows)
+        self._running.set_function(run)
+
+    def live(self, model: str, versions: list[int]) -> None:
+        """Records which versions of a model are live."""
+        self._live.labels(model).set(len(versions))
+        if versions:
+            self._version.labels(model).set(versions[-1])
+
+    def load_failed(self, model: str, version: int) -> None:
         """Records that a version failed to load."""
         del version
-        self._loads.labels("failed").inc()
+        self._failures.labels(model).inc()
 
+    def certificate_ends(self, seconds: float) -> None:
+        """Records when the server's certificate ends."""
+        self._expiry.set(seconds)
 
-class Call:
-    """A call in progress, with what is known of it."""
-
-    def __init__(self, method: str):
-        self.method = method
-        self.signature = ""  # only names that the model has: callers make up others
-        self.code = grpc.StatusCode.OK
-
-
-class MetricsEndpoint:
-    """The HTTP endpoint `http://host:port/metrics`, until it is closed."""
-
-    def __init__(self, metrics: Metrics, host: str, port: int):
-        try:
-            self._server, self._thread = prometheus_client.start_http_server(
-                port, host, metrics.registry
-            )
-        except OSError as error:
-            raise ServingError(
-                f"metrics cannot be offered on {host}:{port}: {error.strerror}; choose "
-                "another --metrics-port, or 0 for a free one."
-            ) from error
-        server: WSGIServer = self._server
-        self.port: int = server.server_port
-
-    def close(self) -> None:
-        """Stops the endpoint and frees its port."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def page(self) -> bytes:
+        """Returns all of it, in Prometheus' text format."""
+        return prometheus_client.generate_latest(self.registry)

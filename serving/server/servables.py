@@ -4,106 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import gc
 import logging
-import posixpath
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+import grpc
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving import errors, model_versions
 from serving.errors import ServingError
-from serving.export import warmup
-from serving.server.batching import Batcher
-from serving.server.config import BatchingConfig
+from serving.server.model_configs import LatestVersions, VersionPolicy
+from transform.common.errors import KinescribeError
+
+if TYPE_CHECKING:
+    from serving.server.servable import Servable
 
 LOG = logging.getLogger("kinescribe.serving")
 
-Signature = Any  # a loaded tf.types.experimental.ConcreteFunction
-
-
-class Servable:
-    """One loaded version of a model.
-
-    A signature is batched if the leading axis of all its inputs and outputs is free;
-    any other runs as it is called.
-    """
-
-    def __init__(
-        self,
-        version: int,
-        folder: str,
-        batching: BatchingConfig,
-        observe_batch: Callable[[int], None] = lambda rows: None,
-    ):
-        self.version = version
-        self.signature_defs = _signature_defs(folder)
-        model = tf.saved_model.load(folder)
-        self.signatures: dict[str, Signature] = dict(model.signatures)
-        self._model = model  # owns the variables
-        self._batchers = {
-            name: Batcher(self._runner(name), batching, observe_batch)
-            for name, signature in self.signatures.items()
-            if _is_batched(signature)
-        }
-
-    def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
-        """Returns the inputs of a signature by their names."""
-        return dict(self.signatures[signature].structured_input_signature[1])
-
-    def submit(
-        self, signature: str, arrays: Mapping[str, np.ndarray]
-    ) -> Future[Mapping[str, np.ndarray]]:
-        """Runs a signature on checked inputs, batched with others if possible."""
-        if signature in self._batchers:
-            return self._batchers[signature].submit(arrays)
-        future: Future[Mapping[str, np.ndarray]] = Future()
-        try:
-            future.set_result(self._runner(signature)(arrays))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def warm_up(self, folder: str) -> int:
-        """Replays the version's warm-up requests and returns their number."""
-        requests = warmup.read(folder)
-        for request in requests:
-            name = request.model_spec.signature_name
-            arrays = {
-                key: tf.make_ndarray(proto) for key, proto in request.inputs.items()
-            }
-            self._runner(name)(arrays)
-        return len(requests)
-
-    def close(self) -> None:
-        """Ends the version's threads and frees its memory."""
-        for batcher in self._batchers.values():
-            batcher.close()
-        self.signatures.clear()
-        del self._model
-        gc.collect()  # a loaded model refers to itself
-
-    def _runner(
-        self, name: str
-    ) -> Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]:
-        function = self.signatures[name]
-        dtypes = {key: spec.dtype for key, spec in self.inputs(name).items()}
-
-        def run(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-            outputs = function(
-                **{
-                    key: tf.constant(array, dtypes[key])
-                    for key, array in arrays.items()
-                }
-            )
-            return {key: tensor.numpy() for key, tensor in outputs.items()}
-
-        return run
+Code = grpc.StatusCode
+_CODES = {code.value[0]: code for code in Code}
+_NEWEST = LatestVersions()
 
 
 class State(enum.Enum):
@@ -119,7 +40,12 @@ class VersionStatus(NamedTuple):
     """The state of a version and the error that it ended with."""
 
     state: State
-    error: str  # why it did not load; '' if it did
+    error: str = ""  # why it did not load; '' if it did
+    code: grpc.StatusCode = Code.OK
+
+
+class VersionsUnavailableError(ServingError):
+    """Versions that a policy names cannot be loaded; what was live stays."""
 
 
 class _Live:
@@ -131,17 +57,20 @@ class _Live:
         self.retired = False
 
 
-Load = Callable[[int, str], Servable]
+Load = Callable[[int, str], "Servable"]
 
 
 class ServableManager:
-    """Keeps the newest complete version of a model loaded.
+    """Keeps the versions of a model loaded that a policy wants.
+
+    A version is retired only when another is live in its place: better an old model
+    than none. `poll`, `change_policy` and `close` come from one thread at a time.
 
     Args:
         base: The folder of numbered versions.
         load: Loads and warms up a servable, given a version's number and folder.
-        pinned: The only version to load; the newest, if None.
-        on_live: Called with the version's number whenever another goes live.
+        policy: Which versions are to be live.
+        on_change: Called after the live versions have changed.
         on_failure: Called with the version's number whenever one fails to load.
     """
 
@@ -149,33 +78,41 @@ class ServableManager:
         self,
         base: str,
         load: Load,
-        pinned: int | None = None,
-        on_live: Callable[[int], None] = lambda version: None,
+        policy: VersionPolicy = _NEWEST,
+        on_change: Callable[[], None] = lambda: None,
         on_failure: Callable[[int], None] = lambda version: None,
     ):
-        self._base = base
+        self.base = base
+        self.policy = policy
         self._load = load
-        self._pinned = pinned
-        self._on_live = on_live
+        self._on_change = on_change
         self._on_failure = on_failure
-        self._lock = threading.Lock()  # guards what follows
-        self._live: _Live | None = None
-        self._statuses: dict[int, VersionStatus] = {}
         self._failed: dict[int, model_versions.Snapshot] = {}
-        self._loading = threading.Lock()  # one load at a time
-        self._stop = threading.Event()
-        self._poller: threading.Thread | None = None
+        self._lock = threading.Lock()  # guards what follows
+        self._live: dict[int, _Live] = {}
+        self._statuses: dict[int, VersionStatus] = {}
+
+    @property
+    def versions(self) -> list[int]:
+        """The numbers of the live versions, ascending."""
+        with self._lock:
+            return sorted(self._live)
 
     @property
     def version(self) -> int | None:
-        """The number of the live version, if there is one."""
-        with self._lock:
-            return self._live.servable.version if self._live else None
+        """The number of the newest live version, if there is one."""
+        return max(self.versions, default=None)
 
     @property
-    def pinned(self) -> int | None:
-        """The only version to serve, if one is pinned."""
-        return self._pinned
+    def waiting_rows(self) -> int:
+        """The rows of all live versions that have not run yet."""
+        return sum(live.servable.waiting_rows for live in self._lives())
+
+    @property
+    def running_seconds(self) -> float:
+        """How long the longest of the present runs of all versions has taken."""
+        seconds = (live.servable.running_seconds for live in self._lives())
+        return max(seconds, default=0.0)
 
     def statuses(self) -> dict[int, VersionStatus]:
         """Returns the status of every version seen so far, by number."""
@@ -183,10 +120,15 @@ class ServableManager:
             return dict(self._statuses)
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[Servable | None]:
-        """Lends the live servable, which stays loaded until the block ends."""
+    def use(self, version: int | None = None) -> Iterator[Servable | None]:
+        """Lends a live servable, which stays loaded until the block ends.
+
+        Args:
+            version: Its number; the newest live one, if None.
+        """
         with self._lock:
-            live = self._live
+            wanted = max(self._live, default=None) if version is None else version
+            live = None if wanted is None else self._live.get(wanted)
             if live:
                 live.users += 1
         try:
@@ -196,147 +138,125 @@ class ServableManager:
                 self._give_back(live)
 
     def poll(self) -> None:
-        """Looks at the folder once; loads and swaps if another version is due.
+        """Looks at the folder once; loads and retires what the policy wants.
 
-        That is the newest complete one, except for those that failed to load and have
-        not changed since.
+        Versions that failed to load are tried again when their files have changed.
         """
-        with self._loading:
-            self._load_newest()
+        self._retire_all_but(self._load_wanted(self.policy))
 
-    def pin(self, version: int | None) -> None:
-        """Changes the version to serve, None being the newest, and looks at once."""
-        with self._loading:
-            self._pinned = version
-            self._failed.clear()
-            self._load_newest()
+    def change_policy(self, policy: VersionPolicy) -> None:
+        """Changes which versions are to be live, and looks at once.
 
-    def start(self, poll_seconds: float) -> None:
-        """Looks at the folder now, and from then on in a separate thread."""
-        self.poll()
-        self._poller = threading.Thread(
-            target=self._poll_for_ever, args=(poll_seconds,), name="poller", daemon=True
-        )
-        self._poller.start()
+        Raises:
+            VersionsUnavailableError: The policy names versions that cannot be loaded;
+                the policy and the live versions are as they were.
+        """
+        before = self.versions
+        self._failed.clear()
+        wanted = self._load_wanted(policy)
+        if missing := policy.missing(wanted):
+            self._retire_all_but(before)
+            raise VersionsUnavailableError(
+                f"version {missing[0]} of {self.base} cannot be loaded; "
+                f"{', '.join(map(str, before)) or 'none'} stays live."
+            )
+        self.policy = policy
+        self._retire_all_but(wanted)
 
-    def close(self) -> None:
-        """Stops polling and unloads the live version."""
-        self._stop.set()
-        if self._poller:
-            self._poller.join()
-        with self._loading:
-            self._swap(None)
+    def close(self, timeout: float | None = None) -> bool:
+        """Unloads all the live versions.
 
-    def _poll_for_ever(self, seconds: float) -> None:
-        while not self._stop.wait(seconds):
-            try:
-                self.poll()
-            except Exception:
-                LOG.exception("cannot look at %s; trying again", self._base)
+        Args:
+            timeout: Seconds to wait for the runs of each; None waits for their ends.
 
-    def _load_newest(self) -> None:
-        if self._stop.is_set():
-            return
-        folders = model_versions.complete_versions(self._base)
-        for version in sorted(folders, reverse=True):
-            if self._pinned not in (None, version):
-                continue
-            if version == self.version or self._try_load(version, folders[version]):
-                return
+        Returns:
+            Whether all of them ended.
+        """
+        ended = [self._retire(version, timeout) for version in self.versions]
+        return all(ended)
+
+    def _lives(self) -> list[_Live]:
+        with self._lock:
+            return [*self._live.values()]
+
+    def _load_wanted(self, policy: VersionPolicy) -> list[int]:
+        """Loads what a policy wants; returns which of that is live."""
+        folders = model_versions.complete_versions(self.base)
+        limit = policy.limit()
+        live: list[int] = []
+        for version in policy.candidates(folders):
+            if limit is not None and len(live) >= limit:
+                break
+            if version in self.versions or self._try_load(version, folders[version]):
+                live.append(version)
+        return live
 
     def _try_load(self, version: int, folder: str) -> bool:
         """Loads a version and makes it live; False if it fails or has before."""
         snapshot = model_versions.snapshot(folder)
         if self._failed.get(version) == snapshot:
             return False
-        self._set(version, State.LOADING)
+        self._set(version, VersionStatus(State.LOADING))
         try:
             servable = self._load(version, folder)
         except Exception as error:
-            LOG.error(
-                "version %d does not load: %s", version, errors.one_sentence(error)
-            )
+            sentence = errors.one_sentence(error)
+            LOG.error("version %d does not load: %s", version, sentence)
             self._failed[version] = snapshot
-            self._set(version, State.END, errors.one_sentence(error))
+            self._set(version, VersionStatus(State.END, sentence, _code_of(error)))
             self._on_failure(version)
             return False
         self._failed.pop(version, None)
-        self._swap(servable)
-        self._on_live(version)
+        with self._lock:
+            self._live[version] = _Live(servable)
+            self._statuses[version] = VersionStatus(State.AVAILABLE)
+        LOG.info("version %d is live", version)
+        self._on_change()
         return True
 
-    def _swap(self, servable: Servable | None) -> None:
+    def _retire_all_but(self, wanted: Collection[int]) -> None:
+        if not wanted:
+            return
+        for version in self.versions:
+            if version not in wanted:
+                self._retire(version)
+
+    def _retire(self, version: int, timeout: float | None = None) -> bool:
         with self._lock:
-            old, self._live = self._live, _Live(servable) if servable else None
-            if servable:
-                self._statuses[servable.version] = VersionStatus(State.AVAILABLE, "")
-            unused = False
-            if old:
-                old.retired = True
-                unused = old.users == 0
-                self._statuses[old.servable.version] = VersionStatus(
-                    State.UNLOADING, ""
-                )
-        if old and unused:
-            self._unload(old)
+            live = self._live.pop(version)
+            live.retired = True
+            unused = live.users == 0
+            self._statuses[version] = VersionStatus(State.UNLOADING)
+        LOG.info("version %d is no longer live", version)
+        self._on_change()
+        return self._unload(live, timeout) if unused else True
 
     def _give_back(self, live: _Live) -> None:
         with self._lock:
             live.users -= 1
             unused = live.retired and live.users == 0
-        if unused:
-            self._unload(live)
+        if unused:  # in a thread, as a run that nobody waits for may be under way
+            threading.Thread(
+                target=self._unload, args=(live, None), name="unload", daemon=True
+            ).start()
 
-    def _unload(self, live: _Live) -> None:
-        live.servable.close()
+    def _unload(self, live: _Live, timeout: float | None) -> bool:
+        ended = live.servable.close(timeout)
         with self._lock:
             version = live.servable.version
             if self._statuses[version].state is State.UNLOADING:  # not loaded anew
-                self._statuses[version] = VersionStatus(State.END, "")
+                self._statuses[version] = VersionStatus(State.END)
+        return ended
 
-    def _set(self, version: int, state: State, error: str = "") -> None:
+    def _set(self, version: int, status: VersionStatus) -> None:
         with self._lock:
-            self._statuses[version] = VersionStatus(state, error)
+            self._statuses[version] = status
 
 
-def load_version(
-    batching: BatchingConfig, observe_batch: Callable[[int], None]
-) -> Load:
-    """Returns the loader of a server, which warms every version up."""
-
-    def load(version: int, folder: str) -> Servable:
-        servable = Servable(version, folder, batching, observe_batch)
-        try:
-            warmed = servable.warm_up(folder)
-        except Exception as error:
-            servable.close()
-            raise ServingError(
-                f"its warm-up requests fail: {errors.one_sentence(error)}"
-            ) from error
-        LOG.info("version %d is loaded; %d warm-up requests", version, warmed)
-        return servable
-
-    return load
-
-
-def _signature_defs(folder: str) -> dict[str, meta_graph_pb2.SignatureDef]:
-    with tf.io.gfile.GFile(posixpath.join(folder, "saved_model.pb"), "rb") as file:
-        saved = saved_model_pb2.SavedModel.FromString(file.read())
-    for graph in saved.meta_graphs:
-        if tf.saved_model.SERVING in graph.meta_info_def.tags:
-            return {
-                name: signature
-                for name, signature in graph.signature_def.items()
-                if name != "__saved_model_init_op"
-            }
-    raise ServingError(f"{folder} has no graph to serve")
-
-
-def _is_batched(signature: Signature) -> bool:
-    tensors = [
-        *signature.structured_input_signature[1].values(),
-        *signature.structured_outputs.values(),
-    ]
-    return bool(signature.structured_input_signature[1]) and all(
-        tensor.shape.rank and tensor.shape[0] is None for tensor in tensors
-    )
+def _code_of(error: Exception) -> grpc.StatusCode:
+    """Returns the status by which TensorFlow Serving would tell of a failed load."""
+    if isinstance(error, tf.errors.OpError):
+        return _CODES.get(error.error_code, Code.INTERNAL)
+    if isinstance(error, KinescribeError):
+        return Code.FAILED_PRECONDITION
+    return Code.NOT_FOUND if isinstance(error, OSError) else Code.INTERNAL

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import shutil
+import socket
+import ssl
+import warnings
 
 import grpc
 import numpy as np
@@ -10,14 +14,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from serving.client.grpc_client import Client, ClientTLS
-from serving.credentials import read_token
+from serving.credentials import read_token, read_tokens
 from serving.errors import ServingError
 from serving.server.config import ServerConfig, ServerTLS
 from serving.server.server import Server
 
 X = {"x": np.ones((1, 2), np.float32)}
+TOKEN, SECOND, ADMIN = ("0123456789abcdef" + name for name in ("one", "two", "admin"))
 
 
 class Authority:
@@ -85,7 +91,9 @@ def start(push, doubling_model, tmp_path):
 
     def start(**settings) -> Server:
         base = str(tmp_path / "base")
-        config = ServerConfig.from_dict({"model_base": base, "port": 0, **settings})
+        config = ServerConfig.from_dict(
+            {"model_base": base, "models": "any", "port": 0, **settings}
+        )
         servers.append(Server(config))
         servers[-1].start()
         return servers[-1]
@@ -96,29 +104,86 @@ def start(push, doubling_model, tmp_path):
 
 
 def test_only_the_token_opens_the_door(start, tmp_path):
-    (tmp_path / "token").write_text("s3cret\n")
+    (tmp_path / "token").write_text(f"{TOKEN}\n{SECOND}\n")
     server = start(token_file=str(tmp_path / "token"))
-    for token in ("", "s3cre", "s3crets"):
+    for token in ("", TOKEN[:-1], TOKEN + "s", SECOND[1:]):
         with (
             Client(server.address, token=token, timeout=20) as client,
             pytest.raises(ServingError, match="does not accept this token"),
         ):
             client.predict("serving_default", X)
-    with Client(server.address, token="s3cret", timeout=20) as client:
-        assert client.predict("serving_default", X)["y"].tolist() == [[2, 2]]
+    for token in (TOKEN, SECOND):
+        with Client(server.address, token=token, timeout=20) as client:
+            assert client.predict("serving_default", X)["y"].tolist() == [[2, 2]]
     with grpc.insecure_channel(server.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         status = health.Check(health_pb2.HealthCheckRequest(), timeout=20).status
         assert status == health_pb2.HealthCheckResponse.SERVING
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", b"two\nlines", "ключ".encode()])
+@pytest.mark.parametrize(
+    "content", [b"", b" \n", b"x", b"0123456789abcde", "ключ".encode() * 9]
+)
 def test_a_token_file_holds_one_token(tmp_path, content):
     (tmp_path / "token").write_bytes(content)
-    with pytest.raises(ServingError, match="must hold one token"):
-        read_token(str(tmp_path / "token"))
+    for read in (read_token, read_tokens):
+        with pytest.raises(ServingError, match="must hold one token"):
+            read(str(tmp_path / "token"))
     with pytest.raises(ServingError, match="cannot read"):
         read_token(str(tmp_path / "absent"))
+    (tmp_path / "token").write_text(f"{TOKEN}\n{SECOND}")
+    assert read_tokens(str(tmp_path / "token")) == (TOKEN, SECOND)
+    with pytest.raises(ServingError, match="it holds 2"):
+        read_token(str(tmp_path / "token"))
+
+
+def test_tokens_are_replaced_under_a_running_server(start, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    server = start(token_file=str(file))
+    with (
+        Client(server.address, token=TOKEN, timeout=20) as old,
+        Client(server.address, token=SECOND, timeout=20) as new,
+    ):
+        assert old.predict("serving_default", X)
+        file.write_text(SECOND)
+        server.reload()
+        assert new.predict("serving_default", X)
+        with pytest.raises(ServingError, match="does not accept this token"):
+            old.predict("serving_default", X)
+        file.write_text("short")  # a slip: what was there stays in force
+        server.reload()
+        assert new.predict("serving_default", X)
+
+
+def reload(server: Server, token: str) -> str:
+    request = model_management_pb2.ReloadConfigRequest()
+    request.config.model_config_list.config.add(name="kinescribe")
+    metadata = (("authorization", f"Bearer {token}"),)
+    with grpc.insecure_channel(server.address) as channel:
+        stub = model_service_pb2_grpc.ModelServiceStub(channel)
+        try:
+            stub.HandleReloadConfigRequest(request, timeout=20, metadata=metadata)
+        except grpc.RpcError as error:
+            return error.code().name
+    return "OK"
+
+
+def test_only_admins_reload_where_there_are_any(start, tmp_path):
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "admin").write_text(ADMIN)
+    files = {"token_file": str(tmp_path / "token")}
+    alone = start(**files)
+    assert [reload(alone, token) for token in (TOKEN, ADMIN)] == [
+        "OK",  # from this very machine
+        "UNAUTHENTICATED",
+    ]
+    server = start(**files, admin_token_file=str(tmp_path / "admin"))
+    assert [reload(server, token) for token in (TOKEN, ADMIN, SECOND)] == [
+        "PERMISSION_DENIED",
+        "OK",
+        "UNAUTHENTICATED",
+    ]
 
 
 def test_tls_is_spoken_with_those_who_know_the_authority(start, tmp_path):
@@ -135,6 +200,55 @@ def test_tls_is_spoken_with_those_who_know_the_authority(start, tmp_path):
             pytest.raises(ServingError, match="check address and TLS"),
         ):
             client.predict("serving_default", X)
+
+
+def served_by(server: Server) -> int:
+    """The serial number of the certificate that a handshake shows."""
+    pem = ssl.get_server_certificate(("127.0.0.1", server.rest_port))
+    return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+def test_certificates_are_replaced_under_a_running_server(start, tmp_path):
+    authority, stranger = Authority(tmp_path, "authority"), Authority(tmp_path, "other")
+    certificate, key = authority.issue("server")
+    tls = ServerTLS(certificate_file=certificate, key_file=key)
+    server = start(tls=tls, rest_port=0)
+    before = served_by(server)
+    for name, source in zip((certificate, key), stranger.issue("next"), strict=True):
+        shutil.copy(source, name)
+    server.reload()
+    assert served_by(server) != before
+    trusting = ClientTLS(ca_file=stranger.file)
+    with Client(server.address, tls=trusting, timeout=20) as client:
+        assert client.predict("serving_default", X)["y"].tolist() == [[2, 2]]
+
+
+def test_old_tls_is_not_spoken(start, tmp_path):
+    certificate, key = Authority(tmp_path, "authority").issue("server")
+    tls = ServerTLS(certificate_file=certificate, key_file=key)
+    server = start(tls=tls, rest_port=0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the version is old
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    for port in (server.port, server.rest_port):
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+            pytest.raises((ssl.SSLError, ConnectionError)),
+        ):
+            context.wrap_socket(plain)
+
+
+def test_a_wrong_certificate_is_not_told_as_a_wrong_port(start, tmp_path):
+    certificate, _ = Authority(tmp_path, "authority").issue("server")
+    _, other_key = Authority(tmp_path, "other").issue("other-server")
+    (tmp_path / "garbage").write_text("no PEM")
+    for files in ((certificate, other_key), (str(tmp_path / "garbage"), other_key)):
+        tls = ServerTLS(certificate_file=files[0], key_file=files[1])
+        with pytest.raises(ServingError, match="no certificate with its private key"):
+            start(tls=tls)
 
 
 def test_mutual_tls_asks_clients_for_a_certificate(start, tmp_path):

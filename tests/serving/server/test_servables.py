@@ -5,13 +5,24 @@ import threading
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from serving.errors import ServingError
 from serving.export import warmup
-from serving.server.config import BatchingConfig
-from serving.server.servables import Servable, ServableManager, State, load_version
+from serving.server.config import BatchingConfig, ServerConfig
+from serving.server.model_configs import (
+    AllVersions,
+    LatestVersions,
+    SpecificVersions,
+)
+from serving.server.refusals import Code
+from serving.server.servable import Servable, load_version
+from serving.server.servables import (
+    ServableManager,
+    State,
+    VersionsUnavailableError,
+)
 
-BATCHING = BatchingConfig(max_wait_seconds=0)
+ANY_MODEL = ServerConfig(model_base="base", models="any")
 
 
 class FakeServable:
@@ -21,9 +32,10 @@ class FakeServable:
         self.version = version
         self.closed = False
 
-    def close(self) -> None:
+    def close(self, timeout: float | None = None) -> bool:
         assert not self.closed
         self.closed = True
+        return True
 
 
 class FakeLoader:
@@ -82,7 +94,9 @@ def test_the_newest_complete_version_is_loaded_once(manager, load, push_stub):
     assert load.attempts == [2]
 
 
-def test_a_version_in_use_closes_when_its_last_user_is_done(manager, load, push_stub):
+def test_a_version_in_use_closes_when_its_last_user_is_done(
+    manager, load, push_stub, eventually
+):
     push_stub(1)
     manager.poll()
     with manager.use() as first:
@@ -95,8 +109,8 @@ def test_a_version_in_use_closes_when_its_last_user_is_done(manager, load, push_
             with manager.use() as third:
                 assert third.version == 2
         assert not first.closed
-    assert first.closed
-    assert manager.statuses()[1].state is State.END
+    eventually(lambda: first.closed)
+    eventually(lambda: manager.statuses()[1].state is State.END)
     assert not load.loaded[2].closed
 
 
@@ -109,13 +123,14 @@ def test_a_failed_load_keeps_the_old_and_waits_for_a_change(manager, load, push_
         manager.poll()
     assert load.attempts == [1, 2]
     assert manager.version == 1
-    assert manager.statuses()[2] == (State.END, f"{folder} is damaged.")
+    damaged = (State.END, f"{folder} is damaged.", Code.NOT_FOUND)
+    assert manager.statuses()[2] == damaged
     load.broken.clear()
     (folder / "saved_model.pb").write_bytes(b"mended")
     manager.poll()
     assert load.attempts == [1, 2, 2]
     assert manager.version == 2
-    assert manager.statuses()[2] == (State.AVAILABLE, "")
+    assert manager.statuses()[2] == (State.AVAILABLE, "", Code.OK)
 
 
 def test_at_the_start_an_older_version_stands_in_for_a_broken_one(
@@ -145,19 +160,71 @@ def test_pinning_goes_back_and_forth(manager, load, push_stub):
     for version in (1, 2):
         push_stub(version)
     manager.poll()
-    manager.pin(1)
-    assert manager.version == 1
+    manager.change_policy(SpecificVersions(versions=(1,)))
+    assert manager.versions == [1]
     push_stub(3)
     manager.poll()
-    assert manager.version == 1
-    manager.pin(9)
-    assert manager.version == 1
-    manager.pin(None)
-    assert manager.version == 3
+    assert manager.versions == [1]
+    manager.change_policy(LatestVersions())
+    assert manager.versions == [3]
     assert manager.statuses()[1].state is State.END
 
 
-def test_swapping_under_load_never_lends_a_closed_servable(manager, push_stub):
+def test_a_refused_pin_changes_nothing(manager, load, push_stub):
+    for version in (1, 2):
+        push_stub(version)
+    manager.poll()
+    with pytest.raises(VersionsUnavailableError, match=r"version 9 .*; 2 stays live"):
+        manager.change_policy(SpecificVersions(versions=(1, 9)))
+    assert manager.versions == [2]
+    assert load.loaded[1].closed
+    push_stub(3)
+    manager.poll()
+    assert manager.versions == [3]
+
+
+def test_several_versions_are_live_at_once(manager, load, push_stub):
+    for version in (1, 2, 3):
+        push_stub(version)
+    manager.change_policy(LatestVersions(count=2))
+    assert manager.versions == [2, 3]
+    push_stub(4)
+    manager.poll()
+    assert manager.versions == [3, 4]
+    with manager.use() as newest, manager.use(3) as older, manager.use(1) as gone:
+        assert (newest.version, older.version, gone) == (4, 3, None)
+    manager.change_policy(AllVersions())
+    assert manager.versions == [1, 2, 3, 4]
+    manager.change_policy(SpecificVersions(versions=(2, 4)))
+    assert manager.versions == [2, 4]
+
+
+def test_a_broken_version_gives_its_place_to_the_next(manager, load, push_stub):
+    for version in (1, 2, 3):
+        push_stub(version)
+    load.broken.add(3)
+    manager.change_policy(LatestVersions(count=2))
+    assert manager.versions == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["20261128051500123456", "٧", "-5", "1e3", "+4", " 6", "9223372036854775808"],
+)
+def test_folders_that_are_no_numbers_of_the_protocol_are_skipped(
+    manager, load, push_stub, name
+):
+    push_stub(1)
+    push_stub(2).rename(push_stub(3).with_name(name))
+    shutil.rmtree(manager.base + "/3")
+    manager.poll()
+    assert manager.versions == [1]
+    assert list(manager.statuses()) == [1]
+
+
+def test_swapping_under_load_never_lends_a_closed_servable(
+    manager, push_stub, eventually
+):
     push_stub(0)
     manager.poll()
     done = threading.Event()
@@ -180,22 +247,16 @@ def test_swapping_under_load_never_lends_a_closed_servable(manager, push_stub):
         user.join()
     assert faults == []
     assert manager.version == 39
-
-
-def test_polling_survives_a_folder_that_cannot_be_listed(
-    manager, push_stub, eventually, monkeypatch, caplog
-):
-    listing = tf.io.gfile.listdir
-
-    def fail(path):
-        raise tf.errors.UnavailableError(None, None, "no network")
-
-    manager.start(poll_seconds=0.01)
-    monkeypatch.setattr(tf.io.gfile, "listdir", fail)
-    push_stub(1)
-    eventually(lambda: "trying again" in caplog.text)
-    monkeypatch.setattr(tf.io.gfile, "listdir", listing)
-    eventually(lambda: manager.version == 1)
+    live = {39}
+    eventually(
+        lambda: (
+            {v for v, s in manager.statuses().items() if s.state is State.AVAILABLE}
+            == live
+        )
+    )
+    eventually(
+        lambda: not any(s.state is State.UNLOADING for s in manager.statuses().values())
+    )
 
 
 def test_a_real_model_answers_in_batches(doubling_model):
@@ -206,7 +267,7 @@ def test_a_real_model_answers_in_batches(doubling_model):
         servable.submit("serving_default", {"x": np.full((1, 2), x, np.float32)})
         for x in (1, 2)
     ]
-    assert [answer.result(10)["y"].tolist() for answer in answers] == [
+    assert [answer.result(10).outputs["y"].tolist() for answer in answers] == [
         [[2, 2]],
         [[4, 4]],
     ]
@@ -217,7 +278,7 @@ def test_a_real_model_answers_in_batches(doubling_model):
 
 def test_a_version_whose_warm_up_fails_does_not_load(doubling_model, push):
     folder = push(doubling_model, 1)
-    load = load_version(BATCHING, lambda rows: None)
+    load = load_version(ANY_MODEL)
     request = warmup.request(
         "any", "serving_default", {"x": np.ones((1, 2), np.float32)}
     )
@@ -229,3 +290,27 @@ def test_a_version_whose_warm_up_fails_does_not_load(doubling_model, push):
     warmup.write(str(folder), [negative])
     with pytest.raises(Exception, match=r"warm-up requests fail: .*negative"):
         load(1, str(folder))
+
+
+def test_what_is_no_captioner_does_not_go_live(doubling_model, push):
+    folder = push(doubling_model, 1)
+    load = load_version(ServerConfig(model_base=str(folder.parent)))
+    with pytest.raises(ServingError, match=r"no captioner.*caption_examples"):
+        load(1, str(folder))
+
+
+def test_the_default_signature_is_warm_too(exported, monkeypatch):
+    called = []
+    runner = Servable._runner
+    monkeypatch.setattr(
+        Servable,
+        "_runner",
+        lambda self, name: called.append(name) or runner(self, name),
+    )
+    servable = Servable(1, str(exported), BatchingConfig())
+    called.clear()
+    servable.warm_up(str(exported))
+    assert {"serving_default", "caption", "caption_examples", "feature_spec"} == {
+        *called
+    }
+    servable.close()

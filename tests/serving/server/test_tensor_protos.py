@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2
 
-from serving.server.tensor_protos import BadInputError, unpack
+from serving.server.refusals import BadInputError
+from serving.server.tensor_protos import pack, unpack
 
 EXPECTED = {
     "x": tf.TensorSpec([None, 2], tf.float32),
@@ -67,6 +68,41 @@ def test_a_small_message_cannot_claim_a_huge_tensor():
         read(request(x=huge(10**12)))
     with pytest.raises(BadInputError, match=r"is \(-1, 2\)"):
         read(request(x=huge(-1)))
+
+
+@pytest.mark.parametrize(("strings", "claimed"), [(1, 8), (0, 1), (3, 2)])
+def test_one_string_is_not_taken_for_many(strings, claimed):
+    proto = tensor_pb2.TensorProto(
+        dtype=tf.string.as_datatype_enum, string_val=[b"a"] * strings
+    )
+    proto.tensor_shape.dim.add().size = claimed
+    with pytest.raises(BadInputError, match=f"must hold {claimed} strings; holds"):
+        read(request(x=np.ones((claimed, 2), np.float32), name=proto))
+
+
+@pytest.mark.parametrize(
+    ("array", "field"),
+    [
+        (np.array([[0.5, np.inf]], np.float32), "float_val"),
+        (np.array([0.5, 2]), "double_val"),
+        (np.array([1, -2], np.int32), "int_val"),
+        (np.array([200], np.uint8), "int_val"),
+        (np.array([2**40]), "int64_val"),
+        (np.array([True, False]), "bool_val"),
+        (np.array([b"a", b"\xff"], object), "string_val"),
+        (np.zeros((0, 3), np.float32), "float_val"),
+    ],
+)
+def test_outputs_stand_in_the_field_of_their_type(array, field):
+    proto = pack(array)
+    assert not proto.tensor_content
+    assert len(getattr(proto, field)) == array.size
+    np.testing.assert_array_equal(tf.make_ndarray(proto), array)
+
+
+def test_half_floats_can_be_read_back():
+    array = np.array([0.5, 2], np.float16)
+    np.testing.assert_array_equal(tf.make_ndarray(pack(array)), array)
 
 
 def test_content_of_another_length_than_the_shape_is_refused():
