@@ -7,15 +7,19 @@ import itertools
 import json
 import math
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+
+from kinescribe import caption_lines, caption_run, clip_parts
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
+    from kinescribe.caption_lines import CaptionLine
+    from kinescribe.caption_run import Answer
     from serving.client.base import ClipCaptioner
     from serving.client.caption_result import CaptionResult
 
@@ -23,7 +27,12 @@ DEFAULT_MODEL = "demo/pushed"  # where `kinescribe demo` pushes to
 
 
 def command(
-    clips: Annotated[list[str], typer.Argument(help="Video files, or their URIs.")],
+    clips: Annotated[
+        list[str],
+        typer.Argument(
+            help="Videos and photographs, or their URIs; folders of them; patterns."
+        ),
+    ],
     model: Annotated[
         Optional[str],
         typer.Option(
@@ -64,6 +73,23 @@ def command(
         str,
         typer.Option(help="What the clips are about, for models that read that."),
     ] = "",
+    segments: Annotated[
+        str,
+        typer.Option(
+            metavar="scenes|SECONDS",
+            help="Caption each scene, or each so many seconds, of long videos.",
+        ),
+    ] = "",
+    out: Annotated[
+        Optional[pathlib.Path],
+        typer.Option(
+            help="A .srt, .vtt, .jsonl, .csv or .txt file of the captions; or a "
+            "folder, for a file a clip."
+        ),
+    ] = None,
+    ending: Annotated[
+        str, typer.Option("--format", help="Ending of the files in a folder --out.")
+    ] = "srt",
     top_k: Annotated[
         int,
         typer.Option(min=1, help="How many captions to show, if so many were found."),
@@ -86,12 +112,17 @@ def command(
         raise typer.BadParameter("give --model or --server, not both")
     if bool(tls_cert) != bool(tls_key):
         raise typer.BadParameter("--tls-cert and --tls-key go together")
+    if attention and (segments or out):
+        raise typer.BadParameter("--attention goes with neither --segments nor --out")
+    cut = clip_parts.parsed(segments)
+    paths = clip_parts.find(clips)
+    files = caption_lines.CaptionFiles(out, f".{ending}", paths) if out else None
+    if cut is None and files and files.subtitles:
+        cut = math.inf  # a cue needs an end
 
     from rich.console import Console
-    from rich.text import Text
 
-    from transform.common import failures, outputs
-    from transform.video.video_info import DecodeError
+    from transform.common import outputs
 
     pictures = None
     if attention is not None:
@@ -100,56 +131,110 @@ def command(
     with console.status("Loading the model ..."):
         if server:
             secure = tls or tls_ca or tls_cert
-            files = {
+            tls_files = {
                 "ca_file": str(tls_ca or ""),
                 "certificate_file": str(tls_cert or ""),
                 "key_file": str(tls_key or ""),
             }
             captioner = _connect(
-                server, model_name, token_file, files if secure else None
+                server, model_name, token_file, tls_files if secure else None
             )
         else:
             from serving.client.local_model import LocalModel
 
             captioner = LocalModel(model or DEFAULT_MODEL)
+    if pictures:
+        answers = _with_pictures(captioner, paths, pictures, category, console)
+    else:
+        answers = caption_run.caption_all(captioner, paths, cut, start, end, category)
     failed = False
-    for clip in clips:
-        picture_error = ""
+    with files or contextlib.nullcontext():
+        for answer in answers:
+            failed |= bool(answer.problem or answer.picture_problem)
+            if answer.picture_problem:
+                _complain(console, answer.picture_problem)
+            if files:
+                files.write(_line(answer))
+            if answer.result is None:
+                _tell(answer, console, as_json)
+            elif not files:
+                _show(answer, answer.result, top_k, as_json)
+    for file in files.written if files else ():
+        console.print(f"Written    {file}", markup=False, soft_wrap=True)
+    return int(failed)
+
+
+def _show(answer: Answer, result: CaptionResult, top_k: int, as_json: bool) -> None:
+    """Prints the captions of a clip, or of a part of one."""
+    captions = _best(result, top_k)
+    if not as_json:
+        _print(answer.title, captions)
+        return
+    part = {"start": answer.start, "end": answer.end} if answer.is_part else {}
+    line = {
+        "clip": answer.path,
+        **part,
+        "captions": captions,
+        "spec_hash": result.spec_hash,
+    }
+    print(json.dumps(line), flush=True)
+
+
+def _tell(answer: Answer, console: Console, as_json: bool) -> None:
+    """Prints why a clip has no caption."""
+    if as_json:
+        line = {"clip": answer.path, "error": str(answer.problem)}
+        print(json.dumps(line), flush=True)
+    else:
+        _complain(console, str(answer.problem))
+
+
+def _line(answer: Answer) -> CaptionLine:
+    """Returns what the files of captions say of a clip."""
+    best = _best(answer.result, 1) if answer.result else []
+    return caption_lines.CaptionLine(
+        answer.path,
+        answer.start,
+        answer.end,
+        best[0]["caption"] if best else "",
+        best[0]["confidence"] if best else 0.0,
+        str(answer.problem or ""),
+    )
+
+
+def _with_pictures(
+    captioner: ClipCaptioner,
+    paths: Sequence[str],
+    pictures: _Pictures,
+    category: str,
+    console: Console,
+) -> Iterator[Answer]:
+    """Captions clips one by one, and draws what the model looked at in each."""
+    from rich.text import Text
+
+    from serving.client.many import local_clip
+    from transform.common import failures
+    from transform.video.video_info import DecodeError
+
+    for clip in paths:
+        answer = caption_run.Answer(clip, False, 0.0, None, None, None)
         try:
             with (
                 console.status(Text(f"Looking at {clip} ...")),
-                _local(clip) as path,
+                local_clip(clip) as path,
             ):
-                if pictures is None:
-                    result = captioner.caption_file(path, start, end, category)
-                else:
-                    result, picture = _explain(captioner, path, start, end, category)
-                    try:
-                        pictures.save(picture, path)
-                    except OSError as error:
-                        picture_error = f"no picture of {clip}: "
-                        picture_error += failures.sentence(error)
+                result, picture = _explain(
+                    captioner, path, pictures.start, pictures.end, category
+                )
+                answer = answer._replace(result=result)
+                try:
+                    pictures.save(picture, path)
+                except OSError as error:
+                    problem = f"no picture of {clip}: {failures.sentence(error)}"
+                    answer = answer._replace(picture_problem=problem)
         except DecodeError as error:
-            failed = True
-            if as_json:
-                print(json.dumps({"clip": clip, "error": str(error)}), flush=True)
-            else:
-                _complain(console, str(error))
-            continue
-        if picture_error:
-            failed = True
-            _complain(console, picture_error)
-        captions = _best(result, top_k)
-        if as_json:
-            line = {
-                "clip": clip,
-                "captions": captions,
-                "spec_hash": result.spec_hash,
-            }
-            print(json.dumps(line), flush=True)
-        else:
-            _print(clip, captions)
-    return int(failed)
+            answer = answer._replace(problem=error)
+        yield answer
 
 
 def _connect(
@@ -167,26 +252,6 @@ def _connect(
         token=read_token(str(token_file)) if token_file else "",
         tls=None if tls_files is None else ClientTLS.from_dict(tls_files),
     )
-
-
-@contextlib.contextmanager
-def _local(clip: str) -> Iterator[str]:
-    """Yields the path of a clip's file, which is copied if it lies in a bucket."""
-    from transform.common import storage
-    from transform.common.location import Location, LocationError
-    from transform.video.video_info import DecodeError
-
-    location = Location(clip)
-    if not location.is_remote:
-        yield location  # the decoder says what is wrong with it
-        return
-    try:
-        with storage.local_copy(location) as path:
-            yield path
-    except FileNotFoundError as error:
-        raise DecodeError(clip, "there is no such file") from error
-    except LocationError as error:
-        raise DecodeError(clip, error.reason) from error
 
 
 def _explain(
@@ -220,6 +285,7 @@ class _Pictures:
 
     def __init__(self, folder: str, start: float | None, end: float | None):
         self._folder = pathlib.Path(folder)
+        self.start, self.end = start, end
         self._part = ""
         if start is not None or end is not None:
             self._part = f"_{start or 0:g}-{'end' if end is None else f'{end:g}'}s"

@@ -22,7 +22,9 @@ FLOW_SIZE = 56  # pixels: 8 of them a cell
 _SECONDS_OF_A_FRAME = 0.015  # of lite0
 _SECONDS_OF_A_FLOW = 0.020  # of the frames around a key frame
 _SECONDS_OF_DECODING = 0.03  # for each second of a clip
-_SECONDS_OF_A_CELL = 4e-8  # of a training step, times clips × frames × cells × units
+_SECONDS_OF_A_MAP = 6e-3  # of a frame's map in a training step, …
+_SECONDS_OF_A_UNIT = 2e-5  # … and of it for each unit of the model
+_SECONDS_OF_A_CAPTION = 4e-3  # in a training step
 _SECONDS_BEFORE = 90.0  # the start of every stage
 
 
@@ -53,8 +55,8 @@ class Draft(NamedTuple):
 def sizes(clips: Sequence[VideoRecord], photographs: bool) -> Sizes:
     """Returns sizes for the clips of all splits.
 
-    Small data are learnt by heart sooner than the model is large: units and epochs
-    grow with the captions, dropout shrinks.
+    Units grow with the captions. Few clips are seen with many of their captions at
+    once, as a step costs little more for them.
     """
     train = [clip for clip in clips if clip.split == "train"]
     counts = sorted(len(clip.captions) for clip in train)
@@ -62,19 +64,21 @@ def sizes(clips: Sequence[VideoRecord], photographs: bool) -> Sizes:
     lengths = sorted(len(text.split()) for clip in train for text in clip.captions)
     longest = lengths[min(len(lengths) - 1, int(0.97 * len(lengths)))]
     units = 128 if total < 2_000 else 256 if total < 30_000 else 512
+    few = len(train) < 100
     batch = max(2, min(32, len(train) // 4))
     steps = max(1, len(train) // batch)
+    middle = counts[len(counts) // 2]
     return Sizes(
         frames=1 if photographs else FRAMES,
         units=units,
         embedding=units // 2,
-        dropout=0.5 if total < 30_000 else 0.3,
+        dropout=0.3,
         max_words=max(8, min(30, longest + 1)),
         min_count=1 if total < 5_000 else 2 if total < 50_000 else 4,
         batch=batch,
-        captions=max(1, min(5, counts[len(counts) // 2])),
-        epochs=max(12, min(40, math.ceil(3_000 / steps))),
-        few=len(train) < 100,
+        captions=max(1, min(20 if few else 5, middle)),
+        epochs=max(12, min(120 if few else 40, math.ceil(3_000 / steps))),
+        few=few,
     )
 
 
@@ -109,7 +113,9 @@ def draft(
             "path."
         )
     monitor = (
-        "  validation: {monitor: rouge_l}  # CIDEr-D of so few clips is noise\n"
+        "  # CIDEr-D of so few clips is noise: it chooses no weights and ends no run\n"
+        "  validation: {monitor: rouge_l}\n"
+        "  guards: {score_ratio: 0, distinct_ratio: 0, bad_endings_rise: 1}\n"
         if size.few
         else ""
     )
@@ -136,8 +142,9 @@ def minutes(found: Survey, clips: Sequence[VideoRecord], size: Sizes) -> float:
         each += _SECONDS_OF_DECODING * found.median_seconds
     extraction = len(clips) * each / cores
     train = sum(clip.split == "train" for clip in clips)
-    seen = size.epochs * train * size.frames * GRID**2 * (size.units + WIDTH)
-    training = seen * size.units * _SECONDS_OF_A_CELL / cores
+    step = size.captions * _SECONDS_OF_A_CAPTION  # for one clip
+    step += size.frames * (_SECONDS_OF_A_MAP + size.units * _SECONDS_OF_A_UNIT)
+    training = size.epochs * train * step / cores
     return (extraction + training + _SECONDS_BEFORE) / 60
 
 
@@ -236,7 +243,7 @@ training:
         objective: {{kind: cross_entropy}}
         epochs: {size.epochs}
         clip_norm: 5.0
-        learning_rate: {{kind: cosine, rate: 1.0e-3, final: 1.0e-4}}
+        learning_rate: {{kind: cosine, rate: 2.0e-3, final: 2.0e-4}}
 search: {{kind: beam, width: 5, n_best: 3}}
 gates:
   # how far a score may fall below the model that was pushed last

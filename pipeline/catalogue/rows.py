@@ -75,7 +75,7 @@ def read_folder(folder: Location) -> list[Row]:
         )
     rows = read(lists[0]) if lists else []
     listed = {os.path.abspath(row.video) for row in rows}
-    for clip in _clips(folder):
+    for clip in clips_of(folder):
         if os.path.abspath(clip) not in listed:
             rows.append(Row(clip, clip, _beside(clip)))
     if not rows:
@@ -83,7 +83,8 @@ def read_folder(folder: Location) -> list[Row]:
     return rows
 
 
-def _clips(folder: Location) -> Iterator[Location]:
+def clips_of(folder: str | os.PathLike[str]) -> Iterator[Location]:
+    """Yields the videos and photographs in a folder and below it, by their endings."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

@@ -17,6 +17,8 @@ from serving.errors import ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from serving.visualization import filmstrip
+from tests.support import clips
+from transform.common.errors import KinescribeError
 from transform.common.failures import OutputError
 from transform.video import reader
 
@@ -208,3 +210,71 @@ def test_confidence_does_not_fall_with_every_word():
     log_probs = (-3.0, -6.0, float("-inf"))
     result = CaptionResult(("", "", ""), log_probs, words, {}, "")
     assert result.confidences == pytest.approx((math.exp(-1), math.exp(-1), 0.0))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Four seconds of numbered frames."""
+    return clips.write(tmp_path_factory.mktemp("film") / "film.mp4", 80, rate=20)
+
+
+def test_segments_have_the_captions_of_their_seconds(run, exported, film):
+    code, lines = run(film, "--model", exported, "--segments", 1.5, "--json")
+    answers = list(map(json.loads, lines))
+    assert code == 0
+    assert [(each["start"], each["end"]) for each in answers] == [
+        *((0.0, 1.5), (1.5, 3.0), (3.0, 4.0)),
+    ]
+    model = LocalModel(exported)
+    for each in answers:
+        alone = model.caption_file(film, each["start"], each["end"])
+        found = each["captions"][0]
+        assert found["caption"] == alone.caption
+        assert found["log_prob"] == pytest.approx(alone.log_probs[0], rel=1e-4)
+
+
+def test_subtitles_and_one_row_of_a_table_for_what_is_broken(
+    run, exported, film, broken_clip, tmp_path
+):
+    out = tmp_path / "out"
+    code, lines = run(film, "--model", exported, "--segments", "2", "--out", out)
+    assert (code, lines) == (0, [])
+    subtitles = (out / "film.srt").read_text()
+    assert subtitles.startswith("1\n00:00:00,000 --> 00:00:02,000\n")
+    assert "00:00:02,000 --> 00:00:04,000" in subtitles
+    table = tmp_path / "table.csv"
+    words = ["--model", exported, "--segments", "scenes", "--out", table]
+    code, _ = run(broken_clip, film, *words)
+    assert code == 1
+    _, broken, *scenes = table.read_text().splitlines()
+    assert broken.startswith(str(broken_clip)) and "cannot decode" in broken
+    assert scenes[0].startswith(f"{film},0.0,") and ",4.0," in scenes[-1]
+
+
+def test_folders_and_patterns_are_their_clips(run, exported, film, clip, tmp_path):
+    for source in (film, clip):
+        shutil.copy(source, tmp_path)
+    code, lines = run(tmp_path, "--model", exported, "--json")
+    assert code == 0
+    found = [json.loads(line)["clip"] for line in lines]
+    assert found == sorted(str(path) for path in tmp_path.iterdir())
+    assert run(tmp_path / "*.mp4", "--model", exported, "--json") == (code, lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--segments", "shots"], "scenes, or a number of seconds"),
+        (["--segments", "0"], "scenes, or a number of seconds"),
+        (["--out", "captions", "--format", "ass"], "there is no format 'ass'"),
+    ],
+)
+def test_wrong_options_are_told_before_a_model_is_loaded(run, film, words, part):
+    with pytest.raises(KinescribeError, match=part):
+        run(film, "--model", "absent", *words)
+
+
+def test_a_folder_without_clips_is_one_sentence(run, tmp_path):
+    for name in (tmp_path, tmp_path / "*.mp4"):
+        with pytest.raises(KinescribeError, match="has no clip"):
+            run(name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -15,7 +17,6 @@ from transform.video.decoder import (
     StreamDecoder,
     offset_at,
     stamp_of,
-    within,
 )
 from transform.video.video_info import SEEKABLE_CONTAINERS, DecodeError
 
@@ -69,6 +70,63 @@ class Timeline(NamedTuple):
         return dict(zip(wanted[far].tolist(), keys[far].tolist(), strict=True))
 
 
+class StreamIndex(NamedTuple):
+    """What demuxing tells of a video stream, from which clips are cut."""
+
+    stamps: np.ndarray  # (P,) int64 of the packets that are shown, sorted
+    seconds: np.ndarray  # (P,) float64 from the stream's beginning
+    key_stamps: np.ndarray  # int64, sorted
+    time_base: Fraction
+    rate: Fraction | None  # frames a second, as the file has it
+    held: float  # seconds that packets of any stream reach
+    declared: float  # seconds that the file announces
+    announced: int  # frames that the file announces and does not hold
+    counted: bool  # whether it announces frames at all
+    seekable: bool
+    leaps: Leaps
+    offset: float  # seconds from the file's beginning to the stream's
+
+    def cut(
+        self, path: str | os.PathLike, start: float | None, end: float | None
+    ) -> Timeline:
+        """Returns the timeline of the clip between two moments.
+
+        Raises:
+            DecodeError: No frame lies there.
+        """
+        first = int(np.searchsorted(self.seconds, start or -math.inf))
+        last = int(np.searchsorted(self.seconds, math.inf if end is None else end))
+        frames = last - first
+        if frames <= 0:
+            raise DecodeError(path, self._nothing_between(start, end))
+        # Without its last frame:
+        lasts = float(int(self.stamps[last - 1] - self.stamps[first]) * self.time_base)
+        gap = _mean_gap(lasts, frames, self.rate)
+        absent = min(self.declared, math.inf if end is None else end) - self.held
+        missing = 0
+        if gap and absent > max(0.5, 2 * gap, 0.02 * self.declared):
+            # Where the file announces its frames, their number is the firmer answer.
+            missing = self.announced if self.counted else round(absent / gap)
+        return Timeline(
+            stamps=self.stamps,
+            key_stamps=self.key_stamps,
+            first=first,
+            timestamps=self.seconds[first:last],
+            missing=missing,
+            fps=1 / gap if gap else 0.0,
+            seconds=lasts + gap,
+            seekable=self.seekable,
+            leaps=self.leaps,
+        )
+
+    def _nothing_between(self, start: float | None, end: float | None) -> str:
+        if not self.seconds.size:
+            return "its video stream holds no frames"
+        bounds = f"from {start or 0:g} s" + ("" if end is None else f" to {end:g} s")
+        last = self.seconds[-1]
+        return f"no frame lies in the clip {bounds}; the last is at {last:.2f} s"
+
+
 def scan(path: str | os.PathLike, start: float | None, end: float | None) -> Timeline:
     """Demuxes a file's video stream and returns the timeline of a clip in it.
 
@@ -82,11 +140,40 @@ def scan(path: str | os.PathLike, start: float | None, end: float | None) -> Tim
     """
     if end is not None and end <= (start or 0.0):
         raise DecodeError(path, f"the clip ends at {end:g} s, before it begins")
+    index = _kept.get(os.fspath(path)) or demux(path, end)
+    return index.cut(path, start, end)
+
+
+@contextlib.contextmanager
+def kept(path: str | os.PathLike) -> Iterator[StreamIndex]:
+    """Yields a file's index; clips of it are scanned without demuxing it meanwhile.
+
+    For files of many clips, each of which would read the file up to its end.
+
+    Raises:
+        DecodeError: the file cannot be opened.
+    """
+    index = _kept[os.fspath(path)] = demux(path)
+    try:
+        yield index
+    finally:
+        _kept.pop(os.fspath(path), None)
+
+
+_kept: dict[str, StreamIndex] = {}
+
+
+def demux(path: str | os.PathLike, end: float | None = None) -> StreamIndex:
+    """Demuxes a file's video stream, up to a moment where one is given.
+
+    Raises:
+        DecodeError: the file cannot be opened.
+    """
     with StreamDecoder(path) as decoder:
-        return _demux(decoder, start, end)
+        return _demux(decoder, end)
 
 
-def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Timeline:
+def _demux(decoder: StreamDecoder, end: float | None) -> StreamIndex:
     stream, container = decoder.stream, decoder.container
     hides_frames = stream.codec_context.codec.canonical_name == "vp8"
     names = set(container.format.name.split(","))
@@ -128,32 +215,16 @@ def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Ti
     ]
     complete = all(packet.has_pts for packet in found)
     times = np.sort(np.array(stamps, np.int64))
-    seconds = [decoder.seconds(int(stamp)) for stamp in times]
-    inside = [within(moment, start, end) for moment in seconds]
-    frames = sum(inside)
-    if not frames:
-        raise DecodeError(decoder.path, _nothing_between(decoder, times, start, end))
-
-    first = inside.index(True)
-    clip = times[first : first + frames]
-    lasts = float(int(clip[-1] - clip[0]) * decoder.time_base)  # without its last frame
-    gap = _mean_gap(lasts, frames, stream.average_rate or stream.guessed_rate)
-
-    declared = (container.duration or 0) / av.time_base
-    absent = min(declared, math.inf if end is None else end) - held  # seconds
-    missing = 0
-    if gap and absent > max(0.5, 2 * gap, 0.02 * declared):
-        # Where the file announces its frames, their number is the firmer answer.
-        announced = max(0, stream.frames - packets)
-        missing = announced if stream.frames else round(absent / gap)
-    return Timeline(
+    return StreamIndex(
         stamps=times,
+        seconds=np.array([decoder.seconds(int(stamp)) for stamp in times]),
         key_stamps=np.sort(np.array(key_stamps, np.int64)),
-        first=first,
-        timestamps=np.array(seconds[first : first + frames]),
-        missing=missing,
-        fps=1 / gap if gap else 0.0,
-        seconds=lasts + gap,
+        time_base=decoder.time_base,
+        rate=stream.average_rate or stream.guessed_rate,
+        held=held,
+        declared=(container.duration or 0) / av.time_base,
+        announced=max(0, stream.frames - packets),
+        counted=bool(stream.frames),
         seekable=bool(
             names & SEEKABLE_CONTAINERS
             and complete
@@ -161,6 +232,7 @@ def _demux(decoder: StreamDecoder, start: float | None, end: float | None) -> Ti
             and not leaps
         ),
         leaps=leaps,
+        offset=float(decoder.zero * decoder.time_base) - origin,
     )
 
 
@@ -247,13 +319,3 @@ def _mean_gap(lasts: float, frames: int, rate: Fraction | None) -> float:
     if declared and (not measured or abs(measured / declared - 1) < 0.05):
         return declared
     return measured
-
-
-def _nothing_between(
-    decoder: StreamDecoder, times: np.ndarray, start: float | None, end: float | None
-) -> str:
-    if not times.size:
-        return "its video stream holds no frames"
-    bounds = f"from {start or 0:g} s" + ("" if end is None else f" to {end:g} s")
-    last = decoder.seconds(int(times[-1]))
-    return f"no frame lies in the clip {bounds}; the last is at {last:.2f} s"

@@ -49,6 +49,7 @@ def test_a_copy_in_another_split_is_a_leak_and_another_part_of_it_is_not(tmp_pat
     assert shared.leaks() == [(first, copy)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

