@@ -25,6 +25,7 @@ _PLAIN: Mapping[str, str] = {  # for terminals that have no more than ASCII
     "×": "x",
     "→": "->",
 }
+_MIN_COLUMNS = 20
 _OURS = ("transform", "keras_models", "serving", "components", "pipeline", "kubeflow")
 
 
@@ -34,6 +35,11 @@ def print_any_text() -> None:
     Bytes of a name that are no text, and signs that the locale lacks, are escaped as
     Python and JSON write them.
     """
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) < _MIN_COLUMNS:
+        os.environ["COLUMNS"] = str(
+            _MIN_COLUMNS
+        )  # in fewer, nothing is left of a table
     codecs.register_error("kinescribe", _plainly)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # of another's making

@@ -41,12 +41,13 @@ def command(
 
     outputs.refuse_patterns(outputs.require_folder(root))
     console, began = Console(), time.monotonic()
-    corpus = _render(console, root, train, held_out, seed)
 
     from pipeline import configs, local_runner
     from pipeline.console_progress import ConsoleProgress
 
-    settings = configs.find(config).override(
+    described = configs.find(config)
+    corpus = _render(console, root, train, held_out, seed)
+    settings = described.override(
         {"root": str(root), "corpus": {"files": [str(corpus)]}}
     )
     console.print("[bold]2. The pipeline")

@@ -6,6 +6,7 @@ import os
 import pathlib
 import posixpath
 import re
+import stat
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -106,11 +107,15 @@ class Location(str):
         try:
             if not self.is_remote:
                 with open(self, "rb") as local:
+                    if _is_endless(local.fileno()):
+                        raise LocationError(self, "it is a device, not a file")
                     return local.read()
             import tensorflow as tf  # buckets alone need it
 
             with tf.io.gfile.GFile(self, "rb") as file:
                 return file.read()
+        except LocationError:
+            raise
         except Exception as error:
             if not failures.is_outside(error) and not isinstance(error, ValueError):
                 raise
@@ -153,3 +158,12 @@ class Location(str):
         if "\0" in location:
             raise ValueError("it holds a NUL character")
         return location
+
+
+def _is_endless(descriptor: int) -> bool:
+    """Returns whether an open file is a device that may give bytes for ever.
+
+    Pipes end, and so does what is typed.
+    """
+    mode = os.fstat(descriptor).st_mode
+    return (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not os.isatty(descriptor)

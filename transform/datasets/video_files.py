@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
+from transform.common import failures
 from transform.common.location import Location
 
 # Downloads of one corpus have these side by side, as the sites offer them.
@@ -41,13 +42,12 @@ class VideoFiles:
         try:
             if not self._folder.is_remote:
                 return frozenset(os.listdir(self._folder or "."))
-        except OSError:
-            return frozenset()
-        import tensorflow as tf  # buckets alone need it
+            import tensorflow as tf  # buckets alone need it
 
-        try:
             return frozenset(tf.io.gfile.listdir(self._folder))
-        except tf.errors.OpError:
+        except Exception as error:
+            if not (failures.is_outside(error) or isinstance(error, ValueError)):
+                raise
             return frozenset()
 
     @functools.cached_property

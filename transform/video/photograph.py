@@ -147,6 +147,8 @@ class Photograph:
 
 def _reader(path: str | os.PathLike[str]) -> Any:
     try:
+        if not os.path.isfile(path):  # a pipe would be waited for, and be read empty
+            return None
         with open(path, "rb") as file:
             head = file.read(12)
     except (OSError, ValueError):

@@ -77,6 +77,7 @@ def test_text_is_utf_8_whatever_the_locale(tmp_path):
         ("x" * 300, "shorter name"),
         ("a\0b", "null"),
         ("", "No such file"),
+        ("/dev/full", "a device"),
     ],
 )
 def test_what_cannot_be_read_is_named_in_one_sentence(name, why):
