@@ -28,7 +28,7 @@ from kubeflow.run_log import FAILED, RUN_ID_VARIABLE, RunLog, TaskEnd
 
 _SECONDS = 10.0  # that an address is waited for
 
-STATES = ("pushed", "nothing-new", "refused", "stopped", "failed")
+STATES = ("pushed", "equal", "nothing-new", "refused", "stopped", "failed")
 
 
 class Outcome(NamedTuple):
@@ -71,8 +71,11 @@ def outcome(status: Mapping[str, Any], ends: Mapping[str, TaskEnd]) -> Outcome:
         return ended._replace(
             state="pushed", sentence=f"Pushed version {version}. {why}".strip()
         )
-    said = ended.of("pusher", "verdict") or "Refused: the gates were not passed."
-    return ended._replace(state="refused", sentence=said)
+    said = ended.of("pusher", "verdict") or ended.of("judge", "verdict")
+    state = "equal" if ended.of("judge", "outcome") == "equal" else "refused"
+    return ended._replace(
+        state=state, sentence=said or "Refused: the gates were not passed."
+    )
 
 
 def metrics(ended: Outcome, pipeline: str, now: float) -> str:

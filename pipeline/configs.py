@@ -8,13 +8,13 @@ import pathlib
 from typing import Any, Optional, TypeVar
 
 from components.decide.retrain_config import RetrainConfig
-from components.evaluator.gates import GateConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
 from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
 from pipeline.kubeflow_config import KubeflowConfig
+from serving.gates.config import GateConfig
 from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.common.errors import KinescribeError
 from transform.common.location import Location

@@ -13,18 +13,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.components.util import model_utils
 from tfx.dsl.io import fileio
 from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.baseline_model.executor import REASON
 from components.report.executor import PAGE
 from pipeline import stages
 from pipeline.configs import PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
+from serving.gates.verdict import Verdict
+from serving.judging import judgement_files, recorded
 from serving.pushing.baseline import baseline_version
 from transform import datasets
 from transform.backbones import loading
@@ -35,6 +35,7 @@ from transform.jobs import check_splits
 from transform.jobs.data_digest import data_digest
 
 CONFIG_FILE = "run.yaml"  # in the root: what was run last
+METRICS = "metrics.prom"  # in the root: the last verdict, for Prometheus
 
 
 class RunResult(NamedTuple):
@@ -49,14 +50,17 @@ class RunResult(NamedTuple):
     training: pathlib.Path  # its history, for people and for TensorBoard
     evaluation: pathlib.Path  # scores by slice, and the gates' findings
     report: pathlib.Path  # a page; `scores.json` is beside it
-    baseline: str  # the model that it was compared with, and why
-    blessed: bool
+    judgement: pathlib.Path  # the verdict as JSON, and every caption with its scores
+    verdict: Verdict  # whether it was pushed, and why
     pushed: pathlib.Path | None  # the version's folder
     stages: tuple[Stage, ...]
 
 
 def run(
-    config: PipelineConfig, callback: stages.StageCallback, verbose: bool = False
+    config: PipelineConfig,
+    callback: stages.StageCallback,
+    verbose: bool = False,
+    accept: str = "",
 ) -> RunResult:
     """Runs the stages that have to run, and returns where the outputs are.
 
@@ -70,6 +74,7 @@ def run(
         config: The configuration of the pipeline.
         callback: Called for every stage.
         verbose: Whether TFX may log.
+        accept: A person's reason to push a model that the gates refuse.
 
     Raises:
         StageError: A stage failed.
@@ -106,13 +111,16 @@ def run(
             baseline_version=baseline_version(
                 config.push_destination, config.digest(), digest
             ),
+            accept=accept,
             enable_cache=True,
         )
         uncached = {"Pusher"}
         if not pathlib.Path(config.references_file(digest)).exists():
             uncached.add("CaptionReferences")
         finished = stages.StageRunner(callback, uncached).run(pipeline)
-    return _result(config, finished)
+    result = _result(config, finished)
+    storage.write(str(root / METRICS), judgement_files.prometheus_text(result.verdict))
+    return result
 
 
 def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
@@ -121,7 +129,9 @@ def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
 
     examples = artifact("VideoExampleGen", "examples")
     model = artifact("Trainer", "model")
-    baseline = artifact("BaselineModel", "baseline")
+    judgement = artifact("Judge", "judgement").uri
+    verdict = recorded.read_verdict(judgement)
+    assert verdict is not None
     pushed = artifact("Pusher", "pushed_model")
     destination = pushed.get_string_custom_property("pushed_destination")
     return RunResult(
@@ -134,8 +144,8 @@ def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
         training=pathlib.Path(artifact("Trainer", "model_run").uri),
         evaluation=pathlib.Path(artifact("Evaluator", "evaluation").uri),
         report=pathlib.Path(artifact("Report", "report").uri, PAGE),
-        baseline=baseline.get_string_custom_property(REASON),
-        blessed=model_utils.is_model_blessed(artifact("Evaluator", "blessing")),
+        judgement=pathlib.Path(judgement),
+        verdict=verdict,
         pushed=pathlib.Path(destination) if destination else None,
         stages=tuple(finished.values()),
     )

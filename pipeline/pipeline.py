@@ -20,7 +20,8 @@ from components.baseline_model.component import BaselineModel
 from components.caption_references.component import CaptionReferences
 from components.curated_schema.component import CuratedSchema
 from components.decide.component import Decide
-from components.evaluator.gates import eval_config
+from components.evaluator.analysis_config import eval_config
+from components.judge.component import Judge
 from components.pusher.component import Pusher
 from components.report.component import Report
 from components.video_example_gen.component import VideoExampleGen
@@ -38,6 +39,7 @@ def create_pipeline(
     metadata: Any = None,
     data_digest: str = "",
     baseline_version: str = "",
+    accept: str = "",
     enable_cache: bool = False,
     decides: bool = False,
 ) -> Pipeline:
@@ -54,6 +56,7 @@ def create_pipeline(
             makes the clips be extracted again if nodes are cached.
         baseline_version: `serving.pushing.baseline.baseline_version`; a change makes
             the baseline be chosen again if nodes are cached.
+        accept: A person's reason to push a model that the gates refuse.
         enable_cache: Whether a node with unchanged inputs reuses its outputs.
         decides: Whether the first node says if the others have anything to do, as a
             scheduled run wants it. A run on one's own machine always does what is left
@@ -116,14 +119,30 @@ def create_pipeline(
         examples=examples,
         model=model,
         baseline_model=baseline_model.outputs["baseline"],
-        eval_config=eval_config(config.gates, references),
+        eval_config=eval_config(config.gates.slices, references),
         example_splits=[_EVALUATED],
     )
     evaluator.add_upstream_node(caption_references)
+    judge = Judge(
+        examples=examples,
+        model=model,
+        baseline=baseline_model.outputs["baseline"],
+        gates=config.gates.to_json(),
+        split=_EVALUATED,
+        destination=config.push_destination,
+        variant=config.training.variant,
+        config_digest=config.digest(),
+        data_digest=data_digest,
+        baseline_version=baseline_version,
+        accept=accept,
+    )
     pusher = Pusher(
         model=model,
         baseline=baseline_model.outputs["baseline"],
-        blessing=evaluator.outputs["blessing"],
+        evaluation_blessing=evaluator.outputs["blessing"],
+        blessing=judge.outputs["blessing"],
+        infra_blessing=judge.outputs["infra_blessing"],
+        judgement=judge.outputs["judgement"],
         destination=config.push_destination,
         config_digest=config.digest(),
         data_digest=data_digest,
@@ -132,11 +151,9 @@ def create_pipeline(
         examples=examples,
         model=model,
         model_run=trainer.outputs["model_run"],
-        baseline=baseline_model.outputs["baseline"],
         evaluation=evaluator.outputs["evaluation"],
-        blessing=evaluator.outputs["blessing"],
+        judgement=judge.outputs["judgement"],
         title=f"{config.name}: {config.training.variant}",
-        split=_EVALUATED,
     )
     return Pipeline(
         pipeline_name=config.name,
@@ -154,6 +171,7 @@ def create_pipeline(
             baseline_model,
             caption_references,
             evaluator,
+            judge,
             pusher,
             report,
         ],

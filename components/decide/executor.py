@@ -75,7 +75,7 @@ def served_version(destination: str) -> Served | None:
     withdrawn = ledger.withdrawn(destination)
     for pushed in reversed(destinations.versions(destination)):
         record = pushed.record()
-        if record and record.model_digest in withdrawn:
+        if record and record.weights_digest in withdrawn:
             continue
         # Versions are numbered by the second of their push.
         return Served(pushed.version, int(pushed.version), Origin.read(pushed.folder))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
-from components.evaluator import gates
+from components.evaluator import analysis_config
 from keras_models.metrics import METRICS, diversity
 from keras_models.metrics.scorer import ScoreError, Scorer
 from transform import schema
@@ -64,10 +63,7 @@ def _score(corpus: Corpus, metric: str, references: str) -> float:
         else Scorer({clip: texts for clip, (_, texts) in corpus.items()})
     )
     captions = {clip: caption for clip, (caption, _) in corpus.items()}
-    # TFMA's change thresholds divide by the baseline's value: a baseline of exactly 0
-    # would have every model after it refused.
-    value = scorer.collect(captions, [metric]).corpus()[metric]
-    return value or sys.float_info.min
+    return scorer.collect(captions, [metric]).corpus()[metric]
 
 
 def _describe(corpus: Corpus, measure: Callable[[Iterable[str]], float]) -> float:
@@ -209,13 +205,15 @@ class _Score(tfma.metrics.Metric):
 
 def metric_class(metric: str) -> type[_Score]:
     """Returns the TFMA class of a metric of the table, by the metric's name."""
-    name = gates.class_name(metric)
+    name = analysis_config.class_name(metric)
     members = {"metric": metric, "__module__": __name__, "__doc__": f"TFMA's {metric}."}
     return type(name, (_Score,), members)
 
 
 # TFMA finds its classes by name in this module: `CiderD`, `Bleu4` and so on.
-globals().update({gates.class_name(name): metric_class(name) for name in METRICS})
+globals().update(
+    {analysis_config.class_name(name): metric_class(name) for name in METRICS}
+)
 
 
 class _Description(tfma.metrics.Metric):

@@ -18,7 +18,10 @@ from components.pusher import executor
 def Pusher(  # noqa: N802
     model: InputArtifact[standard_artifacts.Model],
     baseline: InputArtifact[standard_artifacts.Model],
+    evaluation_blessing: InputArtifact[standard_artifacts.ModelBlessing],
     blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
+    judgement: InputArtifact[standard_artifacts.ModelEvaluation],
     pushed_model: OutputArtifact[standard_artifacts.PushedModel],
     destination: Parameter[str],
     config_digest: Parameter[str],
@@ -29,7 +32,10 @@ def Pusher(  # noqa: N802
     Args:
         model: The model just trained.
         baseline: The model that it was compared with.
-        blessing: The Evaluator's blessing, or its refusal.
+        evaluation_blessing: The Evaluator's: there was something to evaluate.
+        blessing: The Judge's: the model is to be pushed.
+        infra_blessing: The Judge's: a server can serve it.
+        judgement: The verdict and the captions, which are kept beside the model.
         pushed_model: A copy of the pushed model, with the properties `pushed`,
             `pushed_destination` and `pushed_version`, and the fields of its
             `PushRecord`.
@@ -38,5 +44,13 @@ def Pusher(  # noqa: N802
         data_digest: Digest of the clips and captions that it was trained on.
     """
     executor.push_if_blessed(
-        model, baseline, blessing, pushed_model, destination, config_digest, data_digest
+        model,
+        baseline,
+        (evaluation_blessing, blessing),
+        infra_blessing,
+        judgement,
+        pushed_model,
+        destination,
+        config_digest,
+        data_digest,
     )

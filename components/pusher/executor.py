@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from absl import logging
 from tfx.components.util import model_utils
 from tfx.types import Artifact
 from tfx.utils import io_utils, path_utils
 
 from components.baseline_model.executor import VERSION
+from components.judge.executor import OUTCOME, VERDICT
 from serving import model_versions
 from serving.pushing import destination as destinations
 from serving.pushing import ledger
-from serving.pushing.destination import PushRecord, model_digest
+from serving.pushing.destination import PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
+from serving.weights_digest import weights_digest
 
 
 def push_if_blessed(
     model: Artifact,
     baseline: Artifact,
-    blessing: Artifact,
+    blessings: Sequence[Artifact],
+    infra_blessing: Artifact,
+    judgement: Artifact,
     pushed_model: Artifact,
     destination: str,
     config_digest: str,
     data_digest: str,
 ) -> None:
-    """Pushes `model` to `destination` if `blessing` says so.
+    """Pushes `model` to `destination` if all blessings say so.
 
     Args:
         model: The model just trained.
         baseline: The model that it was compared with.
-        blessing: The Evaluator's blessing, or its refusal.
+        blessings: The Evaluator's and the Judge's blessings, or their refusals.
+        infra_blessing: The Judge's word that a server can serve it.
+        judgement: The verdict and the captions, which are kept beside the model.
         pushed_model: Takes a copy of the pushed model, and the properties.
         destination: The folder that a model server watches.
         config_digest: Digest of the configuration that made the model.
@@ -39,34 +47,41 @@ def push_if_blessed(
     folder = path_utils.serving_model_path(model.uri)
     origin = Origin.read(folder)  # of a scheduled run's model
     made_from = origin.fingerprint if origin else ""
-    if not model_utils.is_model_blessed(blessing):
+    blessed = all(map(model_utils.is_model_blessed, blessings))
+    if not (blessed and model_utils.is_infra_validated(infra_blessing)):
         logging.info("The model is not blessed, so it is not pushed.")
         pushed_model.set_int_custom_property("pushed", 0)
         if origin:  # the next run need not make it again
-            ledger.record(destination, "refused", origin_digest=made_from)
+            equal = judgement.get_string_custom_property(OUTCOME) == "equal"
+            ledger.record(
+                destination,
+                "equal" if equal else "refused",
+                origin_digest=made_from,
+                reason=judgement.get_string_custom_property(VERDICT),
+            )
         return
     record = PushRecord(
         version="",
-        model_digest=model_digest(folder),
+        weights_digest=weights_digest(folder),
         config_digest=config_digest,
         data_digest=data_digest,
         spec_hash=model_versions.read_spec(folder).content_hash,
         baseline_version=baseline.get_string_custom_property(VERSION),
     )
-    if event := ledger.withdrawn(destination).get(record.model_digest):
+    if event := ledger.withdrawn(destination).get(record.weights_digest):
         logging.warning("The model is not pushed: %s", event.in_words())
         pushed_model.set_int_custom_property("pushed", 0)
         pushed_model.set_string_custom_property("verdict", event.in_words())
         return
     before = destinations.latest(destination)
-    pushed = push(folder, destination, record)
+    pushed = push(folder, destination, record, evaluation=judgement.uri)
     same = before is not None and before.version == pushed.version
     if origin or not same:
         ledger.record(
             destination,
             "equal" if same else "pushed",
             version=pushed.version,
-            model_digest=record.model_digest,
+            weights_digest=record.weights_digest,
             origin_digest=made_from,
             reason=origin.reason if origin else "",
         )

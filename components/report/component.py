@@ -19,27 +19,23 @@ def Report(  # noqa: N802
     examples: InputArtifact[standard_artifacts.Examples],
     model: InputArtifact[standard_artifacts.Model],
     model_run: InputArtifact[standard_artifacts.ModelRun],
-    baseline: InputArtifact[standard_artifacts.Model],
     evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
-    blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    judgement: InputArtifact[standard_artifacts.ModelEvaluation],
     # Not a type of our own: Kubeflow's backend would not know it.
     report: OutputArtifact[standard_artifacts.ModelEvaluation],
     title: Parameter[str],
-    split: Parameter[str],
 ) -> None:
-    """Scores the model beside its baselines and writes one page.
+    """Writes one page of the verdict, the scores, and clips with attention.
 
     Args:
         examples: The records, with specification and manifest.
         model: The model just trained.
         model_run: Its training history.
-        baseline: The model that it was compared with.
         evaluation: The Evaluator's scores.
-        blessing: The Evaluator's blessing, or its refusal.
+        judgement: The Judge's verdict, scores and captions.
         report: Takes `report.html` for people and `scores.json` for machines.
         title: Title of the page.
-        split: The clips to caption.
     """
     executor.write_report(
-        examples, model, model_run, baseline, evaluation, blessing, report, title, split
+        examples, model, model_run, evaluation, judgement, report, title
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_models.metrics import METRICS, bootstrap, diversity
 from keras_models.metrics.bootstrap import Interval
-from keras_models.metrics.scorer import Scorer
+from keras_models.metrics.scorer import MetricStatistics, Scorer
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 
 BEST_CONSTANT = "best constant caption"
@@ -31,6 +31,28 @@ class ScoredCaption(NamedTuple):
     caption: str
     score: float  # CIDEr-D against its own references
     references: tuple[str, ...]
+
+
+class Measured(NamedTuple):
+    """What the metrics counted of a model's captions and of its baselines'."""
+
+    captions: dict[str, str]  # of the clips that have references
+    references: Mapping[str, Sequence[str]]
+    scorer: Scorer
+    statistics: MetricStatistics
+    constant: str  # the best constant caption
+    constant_statistics: MetricStatistics
+    shuffled: tuple[MetricStatistics, ...]  # of several derangements
+    training: tuple[str, ...]  # captions
+
+    @property
+    def shuffled_statistics(self) -> MetricStatistics:
+        """The mean of what was counted of the derangements, clip by clip."""
+        rows = {
+            name: np.mean([s.statistics[name] for s in self.shuffled], axis=0)
+            for name in self.statistics.metrics
+        }
+        return MetricStatistics(self.statistics.ids, rows)
 
 
 class Evaluation(NamedTuple):
@@ -79,27 +101,54 @@ def evaluate(
         training_references: Captions of the training clips.
         seed: Makes the derangements and the bootstrap repeatable.
     """
+    return summarise(measure(captions, references, training_references, seed), seed)
+
+
+def measure(
+    captions: Mapping[str, str],
+    references: Mapping[str, Sequence[str]],
+    training_references: Mapping[str, Sequence[str]],
+    seed: int = 0,
+) -> Measured:
+    """Counts what `evaluate` scores; the arguments are the same."""
     scored = {clip: captions[clip] for clip in captions if clip in references}
     scorer = Scorer(references)
-    statistics = scorer.collect(scored)
-    per_clip = statistics.per_clip()
     constant = best_constant(training_references)
+    return Measured(
+        captions=scored,
+        references=references,
+        scorer=scorer,
+        statistics=scorer.collect(scored),
+        constant=constant,
+        constant_statistics=scorer.collect(dict.fromkeys(scored, constant)),
+        shuffled=tuple(
+            scorer.collect(shuffled)
+            for shuffled in derangements(scored, _DERANGEMENTS, seed)
+        ),
+        training=tuple(t for texts in training_references.values() for t in texts),
+    )
+
+
+def summarise(measured: Measured, seed: int = 0) -> Evaluation:
+    """Scores what `measure` has counted."""
+    scored, references = measured.captions, measured.references
+    per_clip = measured.statistics.per_clip()
     clips = [
         ScoredCaption(clip, caption, per_clip[clip]["CIDEr-D"], tuple(references[clip]))
         for clip, caption in scored.items()
     ]
     return Evaluation(
-        scores=bootstrap.intervals(statistics, seed=seed),
+        scores=bootstrap.intervals(measured.statistics, seed=seed),
         baselines={
-            BEST_CONSTANT: scorer.collect(dict.fromkeys(scored, constant)).corpus(),
-            SHUFFLED_FEATURES: _mean(
-                scorer.collect(shuffled).corpus()
-                for shuffled in derangements(scored, _DERANGEMENTS, seed)
-            ),
+            BEST_CONSTANT: measured.constant_statistics.corpus(),
+            SHUFFLED_FEATURES: _mean(s.corpus() for s in measured.shuffled),
             HUMAN: leave_one_out({clip: references[clip] for clip in scored}),
         },
-        constant=constant,
-        language=diversity.summary(scored.values()),
+        constant=measured.constant,
+        language={
+            **diversity.summary(scored.values()),
+            "copied": diversity.copied(scored.values(), measured.training),
+        },
         clips=tuple(sorted(clips, key=lambda clip: -clip.score)),
     )
 

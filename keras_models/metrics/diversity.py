@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 
 # A caption that stops at one of these was cut short.
 _DETERMINERS = "a an the this that these those his her its their my your our some"
@@ -18,18 +19,13 @@ BAD_ENDINGS = frozenset(
 )
 
 
+_UNKNOWN = frozenset({"<unk>", "unk", "[unk]"})
+
+
 def summary(captions: Iterable[str]) -> dict[str, float]:
-    """Returns every property that this module computes, by its name."""
+    """Returns every property of `PROPERTIES`, by its name."""
     captions = list(captions)
-    return {
-        "caption_length": caption_length(captions),
-        "vocabulary_size": float(vocabulary_size(captions)),
-        "distinct_captions": distinct_captions(captions),
-        "distinct_1": distinct(captions, 1),
-        "distinct_2": distinct(captions, 2),
-        "repetition": repetition(captions),
-        "bad_endings": bad_endings(captions),
-    }
+    return {name: float(measure(captions)) for name, measure in PROPERTIES.items()}
 
 
 def caption_length(captions: Iterable[str]) -> float:
@@ -64,6 +60,36 @@ def repetition(captions: Iterable[str], order: int = 2) -> float:
 def bad_endings(captions: Iterable[str]) -> float:
     """Returns the share of captions that are empty or end as no sentence can."""
     return _mean(not words or words[-1] in BAD_ENDINGS for words in _split(captions))
+
+
+def empty(captions: Iterable[str]) -> float:
+    """Returns the share of captions without a single word."""
+    return _mean(not words for words in _split(captions))
+
+
+def unknown(captions: Iterable[str]) -> float:
+    """Returns the share of words that stand for one the vocabulary does not have."""
+    return _mean(word in _UNKNOWN for words in _split(captions) for word in words)
+
+
+def copied(captions: Iterable[str], training: Iterable[str]) -> float:
+    """Returns the share of captions that are, word for word, training captions."""
+    known = {" ".join(words) for words in _split(training)}
+    return _mean(" ".join(words) in known for words in _split(captions))
+
+
+# Every property by its name, in the order in which they are printed.
+PROPERTIES: dict[str, Callable[[Iterable[str]], float]] = {
+    "caption_length": caption_length,
+    "vocabulary_size": vocabulary_size,
+    "distinct_captions": distinct_captions,
+    "distinct_1": functools.partial(distinct, order=1),
+    "distinct_2": functools.partial(distinct, order=2),
+    "repetition": repetition,
+    "bad_endings": bad_endings,
+    "empty": empty,
+    "unknown": unknown,
+}
 
 
 def _split(captions: Iterable[str]) -> Iterator[list[str]]:

@@ -29,6 +29,15 @@ class MetricStatistics(NamedTuple):
         """The names of the metrics whose statistics these are."""
         return tuple(self.statistics)
 
+    def take(self, clips: Iterable[str]) -> MetricStatistics:
+        """Returns the statistics of those of the N clips that are among `clips`."""
+        wanted = set(clips)
+        rows = [row for row, clip in enumerate(self.ids) if clip in wanted]
+        return MetricStatistics(
+            tuple(self.ids[row] for row in rows),
+            {name: values[rows] for name, values in self.statistics.items()},
+        )
+
     def corpus(self) -> dict[str, float]:
         """Returns the scores of the corpus: metric → value."""
         return {

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kinescribe.commands.run import REFUSED
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -52,15 +54,22 @@ def command(
     )
     console.print("[bold]2. The pipeline")
     result = local_runner.run(settings, ConsoleProgress(), verbose=bool(context.obj))
-    if result.pushed is None:
-        console.print(
-            f"The gates refused the model; the report says why: {result.report}"
-        )
-        return 1
-    console.print(f"[bold]3. New clips, captioned by a server of {result.pushed}")
-    _caption_new_clips(console, root, result, seed)
-    _summarise(console, result, time.monotonic() - began)
+    console.print(result.verdict.sentence, markup=False, soft_wrap=True)
+    if result.verdict.refuses:
+        console.print(f"The report shows why: {result.report}", soft_wrap=True)
+        return REFUSED
+    served = _served(settings.push_destination)
+    console.print(f"[bold]3. New clips, captioned by a server of {served}")
+    _caption_new_clips(console, root, served, seed)
+    _summarise(console, result, served, time.monotonic() - began)
     return 0
+
+
+def _served(destination: str) -> pathlib.Path:
+    """Returns the version that is served, which an equal model leaves where it is."""
+    from serving import model_versions
+
+    return pathlib.Path(model_versions.resolve(destination))
 
 
 def _render(
@@ -88,7 +97,7 @@ def _render(
 
 
 def _caption_new_clips(
-    console: Console, root: pathlib.Path, result: RunResult, seed: int
+    console: Console, root: pathlib.Path, served: pathlib.Path, seed: int
 ) -> None:
     """Captions clips of seeds that no corpus uses, through a server and its client."""
     from serving.client.grpc_client import Client
@@ -99,10 +108,9 @@ def _caption_new_clips(
     from transform.moving_world.language import describe
     from transform.moving_world.subsets import sample_scene
 
-    assert result.pushed is not None
     folder = root / "new"
     folder.mkdir(exist_ok=True)
-    config = ServerConfig(model_base=str(result.pushed.parent), port=0)
+    config = ServerConfig(model_base=str(served.parent), port=0)
     with Server(config) as server, Client(server.address) as client:
         for number in range(NEW_CLIPS):
             scene = sample_scene(UNUSED_SEEDS + NEW_CLIPS * seed + number, "mixed")
@@ -115,7 +123,9 @@ def _caption_new_clips(
                 console.print(f"    person: {text}", markup=False, soft_wrap=True)
 
 
-def _summarise(console: Console, result: RunResult, seconds: float) -> None:
+def _summarise(
+    console: Console, result: RunResult, served: pathlib.Path, seconds: float
+) -> None:
     from rich.table import Table
 
     console.print("[bold]4. Scores on the test clips[/] (×100)")
@@ -132,7 +142,7 @@ def _summarise(console: Console, result: RunResult, seconds: float) -> None:
     console.print(table)
     places = {
         "Report": result.report,
-        "Pushed model": result.pushed,
+        "Pushed model": served,
         "Pipeline root": result.root,
     }
     for name, path in places.items():

@@ -10,6 +10,8 @@ import typer
 
 from kinescribe import preflight, run_options
 
+REFUSED = 3  # the exit code where the gates refuse a model
+
 if TYPE_CHECKING:
     from kinescribe.joint_run import JointResult
     from pipeline.local_runner import RunResult
@@ -49,14 +51,23 @@ def command(
     split: Annotated[
         str, typer.Option(help="Clips of the scores that are printed: test or val.")
     ] = "test",
+    accept: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON",
+            help="Push a model that the gates refuse, or that is no better, for this "
+            "reason; never one that cannot be served.",
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print where everything is as JSON.")
     ] = False,
-) -> None:
+) -> int:
     """Run a pipeline on this machine: clips to a pushed model.
 
     What is done already is not done again, so that a run that was stopped goes on
-    where it was. `run.yaml` in the root says what was run.
+    where it was. `run.yaml` in the root says what was run. Ends with 0 if the model
+    was pushed or the served one is as good, with 3 if the gates refused it.
     """
     if corpus and not preset:
         raise typer.BadParameter("--corpus goes with --preset")
@@ -89,8 +100,9 @@ def command(
             typer.echo(json.dumps(_json_of_joint(joint)))
         else:
             _print_joint(joint, reported)
-        return
-    result = local_runner.run(described, ConsoleProgress(), verbose)
+        return 0
+    result = local_runner.run(described, ConsoleProgress(), verbose, accept)
+    code = REFUSED if result.verdict.refuses else 0
     scores: dict[str, Mapping[str, float]] = {}
     if preset or split != "test":  # the report has the others
         scores = {described.training.variant: _scores(result, split)}
@@ -98,10 +110,11 @@ def command(
         typer.echo(
             json.dumps({**_json(result), **({"scores": scores} if scores else {})})
         )
-        return
+        return code
     _print(result)
     if scores:
         _print_scores({**scores, **reported})
+    return code
 
 
 def _scores(result: RunResult, split: str) -> dict[str, float]:
@@ -120,9 +133,12 @@ def _scores(result: RunResult, split: str) -> dict[str, float]:
 
 def _json(result: RunResult) -> dict[str, Any]:
     return {
-        name: value if value is None or isinstance(value, bool | tuple) else str(value)
-        for name, value in result._asdict().items()
-        if name != "stages"
+        **{
+            name: value if value is None or isinstance(value, tuple) else str(value)
+            for name, value in result._asdict().items()
+            if name not in ("stages", "verdict")
+        },
+        "verdict": result.verdict.to_dict(),
     }
 
 
@@ -188,8 +204,9 @@ def _print(result: RunResult) -> None:
     line("Model", result.model)
     line("Report", result.report)
     line("Scores", result.evaluation)
-    line("Baseline", result.baseline)
+    line("Verdict", result.judgement)
     if result.pushed:
         line("Pushed", result.pushed, "bold green")
     else:
-        line("Not pushed", "the gates refused the model", "bold yellow")
+        line("Not pushed", "the served model stays", "bold yellow")
+    console.print(result.verdict.sentence, markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import tempfile
@@ -19,6 +20,7 @@ from serving import signature_names
 from serving.errors import ServingError
 from serving.export import signatures, warmup
 from serving.model_versions import read_spec
+from serving.weights_digest import write_settings
 from transform.common import storage
 
 __all__ = ["export", "read_spec"]
@@ -78,6 +80,8 @@ def export(
                 signature_names.MODEL_NAME, model.spec, list(examples) or blank
             ),
         )
+        settings = {"search": search.to_dict(), "precision": precision}
+        write_settings(partial, json.dumps(settings, sort_keys=True))
         storage.remove(target)
         tf.io.gfile.rename(partial, target)
     finally:

@@ -77,7 +77,7 @@ class CaptionModule(tf.Module):
         )
         caption = _named(self._caption_features, {**features, SPEC_HASH: strings})
         # Only the variables are tracked: Keras would add its own traces of the model.
-        self.weights = list(caption.graph.variables)
+        self.weights = _in_order_of_use(caption)
         signatures = {
             signature_names.CAPTION_EXAMPLES_SIGNATURE: caption_examples,
             tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
@@ -155,6 +155,19 @@ def _caption_function(
         }
 
     return caption_batch
+
+
+def _in_order_of_use(
+    function: tf.types.experimental.ConcreteFunction,
+) -> list[tf.Variable]:
+    """Returns a function's variables in an order that is the same in every process."""
+    places = {
+        id(captured): place
+        for place, (captured, _) in enumerate(function.graph.captures)
+    }
+    return sorted(
+        function.graph.variables, key=lambda variable: places[id(variable.handle)]
+    )
 
 
 def _named(

@@ -8,18 +8,22 @@ import os
 import tensorflow as tf
 
 from serving import model_versions
-from serving.pushing import origin
-from transform.common import storage
 from transform.common.config import Config
 
 RECORD = os.path.join("assets.extra", "push.json")
+# What is kept of a version's evaluation, so that later models can be compared with it.
+EVALUATION = os.path.join("assets.extra", "evaluation")
+CAPTIONS = "captions.jsonl"
+TRAINING = "training_clips.txt"
+VERDICT = "verdict.json"
+EVALUATION_FILES = (CAPTIONS, TRAINING, VERDICT)
 
 
 class PushRecord(Config):
     """The origin of a pushed model; stored inside its version's folder."""
 
     version: str
-    model_digest: str
+    weights_digest: str
     config_digest: str
     data_digest: str
     spec_hash: str
@@ -51,11 +55,3 @@ def versions(destination: str) -> list[PushedVersion]:
 def latest(destination: str) -> PushedVersion | None:
     """Returns the version that a model server serves, if there is one."""
     return next(reversed(versions(destination)), None)
-
-
-def model_digest(model_folder: str) -> str:
-    """Returns the digest of a SavedModel's files, which pushing does not change.
-
-    What it was made from does not count: equal models may have other origins.
-    """
-    return storage.folder_digest(model_folder, exclude=(RECORD, origin.FILE))

@@ -30,7 +30,7 @@ class Event(Config):
     event: Kind
     time: str  # UTC, as in 20261128T031500Z
     version: str = ""  # "" of a model that was not pushed
-    model_digest: str = ""  # of its files
+    weights_digest: str = ""  # `serving.weights_digest`
     origin_digest: str = ""  # `Origin.fingerprint`
     reason: str = ""  # in one sentence
     by: str = ""  # the person or the run
@@ -73,14 +73,14 @@ def events(destination: str) -> list[Event]:
 
 
 def withdrawn(destination: str) -> dict[str, Event]:
-    """Returns, by the digest of their files, the models that must not be served.
+    """Returns, by the digest of their weights, the models that must not be served.
 
     They were rolled back or rejected by a server, and nobody has forgiven them since.
     """
     bad: dict[str, Event] = {}
     for event in events(destination):
         if event.event in ("rolled-back", "rejected"):
-            bad[event.model_digest] = event
+            bad[event.weights_digest] = event
         elif event.event == "forgiven":
-            bad.pop(event.model_digest, None)
+            bad.pop(event.weights_digest, None)
     return bad

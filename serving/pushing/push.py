@@ -14,14 +14,22 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from serving.pushing import destination as destinations
-from serving.pushing.destination import RECORD, PushedVersion, PushRecord
+from serving.pushing.destination import (
+    EVALUATION,
+    EVALUATION_FILES,
+    RECORD,
+    PushedVersion,
+    PushRecord,
+)
 from transform.common import storage
 
 _INCOMING = ".incoming-"
 _GRAPH = "saved_model.pb"
 
 
-def push(model: str, destination: str, record: PushRecord) -> PushedVersion:
+def push(
+    model: str, destination: str, record: PushRecord, evaluation: str = ""
+) -> PushedVersion:
     """Makes `model` the latest version in `destination`.
 
     A reader sees the whole version or none of it: the copy goes to a hidden sibling,
@@ -32,17 +40,19 @@ def push(model: str, destination: str, record: PushRecord) -> PushedVersion:
         model: Folder of a SavedModel.
         destination: The folder that a model server watches.
         record: Written beside the model; its version is filled in here.
+        evaluation: Folder of the model's verdict and captions, of which
+            `EVALUATION_FILES` are kept beside the model.
     """
     current = destinations.latest(destination)
     current_record = current.record() if current else None
     if (
         current
         and current_record
-        and current_record.model_digest == record.model_digest
+        and current_record.weights_digest == record.weights_digest
     ):
         return current
     if "://" in destination:
-        return _push_to_object_store(model, destination, record)
+        return _push_to_object_store(model, destination, record, evaluation)
     os.makedirs(destination, exist_ok=True)
     with _locked(destination):
         for remains in glob.glob(os.path.join(destination, f"{_INCOMING}*")):
@@ -51,6 +61,7 @@ def push(model: str, destination: str, record: PushRecord) -> PushedVersion:
         incoming = os.path.join(destination, _INCOMING + version)
         storage.copy_folder(model, incoming)
         _write_record(incoming, record.replace(version=version))
+        _keep_evaluation(evaluation, incoming)
         _flush(*pathlib.Path(incoming).rglob("*"), incoming)
         folder = os.path.join(destination, version)
         os.rename(incoming, folder)
@@ -86,7 +97,7 @@ def _flush(*paths: str | pathlib.Path) -> None:
 
 
 def _push_to_object_store(
-    model: str, destination: str, record: PushRecord
+    model: str, destination: str, record: PushRecord, evaluation: str
 ) -> PushedVersion:
     """Copies the graph last, since object stores cannot rename a folder.
 
@@ -96,8 +107,18 @@ def _push_to_object_store(
     folder = os.path.join(destination, version)
     storage.copy_folder(model, folder, exclude=(_GRAPH,))
     _write_record(folder, record.replace(version=version))
+    _keep_evaluation(evaluation, folder)
     tf.io.gfile.copy(os.path.join(model, _GRAPH), os.path.join(folder, _GRAPH))
     return PushedVersion(version, folder)
+
+
+def _keep_evaluation(evaluation: str, folder: str) -> None:
+    kept = os.path.join(folder, EVALUATION)
+    for name in EVALUATION_FILES:
+        path = os.path.join(evaluation, name)
+        if evaluation and tf.io.gfile.exists(path):
+            tf.io.gfile.makedirs(kept)
+            tf.io.gfile.copy(path, os.path.join(kept, name))
 
 
 def _write_record(folder: str, record: PushRecord) -> None:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from serving.errors import ServingError
 from serving.pushing import destination as destinations
 from serving.pushing import ledger
-from serving.pushing.destination import PushedVersion, PushRecord, model_digest
+from serving.pushing.destination import PushedVersion, PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
+from serving.weights_digest import weights_digest
 
 
 class VersionState(NamedTuple):
@@ -29,7 +30,7 @@ def states(destination: str) -> list[VersionState]:
     live = False
     for pushed in reversed(destinations.versions(destination)):
         record = pushed.record()
-        event = withdrawn.get(record.model_digest) if record else None
+        event = withdrawn.get(record.weights_digest) if record else None
         state = event.event.replace("-", " ") if event else "earlier"
         if not live and not event:
             state, live = "live", True
@@ -85,7 +86,7 @@ def roll_back(
         destination,
         "rolled-back",
         version=live.version,
-        model_digest=_digest(versions[live.version], live.record),
+        weights_digest=_digest(versions[live.version], live.record),
         origin_digest=live.origin.fingerprint if live.origin else "",
         reason=reason,
         by=by,
@@ -107,7 +108,7 @@ def forgive(destination: str, version: str, reason: str, by: str = "") -> None:
                 destination,
                 "forgiven",
                 version=version,
-                model_digest=state.record.model_digest,
+                weights_digest=state.record.weights_digest,
                 origin_digest=state.origin.fingerprint if state.origin else "",
                 reason=reason,
                 by=by,
@@ -119,7 +120,7 @@ def forgive(destination: str, version: str, reason: str, by: str = "") -> None:
 def _serve_again(destination: str, target: PushedVersion) -> PushedVersion:
     record = target.record() or PushRecord(
         version="",
-        model_digest=model_digest(target.folder),
+        weights_digest=weights_digest(target.folder),
         config_digest="",
         data_digest="",
         spec_hash="",
@@ -140,4 +141,4 @@ def _before(
 
 
 def _digest(version: PushedVersion, record: PushRecord | None) -> str:
-    return record.model_digest if record else model_digest(version.folder)
+    return record.weights_digest if record else weights_digest(version.folder)

@@ -11,6 +11,8 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from serving.gates.verdict import Verdict
+
 
 class Row(NamedTuple):
     """A line of a score table; scores are fractions, shown ×100."""
@@ -18,6 +20,17 @@ class Row(NamedTuple):
     name: str
     note: str
     scores: Mapping[str, float]
+    intervals: Mapping[str, Sequence[float]] = {}
+
+
+class ClipLine(NamedTuple):
+    """A clip's caption beside the one of the model that was served before."""
+
+    video_id: str
+    caption: str
+    score: float  # CIDEr-D against its own references
+    baseline_caption: str = ""
+    gain: float | None = None  # of the score; None if there is no baseline
 
 
 class ScoredClip(NamedTuple):
@@ -28,6 +41,7 @@ class ScoredClip(NamedTuple):
     score: float  # CIDEr-D against its own references
     references: Sequence[str]
     picture: np.ndarray  # uint8 RGB, from serving.visualization.filmstrip
+    line: ClipLine | None = None
 
 
 class Curve(NamedTuple):
@@ -36,20 +50,24 @@ class Curve(NamedTuple):
     label: str
     epochs: Sequence[float]
     values: Sequence[float]
+    stages: Sequence[tuple[int, str]] = ()  # first epoch of each stage, and its name
+    best: int | None = None  # the epoch whose weights were kept
 
 
 class Report(NamedTuple):
     """Everything that the page shows, in the order shown."""
 
     title: str
-    verdict: str  # the outcome of the gates, in a sentence
-    blessed: bool
+    verdict: Verdict
     facts: Sequence[tuple[str, str]]
     scores: Sequence[Row]  # the model first, then its baselines
     slices: Sequence[Row]
     curves: Sequence[Curve]
     best: Sequence[ScoredClip]
     worst: Sequence[ScoredClip]
+    gained: Sequence[ScoredClip] = ()  # clips that got better most
+    lost: Sequence[ScoredClip] = ()  # clips that got worse most
+    clips: Sequence[ClipLine] = ()  # all of them
 
 
 def render(report: Report) -> str:
@@ -62,7 +80,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["jpeg"] = _data_uri
-    metrics = list(report.scores[0].scores)
+    metrics = list(report.scores[0].scores) if report.scores else []
     return environment.get_template("page.html").render(
         report=report, metrics=metrics, plot=_plot(report.curves)
     )
@@ -85,11 +103,25 @@ def _plot(curves: Sequence[Curve]) -> str:
     panels = figure.subplots(1, len(curves), squeeze=False)[0]
     for axes, curve in zip(panels, curves, strict=True):
         axes.plot(curve.epochs, curve.values, marker=".", color="#1a73e8")
+        for epoch, stage in curve.stages:
+            axes.axvline(epoch - 0.5, color="#9aa0a6", linewidth=0.8, linestyle=":")
+            axes.annotate(
+                stage,
+                (epoch - 0.5, 0.02),
+                xycoords=("data", "axes fraction"),
+                fontsize=7,
+                color="#5f6368",
+                rotation=90,
+            )
+        if curve.best is not None and curve.best in curve.epochs:
+            value = curve.values[list(curve.epochs).index(curve.best)]
+            axes.plot([curve.best], [value], "o", color="#d93025", label="kept")
+            axes.legend(fontsize=7, frameon=False)
         axes.set_title(curve.label, fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]

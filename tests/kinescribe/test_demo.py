@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from kinescribe import cli
 from pipeline import local_runner
 from pipeline.local_runner import RunResult
+from serving.gates.verdict import Verdict
 
 SCORES = {
     "model": {"BLEU-4": 0.5, "CIDEr-D": 1.25},
@@ -19,14 +20,15 @@ SCORES = {
 def demo(monkeypatch, exported, tmp_path):
     """Runs the command with a pipeline that pushes a small model, or nothing."""
 
-    def demo(blessed=True):
+    def demo(outcome="blessed"):
         pushed = tmp_path / "demo" / "pushed" / "1"
         seen = []
 
         def run(config, callback, verbose=False):
             del callback, verbose
             seen.append(config)
-            shutil.copytree(exported, pushed)
+            if outcome != "refused":
+                shutil.copytree(exported, pushed)
             report = tmp_path / "report" / "report.html"
             report.parent.mkdir()
             report.with_name("scores.json").write_text(json.dumps(SCORES))
@@ -41,18 +43,25 @@ def demo(monkeypatch, exported, tmp_path):
                 training=nowhere,
                 evaluation=nowhere,
                 report=report,
-                baseline="",
-                blessed=blessed,
-                pushed=pushed if blessed else None,
+                judgement=nowhere,
+                verdict=Verdict(
+                    outcome=outcome,
+                    sentence=f"{outcome}: so it is.",
+                    servable=True,
+                    clips=8,
+                    clips_wanted=8,
+                    scores={},
+                ),
+                pushed=pushed if outcome == "blessed" else None,
                 stages=(),
             )
 
         monkeypatch.setattr(local_runner, "run", run)
         options = f"--verbose demo --root {tmp_path / 'demo'} --train 3 --held-out 2"
-        outcome = CliRunner().invoke(
+        done = CliRunner().invoke(
             cli.app, options.split(), standalone_mode=False, catch_exceptions=False
         )
-        return outcome, seen
+        return done, seen
 
     return demo
 
@@ -72,6 +81,7 @@ def test_demo_renders_runs_serves_captions_and_sums_up(demo, tmp_path):
 
 
 def test_a_refused_model_ends_the_demo_with_a_pointer_to_the_report(demo):
-    outcome, _ = demo(blessed=False)
-    assert outcome.return_value == 1
+    outcome, _ = demo("refused")
+    assert outcome.return_value == 3
+    assert "refused: so it is." in outcome.stdout
     assert "report.html" in outcome.stdout.replace("\n", "")

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from kinescribe import cli
 from serving.pushing import destination as destinations
 from serving.pushing import push as pushing
+from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 
@@ -19,8 +20,8 @@ def invoke(*arguments):
 def pushed(tmp_path):
     for content in "ab":
         model = str(write_model(tmp_path / content, content))
-        digest = destinations.model_digest(model)
-        record = RECORD.replace(model_digest=digest)
+        digest = weights_digest(model)
+        record = RECORD.replace(weights_digest=digest)
         pushing.push(model, str(tmp_path / "pushed"), record)
     return str(tmp_path / "pushed")
 

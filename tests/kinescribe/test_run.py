@@ -8,10 +8,19 @@ from kinescribe import cli
 from pipeline import local_runner, published_runs
 from pipeline.local_runner import RunResult
 from pipeline.stages import StageError
+from serving.gates.verdict import Verdict
 from transform.common.errors import KinescribeError
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # its pipelines only pretend
 
+BLESSED = Verdict(
+    outcome="blessed",
+    sentence="Blessed: CIDEr-D 2.06 is 0.21 above version 7's 1.85.",
+    servable=True,
+    clips=60,
+    clips_wanted=60,
+    scores={"CIDEr-D": 2.06},
+)
 RESULT = RunResult(
     root=pathlib.Path("root"),
     examples=pathlib.Path("root/examples"),
@@ -22,8 +31,8 @@ RESULT = RunResult(
     training=pathlib.Path("root/training"),
     evaluation=pathlib.Path("root/evaluation"),
     report=pathlib.Path("root/report.html"),
-    baseline="version 7 is the latest in root/pushed",
-    blessed=True,
+    judgement=pathlib.Path("root/judgement"),
+    verdict=BLESSED,
     pushed=pathlib.Path("root/pushed/8"),
     stages=(),
 )
@@ -33,8 +42,8 @@ def invoke(monkeypatch, result, *arguments):
     """Runs the command with a pipeline that ends in `result`."""
     configs = []
 
-    def run(config, callback, verbose=False):
-        del callback, verbose
+    def run(config, callback, verbose=False, accept=""):
+        del callback, verbose, accept
         configs.append(config)
         if isinstance(result, Exception):
             raise result
@@ -54,16 +63,26 @@ def test_run_says_where_everything_is(monkeypatch):
         "root/examples/manifest.csv",
         "train, captions: too short",
         "root/report.html",
-        "version 7 is the latest",
+        "above version 7's 1.85",
         "root/pushed/8",
     ):
         assert text in done.stdout
 
 
 def test_refused_model_is_said_not_to_be_pushed(monkeypatch):
-    refused = RESULT._replace(blessed=False, pushed=None)
-    done, _ = invoke(monkeypatch, refused)
-    assert "Not pushed" in done.stdout
+    verdict = BLESSED.replace(outcome="refused", sentence="Refused: it is worse.")
+    refused = RESULT._replace(verdict=verdict, pushed=None)
+    for arguments in ((), ("--json",)):
+        done, _ = invoke(monkeypatch, refused, *arguments)
+        assert "Refused: it is worse." in done.stdout
+        assert done.exit_code == 3
+
+
+def test_an_equal_model_is_no_failure(monkeypatch):
+    verdict = BLESSED.replace(outcome="equal", sentence="Equal: version 7 stays.")
+    done, _ = invoke(monkeypatch, RESULT._replace(verdict=verdict, pushed=None))
+    assert "Not pushed" in done.stdout and "version 7 stays" in done.stdout
+    assert done.exit_code == 0
 
 
 @pytest.mark.parametrize("pushed", [RESULT.pushed, None])
@@ -72,7 +91,7 @@ def test_json_holds_every_place(monkeypatch, pushed):
     found = json.loads(done.stdout)
     assert found["pushed"] == (str(pushed) if pushed else None)
     assert found["report"] == "root/report.html"
-    assert found["blessed"] is True
+    assert found["verdict"] == BLESSED.to_dict()
     assert found["anomalies"] == list(RESULT.anomalies)
     assert set(found) == set(RESULT._fields) - {"stages"}
 

@@ -105,7 +105,7 @@ def test_a_run_has_two_parameters_and_no_more(compiled):
 
 def test_every_task_starts_our_entry_point_in_its_image(compiled):
     found = containers(compiled)
-    assert len(found) == 13
+    assert len(found) == 14
     for task, container in found.items():
         module = "kubeflow.tell" if task == "tell" else "kubeflow.step"
         assert container["command"] == ["python", "-m", module]

@@ -15,7 +15,14 @@ from tests.support.small_pipeline import small_pipeline
 from transform.backbones import loading
 from transform.common.errors import KinescribeError
 
-MODEL_STAGES = ["Trainer", "BaselineModel", "Evaluator", "Pusher", "Report"]
+MODEL_STAGES = [
+    "Trainer",
+    "BaselineModel",
+    "Evaluator",
+    "Judge",
+    "Pusher",
+    "Report",
+]
 
 
 class Names:
@@ -52,8 +59,8 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert len(ran) == len(first.stages)
     assert first.coverage == "24 of 24 clips"
     assert first.anomalies == ()
-    assert first.blessed
-    assert "nothing has been pushed" in first.baseline
+    assert first.verdict.outcome == "blessed" and first.verdict.first
+    assert "nothing has been pushed" in first.verdict.sentence
     assert first.pushed.parent == pathlib.Path(small.push_destination)
     record = json.loads((first.pushed / destination.RECORD).read_text())
     assert record["baseline_version"] == ""
@@ -90,7 +97,8 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     changed = small.override(changes)
     second, ran = run(changed)
     assert ran == ["CaptionReferences", *MODEL_STAGES]
-    assert f"version {first.pushed.name} is the latest" in second.baseline
+    assert second.verdict.baseline_version == first.pushed.name
+    assert f"version {first.pushed.name}'s" in second.verdict.sentence
     assert int(second.pushed.name) > int(first.pushed.name)
     latest = destination.latest(small.push_destination)
     assert latest.folder == str(second.pushed)
@@ -100,7 +108,8 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     # A model that does not reach the bar is not pushed.
     refused, ran = run(changed.override({"gates": {"minimum": {"CIDEr-D": 9.9}}}))
     assert "Trainer" not in ran
-    assert not refused.blessed
+    assert refused.verdict.outcome == "refused"
+    assert "below the 9.90 that is asked for" in refused.verdict.sentence
     assert refused.pushed is None
     assert destination.latest(small.push_destination) == latest
 

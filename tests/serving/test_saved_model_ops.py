@@ -103,5 +103,7 @@ def test_a_local_model_is_judged_as_well(tmp_path, exported):
 
 def test_a_damaged_graph_is_said(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"\xff" * 9)
-    with pytest.raises(ServingError, match=r"cannot be loaded: saved_model.pb is damaged"):
+    with pytest.raises(
+        ServingError, match=r"cannot be loaded: saved_model.pb is damaged"
+    ):
         saved_model_ops.check_ops(str(tmp_path))

@@ -2,6 +2,8 @@
 
 import pathlib
 
+import tensorflow as tf
+
 from serving.pushing.destination import PushRecord
 from transform.schema import FeatureSpec, Flow
 
@@ -9,7 +11,7 @@ SPEC = FeatureSpec(features=(Flow(),))
 OTHER_SPEC = FeatureSpec(features=(Flow(clip=10),))
 RECORD = PushRecord(
     version="",
-    model_digest="m" * 16,
+    weights_digest="m" * 16,
     config_digest="c" * 16,
     data_digest="d" * 16,
     spec_hash=SPEC.content_hash,
@@ -20,15 +22,20 @@ RECORD = PushRecord(
 def write_model(
     folder: pathlib.Path, content: str = "weights", spec: FeatureSpec = SPEC
 ) -> pathlib.Path:
-    """Files of the right names; `content` tells models apart."""
+    """Files of the right names, with `content` for weights."""
     for name, text in {
         "saved_model.pb": "graph",
-        "variables/variables.index": "index",
-        "variables/variables.data-00000-of-00001": content,
         "assets/feature_spec.json": spec.to_json(),
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    (folder / "variables").mkdir(exist_ok=True)
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / "variables" / "variables"),
+        tensor_names=["weights"],
+        shape_and_slices=[""],
+        tensors=[tf.constant(content)],
+    )
     return folder
 
 

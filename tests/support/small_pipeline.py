@@ -2,9 +2,9 @@
 
 import pathlib
 
-from components.evaluator.gates import GateConfig
 from pipeline import configs
 from pipeline.configs import PipelineConfig
+from serving.gates.config import GateConfig
 from transform.moving_world import CorpusConfig, render_corpus
 
 _SMALL = {
@@ -31,6 +31,23 @@ _SMALL = {
 }
 
 
+# Two epochs teach nobody to speak: what is left is what a test says of a model.
+LENIENT = GateConfig.from_dict(
+    {
+        "sanity": {
+            "empty": 1,
+            "bad_endings": 1,
+            "repetition": 1,
+            "distinct": 0,
+        },
+        "controls": None,
+        "cost": {"factor": 100, "calls": 3},
+        "better": {"push_equal": True},
+        "sampling": {"samples": 200},
+    }
+)
+
+
 def small_pipeline(folder: pathlib.Path) -> PipelineConfig:
     """Renders the corpus in `folder`; everything else will lie in `folder`/run."""
     clips = CorpusConfig(train=14, val=4, test=6, references=5)
@@ -39,4 +56,4 @@ def small_pipeline(folder: pathlib.Path) -> PipelineConfig:
         "root": str(folder / "run"),
         "corpus": {"files": [str(corpus.annotations)]},
     }
-    return configs.find("demo").override(_SMALL | places).replace(gates=GateConfig())
+    return configs.find("demo").override(_SMALL | places).replace(gates=LENIENT)

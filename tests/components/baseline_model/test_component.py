@@ -1,3 +1,4 @@
+import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.baseline_model import executor
@@ -14,7 +15,8 @@ def run_component(tmp_path):
         candidate=candidate, baseline=baseline, destination=str(tmp_path / "pushed")
     )
     weights = tmp_path / "baseline/Format-Serving/variables"
-    content = (weights / "variables.data-00000-of-00001").read_text()
+    reader = tf.train.load_checkpoint(str(weights / "variables"))
+    content = reader.get_tensor("weights").decode()
     properties = (executor.SOURCE, executor.VERSION)
     return content, *map(baseline.get_string_custom_property, properties)
 

@@ -1,3 +1,4 @@
+import pytest
 from tfx.types import standard_artifacts
 
 from components.baseline_model.executor import VERSION
@@ -17,10 +18,14 @@ def artifact(kind, folder, **properties):
     return made
 
 
-def run_component(folder, blessed):
+def run_component(folder, evaluated=1, blessed=1, servable=1):
     write_model(folder / "candidate" / "Format-Serving")
     pushed = artifact(standard_artifacts.PushedModel, folder / "artifact")
     (folder / "artifact").mkdir()
+    judgement = folder / "judgement"
+    judgement.mkdir()
+    for name in (*destination.EVALUATION_FILES, "scores.json"):
+        (judgement / name).write_text(f"{name} of the candidate")
     Pusher.test_call(
         model=artifact(standard_artifacts.Model, folder / "candidate"),
         baseline=artifact(
@@ -28,9 +33,16 @@ def run_component(folder, blessed):
             folder / "baseline",
             **{VERSION: "7"},
         ),
+        evaluation_blessing=artifact(
+            standard_artifacts.ModelBlessing, folder / "evaluated", blessed=evaluated
+        ),
         blessing=artifact(
             standard_artifacts.ModelBlessing, folder / "blessing", blessed=blessed
         ),
+        infra_blessing=artifact(
+            standard_artifacts.InfraBlessing, folder / "infra", blessed=servable
+        ),
+        judgement=artifact(standard_artifacts.ModelEvaluation, judgement),
         pushed_model=pushed,
         destination=str(folder / "pushed"),
         config_digest="c" * 16,
@@ -40,7 +52,7 @@ def run_component(folder, blessed):
 
 
 def test_component_pushes_a_blessed_model_and_says_where_it_comes_from(tmp_path):
-    pushed = run_component(tmp_path, blessed=1)
+    pushed = run_component(tmp_path)
     latest = destination.latest(str(tmp_path / "pushed"))
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == latest.version
@@ -51,7 +63,17 @@ def test_component_pushes_a_blessed_model_and_says_where_it_comes_from(tmp_path)
     assert files_of(pushed.uri) == files_of(latest.folder)
 
 
-def test_component_pushes_nothing_without_a_blessing(tmp_path):
-    pushed = run_component(tmp_path, blessed=0)
+def test_verdict_captions_and_training_clips_travel_inside_the_version(tmp_path):
+    run_component(tmp_path)
+    latest = destination.latest(str(tmp_path / "pushed"))
+    kept = tmp_path / "pushed" / latest.version / destination.EVALUATION
+    assert {path.name for path in kept.iterdir()} == set(destination.EVALUATION_FILES)
+    text = (kept / destination.CAPTIONS).read_text()
+    assert text == "captions.jsonl of the candidate"
+
+
+@pytest.mark.parametrize("missing", ["evaluated", "blessed", "servable"])
+def test_component_pushes_nothing_without_every_blessing(tmp_path, missing):
+    pushed = run_component(tmp_path, **{missing: 0})
     assert pushed.get_int_custom_property("pushed") == 0
     assert not (tmp_path / "pushed").exists()

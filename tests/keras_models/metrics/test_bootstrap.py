@@ -79,11 +79,37 @@ def test_blocks_of_resamples_have_the_same_law(corpus, monkeypatch):
 
 def test_a_model_does_not_differ_from_itself(corpus):
     _, good, _ = corpus
-    for value, low, high, better in bootstrap.differences(good, good).values():
-        assert (value, low, high, better) == (0.0, 0.0, 0.0, 0.0)
+    for found in bootstrap.differences(good, good).values():
+        assert found == (0.0, 0.0, 0.0, 0.0, 0.0, 1000)
+        assert found.p_fall == 1.0
 
 
 def test_other_clips_are_not_compared(corpus):
     _, good, bad = corpus
     with pytest.raises(ValueError, match="received 30 and 29 clips"):
         bootstrap.differences(good, bad._replace(ids=bad.ids[:-1]))
+
+
+def test_what_is_kept_of_a_drawing_is_what_would_be_drawn_again(corpus, monkeypatch):
+    _, good, bad = corpus
+    kept = bootstrap.differences(bad, good, samples=70)
+    monkeypatch.setattr(bootstrap, "_KEPT", 0)
+    assert bootstrap.differences(bad, good, samples=70) == kept
+    assert kept["CIDEr-D"].p_fall == pytest.approx(1 / 71)
+
+
+def test_statistics_of_some_clips_are_theirs_alone(corpus):
+    _, good, _ = corpus
+    some = good.take(["clip03", "clip01", "absent"])
+    assert some.ids == ("clip01", "clip03")
+    each = good.per_clip()
+    mean = (each["clip01"]["CIDEr-D"] + each["clip03"]["CIDEr-D"]) / 2
+    assert some.corpus()["CIDEr-D"] == pytest.approx(mean)
+
+
+def test_holm_holds_the_smallest_against_the_strictest_level():
+    # Worked by hand: .001 ≤ .05/3, .02 ≤ .05/2, .03 ≤ .05/1.
+    assert bootstrap.holm([0.03, 0.001, 0.02], 0.05) == [True, True, True]
+    # .02 > .05/3: nothing falls, though each is below .05.
+    assert bootstrap.holm([0.03, 0.02, 0.04], 0.05) == [False, False, False]
+    assert bootstrap.holm([], 0.05) == []

@@ -41,7 +41,7 @@ def test_repeated_run_finds_the_same_comparison_and_a_changed_one_does_not(tmp_p
     assert baseline_version(destination, "config a", "more data") == first.version
     record = record.replace(
         config_digest="config b",
-        model_digest="b" * 16,
+        weights_digest="b" * 16,
         baseline_version=first.version,
     )
     second = push(str(write_model(tmp_path / "b", "b")), destination, record)

@@ -6,13 +6,14 @@ import threading
 
 from serving.pushing import destination as destinations
 from serving.pushing import push as pushing
+from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, SPEC, files_of, write_model
 from transform.common import storage
 
 
 def push(model, destination, digest=None):
-    digest = digest or destinations.model_digest(str(model))
-    record = RECORD.replace(model_digest=digest)
+    digest = digest or weights_digest(model)
+    record = RECORD.replace(weights_digest=digest)
     return pushing.push(str(model), str(destination), record)
 
 
@@ -46,7 +47,7 @@ def test_record_travels_inside_the_version(tmp_path):
     record = pushed.record()
     assert record.version == pushed.version
     assert record.spec_hash == SPEC.content_hash
-    assert record.model_digest == destinations.model_digest(pushed.folder)
+    assert record.weights_digest == weights_digest(pushed.folder)
 
 
 def slow_copy(copied: threading.Event, go_on: threading.Event):

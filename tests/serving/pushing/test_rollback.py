@@ -7,14 +7,15 @@ from serving.pushing import destination as destinations
 from serving.pushing import ledger, rollback
 from serving.pushing import push as pushing
 from serving.pushing.origin import Origin
+from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, files_of, write_model
 
 
 def push(folder, content, destination):
     model = write_model(folder / content, content)
     Origin(clips={content: ("train", "a", "b")}, settings={}).write(str(model))
-    digest = destinations.model_digest(str(model))
-    record = RECORD.replace(model_digest=digest)
+    digest = weights_digest(str(model))
+    record = RECORD.replace(weights_digest=digest)
     return pushing.push(str(model), str(destination), record)
 
 
@@ -98,7 +99,7 @@ def test_forgiven_model_is_one_like_any_other(pushed):
     with pytest.raises(ServingError, match="that was withdrawn"):
         rollback.forgive(pushed, bad.version, "x")
     rollback.roll_back(pushed, "bad")
-    assert list(ledger.withdrawn(pushed)) == [bad.record().model_digest]
+    assert list(ledger.withdrawn(pushed)) == [bad.record().weights_digest]
     rollback.forgive(pushed, bad.version, "the clips were wrong, not the model")
     assert ledger.withdrawn(pushed) == {}
     assert "rolled back" not in states(pushed)

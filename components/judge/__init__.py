@@ -1,0 +1,1 @@
+"""The component that gives the one verdict on a model."""

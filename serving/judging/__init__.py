@@ -1,0 +1,1 @@
+"""Measures a model beside the served one, and keeps the verdict of the gates."""

@@ -1,0 +1,175 @@
+"""Serves a model in a process of its own, as a test before it is pushed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from typing import IO
+
+from serving import model_versions, signature_names
+from serving.client.grpc_client import Client
+from serving.errors import ServingError
+from serving.export import warmup
+from serving.gates.evidence import Served
+from serving.gates.serving_cost import EmbeddedServer, ServableGate
+from transform.common import storage
+from transform.common.errors import KinescribeError
+
+_SIGNATURES = (
+    "serving_default",
+    signature_names.CAPTION_EXAMPLES_SIGNATURE,
+    signature_names.CAPTION_SIGNATURE,
+    signature_names.FEATURE_SPEC_SIGNATURE,
+)
+_MODULE = "serving.judging.embedded_server"
+_POLL_SECONDS = 0.2
+
+
+def try_serving(
+    model: str, examples: Mapping[str, bytes], gate: ServableGate
+) -> Served:
+    """Starts a server with a model, replays its warm-up and captions some clips.
+
+    Args:
+        model: Folder of the SavedModel.
+        examples: Serialized records by clip.
+        gate: The server, and how long it may take.
+
+    Returns:
+        Its captions, or the reason why there are none.
+    """
+    spec_hash = model_versions.read_spec(model).content_hash
+    with tempfile.TemporaryDirectory(prefix="kinescribe-") as folder:
+        base = pathlib.Path(folder, "versions")
+        base.mkdir()
+        if "://" in model:
+            storage.copy_folder(model, str(base / "1"))
+        else:
+            (base / "1").symlink_to(os.path.abspath(model))
+        log = pathlib.Path(folder, "log").open("w+b")
+        with log:
+            try:
+                with _server(gate, base, log) as (process, address):
+                    return _questioned(
+                        process, address, model, examples, spec_hash, gate
+                    )
+            except KinescribeError as error:
+                return Served(f"It cannot be served: {error}{_last_words(log)}")
+
+
+@contextlib.contextmanager
+def _server(
+    gate: ServableGate, base: pathlib.Path, log: IO[bytes]
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    port = _free_port()
+    if isinstance(gate.infra, EmbeddedServer):
+        command = [sys.executable, "-m", _MODULE, str(base), str(port)]
+    else:
+        places = {
+            "port": port,
+            "model_base": base,
+            "model_name": signature_names.MODEL_NAME,
+        }
+        command = [part.format(**places) for part in gate.infra.command]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+    }
+    try:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment
+        )
+    except OSError as error:
+        raise ServingError(
+            f"the server {command[0]} of gates.servable.infra cannot be started: "
+            f"{error.strerror}."
+        ) from error
+    try:
+        yield process, f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _questioned(
+    process: subprocess.Popen[bytes],
+    address: str,
+    model: str,
+    examples: Mapping[str, bytes],
+    spec_hash: str,
+    gate: ServableGate,
+) -> Served:
+    deadline = time.monotonic() + gate.seconds
+    with Client(address, timeout=gate.seconds) as client:
+        signatures = _signatures(client, process, deadline)
+        missing = [name for name in _SIGNATURES if name not in signatures]
+        if missing:
+            return Served(f"It lacks the signature {', '.join(missing)}.")
+        if client.spec.content_hash != spec_hash:
+            return Served(
+                f"It says that its specification is {client.spec.content_hash}, its "
+                f"files say {spec_hash}."
+            )
+        for request in warmup.read(model):
+            inputs = {name: _array(value) for name, value in request.inputs.items()}
+            client.predict(request.model_spec.signature_name, inputs)
+        results = client.caption_examples(list(examples.values()))
+        captions = {
+            clip: result.caption for clip, result in zip(examples, results, strict=True)
+        }
+        return Served("", captions, _peak_bytes(process.pid))
+
+
+def _signatures(
+    client: Client, process: subprocess.Popen[bytes], deadline: float
+) -> frozenset[str]:
+    """Waits until the server has loaded the model."""
+    while True:
+        try:
+            return frozenset(client._signatures())
+        except ServingError as error:
+            ended = process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                what = "it ended" if ended else "it did not start in time"
+                raise ServingError(f"{what}; {error}") from error
+            time.sleep(_POLL_SECONDS)
+
+
+def _array(value: object) -> object:
+    import tensorflow as tf
+
+    return tf.make_ndarray(value)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _peak_bytes(pid: int) -> int:
+    """Returns the most memory that a process has held; 0 where nobody tells."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return 1024 * int(found[0]) if found else 0
+
+
+def _last_words(log: IO[bytes]) -> str:
+    """Returns the last line that a server printed, for a message."""
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()
+    return f" Its last words: {lines[-1]}" if lines else ""
