@@ -174,6 +174,21 @@ class ClipCaptioner(abc.ABC):
         return self.caption_extraction(self.extract(path, start, end), category)
 
 
+def record_of(
+    spec: FeatureSpec, path: str | os.PathLike[str], category: str = ""
+) -> bytes:
+    """Returns the serialized record of a file's features, without captions.
+
+    Args:
+        spec: What the features are made by.
+        path: The file.
+        category: The clip's category, for models that read it.
+    """
+    extraction = _extractor(spec).extract(os.fspath(path))
+    video = example_codec.VideoExample("", (), extraction.features, category)
+    return example_codec.to_example(video, spec).SerializeToString()
+
+
 def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
     for row, data in enumerate(examples):
         try:

@@ -17,23 +17,14 @@ from tensorflow_serving.apis import (
 from keras_models import weight_axes
 from keras_models.weight_axes import NamedAxes
 from serving import signature_names
+from serving.client import channel
 from serving.client.base import ClipCaptioner
-from serving.credentials import read_secret
-from serving.errors import RefusedError, ServingError
+from serving.client.channel import ClientTLS, Retries
+from serving.errors import ServingError
 from serving.export import warmup
-from transform.common import loopback
-from transform.common.config import Config
 from transform.schema import SPEC_HASH, FeatureSpec
 
-_REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}
-
-
-class ClientTLS(Config):
-    """The authority that a server is checked by, and the client's own certificate."""
-
-    ca_file: str = ""  # PEM, like all; the system's authorities if empty
-    certificate_file: str = ""  # for servers that ask for one (mutual TLS)
-    key_file: str = ""
+_RETRIES = Retries()
 
 
 class Client(ClipCaptioner):
@@ -44,7 +35,8 @@ class Client(ClipCaptioner):
         model_name: The name that the server knows the model by.
         token: Sent as `authorization: Bearer …` with every call.
         tls: Encrypts the channel; plain text without it.
-        timeout: Seconds that a call may take.
+        timeout: Seconds that a call may take, with all its repetitions.
+        retries: How often a call is repeated that found no server.
     """
 
     def __init__(
@@ -54,23 +46,20 @@ class Client(ClipCaptioner):
         token: str = "",
         tls: ClientTLS | None = None,
         timeout: float = 60.0,
+        retries: Retries = _RETRIES,
     ):
         self._address = address
         self._model_name = model_name
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._metadata = channel.metadata(token)
         self._timeout = timeout
         self._spec: FeatureSpec | None = None
         self._weight_axes: NamedAxes = {}
-        options = [
-            ("grpc.max_send_message_length", -1),
-            ("grpc.max_receive_message_length", -1),
-        ]
-        if loopback.is_loopback(address):
-            options.append(loopback.OPTION)
+        options = channel.options(address, retries)
         if tls is None:
             self._channel = grpc.insecure_channel(address, options)
         else:
-            self._channel = grpc.secure_channel(address, _credentials(tls), options)
+            credentials = channel.credentials(tls)
+            self._channel = grpc.secure_channel(address, credentials, options)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def __enter__(self) -> Client:
@@ -150,48 +139,6 @@ class Client(ClipCaptioner):
         try:
             return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise self._explained(error) from error
-
-    def _proxy(self) -> str:
-        """Returns what to say of a proxy between here and the server, if any."""
-        proxy = loopback.proxy_variable()
-        if not proxy or loopback.is_loopback(self._address):
-            return ""
-        return f", and the proxy of {proxy}, which no_proxy=HOST passes by"
-
-    def _explained(self, error: grpc.RpcError) -> ServingError:
-        code, details = error.code(), " ".join((error.details() or "").split())
-        if code in _REFUSED:
-            return RefusedError(f"the server at {self._address} refuses: {details}")
-        reasons = {
-            grpc.StatusCode.UNAVAILABLE: (
-                f"no server answers at {self._address} ({details}); start one with "
-                f"`kinescribe serve`, or check address and TLS{self._proxy()}."
-            ),
-            grpc.StatusCode.UNAUTHENTICATED: (
-                f"the server at {self._address} does not accept this token."
-            ),
-            grpc.StatusCode.DEADLINE_EXCEEDED: (
-                f"the server at {self._address} took longer than {self._timeout:g} s; "
-                "try again, or allow more time."
-            ),
-            grpc.StatusCode.RESOURCE_EXHAUSTED: (
-                f"the server at {self._address} has too much to do, or was sent too "
-                f"much at once: {details}"
-            ),
-            grpc.StatusCode.NOT_FOUND: (
-                f"the server at {self._address} has no model {self._model_name!r} to "
-                f"offer: {details}"
-            ),
-        }
-        fallback = f"the server at {self._address} failed with {code.name}: {details}"
-        return ServingError(reasons.get(code, fallback))
-
-
-def _credentials(tls: ClientTLS) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(
-        *(
-            read_secret(path) if path else None
-            for path in (tls.ca_file, tls.key_file, tls.certificate_file)
-        )
-    )
+            raise channel.explained(
+                error, self._address, self._model_name, self._timeout
+            ) from error

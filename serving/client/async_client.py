@@ -1,0 +1,127 @@
+"""`AsyncClient`: the twin of `Client` for programs that run in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from serving import signature_names
+from serving.client import base, caption_result, channel
+from serving.client.caption_result import CaptionResult
+from serving.client.channel import ClientTLS, Retries
+from serving.export import warmup
+from transform.schema import FeatureSpec
+
+_RETRIES = Retries()
+
+
+class AsyncClient:
+    """Captions through a server; its methods are those of `Client`, to be awaited.
+
+    Args:
+        address: `host:port`.
+        model_name: The name that the server knows the model by.
+        token: Sent as `authorization: Bearer …` with every call.
+        tls: Encrypts the channel; plain text without it.
+        timeout: Seconds that a call may take, with all its repetitions.
+        retries: How often a call is repeated that found no server.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        model_name: str = signature_names.MODEL_NAME,
+        token: str = "",
+        tls: ClientTLS | None = None,
+        timeout: float = 60.0,
+        retries: Retries = _RETRIES,
+    ):
+        self._address = address
+        self._model_name = model_name
+        self._metadata = channel.metadata(token)
+        self._timeout = timeout
+        options = channel.options(address, retries)
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(address, options)
+        else:
+            credentials = channel.credentials(tls)
+            self._channel = grpc.aio.secure_channel(address, credentials, options)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._spec: FeatureSpec | None = None
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the channel to the server."""
+        await self._channel.close()
+
+    async def spec(self) -> FeatureSpec:
+        """Returns the specification of the model's features; requested once."""
+        if self._spec is None:
+            outputs = await self.predict(
+                signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
+            )
+            text = outputs[signature_names.SPEC_JSON][0].decode()
+            self._spec = FeatureSpec.from_json(text)
+        return self._spec
+
+    async def predict(
+        self, signature: str, inputs: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Calls any signature of the model.
+
+        Args:
+            signature: Name of the signature.
+            inputs: Arrays, or values that can be converted to them, by name.
+
+        Raises:
+            serving.errors.ServingError: The server does not respond, or refuses.
+        """
+        request = warmup.request(self._model_name, signature, inputs)
+        try:
+            response = await self._stub.Predict(
+                request, timeout=self._timeout, metadata=self._metadata
+            )
+        except grpc.RpcError as error:
+            raise channel.explained(
+                error, self._address, self._model_name, self._timeout
+            ) from error
+        return {
+            name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()
+        }
+
+    async def caption_examples(self, examples: Sequence[bytes]) -> list[CaptionResult]:
+        """Captions serialized records, as `example_codec.to_example` writes them.
+
+        Raises:
+            serving.errors.ServingError: The server does not respond, or refuses.
+        """
+        spec = await self.spec()
+        inputs = {signature_names.EXAMPLES: list(examples)}
+        outputs = await self.predict(signature_names.CAPTION_EXAMPLES_SIGNATURE, inputs)
+        return caption_result.from_outputs(outputs, spec.content_hash)
+
+    async def caption_file(
+        self, path: str | os.PathLike[str], category: str = ""
+    ) -> CaptionResult:
+        """Captions a video file, which a thread decodes meanwhile.
+
+        Raises:
+            transform.video.video_info.DecodeError: The clip cannot be read.
+            serving.errors.ServingError: The server does not respond, or refuses.
+        """
+        spec = await self.spec()
+        record = await asyncio.to_thread(base.record_of, spec, path, category)
+        (result,) = await self.caption_examples([record])
+        return result
