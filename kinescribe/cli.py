@@ -8,14 +8,14 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
 import kinescribe
-from kinescribe import terminal
+from kinescribe import settings_only, terminal
 from transform.common import loopback
 
 COMMANDS = (
@@ -45,6 +45,9 @@ COMMANDS = (
     "models",
     "rollback",
 )
+
+# Commands that read settings and compute nothing.
+LISTING = frozenset({"presets", "preset", "variants"})
 
 app = typer.Typer(
     help="Kinescribe writes sentences about videos.",
@@ -124,6 +127,16 @@ for _name in COMMANDS:
     app.command(_name, cls=_Command)(_exiting(_module.command))
 
 
+def _spare_tensorflow(arguments: Sequence[str]) -> None:
+    """Lets a command that only lists settings start without TensorFlow.
+
+    The command is the first argument that is no option: those before it have no values.
+    """
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if command in LISTING:
+        settings_only.install()
+
+
 def main() -> None:
     """Runs the command; whatever goes wrong is one sentence and exit code 1.
 
@@ -131,6 +144,7 @@ def main() -> None:
     """
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     terminal.print_any_text()
+    _spare_tensorflow(sys.argv[1:])
     try:
         try:
             app()

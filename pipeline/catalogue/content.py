@@ -54,6 +54,8 @@ def shared_files(clips: Iterable[VideoRecord]) -> list[SharedFile]:
     """
     by_uri: dict[str, list[VideoRecord]] = {}
     for clip in clips:
+        if not clip.uri:
+            continue
         by_uri.setdefault(clip.uri, []).append(clip)
     groups = same_files(list(by_uri))
     shared = [[clip for uri in group for clip in by_uri[uri]] for group in groups]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.catalogue import content
 from pipeline.catalogue.finding import Finding, counted, error, named, warning
+from transform.common.location import Location
 from transform.datasets import Split, VideoRecord
 
 # What each split is for, in the words of a message.
@@ -64,7 +65,14 @@ def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
 
 def files(clips: Sequence[VideoRecord], max_failure_ratio: float) -> Iterator[Finding]:
     """Finds clips whose files are not there; those of other machines are left out."""
-    here = sorted({clip.uri for clip in clips if "://" not in clip.uri})
+    if nameless := [clip.video_id for clip in clips if not clip.uri]:
+        yield error(
+            "clips",
+            f"{counted(len(nameless), 'clip')} have no `video`, which features are "
+            f"made of: {named(nameless)}; name their files, or import every feature.",
+        )
+        return
+    here = sorted({clip.uri for clip in clips if not Location(clip.uri).is_remote})
     with ThreadPoolExecutor(8) as threads:
         found = dict(zip(here, threads.map(os.path.isfile, here), strict=True))
     absent = [clip for clip in clips if not found.get(clip.uri, True)]

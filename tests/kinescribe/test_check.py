@@ -97,3 +97,26 @@ for ask in (bool, len, list, float):
         [sys.executable, "-c", program], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["variants", "--json"], ["presets"], ["preset", "vre", "--corpus", "msvd"]],
+)
+def test_lists_are_printed_without_tensorflow(words):
+    program = f"""
+import sys
+from kinescribe import cli, settings_only
+sys.argv = ["kinescribe", *{words}]
+try:
+    cli.main()
+except SystemExit as ended:
+    assert not ended.code
+found = sys.modules.get("tensorflow")
+assert found is None or type(found).__module__ == "kinescribe.settings_only"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 1000

@@ -14,8 +14,8 @@ from transform.datasets.video_record import (
     table_rows,
 )
 
-_NEEDED = ("id", "video", "split", "caption")
-_COLUMNS = (*_NEEDED, "category", "start", "end")
+_NEEDED = ("id", "split", "caption")
+_COLUMNS = ("id", "video", "split", "caption", "category", "start", "end")
 
 
 class CsvTable(Config):
@@ -23,7 +23,8 @@ class CsvTable(Config):
 
     Further rows with the same id add a caption to the clip, and must not say anything
     else of it. `video` is a path, seen from the file. The columns category, start and
-    end (seconds) may be left out, and so may their cells.
+    end (seconds) may be left out, and so may their cells; video as well, where clips
+    have only imported features.
     """
 
     kind: Literal["csv"] = "csv"
@@ -40,9 +41,10 @@ class CsvTable(Config):
                     f"{self.file} has the unknown column {unknown[0]!r}; there are "
                     f"{', '.join(_COLUMNS)}."
                 )
+            video = row.get("video", "").strip()
             record = VideoRecord(
                 row["id"].strip(),
-                self.file.beside(row["video"].strip()),
+                self.file.beside(video) if video else "",
                 split_named(row["split"].strip(), where),
                 (),
                 row.get("category", "").strip(),

@@ -22,7 +22,8 @@ class Jsonl(Config):
     `{"id": "kitchen-7", "video": "raw/kitchen.mp4", "split": "train", "captions": ["a
     man washes dishes"], "category": "home", "start": 61.5, "end": 70}`
 
-    `category`, `start` and `end` (seconds) may be left out.
+    `category`, `start` and `end` (seconds) may be left out, and so may `video` of clips
+    that have only imported features.
     """
 
     kind: Literal["jsonl"] = "jsonl"
@@ -35,7 +36,7 @@ class Jsonl(Config):
             row = _parse(line, where)
             record = VideoRecord(
                 row.id,
-                self.file.beside(row.video),
+                self.file.beside(row.video) if row.video else "",
                 split_named(row.split, where),
                 row.captions,
                 row.category,
@@ -48,7 +49,7 @@ class Jsonl(Config):
 
 class _Row(Config):
     id: StrictStr
-    video: StrictStr
+    video: StrictStr = ""
     split: StrictStr
     captions: tuple[StrictStr, ...]
     category: StrictStr = ""

@@ -36,7 +36,7 @@ class VideoRecord(NamedTuple):
     """One clip of a dataset, with its captions and its category."""
 
     video_id: str
-    uri: str
+    uri: str  # of its file; '' where it has only features
     split: Split
     captions: tuple[str, ...]
     category: str = ""

@@ -23,7 +23,7 @@ def data_digest(records: Sequence[VideoRecord], spec: FeatureSpec | None = None)
     features = spec.features if spec else ()
     imports = [feature for feature in features if isinstance(feature, Imported)]
     uris = sorted(
-        {record.uri for record in records}.union(
+        {record.uri for record in records if record.uri}.union(
             path
             for record in records
             for feature in imports

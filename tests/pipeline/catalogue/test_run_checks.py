@@ -104,6 +104,17 @@ def test_missing_clips_are_told_and_too_many_are_an_error(tmp_path, rows):
     assert any("1 of 5 clips are missing" in text for _, text in warnings)
 
 
+def test_clips_that_have_only_features_need_no_video(tmp_path, rows):
+    del rows[0]["video"], rows[1]["video"]
+    errors, _ = found(tmp_path, rows)
+    assert errors == [("clips", errors[0][1])]
+    assert "2 clips have no `video`" in errors[0][1] and "clip0, clip1" in errors[0][1]
+    files = {"kind": "npy", "file": "{video_id}.npy"}
+    grid = {"kind": "imported", "name": "grid", "shape": [4], "max_steps": 2}
+    errors, _ = found(tmp_path, rows, features={"features": [{**grid, "files": files}]})
+    assert not errors
+
+
 def test_networks_weights_and_vectors_that_are_not_there_are_errors(tmp_path, rows):
     grid = settings(tmp_path, rows)["features"]["features"][0]
     features = [

@@ -44,13 +44,21 @@ def test_columns_stand_in_any_order_and_delimiters_differ(tmp_path) -> None:
     assert (record.video_id, record.split) == ("a", "val")
 
 
+def test_clips_that_have_only_features_need_no_video(tmp_path) -> None:
+    table = _source(tmp_path, "id,split,caption\na,val,a dog\n").read()
+    lines = tmp_path / "clips.jsonl"
+    lines.write_text('{"id": "a", "split": "val", "captions": ["a dog"]}')
+    wanted = [datasets.VideoRecord("a", "", "val", ("a dog",))]
+    assert table == datasets.Jsonl(file=str(lines)).read() == wanted
+
+
 ROW = "a,a.mp4,train,a dog,animals,1,2\n"
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", r"clips\.csv has no column id, video, split, caption, but none at all"),
+        ("", r"clips\.csv has no column id, split, caption, but none at all"),
         ("id,video,caption\n", r"no column split, but id, video, caption\.$"),
         ("id,video,split,caption,id\n", r"has two columns of the same name"),
         (

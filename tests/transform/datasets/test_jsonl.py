@@ -49,7 +49,7 @@ def test_rows_become_records(tmp_path) -> None:
         ({**ROW, "id": "b", "captions": ["", " "]}, r"line 2: video 'b' of the train"),
         ({**ROW, "captions": "a dog"}, r"line 2: captions = 'a dog' is wrong"),
         ({**ROW, "capions": []}, r"unknown key capions \(did you mean captions\?\)"),
-        ({"id": "b"}, r"line 2: keys video, split, captions are missing"),
+        ({"id": "b"}, r"line 2: keys split, captions are missing"),
         ({**ROW, "start": -1}, r"line 2: start = -1 is wrong"),
         (
             {**ROW, "id": "b", "start": 5, "end": 5},
