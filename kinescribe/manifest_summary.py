@@ -7,6 +7,7 @@ import json
 
 import rich.console
 import rich.table
+import rich.text
 import typer
 
 from transform.records.manifest import STATUSES, Manifest
@@ -36,10 +37,13 @@ def print_summary(manifest: Manifest, out: str, as_json: bool) -> None:
     counts = collections.Counter((row.split, row.status) for row in manifest.rows)
     for split in dict.fromkeys(row.split for row in manifest.rows):
         table.add_row(split, *(f"{counts[split, status]:,}" for status in STATUSES))
-    console = rich.console.Console()
+    console = rich.console.Console(markup=False)
     console.print(table)
     for reason, clips in manifest.reasons():
-        console.print(f"[yellow]{clips:,} ×[/yellow] {reason}", highlight=False)
+        line = rich.text.Text.assemble((f"{clips:,} ×", "yellow"), f" {reason}")
+        console.print(line, soft_wrap=True)
     console.print(
-        f"{manifest.coverage()} are in {out}", highlight=False, soft_wrap=True
+        f"{manifest.coverage()} are in {out}",
+        highlight=False,
+        soft_wrap=True,
     )

@@ -26,6 +26,7 @@ _PLAIN: Mapping[str, str] = {  # for terminals that have no more than ASCII
     "→": "->",
 }
 _MIN_COLUMNS = 20
+_UNSEEN_COLUMNS = "200"
 _OURS = ("transform", "keras_models", "serving", "components", "pipeline", "kubeflow")
 
 
@@ -36,6 +37,8 @@ def print_any_text() -> None:
     Python and JSON write them.
     """
     columns = os.environ.get("COLUMNS", "")
+    if not columns and not (sys.stdout.isatty() or sys.stderr.isatty()):
+        os.environ["COLUMNS"] = _UNSEEN_COLUMNS  # nobody looks: nothing is wrapped
     if columns.isdigit() and int(columns) < _MIN_COLUMNS:
         os.environ["COLUMNS"] = str(
             _MIN_COLUMNS

@@ -31,7 +31,6 @@ from transform.backbones import loading
 from transform.common import outputs, storage
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
-from transform.jobs import check_splits
 from transform.jobs.data_digest import data_digest
 
 CONFIG_FILE = "run.yaml"  # in the root: what was run last
@@ -91,9 +90,7 @@ def run(
     config = config.replace(features=loading.resolve(config.features))
     if vectors := config.training.word_vectors:
         vectors.locate()
-    clips = datasets.read(config.corpus)
-    check_splits.check(clips, config.corpus)
-    digest = data_digest(clips, config.features)
+    digest = data_digest(datasets.read(config.corpus), config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())
         connection = metadata.sqlite_metadata_connection_config(

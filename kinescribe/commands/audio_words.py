@@ -66,9 +66,9 @@ def command(
 
     import rich.console
 
-    console = rich.console.Console(highlight=False, soft_wrap=True)
+    console = rich.console.Console(highlight=False, markup=False, soft_wrap=True)
     for reason, clips in sources.reasons.items():
-        console.print(f"[yellow]{clips:,} ×[/yellow] {reason}")
+        console.print(f"{clips:,} × {reason}")
     console.print(
         f"{feature.words:,} words from {sources.windows:,} windows of "
         f"{sources.with_sound:,} of {sources.clips:,} training clips are in {out}"

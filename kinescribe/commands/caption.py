@@ -335,8 +335,8 @@ def _print(clip: str, captions: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    console.print(clip, style="bold", markup=False, soft_wrap=True, highlight=False)
+    console = Console(markup=False)
+    console.print(clip, style="bold", soft_wrap=True, highlight=False)
     rows = [(f"  {c['caption']}", f"{c['confidence']:.0%} a word") for c in captions]
     if not console.is_terminal:  # a program reads lines, not columns
         for row in rows:

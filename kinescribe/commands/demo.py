@@ -56,10 +56,13 @@ def command(
     result = local_runner.run(settings, ConsoleProgress(), verbose=bool(context.obj))
     console.print(result.verdict.sentence, markup=False, soft_wrap=True)
     if result.verdict.refuses:
-        console.print(f"The report shows why: {result.report}", soft_wrap=True)
+        console.print(
+            f"The report shows why: {result.report}", markup=False, soft_wrap=True
+        )
         return REFUSED
     served = _served(settings.push_destination)
-    console.print(f"[bold]3. New clips, captioned by a server of {served}")
+    title = f"3. New clips, captioned by a server of {served}"
+    console.print(title, style="bold", markup=False)
     _caption_new_clips(console, root, served, seed)
     _summarise(console, result, served, time.monotonic() - began)
     return 0

@@ -53,7 +53,7 @@ def command(
     for name, share in shares.items():
         table.add_row(name, f"{share:.1%}")
     table.add_row("Model", model)
-    rich.console.Console().print(table, soft_wrap=True)
+    rich.console.Console(markup=False).print(table, soft_wrap=True)
 
 
 def _weights(given: list[str], members: Collection[str]) -> dict[str, float]:

@@ -88,4 +88,5 @@ def _print(evaluation: Evaluation, coverage: str) -> None:
         )
     console = Console()
     console.print(table)
-    console.print(f"{coverage}. The best constant caption: “{evaluation.constant}”.")
+    constant = f"{coverage}. The best constant caption: “{evaluation.constant}”."
+    console.print(constant, markup=False, soft_wrap=True)

@@ -72,4 +72,4 @@ def command(
     table.add_row("Validation", f"mean reciprocal rank {training.score:.3f}")
     table.add_row("Model", model)
     table.add_row("History", os.path.join(training.folder, "history.csv"))
-    rich.console.Console().print(table, soft_wrap=True)
+    rich.console.Console(markup=False).print(table, soft_wrap=True)

@@ -65,5 +65,5 @@ def command(
     table = rich.table.Table(title=rich.text.Text(clip), show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
-    rich.console.Console().print(table)
+    rich.console.Console(markup=False).print(table)
     return 0

@@ -51,7 +51,7 @@ def command(
             start,
             state.reason or (origin.reason if origin else ""),
         )
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _json(state: VersionState) -> dict[str, Any]:

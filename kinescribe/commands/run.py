@@ -183,7 +183,7 @@ def _print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
     for name, row in scores.items():
         values = (f"{100 * row[m]:.1f}" if m in row else "" for m in metrics)
         table.add_row(name, *values)
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _print(result: RunResult) -> None:

@@ -136,4 +136,4 @@ def command(
     table.add_row("Model", model)
     table.add_row("Weights", captioner_folder(model))
     table.add_row("History", os.path.join(result.folder, "history.csv"))
-    rich.console.Console().print(table, soft_wrap=True)
+    rich.console.Console(markup=False).print(table, soft_wrap=True)

@@ -31,8 +31,8 @@ def splits(clips: Sequence[VideoRecord]) -> Iterator[Finding]:
         yield error(
             "splits",
             f"no clip is in split {' or '.join(missing)} ({reasons}): give some of the "
-            f"{counted(len(clips), 'clip')} that split, or let `kinescribe init` "
-            "divide them.",
+            f"{counted(len(clips), 'clip')} that split, let `kinescribe init` divide "
+            "them, or divide MSR-VTT's by its `splits`, as in {kind: by_number}.",
         )
     tested = [clip for clip in clips if clip.split == "test"]
     if tested and not any(clip.captions for clip in tested):
@@ -44,7 +44,7 @@ def splits(clips: Sequence[VideoRecord]) -> Iterator[Finding]:
 
 
 def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
-    """Finds captions that a model would see cut, and test clips without any."""
+    """Finds captions that are cut or are one word, and test clips without any."""
     tested = [clip for clip in clips if clip.split == "test"]
     silent = [clip.video_id for clip in tested if not clip.captions]
     if silent and len(silent) < len(tested):
@@ -60,6 +60,15 @@ def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
             "captions",
             f"{len(long):,} of {counted(len(train), 'training caption')} have more "
             f"than {max_words} words and will be cut: raise training.max_words.",
+        )
+    single = [text for text in train if len(text.split()) == 1 and len(text) > 5]
+    if 2 * len(single) > len(train):
+        yield warning(
+            "captions",
+            f"{len(single):,} of {counted(len(train), 'training caption')} have no "
+            "space in them: each sign of Chinese, Japanese, Thai, Lao, Khmer and Burmese is "
+            "taken for a word, and of other languages the whole caption is; put spaces "
+            "between words to have them told apart. METEOR knows English alone.",
         )
 
 

@@ -92,3 +92,21 @@ def test_no_tensorflow_is_imported(tmp_path) -> None:
         timeout=60,
         stdout=subprocess.DEVNULL,
     )
+
+
+def test_a_name_that_reads_as_markup_is_printed_as_it_is(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    path = clips.write(tmp_path / "[bold]x[e].mp4", 6)
+    assert _run(monkeypatch, str(path)) == 0
+    assert "[bold]x[e].mp4" in "".join(capsys.readouterr().out.split())
+    assert _run(monkeypatch, str(tmp_path / "[red]no.mp4")) == 1
+    assert "[red]no.mp4: there is no such file" in capsys.readouterr().err
+
+
+def test_nothing_is_wrapped_where_nobody_looks(tmp_path) -> None:
+    path = clips.write(tmp_path / "a.mp4", 10)
+    command = [sys.executable, "-m", "kinescribe", "inspect", str(path)]
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "short (10 frames, fewer than the 20 wanted)" in done.stdout

@@ -50,6 +50,7 @@ def is_outside(error: BaseException) -> bool:
     """
     return (
         isinstance(error, _OUTSIDE)
+        or _is_name_refused(error)
         or _tensorflow_code(error) is not None
         or _package(error) == "pyarrow"
     )
@@ -66,6 +67,8 @@ def reason(error: BaseException) -> str:
         return "there is not enough memory"
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
         return f"the name {error.object!r} is not UTF-8; rename it"
+    if _is_name_refused(error):
+        return "TensorFlow opens no file whose name is not UTF-8; rename it"
     number = _number(error)
     if number is None:
         words = _first_words(error)
@@ -136,6 +139,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _is_name_refused(error: BaseException) -> bool:
+    """Returns whether TensorFlow's own code got a name with bytes that are no text."""
+    return (
+        isinstance(error, TypeError)
+        and "incompatible" in str(error)
+        and "\\udc" in ascii(str(error))
+    )
 
 
 def _number(error: BaseException) -> int | None:

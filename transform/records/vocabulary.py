@@ -15,12 +15,22 @@ SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search writes them
 
 
+# Scripts that put no spaces between words, where each sign is a word of its own.
+_SIGNS = (
+    r"([\p{Han}\p{Hiragana}\p{Katakana}ー]|"
+    r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*)"
+)
+
+
 def split(captions: tf.Tensor) -> tf.RaggedTensor:
     """Lower-cases (…,) strings, drops punctuation and splits them into words.
 
-    Letters and digits of every script stay, and the apostrophe inside a word.
+    Letters and digits of every script stay, and the apostrophe inside a word. Chinese,
+    Japanese, Thai, Lao, Khmer and Burmese have no spaces between words: their signs,
+    with the marks on them, are the words.
     """
     text = tf.strings.lower(captions, encoding="utf-8")
+    text = tf.strings.regex_replace(text, _SIGNS, r" \1 ")
     text = tf.strings.regex_replace(text, r"[^\p{L}\p{M}\p{N}']+", " ")
     text = tf.strings.regex_replace(text, r"(^|\s)'+|'+(\s|$)", " ")
     return tf.strings.split(text)

@@ -163,3 +163,11 @@ def test_an_extraction_needs_no_splits_and_no_model(tmp_path, rows):
     described = settings(tmp_path, [row for row in rows if row["split"] == "train"])
     config = RecordsConfig(corpus=described["corpus"], features=described["features"])
     assert run_checks.examine_records(config, str(tmp_path / "out")).findings == []
+
+
+def test_captions_without_spaces_are_told(tmp_path, rows):
+    for row in rows:
+        row["captions"] = ["一个男人在跑步", "a cat"][: 1 + (row["split"] == "test")]
+    errors, warnings = found(tmp_path, rows)
+    assert not errors
+    assert any("3 of 3 training captions have no space" in text for _, text in warnings)

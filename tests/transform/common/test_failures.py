@@ -53,6 +53,10 @@ def test_an_error_is_told_alike_by_python_and_tensorflow(framework, tmp_path):
         (pyarrow.ArrowInvalid("no Parquet\nand more"), "no Parquet."),
         (MemoryError(), "there is not enough memory."),
         (caught(lambda: "caf\udce9".encode()), r"the name 'caf\udce9' is not UTF-8"),
+        (
+            caught(lambda: tf.io.gfile.GFile("caf\udce9").read()),
+            "TensorFlow opens no file whose name is not UTF-8",
+        ),
         (DataError("there is nothing."), "there is nothing."),
         (OSError("odd"), "odd."),
     ],

@@ -16,8 +16,20 @@ def test_split_lowers_and_drops_punctuation_but_keeps_inner_apostrophes():
     assert words == [
         ["a", "dog's", "bone", "quoted"],
         ["ein", "hündchen", "läuft"],
-        ["犬が走る"],
+        ["犬", "が", "走", "る"],
     ]
+
+
+def test_scripts_without_spaces_are_split_into_signs_with_their_marks():
+    captions = ["一个男人在跑步。", "เด็กวิ่ง", "한 남자가 달린다", "ラーメン 2杯"]
+    words = [[word.decode() for word in row] for row in split(captions).to_list()]
+    assert words[0] == list("一个男人在跑步")
+    assert "".join(words[1]) == "เด็กวิ่ง" and len(words[1]) == 5
+    assert words[2] == ["한", "남자가", "달린다"]
+    assert words[3] == ["ラ", "ー", "メ", "ン", "2", "杯"]
+    vocabulary = Vocabulary.from_captions(captions)
+    ids = vocabulary.encode(tf.constant(captions[:1]), 10)
+    assert vocabulary.decode(ids).numpy()[0].decode() == "一 个 男 人 在 跑 步"
 
 
 def test_encode_cuts_long_captions_and_still_ends_them():
