@@ -66,9 +66,9 @@ def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
         yield warning(
             "captions",
             f"{len(single):,} of {counted(len(train), 'training caption')} have no "
-            "space in them: each sign of Chinese, Japanese, Thai, Lao, Khmer and Burmese is "
-            "taken for a word, and of other languages the whole caption is; put spaces "
-            "between words to have them told apart. METEOR knows English alone.",
+            "space in them: each sign of Chinese, Japanese, Thai, Lao, Khmer and "
+            "Burmese is taken for a word, and of other languages the whole caption; put "
+            "spaces between words to have them told apart. METEOR knows English alone.",
         )
 
 

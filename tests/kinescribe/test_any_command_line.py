@@ -28,7 +28,7 @@ from tests.support import clips
 from tests.support.paths import ROOT
 
 SECONDS = 60  # for one command, on a machine with much else to do
-CODES = {0, 1, 2}  # done, failed, wrong usage
+CODES = {0, 1, 2, 3}  # done, failed, wrong usage, refused by the gates
 
 NAMES = st.sampled_from(
     [
@@ -90,6 +90,9 @@ FORMS: dict[str, list[str]] = {
     "preset": ["WORD --corpus WORD --data NAME --set WORD", "WORD --seed NUMBER"],
     "variants": ["--words NUMBER", "--json --words NUMBER", "--markdown"],
     "compile": ["NAME --output NAME --root NAME", "NAME --image WORD"],
+    "submit": ["NAME --root NAME"],
+    "schedule": ["list NAME", "WORD NAME --cron WORD"],
+    "runs": ["NAME", "NAME --count NUMBER --json"],
     "models": ["NAME"],
     "rollback": ["NAME"],
 }
