@@ -67,7 +67,7 @@ def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
             "captions",
             f"{len(single):,} of {counted(len(train), 'training caption')} have no "
             "space in them: each sign of Chinese, Japanese, Thai, Lao, Khmer and "
-            "Burmese is taken for a word, and of other languages the whole caption; put "
+            "Burmese is a word by itself, and of other languages the whole caption; put "
             "spaces between words to have them told apart. METEOR knows English alone.",
         )
 
