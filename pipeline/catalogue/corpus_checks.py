@@ -67,8 +67,8 @@ def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
             "captions",
             f"{len(single):,} of {counted(len(train), 'training caption')} have no "
             "space in them: each sign of Chinese, Japanese, Thai, Lao, Khmer and "
-            "Burmese is a word by itself, and of other languages the whole caption; put "
-            "spaces between words to have them told apart. METEOR knows English alone.",
+            "Burmese is a word by itself; of other languages the whole caption is, "
+            "unless spaces are put between words. METEOR knows English alone.",
         )
 
 
