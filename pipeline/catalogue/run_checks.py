@@ -197,17 +197,23 @@ def _data(clips: Sequence[VideoRecord], config: RecordsConfig) -> Iterator[Findi
 
 
 def _unknown_network(feature: Feature) -> str:
-    """Returns a sentence on a network that no table has, '' if there is one."""
-    table, name = {
-        FrameGrid: (NETWORKS, getattr(feature, "network", "")),
-        ChunkGrid: (CHUNK_NETWORKS, getattr(feature, "network", "")),
-        Regions: (DETECTORS, getattr(feature, "detector", "")),
-    }.get(type(feature), ({"": None}, ""))
-    if name in table:
+    """Returns a sentence on a network or a layer that there is not, '' if there is."""
+    if isinstance(feature, Regions):
+        return _unknown(feature, "detector", feature.detector, tuple(DETECTORS))
+    if not isinstance(feature, FrameGrid | ChunkGrid):
+        return ""
+    table = NETWORKS if isinstance(feature, FrameGrid) else CHUNK_NETWORKS
+    if problem := _unknown(feature, "network", feature.network, tuple(table)):
+        return problem
+    return _unknown(feature, "layer", feature.layer, table[feature.network].layers)
+
+
+def _unknown(feature: Feature, kind: str, name: str, known: Sequence[str]) -> str:
+    if not known or name in known:
         return ""
     return (
-        f"feature {feature.name}: there is no network {name!r}; there are "
-        f"{', '.join(table)}."
+        f"feature {feature.name}: there is no {kind} {name!r}; there are "
+        f"{', '.join(known)}."
     )
 
 

@@ -1,11 +1,15 @@
+import csv
 import json
+import pathlib
+import subprocess
+import sys
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from kinescribe import cli
-from tests.support import clips
+from tests.support import clips, paths
 from transform.common.errors import KinescribeError
 from transform.datasets import Jsonl
 
@@ -84,3 +88,35 @@ def test_what_nothing_can_be_learnt_from_is_one_sentence(
 def test_a_source_of_no_known_kind_is_one_sentence(tmp_path):
     with pytest.raises(KinescribeError, match=r"neither a folder nor a \.csv"):
         init(tmp_path / "absent.xlsx")
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.skipif(not paths.SHARED.is_dir(), reason="the real clips are absent")
+def test_real_clips_and_one_table_run_to_a_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = dict(
+        map(str.split, (paths.SHARED / "captions" / "youtube_mapping.txt").open())
+    )
+    with open("real.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["video", "caption"])
+        for clip in sorted((paths.SHARED / "clips").iterdir()):
+            video = names.get(clip.stem.removeprefix("MSVD_"), "")
+            for line in (paths.SHARED / "captions" / "msvd_all.txt").open():
+                if line.startswith(f"{video}\t"):
+                    table.writerow([clip, line.partition("\t")[2]])
+    facts = init("real.csv")
+    assert facts["clips"] == 6 and not facts["errors"]
+    words = [
+        "run",
+        "real.yaml",
+        "--set",
+        "training.epochs={cross_entropy: 3}",
+        "--json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "kinescribe", *words], capture_output=True, text=True
+    )
+    assert done.returncode in (0, 3), done.stderr
+    assert pathlib.Path(json.loads(done.stdout)["report"]).exists()

@@ -276,6 +276,11 @@ def _mean(feature: ChunkGrid) -> np.ndarray | tuple[float, ...]:
 class _C3D:
     """Entry of `registry.CHUNK_NETWORKS` for C3D."""
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers that features can be made of."""
+        return LAYERS
+
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(feature, NAME, "a .caffemodel or .h5 file")

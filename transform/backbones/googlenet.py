@@ -182,6 +182,11 @@ def restore(model: tf.keras.Model, path: pathlib.Path) -> None:
 class _GoogLeNet:
     """Entry of `registry.NETWORKS` for GoogLeNet."""
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers that features can be made of."""
+        return tuple(LAYERS)
+
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds the weights; `random` draws them for tests, else it is a path."""
         return weight_files.given(

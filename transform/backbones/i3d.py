@@ -295,6 +295,11 @@ class _Stream(NamedTuple):
     name: str  # in the checkpoints
     input: type[PixelInput] | type[FlowInput]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers that features can be made of."""
+        return ENDPOINTS
+
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """Finds the checkpoint; `random` draws weights for tests, else it is a path."""
         return weight_files.given(

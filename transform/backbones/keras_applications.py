@@ -32,6 +32,11 @@ class Application(NamedTuple):
     whole: Published
     headless: Published
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """No names: any of the hundreds that Keras gives will do."""
+        return ()
+
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds the weights: downloaded `imagenet`, `random` for tests, or a path."""
         if feature.weights == weight_files.RANDOM:

@@ -13,6 +13,11 @@ from transform.schema import ChunkGrid, FrameGrid
 class Network(Protocol):
     """Interface of a 2-D network: it finds its weights and builds its model."""
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that features can be made of; () where too many to list."""
+        ...
+
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""
         ...
@@ -33,6 +38,11 @@ class Network(Protocol):
 
 class ChunkNetwork(Protocol):
     """Interface of a 3-D network: it finds its weights and builds its model."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that features can be made of; () where too many to list."""
+        ...
 
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """Finds, or downloads, the file that `feature.weights` names."""

@@ -92,6 +92,11 @@ def build(
 class _Tiny:
     """Entry of `registry.NETWORKS` for the tiny network."""
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers that features can be made of."""
+        return tuple(LAYERS)
+
     def weights(self, feature: FrameGrid) -> WeightsFile:
         """Finds the weights: `builtin` ones, `random` ones for tests, or a path."""
         return builtin_weights.find(feature, "tiny", BUILTIN)

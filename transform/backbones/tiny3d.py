@@ -122,6 +122,11 @@ class BuiltInChunkNetwork(NamedTuple):
         """The weight file that comes with the package."""
         return pathlib.Path(__file__).with_name(f"{self.name}.npz")
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers that features can be made of."""
+        return LAYERS
+
     def weights(self, feature: ChunkGrid) -> WeightsFile:
         """Finds the weights: `builtin` ones, `random` ones for tests, or a path."""
         return builtin_weights.find(feature, self.name, self.builtin)

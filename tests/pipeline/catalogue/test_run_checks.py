@@ -119,6 +119,7 @@ def test_networks_weights_and_vectors_that_are_not_there_are_errors(tmp_path, ro
     grid = settings(tmp_path, rows)["features"]["features"][0]
     features = [
         {**grid, "network": "tiny4"},
+        {**grid, "name": "a", "layer": "conv9"},
         {**grid, "name": "b", "weights": str(tmp_path / "absent.npz")},
         {"kind": "audio_words", "codebook": str(tmp_path / "absent.npz")},
         {"kind": "imported", "name": "c", "shape": [4], "max_steps": 2},
@@ -132,9 +133,16 @@ def test_networks_weights_and_vectors_that_are_not_there_are_errors(tmp_path, ro
         tmp_path, rows, features={"features": features}, training=training
     )
     assert [about for about, _ in errors] == [
-        *("features", "weights", "weights", "features", "weights"),
+        *("features", "features", "weights", "weights", "features", "weights"),
     ]
-    parts = ["'tiny4'", "absent.npz", "absent.npz", "c is imp", "vectors"]
+    parts = [
+        "'tiny4'",
+        "no layer 'conv9'",
+        "absent.npz",
+        "absent.npz",
+        "c is imp",
+        "vectors",
+    ]
     for (_, text), part in zip(errors, parts, strict=True):
         assert part in text
 
