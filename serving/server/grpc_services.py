@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -23,7 +23,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
-from serving.server import auth, tensor_protos
+from serving.server import auth, messages, tensor_protos
 from serving.server.admission import Admission
 from serving.server.calls import REQUEST_ID, Call, request_id_of
 from serving.server.config import LimitsConfig
@@ -106,10 +106,10 @@ class TensorFlowServing:
         )
 
     async def _handle(
-        self, method: str, answer: Answer, messages: object, context: Context
+        self, method: str, answer: Answer, stream: object, context: Context
     ) -> None:
         """Answers one call: judges its headers, reads its message, writes."""
-        del messages  # read from the context
+        del stream  # read from the context
         headers = dict(context.invocation_metadata() or ())
         request_id = request_id_of(str(headers.get(REQUEST_ID, "")))
         call = Call(method, "grpc", context.peer(), request_id)
@@ -160,7 +160,7 @@ class TensorFlowServing:
             ) from error
 
     async def _predict(self, message: bytes, context: Context, call: Call) -> Message:
-        request = _parse(predict_pb2.PredictRequest, message)
+        request = messages.parse(predict_pb2.PredictRequest, message, "the message")
         answer = await self._predictor.predict(
             request.model_spec if request.HasField("model_spec") else None,
             lambda expected, limits: tensor_protos.unpack(
@@ -179,17 +179,23 @@ class TensorFlowServing:
         )
 
     async def _metadata(self, message: bytes, context: Context, call: Call) -> Message:
-        request = _parse(get_model_metadata_pb2.GetModelMetadataRequest, message)
+        request = messages.parse(
+            get_model_metadata_pb2.GetModelMetadataRequest, message, "the message"
+        )
         spec = request.model_spec if request.HasField("model_spec") else None
         return self._predictor.metadata(spec, request.metadata_field, call)
 
     async def _status(self, message: bytes, context: Context, call: Call) -> Message:
-        request = _parse(get_model_status_pb2.GetModelStatusRequest, message)
+        request = messages.parse(
+            get_model_status_pb2.GetModelStatusRequest, message, "the message"
+        )
         spec = request.model_spec if request.HasField("model_spec") else None
         return self._predictor.status(spec, call)
 
     async def _reload(self, message: bytes, context: Context, call: Call) -> Message:
-        request = _parse(model_management_pb2.ReloadConfigRequest, message)
+        request = messages.parse(
+            model_management_pb2.ReloadConfigRequest, message, "the message"
+        )
         await self._predictor.reload(request.config)
         return model_management_pb2.ReloadConfigResponse()
 
@@ -298,12 +304,3 @@ class Health:
         return statuses(
             status=statuses.SERVING if self._serving else statuses.NOT_SERVING
         )
-
-
-def _parse(kind: type[Any], message: bytes) -> Any:
-    try:
-        return kind.FromString(message)
-    except DecodeError as error:
-        raise RefusalError(
-            Code.INVALID_ARGUMENT, f"the message is no {kind.DESCRIPTOR.name}"
-        ) from error

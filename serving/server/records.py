@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
-from serving.server import image_headers
+from serving.server import image_headers, messages
 from serving.server.refusals import BadInputError
 from transform import schema
 from transform.schema import (
@@ -53,10 +52,7 @@ class RecordJudge:
         return np.array(judged, object)
 
     def _judge(self, row: int, data: bytes) -> bytes:
-        try:
-            record = tf.train.Example.FromString(data)
-        except DecodeError as error:
-            raise BadInputError(f"row {row} is no tf.train.Example") from error
+        record = messages.parse(tf.train.Example, data, f"row {row}")
         kept = tf.train.Example()
         for name in sorted(self._columns & record.features.feature.keys()):
             values = record.features.feature[name].bytes_list.value

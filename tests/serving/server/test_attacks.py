@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import random
 import socket
 import threading
 import time
@@ -275,7 +276,9 @@ def test_junk_is_refused_in_a_short_sentence_and_no_trace(
 
 def test_what_is_no_message_is_refused(open_server):
     with grpc.insecure_channel(open_server.address) as channel:
-        with pytest.raises(grpc.RpcError, match="no PredictRequest") as caught:
+        with pytest.raises(
+            grpc.RpcError, match=r"is no tensorflow.serving.PredictRequest"
+        ) as caught:
             channel.unary_unary(PREDICT)(b"\xff\xff", timeout=20)
     assert caught.value.code() is Code.INVALID_ARGUMENT
 
@@ -303,3 +306,47 @@ def test_a_body_that_does_not_come_is_given_up(open_server):
         slow.sendall(head + b"content-length: 100\r\n\r\n{")
         slow.settimeout(20)
         assert slow.recv(4096).startswith(b"HTTP/1.1 504")
+
+
+# --- Fuzz ----------------------------------------------------------------------------
+
+
+def mutated(data: bytes, chooser: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chooser.randint(1, 5)):
+        start = chooser.randrange(len(changed))
+        end = start + chooser.randint(0, 4)
+        changed[start:end] = chooser.randbytes(chooser.randint(0, 5))
+    return bytes(changed)
+
+
+def fuzz(server: Server, message: bytes, count: int) -> None:
+    """Sends mutated messages; none but the caller's own fault is told."""
+    chooser = random.Random(11)
+    with grpc.insecure_channel(server.address) as channel:
+        method = channel.unary_unary(PREDICT)
+        for _ in range(count):
+            data = mutated(message, chooser)
+            try:
+                method(data, timeout=20)
+            except grpc.RpcError as error:
+                assert error.code() in FAULTS, (data, error)
+                assert "Traceback" not in error.details()
+                assert len(error.details()) < 1100
+        method(message, timeout=20)
+
+
+FAULTS = {Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.FAILED_PRECONDITION}
+
+
+def test_mutated_messages_do_no_harm(open_server, caption_server, make_example):
+    fuzz(open_server, request().SerializeToString(), 100)
+    fuzz(caption_server, caption_request(make_example(1)).SerializeToString(), 40)
+
+
+@pytest.mark.slow
+def test_two_thousand_mutated_messages_do_no_harm(
+    open_server, caption_server, make_example
+):
+    fuzz(open_server, request().SerializeToString(), 1000)
+    fuzz(caption_server, caption_request(make_example(1)).SerializeToString(), 1000)

@@ -94,7 +94,7 @@ def test_what_is_not_of_the_specification_is_refused(
     assert len(str(caught.value)) < 1100
 
 
-@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"no record"])
+@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"no record", b"\x0c"])
 def test_what_is_no_record_is_refused(judge, data):
-    with pytest.raises(BadInputError, match=r"row 0 is no tf.train.Example"):
+    with pytest.raises(BadInputError, match=r"row 0 is no tensorflow.Example"):
         judged(judge, data)
