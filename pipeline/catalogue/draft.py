@@ -128,6 +128,7 @@ def draft(
         model=_model(size, found.photographs, sound),
         monitor=monitor,
         size=size,
+        longer=", min_words: 3, no_repeat_ngram: 2" if size.few else "",
         gates=_LENIENT_GATES if size.few else _GATES,
     )
     return Draft(text, size, minutes(found, clips, size), bytes_needed)
@@ -244,7 +245,7 @@ training:
         epochs: {size.epochs}
         clip_norm: 5.0
         learning_rate: {{kind: cosine, rate: 2.0e-3, final: 2.0e-4}}
-search: {{kind: beam, width: 5, n_best: 3}}
+search: {{kind: beam, width: 5, n_best: 3{longer}}}
 gates:  # what a model must reach to be pushed
 {gates}"""
 
