@@ -31,6 +31,8 @@ COMMANDS = (
     "ensemble",
     "evaluate",
     "score",
+    "compare-models",
+    "verdicts",
     "serve",
     "caption",
     "inspect",

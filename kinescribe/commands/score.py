@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -29,6 +29,13 @@ def command(
         str,
         typer.Option(help="Only these, as in 'BLEU-4,CIDEr-D'."),
     ] = "",
+    against: Annotated[
+        Optional[pathlib.Path],
+        typer.Option(
+            help="Other captions of the same clips: the difference, with the interval "
+            "of a paired bootstrap."
+        ),
+    ] = None,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="95 % bootstrap intervals over clips.")
     ] = False,
@@ -46,6 +53,18 @@ def command(
         names = scorer.check_metrics(typed)
     captions = caption_files.read_predictions(predictions)
     corpus = caption_files.read_references(references)
+    if against:
+        from kinescribe import comparison_table
+        from serving.gates.evidence import Sampling
+        from serving.judging.comparing import compare_captions
+
+        sampling = Sampling()
+        others = caption_files.read_predictions(against)
+        found = compare_captions(
+            captions, others, corpus, str(against), sampling, names
+        )
+        comparison_table.show(found, sampling.confidence, as_json)
+        return
     statistics = scorer.Scorer(corpus).collect(captions, names)
     values = statistics.corpus()
     bounds = bootstrap.intervals(statistics) if intervals else {}

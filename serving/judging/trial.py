@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from typing import IO
+from typing import NamedTuple
 
 from serving import model_versions, signature_names
 from serving.client.grpc_client import Client
@@ -30,6 +30,15 @@ _SIGNATURES = (
 )
 _MODULE = "serving.judging.embedded_server"
 _POLL_SECONDS = 0.2
+_ERROR = " ERROR "  # before a message, in the log of our server
+
+
+class _Server(NamedTuple):
+    """A server that was started, and where it writes what it does."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+    log: pathlib.Path
 
 
 def try_serving(
@@ -53,21 +62,19 @@ def try_serving(
             storage.copy_folder(model, str(base / "1"))
         else:
             (base / "1").symlink_to(os.path.abspath(model))
-        log = pathlib.Path(folder, "log").open("w+b")
-        with log:
-            try:
-                with _server(gate, base, log) as (process, address):
-                    return _questioned(
-                        process, address, model, examples, spec_hash, gate
-                    )
-            except KinescribeError as error:
-                return Served(f"It cannot be served: {error}{_last_words(log)}")
+        log = pathlib.Path(folder, "log")
+        try:
+            with _server(gate, base, log) as server:
+                return _questioned(server, model, examples, spec_hash, gate)
+        except KinescribeError as error:
+            said = str(error).replace(str(base / "1"), model)
+            return Served(f"It cannot be served: {said}")
 
 
 @contextlib.contextmanager
 def _server(
-    gate: ServableGate, base: pathlib.Path, log: IO[bytes]
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    gate: ServableGate, base: pathlib.Path, log: pathlib.Path
+) -> Iterator[_Server]:
     port = _free_port()
     if isinstance(gate.infra, EmbeddedServer):
         command = [sys.executable, "-m", _MODULE, str(base), str(port)]
@@ -83,16 +90,17 @@ def _server(
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
     }
     try:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment
-        )
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=environment
+            )
     except OSError as error:
         raise ServingError(
             f"the server {command[0]} of gates.servable.infra cannot be started: "
             f"{error.strerror}."
         ) from error
     try:
-        yield process, f"127.0.0.1:{port}"
+        yield _Server(process, f"127.0.0.1:{port}", log)
     finally:
         process.terminate()
         try:
@@ -103,16 +111,15 @@ def _server(
 
 
 def _questioned(
-    process: subprocess.Popen[bytes],
-    address: str,
+    server: _Server,
     model: str,
     examples: Mapping[str, bytes],
     spec_hash: str,
     gate: ServableGate,
 ) -> Served:
     deadline = time.monotonic() + gate.seconds
-    with Client(address, timeout=gate.seconds) as client:
-        signatures = _signatures(client, process, deadline)
+    with Client(server.address, timeout=gate.seconds) as client:
+        signatures = _signatures(client, server, deadline)
         missing = [name for name in _SIGNATURES if name not in signatures]
         if missing:
             return Served(f"It lacks the signature {', '.join(missing)}.")
@@ -128,21 +135,24 @@ def _questioned(
         captions = {
             clip: result.caption for clip, result in zip(examples, results, strict=True)
         }
-        return Served("", captions, _peak_bytes(process.pid))
+        return Served("", captions, _peak_bytes(server.process.pid))
 
 
-def _signatures(
-    client: Client, process: subprocess.Popen[bytes], deadline: float
-) -> frozenset[str]:
-    """Waits until the server has loaded the model."""
+def _signatures(client: Client, server: _Server, deadline: float) -> frozenset[str]:
+    """Waits until the server has loaded the model, or has said that it cannot."""
     while True:
         try:
             return frozenset(client._signatures())
         except ServingError as error:
-            ended = process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                what = "it ended" if ended else "it did not start in time"
-                raise ServingError(f"{what}; {error}") from error
+            lines = server.log.read_text(errors="replace").strip().splitlines()
+            for line in lines:
+                if _ERROR in line:
+                    raise ServingError(line.partition(_ERROR)[2]) from error
+            if server.process.poll() is not None:
+                last = lines[-1] if lines else "nothing"
+                raise ServingError(f"it ended; its last words: {last}") from error
+            if time.monotonic() > deadline:
+                raise ServingError(f"it did not start in time; {error}") from error
             time.sleep(_POLL_SECONDS)
 
 
@@ -166,10 +176,3 @@ def _peak_bytes(pid: int) -> int:
         return 0
     found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
     return 1024 * int(found[0]) if found else 0
-
-
-def _last_words(log: IO[bytes]) -> str:
-    """Returns the last line that a server printed, for a message."""
-    log.seek(0)
-    lines = log.read().decode(errors="replace").strip().splitlines()
-    return f" Its last words: {lines[-1]}" if lines else ""

@@ -99,3 +99,25 @@ def test_scoring_imports_no_tensorflow(files):
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_two_files_of_captions_are_told_apart_by_a_paired_bootstrap(files, tmp_path):
+    worse = tmp_path / "worse.json"
+    worse.write_text(json.dumps(PREDICTIONS | {"a": "nothing", "z": "not scored"}))
+    options = ("--against", str(worse), "--metrics", "ROUGE-L,CIDEr-D")
+    found = json.loads(run(*files, *options, "--json").stdout)
+    assert found["clips"] == 3
+    ours = scorer.score(PREDICTIONS, REFERENCES)["ROUGE-L"]
+    other = PREDICTIONS | {"a": "nothing"}
+    theirs = scorer.score(other, REFERENCES)["ROUGE-L"]
+    row = found["metrics"]["ROUGE-L"]
+    assert row["difference"] == pytest.approx(ours - theirs)
+    assert row["low"] <= row["difference"] <= row["high"]
+    assert "on 3 clips" in found["conclusion"]
+    assert "Nothing tells them apart" in run(*files, *options).stdout
+
+
+def test_captions_of_other_clips_cannot_be_compared(files, tmp_path):
+    (tmp_path / "other.json").write_text(json.dumps({"d": "two children"}))
+    with pytest.raises(KinescribeError, match="no clip with references in common"):
+        run(*files, "--against", str(tmp_path / "other.json"))

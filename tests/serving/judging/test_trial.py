@@ -62,7 +62,7 @@ def test_a_model_of_one_signature_or_without_a_graph_is_not_servable(
     (one / "assets").mkdir(exist_ok=True)
     (one / "assets" / "feature_spec.json").write_text(spec.to_json())
     problem = try_serving(str(one), examples, ServableGate()).problem
-    assert "lacks the signature caption_examples, caption, feature_spec" in problem
+    assert "lacks the signature caption_examples" in problem
     broken = write_model(tmp_path / "broken", spec=spec)
     gate = ServableGate(seconds=30)
     assert "It cannot be served" in try_serving(str(broken), examples, gate).problem
