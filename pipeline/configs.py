@@ -97,6 +97,11 @@ class PipelineConfig(Config):
         return os.path.join(self.root, "features")
 
     @property
+    def records_folder(self) -> str:
+        """The folder of records, which all runs share; files are only ever added."""
+        return os.path.join(self.root, "records")
+
+    @property
     def training_folder(self) -> str:
         """The folder of checkpoints, from which an interrupted training is resumed."""
         return os.path.join(self.root, "training")

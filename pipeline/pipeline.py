@@ -67,21 +67,25 @@ def create_pipeline(
         source=config.corpus,
         spec=config.features,
         store=config.feature_store,
+        records=config.records_folder,
+        evaluated=_EVALUATED,
         settings=config.extraction,
         data_digest=data_digest,
     )
     examples = example_gen.outputs["examples"]
+    descriptions = example_gen.outputs["descriptions"]
+    evaluation_examples = example_gen.outputs["evaluation_examples"]
     statistics_gen = StatisticsGen(
-        examples=examples,
+        examples=descriptions,
         stats_options=tfdv.StatsOptions(feature_allowlist=list(DESCRIPTIVE)),
     )
-    curated_schema = CuratedSchema(examples=examples)
+    curated_schema = CuratedSchema(examples=descriptions)
     schema = curated_schema.outputs["schema"]
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema
     )
     transform = Transform(
-        examples=examples,
+        examples=descriptions,
         schema=schema,
         preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
         custom_config={"min_count": config.vocabulary.min_count},
@@ -113,10 +117,10 @@ def create_pipeline(
     )
     references = config.references_file(data_digest)
     caption_references = CaptionReferences(
-        examples=examples, split=_EVALUATED, path=references
+        examples=descriptions, split=_EVALUATED, path=references
     )
     evaluator = Evaluator(
-        examples=examples,
+        examples=evaluation_examples,
         model=model,
         baseline_model=baseline_model.outputs["baseline"],
         eval_config=eval_config(config.gates.slices, references),

@@ -50,7 +50,8 @@ def evaluate_split(
         captions = _captions(fallback.model, others) | captions
         references = {**others.references, **references}
         coverage += f", and {len(captions) - ours:,} by the fallback"
-    training = _clips(model, dataset, "train").references
+    captions_only = dataset.descriptions("train")
+    training = RecordDataset(captions_only, dataset.spec).references
     return evaluate(captions, references, training), coverage
 
 

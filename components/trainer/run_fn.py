@@ -37,13 +37,14 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     settings = TrainerSettings.from_json(fn_args.custom_config["settings"])
     settings.training.distribution.strategy()  # workers meet before all else
-    spec = ExtractedDataset.of_split_pattern(fn_args.train_files[0]).spec
+    records = ExtractedDataset.of_split_pattern(fn_args.train_files[0])
+    spec = records.spec
     words = tft.TFTransformOutput(fn_args.transform_output)
     result = train_and_export(
         settings,
         spec,
-        fn_args.train_files,
-        fn_args.eval_files,
+        records.files("train"),
+        records.files("val"),
         Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY))),
         fn_args.serving_model_dir,
         callbacks=[progress(), TensorBoard(fn_args.model_run_dir)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
-from tfx.types import channel_utils, standard_artifacts
+from tfx.types import BaseChannel, channel_utils, standard_artifacts
 from tfx.types.component_spec import (
     ChannelParameter,
     ComponentSpec,
@@ -24,12 +24,16 @@ class VideoExampleGenSpec(ComponentSpec):
         "source": ExecutionParameter(type=str),
         "spec": ExecutionParameter(type=str),
         "store": ExecutionParameter(type=str),
+        "records": ExecutionParameter(type=str),
+        "evaluated": ExecutionParameter(type=str),
         "settings": ExecutionParameter(type=str),
         "data_digest": ExecutionParameter(type=str),
     }
     INPUTS = {}  # noqa: RUF012
     OUTPUTS = {  # noqa: RUF012
         "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "descriptions": ChannelParameter(type=standard_artifacts.Examples),
+        "evaluation_examples": ChannelParameter(type=standard_artifacts.Examples),
     }
 
 
@@ -38,7 +42,12 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
 
     Splits that the annotations do not have are left out.
 
-    The artifact's root also holds `feature_spec.json`, `manifest.parquet` and
+    Three artifacts come out, each as small as what reads it: `examples`, which names
+    files that all runs share, for training; `descriptions`, all records without their
+    features, for statistics and vocabulary; `evaluation_examples`, whole records of the
+    split that is evaluated.
+
+    The root of each also holds `feature_spec.json`, `manifest.parquet` and
     `manifest.csv`; its custom properties hold the specification's hash and how many
     clips came through.
     """
@@ -51,6 +60,8 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
         source: AnnotationSource,
         spec: FeatureSpec,
         store: str,
+        records: str,
+        evaluated: str,
         settings: ExtractionSettings,
         data_digest: str | RuntimeParameter,
     ):
@@ -60,6 +71,8 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
             source: The annotations, and where the clips lie.
             spec: The features; see `transform.backbones.loading.resolve`.
             store: Folder of the feature store, kept between runs.
+            records: Folder of the records, likewise.
+            evaluated: The split whose whole records are handed on.
             settings: Settings of the extraction.
             data_digest: `data_digest` of its clips. TFX's cache knows
                 an input by its properties only: a change here makes the component run
@@ -70,8 +83,16 @@ class VideoExampleGen(base_beam_component.BaseBeamComponent):
                 source=source.to_json(),
                 spec=spec.to_json(),
                 store=store,
+                records=records,
+                evaluated=evaluated,
                 settings=settings.to_json(),
                 data_digest=data_digest,
-                examples=channel_utils.as_channel([standard_artifacts.Examples()]),
+                examples=_channel(),
+                descriptions=_channel(),
+                evaluation_examples=_channel(),
             )
         )
+
+
+def _channel() -> BaseChannel:
+    return channel_utils.as_channel([standard_artifacts.Examples()])

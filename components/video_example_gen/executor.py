@@ -12,10 +12,14 @@ from tfx.types import Artifact, artifact_utils
 
 from transform.backbones import loading
 from transform.common.config import Config
+from transform.common.errors import DataError
 from transform.datasets import AnnotationSource
-from transform.jobs import extraction_job
 from transform.jobs.extraction_settings import ExtractionSettings
+from transform.jobs.shared_records import Folders, extract_shared
 from transform.schema import FeatureSpec
+
+EVALUATION = "evaluation_examples"
+OUTPUTS = ("examples", "descriptions", EVALUATION)  # as `Folders` has them
 
 
 class _Corpus(Config):
@@ -23,7 +27,7 @@ class _Corpus(Config):
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Calls `transform.jobs.extraction_job.extract` and describes the records."""
+    """Calls `shared_records.extract_shared` and describes the records."""
 
     def Do(  # noqa: N802
         self,
@@ -33,22 +37,37 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         """Writes the records; TFX calls this."""
         del input_dict
-        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        made = {
+            key: artifact_utils.get_single_instance(artifacts)
+            for key, artifacts in output_dict.items()
+        }
+        evaluated = exec_properties["evaluated"]
         source = json.loads(exec_properties["source"])
         spec = loading.resolve(FeatureSpec.from_json(exec_properties["spec"]))
-        manifest = extraction_job.extract(
+        manifest = extract_shared(
             _Corpus.from_dict({"source": source}).source,
             spec,
             store=exec_properties["store"],
-            out=examples.uri,
+            folders=Folders(
+                exec_properties["records"],
+                *(made[key].uri for key in OUTPUTS),
+            ),
+            evaluated=evaluated,
             settings=ExtractionSettings.from_json(exec_properties["settings"]),
             pipeline_options=[str(option) for option in self._beam_pipeline_args],
         )
-        examples.split_names = artifact_utils.encode_split_names(manifest.splits())
-        examples_utils.set_payload_format(
-            examples,
-            example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE,  # type: ignore[attr-defined]
-        )
+        splits = manifest.splits()
+        if evaluated not in splits:
+            raise DataError(f"no clip of the split {evaluated} can be used.")
+        for key, artifact in made.items():
+            artifact.split_names = artifact_utils.encode_split_names(
+                [evaluated] if key == EVALUATION else splits
+            )
+            examples_utils.set_payload_format(
+                artifact,
+                example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE,  # type: ignore[attr-defined]
+            )
+        examples = made["examples"]
         examples.set_string_custom_property("spec_hash", spec.content_hash)
         examples.set_string_custom_property("feature_spec", spec.to_json())
         examples.set_string_custom_property(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
@@ -65,7 +64,7 @@ class ScoredClips:
 
     def _example(self, row: ManifestRow) -> tf.train.Example:
         """Reads the record of a clip from the shard that holds it."""
-        path = os.path.join(self._records, row.shard)
+        path = ExtractedDataset(self._records).path_of(row)
         for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
             example = tf.train.Example.FromString(data)
             (video_id,) = example.features.feature[VIDEO_ID].bytes_list.value

@@ -59,6 +59,8 @@ def test_scheduled_runs_push_follow_new_clips_rest_and_obey_a_rollback(tmp_path)
     first = destination.latest(config.push_destination)
     assert run.tasks["pusher"].artifacts["pushed_model"]["metadata"]["pushed"] == 1
     assert Origin.read(first.folder).parent == ""
+    for task in ("statistics-gen", "curated-schema", "caption-references", "transform"):
+        assert backend.downloaded[task] < 50_000  # no features
 
     # Nothing is new: it ends at once and leaves next to nothing.
     before = files(tmp_path)
@@ -67,11 +69,12 @@ def test_scheduled_runs_push_follow_new_clips_rest_and_obey_a_rollback(tmp_path)
     assert size(files(tmp_path) - before) < 1_000_000
 
     # Four new clips: only those are extracted, and training starts warm.
-    extracted = files(store)
+    extracted, kept = files(store), files(tmp_path / "run" / "records")
     corpus.annotations.write_text(everything)
     run = backend.run(path)
     assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
     assert len(files(store) - extracted) == 4
+    assert len(kept & files(tmp_path / "run" / "records")) == len(kept)
     second = destination.latest(config.push_destination)
     origin = Origin.read(second.folder)
     assert (origin.parent, origin.generation) == (first.version, 1)

@@ -46,10 +46,22 @@ def remove(folder: str) -> None:
 
 
 def names_in(folder: str) -> list[str]:
-    """Returns the sorted names in a folder; an empty list without the folder."""
-    if not tf.io.gfile.isdir(folder):
+    """Returns the sorted names in a folder; an empty list without the folder.
+
+    Raises:
+        LocationError: It cannot be listed, for want of a right, a network or a file
+            system. That says nothing of what is in it.
+    """
+    try:
+        # Whether it is a folder cannot be asked: each error is answered by a no.
+        if not tf.io.gfile.stat(folder).is_directory:
+            raise LocationError(folder, "it is a file where a folder is wanted")
+        found = tf.io.gfile.listdir(folder)
+    except tf.errors.NotFoundError:
         return []
-    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+    except tf.errors.OpError as error:
+        raise LocationError(folder, failures.reason(error)) from error
+    return sorted(name.rstrip("/") for name in found)
 
 
 def copy_folder(source: str, target: str, exclude: Collection[str] = ()) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -15,7 +15,7 @@ from transform.common import storage
 from transform.datasets import VideoRecord
 from transform.jobs.import_features import import_again, imported, reads_video
 from transform.records import example_codec
-from transform.records.dataset import ExtractedDataset
+from transform.records.dataset import DESCRIPTIONS, ExtractedDataset
 from transform.records.example_codec import VideoExample
 from transform.records.feature_store import FeatureStore
 from transform.records.manifest import Manifest, ManifestRow
@@ -44,6 +44,22 @@ class AssembleExamples(beam.PTransform):
         return shards | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(self._do)
 
 
+class AssembleShared(beam.PTransform):
+    """Writes `Shard`s below `out` as `AssembleExamples` does, and what describes them.
+
+    Beside each file lies `<file>.descriptions` with the same records but for their
+    features, a thousandth of the bytes. It is written last: with it, both are whole.
+    """
+
+    def __init__(self, spec: FeatureSpec, store: FeatureStore, out: str):
+        super().__init__()
+        self._do = _WriteDescribedShard(spec.to_json(), store, out)
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        """Applies the transform to the shards."""
+        return shards | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(self._do)
+
+
 class _WriteShard(beam.DoFn):
     def __init__(self, spec_json: str, store: FeatureStore, out: str):
         self._spec_json = spec_json
@@ -51,29 +67,55 @@ class _WriteShard(beam.DoFn):
         self._out = out
 
     def process(self, shard: Shard) -> Iterator[str]:
+        _write(os.path.join(self._out, shard.path), self._examples(shard))
+        Metrics.counter("kinescribe", "records").inc(len(shard.clips))
+        yield shard.path
+
+    def _examples(self, shard: Shard) -> Iterator[tf.train.Example]:
         spec = FeatureSpec.from_json(self._spec_json)
         imports = imported(spec)
         from_video = reads_video(spec)
-        with (
-            storage.replacing(os.path.join(self._out, shard.path)) as path,
-            tf.io.TFRecordWriter(path) as file,
-        ):
-            for clip, row in shard.clips:
-                video = VideoExample(
-                    video_id=clip.video_id,
-                    captions=clip.captions,
-                    features={},
-                    category=clip.category,
-                    clip_length=_length(row),
-                    clip_hash=row.clip_hash,
-                )
-                encoded = import_again(clip, imports)
-                if from_video:
-                    encoded |= self._store.get(row.clip_hash).features
-                example = example_codec.to_example(video, spec, encoded=encoded)
-                file.write(example.SerializeToString(deterministic=True))
+        for clip, row in shard.clips:
+            video = VideoExample(
+                video_id=clip.video_id,
+                captions=clip.captions,
+                features={},
+                category=clip.category,
+                clip_length=_length(row),
+                clip_hash=row.clip_hash,
+            )
+            encoded = import_again(clip, imports)
+            if from_video:
+                encoded |= self._store.get(row.clip_hash).features
+            yield example_codec.to_example(video, spec, encoded=encoded)
+
+
+class _WriteDescribedShard(_WriteShard):
+    def process(self, shard: Shard) -> Iterator[str]:
+        names = [t.name for t in FeatureSpec.from_json(self._spec_json).tensors()]
+        descriptions: list[tf.train.Example] = []
+
+        def described() -> Iterator[tf.train.Example]:
+            for example in self._examples(shard):
+                yield example
+                for name in names:
+                    example.features.feature.pop(name, None)
+                descriptions.append(example)
+
+        path = os.path.join(self._out, shard.path)
+        _write(path, described())
+        _write(path + DESCRIPTIONS, descriptions)
         Metrics.counter("kinescribe", "records").inc(len(shard.clips))
         yield shard.path
+
+
+def _write(path: str, examples: Iterable[tf.train.Example]) -> None:
+    with (
+        storage.replacing(path) as temporary,
+        tf.io.TFRecordWriter(temporary) as file,
+    ):
+        for example in examples:
+            file.write(example.SerializeToString(deterministic=True))
 
 
 def _length(row: ManifestRow) -> str:
@@ -89,7 +131,7 @@ def assign_shards(
     shards = []
     for split in manifest.splits():
         rows = [row for row in manifest.rows if row.usable and row.split == split]
-        dealt = sorted(rows, key=lambda row: _id_hash(row.video_id))
+        dealt = sorted(rows, key=lambda row: id_hash(row.video_id))
         total = min(files, len(rows))
         for index in range(total):
             path = ExtractedDataset.shard_path(split, index, total)
@@ -98,5 +140,6 @@ def assign_shards(
     return shards
 
 
-def _id_hash(video_id: str) -> bytes:
+def id_hash(video_id: str) -> bytes:
+    """Returns what a clip is dealt by, which depends on its id alone."""
     return hashlib.sha256(video_id.encode()).digest()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import pathlib
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
@@ -93,5 +96,30 @@ class BeamRunner(NamedTuple):
 
 
 def cores() -> int:
-    """Returns the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Returns the number of cores that this process may use.
+
+    A container's share of a machine is less than the cores that it sees.
+    """
+    return min(len(os.sched_getaffinity(0)), cgroup_cores() or sys.maxsize)
+
+
+def cgroup_cores(folder: str = "/sys/fs/cgroup") -> int:
+    """Returns the cores that the control group allows, rounded up; 0 for any number.
+
+    Args:
+        folder: Where the control group is mounted, of version 2 or 1.
+    """
+    group = pathlib.Path(folder)
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota, period = (
+                (group / "cpu" / f"cpu.cfs_{name}_us").read_text()
+                for name in ("quota", "period")
+            )
+        except OSError:
+            return 0
+    if quota == "max" or int(quota) <= 0:
+        return 0
+    return math.ceil(int(quota) / int(period))

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
+from typing import NamedTuple
 
 import apache_beam as beam
 
@@ -86,8 +87,58 @@ def extract(
         ManifestError: More clips failed than the settings allow.
         OutputError: The store or the records cannot be written.
     """
-    for folder in (store, out):
-        outputs.require_folder(folder)
+    outputs.require_folder(out)
+    found = find_features(source, spec, store, out, settings, pipeline_options)
+    shards = assign_shards(found.clips, found.manifest, settings.shards)
+    with found.runner.pipeline(1) as pipeline:
+        _ = (
+            pipeline
+            | "Shards" >> beam.Create(shards)
+            | "Assemble" >> AssembleExamples(found.spec, found.features, out)
+        )
+    dataset = ExtractedDataset(out)
+    dataset.remove_shards_except({shard.path for shard in shards})
+    manifest = found.manifest.in_shards(
+        {row.video_id: shard.path for shard in shards for _, row in shard.clips}
+    )
+    dataset.write_spec(found.spec)
+    dataset.write_manifest(manifest)
+    _log.info("%s extracted to %s", manifest.coverage(), out)
+    return manifest
+
+
+class Found(NamedTuple):
+    """The clips of a corpus, and what is known of them once all are extracted."""
+
+    clips: list[VideoRecord]
+    manifest: Manifest  # whose clips are in no shard yet
+    spec: FeatureSpec  # with the hashes of weights
+    features: FeatureStore
+    runner: BeamRunner
+
+
+def find_features(
+    source: AnnotationSource,
+    spec: FeatureSpec,
+    store: str,
+    job: str,
+    settings: ExtractionSettings,
+    pipeline_options: Sequence[str] = (),
+) -> Found:
+    """Puts the features of a corpus into the store; no record is written.
+
+    Args:
+        source: The annotations, and where the clips lie.
+        spec: The features.
+        store: Folder of the feature store.
+        job: Folder that workers can write to; nothing is left there.
+        settings: How the extraction runs.
+        pipeline_options: Beam options that `settings` wins over.
+
+    Raises:
+        KinescribeError: As `extract`.
+    """
+    outputs.require_folder(store)
     clips = read_annotations(source)
     check_categories.check(clips, spec)
     spec = loading.resolve(spec)
@@ -97,33 +148,16 @@ def extract(
     runner = BeamRunner(settings, pipeline_options)
 
     if reads_video(made):
-        rows = _extract_features(clips, made, features, out, runner)
+        rows = _extract_features(clips, made, features, job, runner)
     else:
         rows = [row_without_video(clip) for clip in clips]
     if imports:
-        rows = _import_features(clips, rows, spec, out, runner)
+        rows = _import_features(clips, rows, spec, job, runner)
     manifest = Manifest(rows)
     for reason, clips_lost in manifest.reasons():
         _log.warning("%d × %s", clips_lost, reason)
     manifest.check(settings.max_failure_ratio)
-
-    shards = assign_shards(clips, manifest, settings.shards)
-    with runner.pipeline(1) as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(shards)
-            | "Assemble" >> AssembleExamples(spec, features, out)
-        )
-    dataset = ExtractedDataset(out)
-    dataset.remove_shards_except({shard.path for shard in shards})
-    places = {row.video_id: shard.path for shard in shards for _, row in shard.clips}
-    manifest = Manifest(
-        row._replace(shard=places.get(row.video_id, "")) for row in manifest.rows
-    )
-    dataset.write_spec(spec)
-    dataset.write_manifest(manifest)
-    _log.info("%s extracted to %s", manifest.coverage(), out)
-    return manifest
+    return Found(clips, manifest, spec, features, runner)
 
 
 def _extract_features(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
 from transform.common import storage
 from transform.common.errors import DataError
-from transform.records.manifest import Manifest
+from transform.records.manifest import Manifest, ManifestRow
 from transform.schema import FeatureSpec
 
 _SPEC_FILE = "feature_spec.json"
 _SPLIT_PREFIX = "Split-"  # TFX's name for the folder of a split
+_INDEX = "shards.json"  # in a split's folder: where its files are, if not there
+DESCRIPTIONS = ".descriptions"  # after such a file's name: its records, no features
 
 
 class ExtractedDataset:
@@ -82,6 +85,8 @@ class ExtractedDataset:
         Raises:
             DataError: The folder is missing, or has no records of this split.
         """
+        if (elsewhere := self._index(split)) is not None:
+            return elsewhere
         name = _SPLIT_PREFIX + split
         if paths := self._shards(name):
             return [os.path.join(self.folder, path) for path in paths]
@@ -91,6 +96,39 @@ class ExtractedDataset:
                 f"{splits}."
             )
         raise self._without(os.path.join(self.folder, name))
+
+    def descriptions(self, split: str) -> list[str]:
+        """Returns files with the captions of a split's records, as small as there are.
+
+        Those of shared records leave the features out.
+
+        Raises:
+            DataError: As `files`.
+        """
+        elsewhere = self._index(split)
+        if elsewhere is None:
+            return self.files(split)
+        return [path + DESCRIPTIONS for path in elsewhere]
+
+    def path_of(self, row: ManifestRow) -> str:
+        """Returns the path of the file with a clip's record, as the manifest has it."""
+        if self._index(row.split) is not None:
+            return row.shard
+        return os.path.join(self.folder, row.shard)
+
+    def _index(self, split: str) -> list[str] | None:
+        """Returns a split's files if they are elsewhere."""
+        path = os.path.join(self.folder, _SPLIT_PREFIX + split, _INDEX)
+        try:
+            with tf.io.gfile.GFile(path) as file:
+                return json.loads(file.read())
+        except tf.errors.NotFoundError:
+            return None
+
+    def write_index(self, split: str, files: Sequence[str]) -> None:
+        """Lets a split consist of files elsewhere, in this order."""
+        path = os.path.join(self.folder, _SPLIT_PREFIX + split, _INDEX)
+        storage.write(path, json.dumps(list(files)))
 
     def write_spec(self, spec: FeatureSpec) -> None:
         """Writes the specification beside the splits, whole or not at all."""

@@ -6,7 +6,7 @@ import collections
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 import pyarrow as pa
@@ -92,6 +92,12 @@ class Manifest:
         """Returns the share of usable clips in words: "2,871 of 2,990 clips"."""
         usable = sum(row.usable for row in self.rows)
         return f"{usable:,} of {len(self.rows):,} clips"
+
+    def in_shards(self, places: Mapping[str, str]) -> Manifest:
+        """Returns the manifest with each clip's file, by its id; '' for the others."""
+        return Manifest(
+            row._replace(shard=places.get(row.video_id, "")) for row in self.rows
+        )
 
     def reasons(self) -> list[tuple[str, int]]:
         """Returns the reasons of failures with their counts, commonest first."""

@@ -2,6 +2,7 @@ import json
 import pathlib
 
 import pytest
+import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tfx.components.statistics_gen import executor as statistics_executor
 from tfx.components.util import examples_utils
@@ -10,12 +11,16 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.video_example_gen.component import VideoExampleGen
-from components.video_example_gen.executor import Executor
+from components.video_example_gen.executor import OUTPUTS, Executor
+from keras_models.data.records import RecordDataset
 from tests.support import clips, corpus
 from transform.backbones import loading
 from transform.common.config import ConfigError
+from transform.common.errors import DataError
 from transform.datasets import Jsonl
 from transform.jobs.extraction_settings import ExtractionSettings
+from transform.records.dataset import ExtractedDataset
+from transform.records.metadata_schema import DESCRIPTIVE
 from transform.schema import VIDEO_ID, FeatureSpec
 
 SETTINGS = ExtractionSettings(workers=1, shards=2, max_failure_ratio=0.5)
@@ -37,30 +42,42 @@ def properties(source, **changes):
         "spec": SPEC.to_json(),
         "settings": SETTINGS.to_json(),
         "data_digest": "0123456789abcdef",
+        "records": "records",
+        "evaluated": "test",
     } | changes
 
 
 def run(folder, source, **changes):
-    examples = standard_artifacts.Examples()
-    examples.uri = str(folder / "examples")
+    outputs = {}
+    for key in OUTPUTS:
+        outputs[key] = standard_artifacts.Examples()
+        outputs[key].uri = str(folder / key)
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=["--direct_num_workers=7"], tmp_dir=str(folder / "tmp")
     )
+    places = {"store": str(folder / "store"), "records": str(folder / "records")}
     Executor(context).Do(
         {},
-        {"examples": [examples]},
-        properties(source, store=str(folder / "store"), **changes),
+        {key: [artifact] for key, artifact in outputs.items()},
+        properties(source, **places, **changes),
     )
-    return examples
+    return outputs
 
 
 @pytest.fixture(scope="module")
-def examples(source, tmp_path_factory):
+def outputs(source, tmp_path_factory):
     return run(tmp_path_factory.mktemp("run"), source)
 
 
+@pytest.fixture
+def examples(outputs):
+    return outputs["examples"]
+
+
 def test_component_takes_configs_and_gives_examples(source):
-    component = VideoExampleGen(source, SPEC, "store", SETTINGS, "digest")
+    component = VideoExampleGen(
+        source, SPEC, "store", "records", "test", SETTINGS, "digest"
+    )
     assert component.id == "VideoExampleGen"
     assert component.outputs["examples"].type is standard_artifacts.Examples
     assert component.exec_properties == properties(
@@ -70,7 +87,9 @@ def test_component_takes_configs_and_gives_examples(source):
 
 def test_data_digest_may_be_chosen_by_each_run(source):
     digest = RuntimeParameter("data_digest", str)
-    component = VideoExampleGen(source, SPEC, "store", SETTINGS, digest)
+    component = VideoExampleGen(
+        source, SPEC, "store", "records", "test", SETTINGS, digest
+    )
     assert component.exec_properties["data_digest"] is digest
 
 
@@ -91,12 +110,12 @@ def test_artifact_says_what_is_in_it(examples):
     assert counts == [3, 0, 0, 2]
 
 
-def test_standard_components_read_every_split(examples, tmp_path):
+def test_standard_components_read_every_split(outputs, tmp_path):
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(tmp_path)
     options = tfdv.StatsOptions(feature_allowlist=[VIDEO_ID])
     statistics_executor.Executor().Do(
-        {"examples": [examples]},
+        {"examples": [outputs["descriptions"]]},
         {"statistics": [statistics]},
         {"stats_options_json": options.to_json(), "exclude_splits": "[]"},
     )
@@ -107,13 +126,43 @@ def test_standard_components_read_every_split(examples, tmp_path):
         assert found.features[0].string_stats.top_values[0].value == video_id
 
 
-def test_split_without_a_usable_clip_is_not_named(source, tmp_path):
+def test_what_each_stage_is_handed_is_as_small_as_what_it_reads(outputs):
+    def records(key, split):
+        dataset = ExtractedDataset(outputs[key].uri)
+        return list(RecordDataset(dataset.files(split), dataset.spec).serialized())
+
+    [whole] = records("evaluation_examples", "test")
+    assert records("examples", "test") == [whole]
+    [described] = records("descriptions", "test")
+    assert len(described) < len(whole) / 10
+    for name in DESCRIPTIVE:
+        feature, same = (
+            tf.train.Example.FromString(record).features.feature[name]
+            for record in (described, whole)
+        )
+        assert feature == same
+    assert ExtractedDataset(outputs["evaluation_examples"].uri).splits == ("test",)
+    index = pathlib.Path(outputs["examples"].uri)
+    assert sum(file.stat().st_size for file in index.glob("Split-*/*")) < 1000
+
+
+def part(source, *places):
     folder = pathlib.Path(source.file).parent
     lines = pathlib.Path(source.file).read_text().splitlines()
-    (folder / "part.jsonl").write_text("\n".join([lines[0], lines[2]]))
-    examples = run(tmp_path, Jsonl(file=str(folder / "part.jsonl")))
-    assert artifact_utils.decode_split_names(examples.split_names) == ["train"]
-    assert examples.get_string_custom_property("coverage") == "1 of 2 clips"
+    path = folder / "part.jsonl"
+    path.write_text("\n".join(lines[place] for place in places))
+    return Jsonl(file=str(path))
+
+
+def test_split_without_a_clip_is_not_named(source, tmp_path):
+    examples = run(tmp_path, part(source, 0, 4))["examples"]
+    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "test"]
+    assert examples.get_string_custom_property("coverage") == "2 of 2 clips"
+
+
+def test_nothing_to_evaluate_is_one_sentence(source, tmp_path):
+    with pytest.raises(DataError, match="no clip of the split test can be used"):
+        run(tmp_path, part(source, 0, 1))
 
 
 def test_setting_of_another_version_is_one_sentence(source, tmp_path):

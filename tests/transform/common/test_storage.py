@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from transform.common import storage
+from transform.common.location import LocationError
 
 
 def test_file_is_replaced_whole(tmp_path):
@@ -52,3 +53,10 @@ def test_missing_file_is_named(uri):
 def test_what_is_not_there_is_empty_and_removed_already(tmp_path):
     assert storage.names_in(str(tmp_path / "absent")) == []
     storage.remove(str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("folder", ["minio://bucket/models", "{file}"])
+def test_what_cannot_be_listed_is_not_taken_for_empty(tmp_path, folder):
+    (tmp_path / "file").touch()
+    with pytest.raises(LocationError, match="cannot read"):
+        storage.names_in(folder.format(file=tmp_path / "file"))

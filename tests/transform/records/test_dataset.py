@@ -98,3 +98,18 @@ def test_what_was_written_last_is_read(tmp_path):
     other = SPEC.override({"sampling": {"resize": "area"}})
     dataset.write_spec(other)
     assert dataset.spec == other
+
+
+def test_a_split_may_lie_in_files_elsewhere(tmp_path):
+    dataset = written(tmp_path / "records")
+    shared = [f"{tmp_path}/shared/{name}.tfrecord" for name in "ba"]
+    dataset.write_index("test", shared)
+    assert dataset.files("test") == shared  # in the order that was given
+    assert dataset.splits == ("test", "train", "val")
+    row = ROW._replace(split="test", shard=shared[1])
+    assert dataset.path_of(row) == shared[1]
+    own = dataset.shard_path("val", 0, 1)
+    inside = ROW._replace(shard=own)
+    assert dataset.path_of(inside) == str(tmp_path / "records" / own)
+    assert dataset.descriptions("val") == dataset.files("val")
+    assert dataset.descriptions("test") == [f"{path}.descriptions" for path in shared]
