@@ -23,7 +23,7 @@ from transform.common import outputs, progress_bar, storage
 from transform.common.location import Location
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
-from transform.jobs import check_categories, text_rows
+from transform.jobs import check_categories, import_readers, text_rows
 from transform.jobs.assemble_examples import AssembleExamples, assign_shards
 from transform.jobs.beam_runner import BeamRunner, cores
 from transform.jobs.extract_features import (
@@ -82,7 +82,7 @@ def extract(
     Raises:
         AnnotationError: The annotations are wrong, or have a category that the features
             do not.
-        ConfigError: An imported feature has no files.
+        ConfigError: An imported feature has no files, or one for several videos.
         WeightsError: A network's weights are not to be had.
         ManifestError: More clips failed than the settings allow.
         OutputError: The store or the records cannot be written.
@@ -138,12 +138,15 @@ def find_features(
     Raises:
         KinescribeError: As `extract`.
     """
-    outputs.require_folder(store)
     clips = read_annotations(source)
     check_categories.check(clips, spec)
     spec = loading.resolve(spec)
     imports = imported(spec)
+    for feature in imports:
+        import_readers.check_names(feature, clips)
     made = computed_features(spec)
+    if reads_video(made):
+        outputs.require_folder(store)
     features = FeatureStore(store, made.content_hash)
     runner = BeamRunner(settings, pipeline_options)
 

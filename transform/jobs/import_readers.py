@@ -6,14 +6,14 @@ import io
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 import tensorflow as tf
 
-from transform.common.config import Config
+from transform.common.config import Config, ConfigError
 from transform.common.location import Location
 from transform.datasets import VideoRecord
 from transform.schema import Imported
@@ -74,6 +74,27 @@ def read(feature: Imported, clip: VideoRecord) -> np.ndarray:
         return _halves(_limited(_shaped(values, feature, files), feature, files))
     except ImportProblem as error:
         raise type(error)(f"{feature.name}: {error}") from error.__cause__
+
+
+def check_names(feature: Imported, clips: Sequence[VideoRecord]) -> None:
+    """Raises `ConfigError` if clips of several videos would share one set of values.
+
+    `{stem}` is the same for files of one name in two folders.
+    """
+    files = feature.files
+    if files is None:
+        return
+    first: dict[tuple[str, str], VideoRecord] = {}
+    for clip in clips:
+        inside = getattr(files, "dataset", "")
+        place = _filled(files.file, clip), _filled(inside, clip)
+        other = first.setdefault(place, clip)
+        if other.uri != clip.uri:
+            raise ConfigError(
+                f"feature {feature.name}: {' '.join(place).strip()} would be of clip "
+                f"{other.video_id!r} and of {clip.video_id!r}, which are other videos; "
+                "name files by {video_id}."
+            )
 
 
 def paths(feature: Imported, clip: VideoRecord) -> list[str]:

@@ -226,3 +226,18 @@ def test_damaged_files_give_numbers_or_a_reason(tmp_path_factory, kind, data):
 def test_wrong_settings_are_one_sentence(files, sentence):
     with pytest.raises(ConfigError, match=sentence):
         feature(files)
+
+
+def test_files_of_one_name_for_several_videos_are_refused():
+    clips = [
+        CLIP,
+        VideoRecord("part", CLIP.uri, "val", (), "", 5.0, 9.0),  # of the same video
+        VideoRecord("other", "more/abc_1_5.mp4", "val", ()),
+    ]
+    by_stem = {"kind": "npy", "file": "f/{stem}.npy"}
+    import_readers.check_names(feature(by_stem), clips[:2])
+    import_readers.check_names(feature({"kind": "npy", "file": "{video_id}"}), clips)
+    inside = {"kind": "h5", "file": "all.h5", "dataset": "{stem}"}
+    for files in (by_stem, inside):
+        with pytest.raises(ConfigError, match="'clip7' and of 'other'"):
+            import_readers.check_names(feature(files), clips)

@@ -93,12 +93,3 @@ def test_equal_rows_are_equal_bytes(tmp_path):
     for file in ("manifest.csv", "manifest.parquet"):
         one, two = (tmp_path / name / file for name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
-
-
-def test_a_split_without_a_usable_clip_never_passes():
-    lost = row("lost", VideoInfo.failed("gone"), "test")
-    with pytest.raises(
-        ManifestError, match=r"1 of 9 clips.*all those of the test spli"
-    ):
-        Manifest([*rows(8), lost]).check(0.5)
-    Manifest([*rows(8), lost, row("kept", split="test")]).check(0.5)
