@@ -49,6 +49,24 @@ def ends(**tasks):
             "refused",
             "Refused: the gates were not passed.",
         ),
+        (
+            GOOD,
+            ends(
+                judge={"outcome": "refused", "verdict": "Refused: CIDEr-D fell."},
+                pusher={"pushed": 0.0},
+            ),
+            "refused",
+            "Refused: CIDEr-D fell.",
+        ),
+        (
+            GOOD,
+            ends(
+                judge={"outcome": "equal", "verdict": "Equal: not pushed."},
+                pusher={"pushed": 0.0},
+            ),
+            "equal",
+            "Equal: not pushed.",
+        ),
         (BAD, {}, "failed", "Failed: no task said why"),
         (
             {**BAD, "error": {"message": "OOMKilled"}},
