@@ -31,9 +31,9 @@ class Retries(Config):
     """
 
     attempts: int = Field(5, ge=1, le=5)  # in all; gRPC allows no more than five
-    first_seconds: float = Field(0.3, gt=0)  # most of the first interval
-    factor: float = Field(3.0, ge=1)  # by which each interval is longer
-    most_seconds: float = Field(5.0, gt=0)  # of any interval
+    first_seconds: float = Field(0.2, gt=0)  # most of the first interval
+    factor: float = Field(2.0, ge=1)  # by which each interval is longer
+    most_seconds: float = Field(2.0, gt=0)  # of any interval
 
     def options(self) -> list[tuple[str, object]]:
         """Returns the options of a channel that repeats its calls so."""

@@ -84,7 +84,7 @@ def test_nobody_there_is_said():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (
-        Client(f"127.0.0.1:{port}", timeout=5) as client,
+        Client(f"127.0.0.1:{port}", timeout=20) as client,
         pytest.raises(ServingError, match=r"no server answers at .*kinescribe serve"),
     ):
         client.refresh()
