@@ -27,7 +27,7 @@ from kinescribe import cli
 from tests.support import clips
 from tests.support.paths import ROOT
 
-SECONDS = 60  # for one command, on a machine with much else to do
+SECONDS = 120  # for one command, on a machine with much else to do
 CODES = {0, 1, 2, 3}  # done, failed, wrong usage, refused by the gates
 
 NAMES = st.sampled_from(
@@ -95,6 +95,8 @@ FORMS: dict[str, list[str]] = {
     "runs": ["NAME", "NAME --count NUMBER --json"],
     "models": ["NAME"],
     "rollback": ["NAME"],
+    "compare-models": ["NAME NAME NAME", "NAME NAME --json"],
+    "verdicts": ["NAME", "NAME --json"],
 }
 ENVIRONMENTS = st.dictionaries(
     st.sampled_from("http_proxy HOME TMPDIR NO_COLOR TERM COLUMNS LC_ALL LANG".split()),
