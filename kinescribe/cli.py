@@ -37,6 +37,7 @@ COMMANDS = (
     "caption",
     "inspect",
     "compare",
+    "starter",
     "presets",
     "preset",
     "variants",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from kinescribe import caption_lines, caption_run, clip_parts
+from kinescribe import caption_lines, caption_run, clip_parts, starter_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kinescribe.caption_run import Answer
     from serving.client.base import ClipCaptioner
     from serving.client.caption_result import CaptionResult
-
-DEFAULT_MODEL = "demo/pushed"  # where `kinescribe demo` pushes to
 
 
 def command(
@@ -36,8 +34,8 @@ def command(
     model: Annotated[
         Optional[str],
         typer.Option(
-            help="A model, or a folder of versions; where `kinescribe demo` pushes to, "
-            "if neither this nor --server is given.",
+            help="A model, or a folder of versions, such as demo/pushed; the starter "
+            "model, if neither this nor --server is given.",
         ),
     ] = None,
     server: Annotated[
@@ -142,7 +140,9 @@ def command(
         else:
             from serving.client.local_model import LocalModel
 
-            captioner = LocalModel(model or DEFAULT_MODEL)
+            if model is None:
+                console.print(starter_model.NOTICE, style="dim", soft_wrap=True)
+            captioner = LocalModel(model or starter_model.folder())
     if pictures:
         answers = _with_pictures(captioner, paths, pictures, category, console)
     else:

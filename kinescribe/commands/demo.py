@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.local_runner import RunResult
 
 NEW_CLIPS = 6
+PHOTOGRAPH = "grace_hopper.jpg"  # comes with matplotlib
 
 
 def command(
@@ -64,7 +65,13 @@ def command(
     title = f"3. New clips, captioned by a server of {served}"
     console.print(title, style="bold", markup=False)
     _caption_new_clips(console, root, served, seed)
-    _summarise(console, result, served, time.monotonic() - began)
+    _summarise(console, result, served)
+    _caption_photograph(console)
+    console.print(
+        f"Done in {time.monotonic() - began:.0f} s. Caption a file of yours: "
+        "kinescribe caption CLIP",
+        markup=False,
+    )
     return 0
 
 
@@ -126,9 +133,7 @@ def _caption_new_clips(
                 console.print(f"    person: {text}", markup=False, soft_wrap=True)
 
 
-def _summarise(
-    console: Console, result: RunResult, served: pathlib.Path, seconds: float
-) -> None:
+def _summarise(console: Console, result: RunResult, served: pathlib.Path) -> None:
     from rich.table import Table
 
     console.print("[bold]4. Scores on the test clips[/] (×100)")
@@ -150,7 +155,23 @@ def _summarise(
     }
     for name, path in places.items():
         console.print(f"{name + ':':15}{path}", markup=False, soft_wrap=True)
+
+
+def _caption_photograph(console: Console) -> None:
+    """Captions a real photograph with the starter model, which learnt from others."""
+    import importlib.resources
+
+    from kinescribe import starter_model
+    from serving.client.local_model import LocalModel
+
+    console.print("[bold]5. A photograph, by the starter model[/]")
+    samples = importlib.resources.files("matplotlib") / "mpl-data" / "sample_data"
+    with importlib.resources.as_file(samples / PHOTOGRAPH) as path:
+        caption = LocalModel(starter_model.folder()).caption_file(path).caption
     console.print(
-        f"Done in {seconds:.0f} s. Caption a file of yours: kinescribe caption CLIP",
+        f"  {PHOTOGRAPH}: Grace Hopper, 1984; U.S. Navy, in the public domain",
+        style="bold",
         markup=False,
+        soft_wrap=True,
     )
+    console.print(f"    model:  {caption}", style="green", markup=False)

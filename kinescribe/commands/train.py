@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kinescribe import preflight, run_options
+from kinescribe import preflight, run_options, starter_model
 
 
 def command(
@@ -39,7 +39,8 @@ def command(
     begin_with: Annotated[
         str,
         typer.Option(
-            help="Initial weights: <out>/models/captioner of another training."
+            help="Initial weights: <out>/models/captioner of another training, or "
+            "starter."
         ),
     ] = "",
     preset: run_options.PresetName = "",
@@ -114,7 +115,7 @@ def command(
         words,
         model,
         callbacks=[progress(), TensorBoard()],
-        init_checkpoint=begin_with,
+        init_checkpoint=starter_model.weights(begin_with),
     )
     if as_json:
         outcome = {

@@ -9,8 +9,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from kinescribe.cli import app
-from kinescribe.commands import caption
-from pipeline import configs
 from serving.client.caption_result import CaptionResult
 from serving.client.local_model import LocalModel
 from serving.errors import ServingError
@@ -136,10 +134,6 @@ def test_a_photograph_is_captioned_and_shown(run, exported, tmp_path):
 def test_no_model_yet_is_said(run, clip, tmp_path):
     with pytest.raises(ServingError, match="kinescribe demo"):
         run(clip, "--model", tmp_path)
-
-
-def test_the_default_is_where_the_demo_pushes_to():
-    assert configs.find("demo").push_destination == caption.DEFAULT_MODEL
 
 
 def test_pictures_of_equally_named_clips_are_all_kept(run, exported, clip, tmp_path):
