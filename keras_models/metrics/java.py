@@ -8,11 +8,21 @@ import pathlib
 from transform.common.errors import KinescribeError
 
 # METEOR holds half a gigabyte less with the serial collector, and starts as fast.
-OPTIONS = ("-XX:+UseSerialGC", "-Dfile.encoding=UTF-8")
+# Numbers and lower case are English whatever the machine's locale.
+OPTIONS = (
+    "-XX:+UseSerialGC",
+    "-Dfile.encoding=UTF-8",
+    "-Duser.language=en",
+    "-Duser.country=US",
+)
 
 
 class JavaError(KinescribeError):
     """A Java program could not be started, failed or did not answer."""
+
+
+class JavaEndedError(JavaError):
+    """A Java program ended, or was killed, before it had answered."""
 
 
 def executable() -> str:

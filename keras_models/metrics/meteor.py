@@ -157,9 +157,18 @@ class MeteorProcess:
             self._errors = None
 
     def _exchange(self, lines: list[bytes]) -> list[bytes]:
-        """Writes all lines and reads as many, both at once, so that no pipe fills."""
+        """Writes all lines and reads as many; a process that ends is restarted once.
+
+        Somebody, or a machine short of memory, may kill Java; no answer is lost by it.
+        """
         if not lines:
             return []
+        try:
+            return self._exchange_once(lines)
+        except java.JavaEndedError:
+            return self._exchange_once(lines)
+
+    def _exchange_once(self, lines: list[bytes]) -> list[bytes]:
         process = self._start()
         try:
             return self._talk(process, b"".join(lines), len(lines))
@@ -167,7 +176,7 @@ class MeteorProcess:
             self._end()  # half an exchange lies in its pipes
             raise
 
-    def _talk(
+    def _talk(  # both at once, so that no pipe fills
         self, process: subprocess.Popen[bytes], request: bytes, answers: int
     ) -> list[bytes]:
         assert process.stdin is not None and process.stdout is not None
@@ -184,7 +193,8 @@ class MeteorProcess:
                 if process.stdout in ready:
                     chunk = process.stdout.read(1 << 16)
                     if not chunk:
-                        raise java.JavaError(f"METEOR ended: {self._last_error()}.")
+                        said = self._last_error()
+                        raise java.JavaEndedError(f"METEOR ended: {said}.")
                     received += chunk
                     count += chunk.count(b"\n")
                     last_answer = time.monotonic()
@@ -199,7 +209,7 @@ class MeteorProcess:
                         unsent = unsent[os.write(process.stdin.fileno(), unsent) :]
                     except BrokenPipeError as error:
                         process.wait(self._timeout)
-                        raise java.JavaError(
+                        raise java.JavaEndedError(
                             f"METEOR ended: {self._last_error()}."
                         ) from error
                     if not unsent:

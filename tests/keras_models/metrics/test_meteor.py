@@ -48,6 +48,18 @@ def gone(process_id, seconds=60):
 # ------------------------------------------------------------ the real METEOR
 
 
+ODD = [
+    "",
+    "...",
+    "a\tman\t",
+    "\"a\" 'man'",
+    "ab" * 5000,
+    "🎸 🎶",
+    "a\0man",
+    "一个人 弹",
+]
+
+
 def test_scores_are_those_of_the_coco_evaluation():
     with meteor.MeteorProcess() as scorer:
         found = scorer.statistics(CANDIDATES, REFERENCES)
@@ -61,6 +73,12 @@ def test_scores_are_those_of_the_coco_evaluation():
         assert scores[0] == pytest.approx(RECORDED[0])
         assert scores[1:].tolist() == [0.0, 0.0]
         assert scorer.score([], []).shape == (0,)
+
+        scores = scorer.score(
+            [*ODD, CANDIDATES[0]], [*[REFERENCES[0]] * len(ODD), REFERENCES[0]]
+        )
+        assert np.isfinite(scores).all() and len(scores) == len(ODD) + 1
+        assert scores[-1] == pytest.approx(RECORDED[0])  # no pair is shifted
 
         many = [
             f"a man number {n} plays" for n in range(3000)
@@ -122,6 +140,15 @@ def test_death_is_told_with_its_last_words(program):
         with pytest.raises(java.JavaError, match="METEOR ended: Java heap space"):
             scorer.score(["a"], [["a"]])
         assert scorer._process is None
+
+
+def test_a_process_that_is_killed_is_restarted_once_and_no_answer_is_lost(
+    program, tmp_path
+):
+    mark = tmp_path / "started"
+    program(f"if mkdir {mark}; then read -r line; kill -9 $$; fi\n{ANSWERING}")
+    with meteor.MeteorProcess() as scorer:
+        assert scorer.score(["a", "b"], [["a"], ["b"]]).shape == (2,)
 
 
 def test_a_reader_that_stops_early_is_told(program):
