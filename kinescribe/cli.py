@@ -33,6 +33,7 @@ COMMANDS = (
     "score",
     "compare-models",
     "verdicts",
+    "report",
     "serve",
     "caption",
     "inspect",

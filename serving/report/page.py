@@ -72,18 +72,25 @@ class Report(NamedTuple):
 
 def render(report: Report) -> str:
     """Renders the page as an HTML document."""
-    environment = jinja2.Environment(
+    metrics = list(report.scores[0].scores) if report.scores else []
+    return (
+        environment()
+        .get_template("page.html")
+        .render(report=report, metrics=metrics, plot=draw_curves(report.curves))
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Returns what renders the templates beside this file."""
+    found = jinja2.Environment(
         loader=jinja2.PackageLoader("serving.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["jpeg"] = _data_uri
-    metrics = list(report.scores[0].scores) if report.scores else []
-    return environment.get_template("page.html").render(
-        report=report, metrics=metrics, plot=_plot(report.curves)
-    )
+    found.filters["jpeg"] = _data_uri
+    return found
 
 
 def _data_uri(image: np.ndarray) -> str:
@@ -92,8 +99,9 @@ def _data_uri(image: np.ndarray) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _plot(curves: Sequence[Curve]) -> str:
-    """Draws the training curves side by side, as SVG; '' when there are none."""
+def draw_curves(curves: Sequence[Curve], unit: str = "epoch") -> str:
+    """Draws curves side by side over epochs or runs, as SVG; '' without a curve."""
+    import matplotlib
     from matplotlib.figure import Figure  # no pyplot: no global state
 
     curves = [curve for curve in curves if len(curve.values)]
@@ -118,10 +126,11 @@ def _plot(curves: Sequence[Curve]) -> str:
             axes.plot([curve.best], [value], "o", color="#d93025", label="kept")
             axes.legend(fontsize=7, frameon=False)
         axes.set_title(curve.label, fontsize=10)
-        axes.set_xlabel("epoch", fontsize=9)
+        axes.set_xlabel(unit, fontsize=9)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    with matplotlib.rc_context({"svg.hashsalt": "kinescribe"}):  # equal every time
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]

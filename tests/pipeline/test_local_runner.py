@@ -1,5 +1,7 @@
 import fcntl
+import html
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -7,7 +9,7 @@ import shutil
 import pytest
 
 from keras_models.evaluation.evaluate import BEST_CONSTANT, HUMAN, SHUFFLED_FEATURES
-from pipeline import local_runner
+from pipeline import local_runner, report_again
 from pipeline.configs import PipelineConfig
 from serving.client.local_model import LocalModel
 from serving.pushing import destination
@@ -79,6 +81,12 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     scores = json.loads(first.report.with_name("scores.json").read_text())
     assert set(scores["controls"]) == {BEST_CONSTANT, SHUFFLED_FEATURES, HUMAN}
     assert scores["controls"][HUMAN]["CIDEr-D"] > scores["model"]["CIDEr-D"]
+
+    # The report can be made anew, beside a page of all runs.
+    again, index = report_again.report_again(pathlib.Path(small.root))
+    assert again == first.report and again.read_text() == page
+    assert os.path.relpath(again, small.root) in index.read_text()
+    assert first.verdict.sentence in html.unescape(index.read_text())
 
     # What it pushed captions a clip.
     clip = pathlib.Path(small.corpus.files[0]).parent / "videos/video0.mp4"

@@ -88,3 +88,7 @@ def test_a_model_that_captions_nothing_has_a_page():
         scores=(), slices=(), curves=(), best=(), gained=(), clips=()
     )
     assert "Refused" in render(bare)
+
+
+def test_the_same_report_is_the_same_page():
+    assert render(REPORT) == render(REPORT)
