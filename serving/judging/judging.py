@@ -90,7 +90,8 @@ def judge_model(
     except ServingError as error:
         return _unservable(error, clips, baseline, training)
     captions = _texts(clips.ids, results)
-    references = RecordDataset(dataset.files("train"), dataset.spec).references
+    captions_only = dataset.descriptions("train")
+    references = RecordDataset(captions_only, dataset.spec).references
     measured = evaluate.measure(captions, clips.references, references)
     base_model = LocalModel(baseline.folder) if baseline.folder else None
     served_now = destinations.latest(destination)
