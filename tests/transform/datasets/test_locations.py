@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests.transform.datasets.test_any_input import OTHER, SOURCES, VALID, Source
 from transform import datasets
+from transform.datasets.video_files import VideoFiles
 
 
 def write(path, text):
@@ -47,7 +48,8 @@ def test_clips_of_one_table_lie_wherever_they_say(kind, row, tmp_path, monkeypat
         assert record.uri == uri
 
 
-def test_a_folder_of_videos_may_be_in_another_bucket(tmp_path):
+def test_a_folder_of_videos_may_be_in_another_bucket(tmp_path, monkeypatch):
+    monkeypatch.setattr(VideoFiles, "_names", frozenset())  # no network is asked
     (tmp_path / "train.json").write_text(VALID["vatex"])
     source = {
         "kind": "vatex",
