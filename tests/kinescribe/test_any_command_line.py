@@ -86,6 +86,7 @@ FORMS: dict[str, list[str]] = {
     ],
     "inspect": ["NAME", "NAME --json", "NAME --start NUMBER --end NUMBER"],
     "compare": ["--data NAME --rows WORD --root NAME", "--data a=NAME --seeds NUMBER"],
+    "report": ["NAME"],
     "starter": ["NAME --out NAME --root NAME"],
     "presets": ["--paper WORD", "--json"],
     "preset": ["WORD --corpus WORD --data NAME --set WORD", "WORD --seed NUMBER"],
