@@ -10,6 +10,21 @@ import typer
 if TYPE_CHECKING:
     from pipeline.configs import PipelineConfig
 
+Configuration = Annotated[
+    str,
+    typer.Argument(
+        help="A YAML file, or the name of a shipped one; with --preset, the folder of "
+        "the corpus."
+    ),
+]
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="The folder of a shipped configuration's corpus; by default the one of "
+        "its name in the working directory.",
+        show_default=False,
+    ),
+]
 PresetName = Annotated[
     str, typer.Option(help="A preset of a paper; `kinescribe presets` lists them.")
 ]

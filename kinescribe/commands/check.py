@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
 def command(
     context: typer.Context,
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="A YAML file, or the name of a shipped one; with --preset, the folder "
-            "of the corpus."
-        ),
-    ],
+    config: run_options.Configuration,
+    data: run_options.Data = "",
     preset: run_options.PresetName = "",
     corpus: run_options.Corpus = "",
     root: Annotated[
@@ -40,7 +35,7 @@ def command(
     """
     began = time.monotonic()
     arguments = run_options.RunArguments(
-        config, preset, corpus, root, None, tuple(settings or ())
+        config, preset, corpus, root, None, tuple(settings or ()), data
     )
     found = preflight.look("run", arguments, verbose=bool(context.obj))
     if as_json:

@@ -19,21 +19,8 @@ if TYPE_CHECKING:
 
 def command(
     context: typer.Context,
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="A YAML file, or the name of a shipped one; with --preset, the folder "
-            "of the corpus."
-        ),
-    ],
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="The folder of a shipped configuration's corpus; by default the one "
-            "of its name in the working directory.",
-            show_default=False,
-        ),
-    ] = "",
+    config: run_options.Configuration,
+    data: run_options.Data = "",
     preset: run_options.PresetName = "",
     corpus: run_options.Corpus = "",
     root: Annotated[

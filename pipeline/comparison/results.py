@@ -199,14 +199,14 @@ class ComparisonResults:
             name,
             len(clips),
             {
-                floor: _select(statistics, clips).corpus()
+                floor: statistics.take(clips).corpus()
                 for floor, statistics in self._floors.items()
             },
             rows,
             tuple(
                 _claims(
                     {
-                        row: _select(_mean(scored.own), clips)
+                        row: _mean(scored.own).take(clips)
                         for row, scored in self._rows.items()
                     }
                 )
@@ -217,7 +217,7 @@ class ComparisonResults:
         self, row: str, scored: ScoredRow, clips: Mapping[str, Sequence[str]]
     ) -> RowResult:
         outcomes = scored.outcomes
-        scores = [_select(one, clips).corpus() for one in scored.own]
+        scores = [one.take(clips).corpus() for one in scored.own]
         several = len(scores) > 1
         captions = [
             [text for clip, text in outcome.captions[AS_IT_IS].items() if clip in clips]
@@ -239,7 +239,7 @@ class ComparisonResults:
                 for name in METRICS
             },
             controls={
-                name: _mean_of(_select(one, clips).corpus()["CIDEr-D"] for one in seeds)
+                name: _mean_of(one.take(clips).corpus()["CIDEr-D"] for one in seeds)
                 for name, seeds in scored.controls.items()
             },
             distinct=_mean_of(len(set(texts)) / len(texts) for texts in captions),
@@ -259,17 +259,6 @@ def _nearest_captions(data: ComparisonData) -> dict[str, str]:
         mean_vectors(data.split("test").videos(32, features)),
         mean_vectors(training.videos(32, features)),
         training.references,
-    )
-
-
-def _select(
-    statistics: MetricStatistics, clips: Mapping[str, Sequence[str]]
-) -> MetricStatistics:
-    """Returns the statistics of some of the clips."""
-    kept = [place for place, clip in enumerate(statistics.ids) if clip in clips]
-    return MetricStatistics(
-        tuple(statistics.ids[place] for place in kept),
-        {name: rows[kept] for name, rows in statistics.statistics.items()},
     )
 
 
