@@ -47,12 +47,7 @@ class AsyncClient:
         self._model_name = model_name
         self._metadata = channel.metadata(token)
         self._timeout = timeout
-        options = channel.options(address, retries)
-        if tls is None:
-            self._channel = grpc.aio.insecure_channel(address, options)
-        else:
-            credentials = channel.credentials(tls)
-            self._channel = grpc.aio.secure_channel(address, credentials, options)
+        self._channel = channel.opened(grpc.aio, address, tls, retries)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._spec: FeatureSpec | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Optional
+from typing import Any, Optional
 
 import grpc
 
@@ -51,6 +51,14 @@ class Retries(Config):
             ("grpc.service_config", json.dumps(service_config)),
             ("grpc.per_rpc_retry_buffer_size", _REPEATABLE_BYTES),
         ]
+
+
+def opened(library: Any, address: str, tls: ClientTLS | None, retries: Retries) -> Any:
+    """Returns a client's channel to an address, of `grpc` or of `grpc.aio`."""
+    settings = options(address, retries)
+    if tls is None:
+        return library.insecure_channel(address, settings)
+    return library.secure_channel(address, credentials(tls), settings)
 
 
 def options(address: str, retries: Retries) -> list[tuple[str, object]]:

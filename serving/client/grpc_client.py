@@ -54,12 +54,7 @@ class Client(ClipCaptioner):
         self._timeout = timeout
         self._spec: FeatureSpec | None = None
         self._weight_axes: NamedAxes = {}
-        options = channel.options(address, retries)
-        if tls is None:
-            self._channel = grpc.insecure_channel(address, options)
-        else:
-            credentials = channel.credentials(tls)
-            self._channel = grpc.secure_channel(address, credentials, options)
+        self._channel = channel.opened(grpc, address, tls, retries)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def __enter__(self) -> Client:
