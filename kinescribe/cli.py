@@ -16,7 +16,8 @@ import typer.core
 
 import kinescribe
 from kinescribe import settings_only, terminal
-from transform.common import loopback
+from transform.common import failures, loopback
+from transform.common.errors import UnfitDataError
 
 COMMANDS = (
     "demo",
@@ -52,6 +53,8 @@ COMMANDS = (
 
 # Commands that read settings and compute nothing.
 LISTING = frozenset({"presets", "preset", "variants"})
+
+STOPPED_BY_DATA = 4  # the exit code where the clips are not fit for a model
 
 app = typer.Typer(
     help="Kinescribe writes sentences about videos.",
@@ -142,7 +145,7 @@ def _spare_tensorflow(arguments: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Runs the command; whatever goes wrong is one sentence and exit code 1.
+    """Runs the command; whatever goes wrong is one sentence and exit code 1 or 4.
 
     Typer reports wrong usage and exits with 2; an interrupt exits with 130.
     """
@@ -158,4 +161,5 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         terminal.report(error, verbose)
-        sys.exit(1)
+        unfit = any(isinstance(e, UnfitDataError) for e in failures.chain(error))
+        sys.exit(STOPPED_BY_DATA if unfit else 1)

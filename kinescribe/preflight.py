@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kinescribe.run_options import RunArguments
-from transform.common.errors import KinescribeError
+from transform.common.errors import KinescribeError, UnfitDataError
 
 if TYPE_CHECKING:
     from pipeline.catalogue.run_checks import Examination
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Purpose = Literal["run", "extract", "import", "train", "compile"]
 
 
+_DATA = frozenset({"splits", "captions", "clips"})  # subjects of findings
 _NEEDS_TENSORFLOW = 3  # exit code: annotations in a bucket are read by it
 _WITH_TENSORFLOW = "--with-tensorflow"
 
@@ -84,18 +85,24 @@ def require(purpose: Purpose, arguments: RunArguments, out: str = "") -> None:
 
     Raises:
         ConfigError: A setting is wrong.
+        UnfitDataError: Clips or captions are missing, and nothing else is wrong.
         KinescribeError: Something else will stop the command; all such are named.
     """
     found = look(purpose, arguments, out)
     for about, text in found.warnings:
         print(f"kinescribe: warning: {about}: {text}", file=sys.stderr)
     if found.errors:
-        from transform.common.config import ConfigError
+        text = "\n  ".join(text for _, text in found.errors)
+        raise _error_of({about for about, _ in found.errors})(text)
 
-        settings = found.errors[0][0] == "settings"
-        raise (ConfigError if settings else KinescribeError)(
-            "\n  ".join(text for _, text in found.errors)
-        )
+
+def _error_of(subjects: set[str]) -> type[KinescribeError]:
+    """Returns the kind of an error about these parts of a run."""
+    from transform.common.config import ConfigError
+
+    if "settings" in subjects:
+        return ConfigError
+    return UnfitDataError if subjects <= _DATA else KinescribeError
 
 
 def _examine(request: Request) -> Examination:

@@ -12,7 +12,7 @@ from tfx.types import Artifact, artifact_utils
 
 from transform.backbones import loading
 from transform.common.config import Config
-from transform.common.errors import DataError
+from transform.common.errors import UnfitDataError
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.shared_records import Folders, extract_shared
@@ -58,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         splits = manifest.splits()
         if evaluated not in splits:
-            raise DataError(f"no clip of the split {evaluated} can be used.")
+            raise UnfitDataError(f"no clip of the split {evaluated} can be used.")
         for key, artifact in made.items():
             artifact.split_names = artifact_utils.encode_split_names(
                 [evaluated] if key == EVALUATION else splits

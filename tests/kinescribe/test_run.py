@@ -1,5 +1,6 @@
 import json
 import pathlib
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -100,6 +101,40 @@ def test_failed_stage_is_the_commands_error(monkeypatch):
     error = StageError("stage 7 of 11, Trainer, failed: the disk is full")
     done, _ = invoke(monkeypatch, error)
     assert done.exception is error
+
+
+def annotated(folder, splits):
+    """Runs clips that are there, as their annotations say, and hold no video."""
+    lines = []
+    for split in splits:
+        (folder / f"{split}.mp4").write_bytes(b"no video")
+        clip = {"id": split, "video": f"{split}.mp4", "split": split}
+        lines.append(json.dumps({**clip, "captions": ["a ball rolls"]}))
+    path = folder / "clips.jsonl"
+    path.write_text("\n".join(lines))
+    settings = ("corpus.kind=jsonl", f"corpus.file={path}", "extraction.workers=1")
+    options = [word for setting in settings for word in ("--set", setting)]
+    return ["run", "demo", "--root", str(folder / "root"), *options]
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (("train", "val"), "no clip is in split test"),
+        (("train", "val", "test"), "3 of 3 clips failed, every one"),
+    ],
+    ids=["no test split", "no clip can be decoded"],
+)
+def test_a_run_that_its_data_stops_ends_with_4(
+    monkeypatch, capsys, tmp_path, splits, said
+):
+    monkeypatch.undo()  # the check and the pipeline as they are
+    monkeypatch.setattr(sys, "argv", ["kinescribe", *annotated(tmp_path, splits)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 4
+    assert not list((tmp_path / "root" / "pushed").glob("*"))
 
 
 def test_a_preset_runs_on_a_folder_of_its_corpus(monkeypatch, tmp_path):

@@ -9,3 +9,7 @@ class KinescribeError(Exception):
 
 class DataError(KinescribeError, ValueError):
     """Raised where records are missing, empty or broken; the message says where."""
+
+
+class UnfitDataError(DataError):
+    """Raised where clips are there, but not such as a model may be made from."""

@@ -109,7 +109,7 @@ def explanation(error: BaseException) -> str | None:
     A sentence of ours in the chain of causes is the best, then an error from outside.
     Beam's workers send theirs as the text of a trace, of which the last line counts.
     """
-    causes = list(_chain(error))
+    causes = list(chain(error))
     for cause in causes:
         if isinstance(cause, KinescribeError):
             return str(cause)
@@ -133,7 +133,8 @@ def _of_trace(text: str) -> str | None:
     return f"{words.removesuffix('.')}."
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error, what caused it, what caused that, and so on."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

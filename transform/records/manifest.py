@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from transform.common import storage
-from transform.common.errors import KinescribeError
+from transform.common.errors import UnfitDataError
 from transform.datasets import VideoRecord
 from transform.video.video_info import VideoInfo
 
@@ -23,7 +23,7 @@ SPLITS = ("train", "val", "test")
 _REASONS_SAID = 5
 
 
-class ManifestError(KinescribeError):
+class ManifestError(UnfitDataError):
     """Raised where more clips failed than the settings allow."""
 
 
