@@ -18,7 +18,7 @@ from keras_models.structs import VideoBatch
 from transform import schema
 from transform.common import storage
 from transform.common.errors import DataError
-from transform.records import example_codec
+from transform.records import example_codec, tfrecords
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -111,7 +111,7 @@ class RecordDataset:
         return self._dataset().as_numpy_iterator()
 
     def _dataset(self) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(list(self.files))
+        return tfrecords.records_of(list(self.files))
 
     def videos(
         self, batch_size: int, features: Collection[str], clips: int | None = None
@@ -122,7 +122,8 @@ class RecordDataset:
             return self._parse(serialized, features)
 
         dataset = self._dataset().take(-1 if clips is None else clips)
-        return dataset.batch(batch_size).map(parse, tf.data.AUTOTUNE).prefetch(2)
+        batches = dataset.batch(batch_size)
+        return batches.map(parse, tfrecords.PARALLEL_CALLS).prefetch(2)
 
     def clip_reader(
         self, features: Collection[str], memory_bytes: int = MEMORY_BYTES
@@ -222,7 +223,7 @@ def _matches(pattern: str) -> list[str]:
 
 def _check_first_record(file: str, spec: FeatureSpec) -> None:
     try:
-        first = next(tf.data.TFRecordDataset(file).take(1).as_numpy_iterator(), None)
+        first = next(tfrecords.records_of(file).take(1).as_numpy_iterator(), None)
     except tf.errors.OpError as error:
         raise DataError(f"{file} is not a TFRecord file that can be read.") from error
     if first is None:  # an empty shard is no mistake
@@ -245,7 +246,7 @@ def _scan(file: str) -> Iterator[tuple[RecordInfo, _Extent]]:
         return tf.io.parse_example(records, columns), tf.strings.length(records)
 
     offset = 0
-    for batch, lengths in tf.data.TFRecordDataset(file).batch(64).map(parse):
+    for batch, lengths in tfrecords.records_of(file).batch(64).map(parse):
         for video_id, captions, category, length in zip(
             batch[schema.VIDEO_ID].numpy(),
             batch[schema.CAPTIONS].to_list(),

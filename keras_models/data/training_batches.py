@@ -14,6 +14,7 @@ from keras_models.data.records import MEMORY_BYTES, ClipReader, RecordDataset
 from keras_models.structs import TrainingBatch
 from transform.common.config import BY_KIND, Config, Field
 from transform.common.errors import DataError
+from transform.records import tfrecords
 from transform.records import vocabulary as words
 from transform.records.vocabulary import PAD, Vocabulary
 
@@ -134,7 +135,8 @@ class TrainingBatches:
 
         dataset = tf.data.Dataset.from_tensor_slices(tuple(examples))
         batches = dataset.batch(self.batch_size, drop_remainder=True)
-        return batches.map(load, tf.data.AUTOTUNE).prefetch(2)
+        loaded = batches.map(load, tfrecords.PARALLEL_CALLS)
+        return tfrecords.untuned(loaded.prefetch(2))
 
     def _draw(self, epoch: int) -> Examples:
         random = np.random.default_rng([self._seed, epoch])

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
 
 from serving import signature_names
 from transform import schema
-from transform.records import example_codec
+from transform.records import example_codec, tfrecords
 from transform.schema import FeatureSpec
 
 # TensorFlow Serving's own place and name.
@@ -77,7 +77,7 @@ def read(folder: str) -> list[predict_pb2.PredictRequest]:
         return []
     return [
         prediction_log_pb2.PredictionLog.FromString(data.numpy()).predict_log.request
-        for data in tf.data.TFRecordDataset(path)
+        for data in tfrecords.records_of(path)
     ]
 
 

@@ -11,7 +11,7 @@ from serving.client.local_model import LocalModel
 from serving.report.page import ScoredClip
 from serving.visualization import clip_view, filmstrip
 from transform.common.errors import DataError
-from transform.records import example_codec
+from transform.records import example_codec, tfrecords
 from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import ManifestRow
 from transform.schema import VIDEO_ID
@@ -65,7 +65,7 @@ class ScoredClips:
     def _example(self, row: ManifestRow) -> tf.train.Example:
         """Reads the record of a clip from the shard that holds it."""
         path = ExtractedDataset(self._records).path_of(row)
-        for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        for data in tfrecords.records_of(path).as_numpy_iterator():
             example = tf.train.Example.FromString(data)
             (video_id,) = example.features.feature[VIDEO_ID].bytes_list.value
             if video_id.decode() == row.video_id:

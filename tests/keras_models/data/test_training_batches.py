@@ -164,6 +164,12 @@ def test_batches_hold_stored_dtypes(corpus):
 
 
 @BATCHES
+def test_an_epoch_has_no_tuning_thread_that_its_end_would_wait_for(corpus, batch):
+    epoch = training_batches(corpus, batch).epoch(0)
+    assert epoch.options().autotune.enabled is False
+
+
+@BATCHES
 def test_epochs_repeat_exactly_and_differ_from_each_other(corpus, batch):
     first, again = training_batches(corpus, batch), training_batches(corpus, batch)
     epochs = [contents(first.epoch(epoch)) for epoch in range(3)]
