@@ -34,6 +34,7 @@ class JointConfig(PipelineConfig):
 
     # each model's name, and what differs in its `training`
     members: dict[str, dict[str, Any]]
+    # how the models become one
     join: Annotated[Union[EnsembleJoin, LateFusionJoin], BY_KIND] = EnsembleJoin()
 
     @root_validator(skip_on_failure=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from keras_models.captioner_config import CaptionerConfig
 from pipeline.configs import PipelineConfig
+from pipeline.joint_configs import JointConfig
 from transform.common.config import ByteSize, Config
 from transform.common.location import Location
 from transform.jobs.records_config import RecordsConfig
@@ -41,18 +42,22 @@ def page() -> str:
 def documented_classes() -> list[type[Config]]:
     """Returns every class that a user's file may describe, containers first."""
     classes: dict[type[Config], None] = {}
-    for root in (PipelineConfig, RecordsConfig, CaptionerConfig):
+    for root in (PipelineConfig, JointConfig, RecordsConfig, CaptionerConfig):
         _collect(root, classes)
     return list(classes)
 
 
 def fields(cls: type[Config]) -> list[tuple[str, str, str, str]]:
-    """Returns (name, type, default, sentence) of each field of a class."""
+    """Returns (name, type, default, sentence) of each field of a class.
+
+    A run of several models has those of a run besides, which are not said twice.
+    """
     sentences = _sentences(cls)
     hints = typing.get_type_hints(cls, include_extras=False)
     rows = []
+    inherited = PipelineConfig.__fields__ if cls is JointConfig else ()
     for name, field in cls.__fields__.items():
-        if name == "kind":
+        if name == "kind" or name in inherited:
             continue
         default = "required" if field.required else _shown(field.get_default())
         sentence = sentences.get(name) or field.field_info.description or ""

@@ -57,7 +57,7 @@ class RelevanceTraining(Config):
     checkpoint_steps: int = Field(200, ge=1)  # besides every epoch's end
     precision: Precision = "float32"  # that the model computes in
     distribution: Distribution = OneDevice()  # negatives are within a replica's share
-    guards: Guards = Guards()
+    guards: Guards = Guards()  # against divergence
 
     @validator("batch")
     def _has_negatives(
