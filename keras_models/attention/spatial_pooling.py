@@ -114,7 +114,8 @@ class SharedSpatialAttention(AdditiveCellAttention):
     ) -> AttentionOutput:
         scores = self.energy(query, keys)  # (B, S)
         weights = masked_softmax(scores, tf.reduce_any(mask, axis=1))
-        frames = tf.einsum("bs,btsd->btd", tf.cast(weights, cells.dtype), cells)
+        same = tf.cast(weights, cells.dtype)[:, tf.newaxis, tf.newaxis]  # in all frames
+        frames = tf.squeeze(tf.matmul(same, cells), axis=2)  # (B, T, D)
         return AttentionOutput(frames, {"spatial": weights}, {})
 
 

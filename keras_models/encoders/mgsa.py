@@ -11,6 +11,7 @@ from keras_models.encoders.feature_views import as_grid, grid_shape
 from keras_models.encoders.modalities import ClipModality, Modality
 from keras_models.layers.appearance_guide import AppearanceGuideConfig
 from keras_models.layers.flow_guide import FlowGuideConfig
+from keras_models.layers.functional.attend import weighted_sum
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.structs import EncodedVideo, VideoBatch
 from keras_models.weight_axes import EncodedSources, Source, WeightAxes
@@ -79,9 +80,7 @@ class MGSAEncoder(Encoder):
         maps = self.recurrence(initial_maps, summary, mask)  # A: (B, T, S)
         cell_mask = tf.broadcast_to(mask[..., tf.newaxis], tf.shape(maps))
         weights = masked_softmax(maps, cell_mask)  # Eq. 7
-        frames = tf.einsum(  # Eq. 8
-            "bts,btsd->btd", tf.cast(weights, regions.dtype), regions
-        )
+        frames = weighted_sum(weights, regions, batch_dims=2)  # Eq. 8
         modalities = self.config.fused
         return EncodedVideo(
             frames=frames,

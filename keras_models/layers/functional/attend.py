@@ -36,20 +36,37 @@ def weighted_sum(
     weights: tf.Tensor, values: tf.Tensor, batch_dims: int = 1
 ) -> tf.Tensor:
     """Returns Σ w v (B, D…) over the axes N… of weights (B, N…), values (B, N…, D…)."""
-    axes = "abcdefgh"[: values.shape.rank]
-    items = axes[: weights.shape.rank]
-    result = axes[:batch_dims] + axes[weights.shape.rank :]
-    weights = tf.cast(weights, values.dtype)
-    return tf.einsum(f"{items},{axes}->{result}", weights, values)
+    one = tf.expand_dims(flatten_items(weights, batch_dims), batch_dims)  # (B, 1, N)
+    sums = _sums(one, values, batch_dims, weights.shape.rank)
+    return tf.squeeze(sums, batch_dims)
 
 
 def weighted_sums(weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """Returns (B, K, D…): `weighted_sum` by each of K weights (B, K, N…) of a clip."""
-    axes = "abcdefgh"[: values.shape.rank]
-    items = axes[1 : weights.shape.rank - 1]
-    others = axes[weights.shape.rank - 1 :]
-    weights = tf.cast(weights, values.dtype)
-    return tf.einsum(f"ak{items},{axes}->ak{others}", weights, values)
+    return _sums(flatten_items(weights, 2), values, 1, weights.shape.rank - 1)
+
+
+def _sums(
+    weights: tf.Tensor, values: tf.Tensor, batch_dims: int, last: int
+) -> tf.Tensor:
+    """Returns (B, K, D…), given weights (B, K, N) of N…, which end at axis `last`.
+
+    It is a product of matrices. `tf.einsum` takes two to four times as long, since it
+    copies the values to bring the axis that is summed behind the others.
+    """
+    batch, others = values.shape[:batch_dims], values.shape[last:]
+    shape = tf.shape(values)
+    flat = values
+    if values.shape.rank != batch_dims + 2 or last != batch_dims + 1:
+        sizes = [tf.reduce_prod(shape[batch_dims:last]), tf.reduce_prod(shape[last:])]
+        flat = tf.reshape(values, tf.concat([shape[:batch_dims], sizes], axis=0))
+    sums = tf.matmul(tf.cast(weights, values.dtype), flat)  # (B, K, D)
+    if others.rank != 1:
+        count = tf.shape(weights)[batch_dims : batch_dims + 1]
+        sums = tf.reshape(
+            sums, tf.concat([shape[:batch_dims], count, shape[last:]], axis=0)
+        )
+    return tf.ensure_shape(sums, [*batch, weights.shape[batch_dims], *others])
 
 
 def flatten_items(tensor: tf.Tensor, batch_dims: int = 1) -> tf.Tensor:
