@@ -11,6 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 QUICK_EPOCHS, EPOCHS = 6, 20
+CAPTIONS = 5
 
 
 def command(
@@ -32,6 +33,10 @@ def command(
     epochs: Annotated[
         int, typer.Option(help="Passes over the clips, of every row.", min=1)
     ] = EPOCHS,
+    captions: Annotated[
+        int,
+        typer.Option(help="Captions of a clip that each pass learns from.", min=1),
+    ] = CAPTIONS,
     min_count: Annotated[
         int, typer.Option(help="Rarer words become <unk>.", min=1)
     ] = 1,
@@ -53,7 +58,6 @@ def command(
 
     What is done stays done: called again, it goes on where it was stopped.
     """
-    from keras_models.presets.compact import Budget
     from keras_models.presets.registry import PRESETS
     from pipeline.comparison import compare, data_sets
     from pipeline.comparison.task import ComparisonSettings
@@ -68,8 +72,12 @@ def command(
     comparison = compare.Comparison(
         compared,
         [row.strip() for row in rows.split(",") if row.strip()] or list(PRESETS),
-        ComparisonSettings(
-            budget=Budget(epochs=QUICK_EPOCHS if quick else epochs), min_count=min_count
+        ComparisonSettings().override(
+            {
+                "budget": {"epochs": QUICK_EPOCHS if quick else epochs},
+                "batch": {"captions": captions},
+                "min_count": min_count,
+            }
         ),
         seeds=seeds,
         headline_seeds=headline_seeds,
