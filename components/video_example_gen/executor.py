@@ -58,7 +58,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         splits = manifest.splits()
         if evaluated not in splits:
-            raise UnfitDataError(f"no clip of the split {evaluated} can be used.")
+            raise UnfitDataError(
+                f"no clip is in split {evaluated}, by which the model is scored: give "
+                "some that split."
+            )
         for key, artifact in made.items():
             artifact.split_names = artifact_utils.encode_split_names(
                 [evaluated] if key == EVALUATION else splits

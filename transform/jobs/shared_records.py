@@ -70,6 +70,7 @@ def extract_shared(
 
     Raises:
         KinescribeError: As `extraction_job.extract`.
+        ManifestError: All clips of a split failed.
     """
     for folder in folders:
         outputs.require_folder(folder)
@@ -77,6 +78,7 @@ def extract_shared(
     job = os.path.join(folders.records, f".job-{uuid.uuid4().hex[:12]}")
     found = find_features(source, spec, store, job, settings, pipeline_options)
     storage.remove(job)
+    found.manifest.check_splits()
     shards = {split: _shards(found, split) for split in found.manifest.splits()}
     everything = [shard for listed in shards.values() for shard in listed]
     with ThreadPoolExecutor(max_workers=_THREADS) as threads:

@@ -121,6 +121,18 @@ class Manifest:
             f"{failed:,} of {len(self.rows):,} clips failed, {verdict}: {said}."
         )
 
+    def check_splits(self) -> None:
+        """Raises `ManifestError` if all clips of a split failed, which has others."""
+        usable = self.splits()
+        for split in SPLITS:
+            rows = [row for row in self.rows if row.split == split]
+            if rows and split not in usable:
+                raise ManifestError(
+                    f"no clip of split {split} can be used: all {len(rows):,} failed, "
+                    f"{rows[0].uri or rows[0].video_id} first ({rows[0].reason}); mend "
+                    f"those files, or give other clips the split {split}."
+                )
+
     def write(self, folder: str) -> None:
         """Writes `manifest.parquet` and `manifest.csv`: equal rows, equal bytes."""
         columns = {

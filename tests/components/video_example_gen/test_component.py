@@ -161,7 +161,7 @@ def test_split_without_a_clip_is_not_named(source, tmp_path):
 
 
 def test_nothing_to_evaluate_is_one_sentence(source, tmp_path):
-    with pytest.raises(DataError, match="no clip of the split test can be used"):
+    with pytest.raises(DataError, match="no clip is in split test"):
         run(tmp_path, part(source, 0, 1))
 
 

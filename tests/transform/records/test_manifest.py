@@ -3,6 +3,8 @@ import csv
 import pytest
 
 from transform.datasets import VideoRecord
+from transform.jobs import shared_records
+from transform.jobs.extraction_job import Found
 from transform.records.manifest import Manifest, ManifestError, ManifestRow
 from transform.video.video_info import VideoInfo
 
@@ -46,6 +48,31 @@ def test_split_without_a_usable_clip_is_none():
         [row("a", split="test"), row("b"), row("c", VideoInfo.failed("x"), split="val")]
     )
     assert manifest.splits() == ["train", "test"]
+
+
+def test_a_split_whose_clips_all_failed_is_one_sentence():
+    gone = VideoInfo.failed("there is no such file")
+    lost = [row("b", gone, "test"), row("c", VideoInfo.failed("empty"), "test")]
+    with pytest.raises(ManifestError) as raised:
+        Manifest([row("a"), *lost]).check_splits()
+    assert str(raised.value) == (
+        "no clip of split test can be used: all 2 failed, clips/b.mp4 first (there is "
+        "no such file); mend those files, or give other clips the split test."
+    )
+    Manifest([row("a"), *lost, row("d", split="test")]).check_splits()
+
+
+def test_a_job_ends_before_any_record_where_a_split_is_lost(tmp_path, monkeypatch):
+    lost = row("b", VideoInfo.failed("gone"), "test")
+    manifest = Manifest([row("a"), lost])
+    found = Found([], manifest, None, None, None)
+    monkeypatch.setattr(shared_records, "find_features", lambda *_: found)
+    folders = shared_records.Folders(*(str(tmp_path / name) for name in "abcd"))
+    with pytest.raises(ManifestError, match="no clip of split test"):
+        shared_records.extract_shared(
+            None, None, store="", folders=folders, evaluated="test", settings=None
+        )
+    assert not list(tmp_path.rglob("*.tfrecord"))
 
 
 def test_failures_up_to_the_limit_pass():
