@@ -6,6 +6,7 @@ import functools
 import importlib
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -50,6 +51,8 @@ COMMANDS = (
     "models",
     "rollback",
 )
+
+_HOME = re.compile(r"\A(--[a-z-]+=|)(~(?=/|\Z).*)", re.DOTALL)  # a value with ~
 
 # Commands that read settings and compute nothing.
 LISTING = frozenset({"presets", "preset", "variants"})
@@ -107,6 +110,10 @@ def quiet_frameworks() -> None:
     terminal.tell_warnings()
 
 
+def _expanded(match: re.Match[str]) -> str:
+    return match[1] + os.path.expanduser(match[2])
+
+
 def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
     """Wraps a command so that its result is the exit code of the process."""
 
@@ -118,9 +125,14 @@ def _exiting(command: Callable[..., int | None]) -> Callable[..., None]:
 
 
 class _Command(typer.core.TyperCommand):
-    """A command whose complaint of an unknown option thinks of names like `-a.mp4`."""
+    """A command that knows `~`, and file names that look like options (`-a.mp4`).
+
+    A shell expands `~` at the beginning of a word, but not in `--out=~/records` or
+    between quotation marks, as scripts and service files have it.
+    """
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        arguments = [_HOME.sub(_expanded, word) for word in arguments]
         try:
             return super().parse_args(context, arguments)
         except Exception as error:

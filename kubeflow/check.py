@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from transform.common.config import ConfigError
+from transform.common.location import Location, LocationError
 
 SCHEMA_VERSION = "2.1.0"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -38,10 +39,10 @@ def check(path: str | pathlib.Path) -> list[str]:
     """
     path = pathlib.Path(path)
     try:
-        documents = list(yaml.safe_load_all(path.read_text()))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        documents = list(yaml.safe_load_all(Location(path).read_text()))
+    except LocationError as error:
+        raise ConfigError(str(error)) from error
+    except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise ConfigError(f"{path} is not valid YAML: {where}.") from error
     if not documents or not isinstance(documents[0], dict) or len(documents) > 2:

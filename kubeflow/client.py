@@ -11,7 +11,6 @@ packages than TFX. What a schedule needs is a handful of calls:
 from __future__ import annotations
 
 import os
-import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import requests
 
 from transform.common.errors import KinescribeError
+from transform.common.location import Location, LocationError
 
 IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _PATH = "/apis/v2beta1"
@@ -71,10 +71,10 @@ class Client:
         token = environment.get("KFP_TOKEN", "")
         if file := environment.get("KFP_TOKEN_FILE"):
             try:
-                token = pathlib.Path(file).read_text().strip()
-            except OSError as error:
+                token = Location(file).read_text().strip()
+            except LocationError as error:
                 raise KubeflowError(
-                    f"KFP_TOKEN_FILE = {file} cannot be read: {error.strerror}."
+                    f"KFP_TOKEN_FILE = {file} cannot be read: {error.reason}."
                 ) from error
         endpoint = environment.get("KFP_ENDPOINT") or IN_CLUSTER
         return cls(endpoint, token, environment.get("KFP_NAMESPACE", ""))

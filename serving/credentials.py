@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pathlib
-
 from serving.errors import ServingError
+from transform.common.location import Location, LocationError
 
 MIN_TOKEN = 16  # characters; fewer could be guessed
 
@@ -12,9 +11,9 @@ MIN_TOKEN = 16  # characters; fewer could be guessed
 def read_secret(path: str) -> bytes:
     """Returns a file's bytes; `ServingError` names a file that cannot be read."""
     try:
-        return pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise ServingError(f"cannot read {path}: {error.strerror}.") from error
+        return Location(path).read_bytes()
+    except LocationError as error:
+        raise ServingError(str(error)) from error
 
 
 def read_token(path: str) -> str:

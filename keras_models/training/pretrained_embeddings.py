@@ -17,6 +17,7 @@ from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from transform.common.config import BY_KIND, Config
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 from transform.common.weight_files import FOLDER_VARIABLE, PackagedFile
 
 
@@ -63,7 +64,7 @@ class VectorsFile(Config):
     """
 
     kind: Literal["file"] = "file"
-    path: str  # of the file
+    path: Location  # of the file
 
     def locate(self) -> WordVectors:
         """Finds the file by its path or name.
@@ -143,9 +144,10 @@ def find(name: str) -> str:
     """
     places = [name]
     if folder := os.environ.get(FOLDER_VARIABLE):
-        places.append(os.path.join(folder, name))
-    for place in places:
+        places.append(Location(folder) / name)
+    for place in map(Location, places):
         if tf.io.gfile.exists(place):
+            place.refuse_device()
             return place
     raise WordVectorsError(
         f"there are no word vectors at {' nor at '.join(places)}; put the file into "

@@ -14,12 +14,12 @@ model_config_list {
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from serving.errors import ServingError
 from transform.common.config import BY_KIND, Config, Field
+from transform.common.location import Location, LocationError
 
 if TYPE_CHECKING:
     from tensorflow_serving.config import model_server_config_pb2
@@ -121,11 +121,11 @@ def read_file(path: str) -> tuple[ModelConfig, ...]:
     from tensorflow_serving.config import model_server_config_pb2
 
     try:
-        text = pathlib.Path(path).read_text()
+        text = Location(path).read_text()
         proto = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    except OSError as error:
-        raise ModelConfigError(f"cannot read {path}: {error.strerror}.") from error
-    except (UnicodeDecodeError, text_format.ParseError) as error:
+    except LocationError as error:
+        raise ModelConfigError(str(error)) from error
+    except text_format.ParseError as error:
         raise ModelConfigError(f"{path} is no model config: {error}.") from error
     try:
         configs = from_proto(proto)

@@ -116,6 +116,17 @@ def run_main(monkeypatch, capsys, *arguments):
     return ended.value.code, capsys.readouterr()
 
 
+def test_a_home_folder_is_known_where_no_shell_expands_it(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "p.json").write_text('{"a": "a dog"}')
+    (tmp_path / "r.json").write_text('{"a": ["a dog"]}')
+    options = ("--metrics=BLEU-1", "--against=~/nosuch.json")
+    _, said = run_main(monkeypatch, capsys, "score", "~/p.json", "~/r.json", *options)
+    assert f"cannot read {tmp_path}/nosuch.json" in said.err
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

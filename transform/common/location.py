@@ -107,8 +107,7 @@ class Location(str):
         try:
             if not self.is_remote:
                 with open(self, "rb") as local:
-                    if _is_endless(local.fileno()):
-                        raise LocationError(self, "it is a device, not a file")
+                    self._refuse_device(os.fstat(local.fileno()).st_mode)
                     return local.read()
             import tensorflow as tf  # buckets alone need it
 
@@ -139,6 +138,16 @@ class Location(str):
                 + f": byte {error.start} does not fit; save it as UTF-8",
             ) from error
 
+    def refuse_device(self) -> None:
+        """Raises `LocationError` if it is a device, which may give bytes for ever."""
+        if not self.is_remote and os.path.exists(self):
+            self._refuse_device(os.stat(self).st_mode)
+
+    def _refuse_device(self, mode: int) -> None:
+        """Refuses by a file's mode; pipes end, and so does what is typed."""
+        if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not _is_terminal(self)):
+            raise LocationError(self, "it is a device, not a file")
+
     def refuse_web(self) -> None:
         """Raises `LocationError` if it is a web address."""
         if self.is_web:
@@ -160,10 +169,9 @@ class Location(str):
         return location
 
 
-def _is_endless(descriptor: int) -> bool:
-    """Returns whether an open file is a device that may give bytes for ever.
-
-    Pipes end, and so does what is typed.
-    """
-    mode = os.fstat(descriptor).st_mode
-    return (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not os.isatty(descriptor)
+def _is_terminal(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return os.isatty(file.fileno())
+    except OSError:
+        return False

@@ -213,6 +213,8 @@ def _look_up(
 
 
 def _stored_row(clip: VideoRecord, store: FeatureStore) -> ManifestRow | None:
+    if not os.path.isfile(clip.uri):  # a pipe or a device may never end
+        return None
     try:
         name = feature_store.clip_hash(clip.uri, clip.start, clip.end)
     except OSError:

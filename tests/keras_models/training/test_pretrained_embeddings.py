@@ -15,6 +15,7 @@ from keras_models.training.pretrained_embeddings import (
 )
 from tests.support import small_runs, tiny
 from transform.common import weight_files
+from transform.common.location import LocationError
 from transform.common.weight_files import PackagedFile, WeightsError
 
 WIDTH = 5
@@ -121,6 +122,19 @@ def test_a_file_is_found_by_its_path_and_in_the_folder_of_weights(
     assert pretrained_embeddings.find("words.bin") == path
     with pytest.raises(WordVectorsError, match=r"at other\.bin nor at .*other\.bin; "):
         pretrained_embeddings.find("other.bin")
+
+
+def test_a_file_may_lie_in_the_home_folder_and_is_no_device(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(weight_files.FOLDER_VARIABLE, "~/weights")
+    (tmp_path / "weights").mkdir()
+    for name in ("~/mine.txt", "~/weights/theirs.txt"):
+        (tmp_path / name[2:]).write_bytes(text())
+    assert pretrained_embeddings.VectorsFile(path="~/mine.txt").locate().read
+    found = pretrained_embeddings.VectorsFile(path="theirs.txt").locate()
+    assert found.name == str(tmp_path / "weights/theirs.txt")
+    with pytest.raises(LocationError, match="it is a device"):
+        pretrained_embeddings.find("/dev/zero")
 
 
 def test_training_begins_with_the_vectors(tmp_path):

@@ -131,6 +131,8 @@ def test_a_token_file_holds_one_token(tmp_path, content):
             read(str(tmp_path / "token"))
     with pytest.raises(ServingError, match="cannot read"):
         read_token(str(tmp_path / "absent"))
+    with pytest.raises(ServingError, match="it is a device, not a file"):
+        read_tokens("/dev/full")
     (tmp_path / "token").write_text(f"{TOKEN}\n{SECOND}")
     assert read_tokens(str(tmp_path / "token")) == (TOKEN, SECOND)
     with pytest.raises(ServingError, match="it holds 2"):

@@ -14,12 +14,14 @@ import tensorflow as tf
 from tests.support import clips, corpus
 from tests.support.paths import ROOT
 from transform.backbones import loading
+from transform.datasets import VideoRecord
 from transform.extractors.clip_extractor import Extractor
 from transform.jobs import beam_runner, extraction_job
 from transform.jobs.beam_runner import BeamRunner
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.records import example_codec
 from transform.records.dataset import ExtractedDataset
+from transform.records.feature_store import FeatureStore
 from transform.records.manifest import Manifest, ManifestError
 
 SPEC = loading.resolve(corpus.SPEC)
@@ -515,3 +517,11 @@ def change(module):
 
 sys.meta_path.insert(0, Finder("transform.records.feature_store", change))
 """
+
+
+def test_a_pipe_or_a_device_in_place_of_a_clip_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    store = FeatureStore(str(tmp_path / "store"), "spec")
+    for place in (str(tmp_path / "pipe.mp4"), "/dev/zero"):
+        clip = VideoRecord("a", place, "train", ("a cat",))
+        assert extraction_job._stored_row(clip, store) is None
