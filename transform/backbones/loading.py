@@ -31,6 +31,7 @@ from transform.schema import (
     VGGish,
     WholeClip,
 )
+from transform.schema.feature_spec import DECODING
 from transform.schema.features.precision import Precision
 
 if TYPE_CHECKING:
@@ -184,8 +185,11 @@ def load_codebook(feature: AudioWords) -> Codebook:
 
 
 def resolve(spec: FeatureSpec) -> FeatureSpec:
-    """Fills in the SHA-256 of every file; one that is there already must be right."""
-    return _resolved(spec)
+    """Fills in what extraction here decides: files' SHA-256, the rules of decoding.
+
+    A SHA-256 that is there already must be right.
+    """
+    return _resolved(spec).replace(decoding=DECODING)
 
 
 def checked_weights(config: Config) -> WeightsFile:

@@ -44,12 +44,13 @@ class Extractor:
             batches; each is run alone without.
 
     Raises:
-        ConfigError: The specification names a network or layer that there is not, or
-            features that are not made from the clip.
+        ConfigError: The specification names a network or layer that there is not,
+            features that are not made from the clip, or other rules of decoding.
         WeightsError: A network's weights are not to be had.
     """
 
     def __init__(self, spec: FeatureSpec, batcher: ClipBatcher | None = None):
+        spec.check_decoding()
         self.spec = spec
         self._batcher = batcher
         self._extractors = extractors.build(spec)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from transform.common.config import ByteSize, Config, first_difference, validator
+from transform.common.config import (
+    ByteSize,
+    Config,
+    ConfigError,
+    Field,
+    first_difference,
+    validator,
+)
 from transform.common.errors import KinescribeError
 from transform.schema.encodings import FeatureLayout
 from transform.schema.features import Feature
@@ -32,6 +39,12 @@ _RESERVED = {
 }
 
 
+# The rules by which a file becomes frames: what is one, its shape, its place in time.
+# Whoever changes them raises this, so that features made by others are not taken for
+# the same; `tests/transform/video/test_what_a_frame_is.py` holds them.
+DECODING = 1
+
+
 class SpecMismatchError(KinescribeError, ValueError):
     """Raised where features of one specification meet a reader of another."""
 
@@ -50,8 +63,10 @@ class FeatureSpec(Config):
     sampling: FrameSampling = FrameSampling()  # key frames and the filter of resizing
     features: tuple[Feature, ...]  # what is stored of a clip
     max_bytes_per_clip: ByteSize | None = None  # a larger record is refused, as 20MB
+    decoding: int = Field(1, ge=1)  # of the rules of decoding; filled in by extraction
 
     hash_excluded: ClassVar[frozenset[str]] = frozenset({"max_bytes_per_clip"})
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"decoding"})
 
     @validator("features")
     def _distinct_and_fitting(cls, features: tuple, values: dict) -> tuple:
@@ -104,6 +119,15 @@ class FeatureSpec(Config):
     def content_hash(self) -> str:
         """Sixteen hex digits that identify the specification."""
         return _HashedSpec(__root__=self.hashed()).digest()
+
+    def check_decoding(self) -> None:
+        """Raises `ConfigError` if this version makes frames by other rules."""
+        if self.decoding != DECODING:
+            raise ConfigError(
+                f"the features are of frames by decoding rules {self.decoding}, and "
+                f"this version of Kinescribe has rules {DECODING}: use the version that"
+                " made them, or extract the clips again and train anew."
+            )
 
     def bytes_per_clip(self) -> int:
         """Returns the largest size of a clip's uncompressed features."""

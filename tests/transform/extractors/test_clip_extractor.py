@@ -116,6 +116,14 @@ def test_clip_that_cannot_be_decoded_raises(tmp_path):
         Extractor(corpus.SPEC).extract(path)
 
 
+def test_the_rules_of_decoding_are_filled_in_and_others_are_refused(monkeypatch):
+    spec = FeatureSpec(features=(Flow(),))
+    with pytest.raises(ConfigError, match="decoding rules 2"):
+        Extractor(spec.replace(decoding=2))
+    monkeypatch.setattr(loading, "DECODING", 3)
+    assert loading.resolve(spec).decoding == 3
+
+
 def test_imported_features_are_not_made_from_clips():
     spec = FeatureSpec(
         features=(Imported(name="i3d", shape=(4,), max_steps=2, origin="a file"),)

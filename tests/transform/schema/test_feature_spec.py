@@ -18,6 +18,7 @@ from transform.schema import (
     Stretch,
     Strided,
 )
+from transform.schema.feature_spec import DECODING
 
 GRID = FrameGrid(
     name="tiny", network="tiny", layer="grid", size=112, grid=(7, 7), width=64
@@ -86,6 +87,16 @@ def test_fields_that_are_younger_than_a_hash_leave_it_as_it_was():
         for feature in (GRID, placed, GRID.replace(fit=ShortSide(side=128)))
     }
     assert len(hashes) == 3
+
+
+def test_other_rules_of_decoding_are_another_specification_and_are_refused():
+    other = SPEC.replace(decoding=DECODING + 1)
+    assert "decoding" not in SPEC.hashed()  # rules 1 keep the hash from before them
+    assert other.content_hash != SPEC.content_hash
+    with pytest.raises(SpecMismatchError, match="they differ in decoding"):
+        SPEC.check_same(other, ours="the model", theirs="the records")
+    with pytest.raises(ConfigError, match=r"decoding rules 2, .* has rules 1: use"):
+        other.check_decoding()
 
 
 def test_the_place_of_nested_weights_is_not_hashed_and_their_sha256_is():
