@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import os
 import pathlib
-from typing import Any, Optional, TypeVar
+from typing import Any, ClassVar, Optional, TypeVar
 
 from components.decide.retrain_config import RetrainConfig
 from keras_models.captioner_config import CaptionerConfig
@@ -20,6 +20,7 @@ from transform.common.errors import KinescribeError
 from transform.common.location import Location
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
+from transform.records.tokenizers import AnyTokenizer, Words
 from transform.schema import FeatureSpec, Flow
 
 ConfigT = TypeVar("ConfigT", bound="PipelineConfig")
@@ -28,6 +29,9 @@ ConfigT = TypeVar("ConfigT", bound="PipelineConfig")
 class VocabularyConfig(Config):
     """The settings that choose a vocabulary from the training captions."""
 
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"tokenizer"})
+
+    tokenizer: AnyTokenizer = Words()  # how captions become words
     min_count: int = Field(1, ge=1)  # rarer words become <unk>
 
 

@@ -63,6 +63,7 @@ def create_pipeline(
             to do, which its cache tells.
     """
     first: list[Any] = [_decide(config)] if decides else []
+    tokenizer = config.vocabulary.tokenizer
     example_gen = VideoExampleGen(
         source=config.corpus,
         spec=config.features,
@@ -88,7 +89,10 @@ def create_pipeline(
         examples=descriptions,
         schema=schema,
         preprocessing_fn="components.transform.preprocessing.preprocessing_fn",
-        custom_config={"min_count": config.vocabulary.min_count},
+        custom_config={
+            "min_count": config.vocabulary.min_count,
+            "tokenizer": tokenizer.to_json(),
+        },
         splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
         materialize=False,
         disable_analyzer_cache=True,
@@ -98,6 +102,7 @@ def create_pipeline(
         training=config.training,
         search=config.search,
         precision=config.served_precision,
+        tokenizer=tokenizer,
         workdir=config.training_folder,
     )
     trainer = Trainer(
@@ -123,7 +128,9 @@ def create_pipeline(
         examples=evaluation_examples,
         model=model,
         baseline_model=baseline_model.outputs["baseline"],
-        eval_config=eval_config(config.gates.slices, references),
+        eval_config=eval_config(
+            config.gates.slices, references, tokenizer=tokenizer.to_json()
+        ),
         example_splits=[_EVALUATED],
     )
     evaluator.add_upstream_node(caption_references)

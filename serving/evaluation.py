@@ -52,7 +52,8 @@ def evaluate_split(
         coverage += f", and {len(captions) - ours:,} by the fallback"
     captions_only = dataset.descriptions("train")
     training = RecordDataset(captions_only, dataset.spec).references
-    return evaluate(captions, references, training), coverage
+    found = evaluate(captions, references, training, tokenizer=model.tokenizer)
+    return found, coverage
 
 
 def _clips(model: LocalModel, dataset: ExtractedDataset, split: str) -> RecordDataset:
@@ -65,6 +66,6 @@ def _clips(model: LocalModel, dataset: ExtractedDataset, split: str) -> RecordDa
 def _captions(model: LocalModel, clips: RecordDataset) -> dict[str, str]:
     results = model.caption_examples(list(clips.serialized()))
     return {
-        clip.video_id: result.caption
+        clip.video_id: result.spaced
         for clip, result in zip(clips.clips, results, strict=True)
     }

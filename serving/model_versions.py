@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -12,6 +13,8 @@ import tensorflow as tf
 from serving import signature_names
 from serving.errors import ServingError
 from transform.common import storage
+from transform.records import tokenizers
+from transform.records.tokenizers import Tokenizer, Words
 from transform.schema import FeatureSpec
 
 MAX_VERSION = 2**63 - 1  # the protocol's int64; folders beyond are no versions
@@ -107,4 +110,23 @@ def read_spec(folder: str | os.PathLike[str]) -> FeatureSpec:
         raise ServingError(
             f"{os.fspath(folder)} holds no model exported by Kinescribe: "
             f"assets/{signature_names.SPEC_ASSET} is missing."
+        ) from error
+
+
+def read_tokenizer(folder: str | os.PathLike[str]) -> Tokenizer:
+    """Reads what splits captions into an exported model's words.
+
+    Raises:
+        ServingError: The model's settings are damaged.
+    """
+    path = posixpath.join(os.fspath(folder), signature_names.EXPORT_SETTINGS)
+    if not tf.io.gfile.exists(path):
+        return Words()  # as in models from before there was a choice
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            described = json.loads(file.read()).get("tokenizer")
+        return tokenizers.from_json(json.dumps(described) if described else "")
+    except (ValueError, AttributeError, UnicodeDecodeError) as error:
+        raise ServingError(
+            f"{path} is damaged ({error}); export the model again."
         ) from error

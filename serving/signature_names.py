@@ -26,6 +26,8 @@ VARIANT_JSON = "variant_json"
 ATTENTION_JSON = "attention_json"
 
 # Assets.
+# What decides an export beside its weights: the search, the precision, the tokenizer.
+EXPORT_SETTINGS = "assets.extra/export.json"
 VOCABULARY_ASSET = "vocabulary.txt"
 SPEC_ASSET = "feature_spec.json"
 

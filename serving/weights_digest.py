@@ -13,8 +13,6 @@ from serving import signature_names
 from serving.errors import ServingError
 from transform.common import storage
 
-# What decides an export beside the weights; written by the export.
-SETTINGS = posixpath.join("assets.extra", "export.json")
 _BOOKKEEPING = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
@@ -36,7 +34,7 @@ def weights_digest(folder: str | os.PathLike[str]) -> str:
     for variable in sorted(_variables(base)):
         digest.update(variable.encode())
     for name in (
-        SETTINGS,
+        signature_names.EXPORT_SETTINGS,
         posixpath.join("assets", signature_names.VOCABULARY_ASSET),
         posixpath.join("assets", signature_names.SPEC_ASSET),
     ):
@@ -78,4 +76,5 @@ def _variables(folder: str) -> list[str]:
 
 def write_settings(folder: str, settings: str) -> None:
     """Writes what decides an export beside its weights, as JSON."""
-    storage.write(posixpath.join(folder, SETTINGS), settings)
+    path = posixpath.join(folder, signature_names.EXPORT_SETTINGS)
+    storage.write(path, settings)

@@ -36,6 +36,7 @@ def eval_config(
     slices: Sequence[str] = SLICES,
     references: str = "",
     signature: str = "serving_default",
+    tokenizer: str = "",
 ) -> tfma.EvalConfig:
     """Returns the Evaluator's configuration, which computes every metric.
 
@@ -50,6 +51,7 @@ def eval_config(
             document frequencies from. Without it every slice is a corpus of its own,
             and CIDEr-D in small slices is not comparable.
         signature: The SavedModel's signature that reads serialized records.
+        tokenizer: What splits captions, as JSON; the usual one by default.
     """
     import tensorflow_model_analysis as tfma
 
@@ -67,7 +69,7 @@ def eval_config(
         )
     ]
     for name, metric_class in metric_classes().items():
-        settings = {"name": name}
+        settings = {"name": name, "tokenizer": tokenizer}
         if name in METRICS:
             settings["references"] = references
         metrics.append(

@@ -22,6 +22,7 @@ from keras_models.metrics import METRICS, diversity
 from keras_models.metrics.scorer import ScoreError, Scorer
 from transform import schema
 from transform.common.errors import KinescribeError
+from transform.records import tokenizers
 
 # Clip id → its caption and its references.
 Corpus = dict[str, tuple[str, tuple[str, ...]]]
@@ -56,25 +57,28 @@ def read_references(path: str) -> dict[str, list[str]]:
 # ------------------------------------------------------------------ the values
 
 
-def _score(corpus: Corpus, metric: str, references: str) -> float:
-    scorer = (
-        _scorer_of(corpus, references)
-        if references
-        else Scorer({clip: texts for clip, (_, texts) in corpus.items()})
-    )
+def _score(corpus: Corpus, metric: str, references: str, tokenizer: str = "") -> float:
+    if references:
+        scorer = _scorer_of(corpus, references, tokenizer)
+    else:
+        texts = {clip: texts for clip, (_, texts) in corpus.items()}
+        scorer = Scorer(texts, tokenizers.from_json(tokenizer))
     captions = {clip: caption for clip, (caption, _) in corpus.items()}
     return scorer.collect(captions, [metric]).corpus()[metric]
 
 
-def _describe(corpus: Corpus, measure: Callable[[Iterable[str]], float]) -> float:
-    return float(measure(caption for caption, _ in corpus.values()))
+def _describe(
+    corpus: Corpus, measure: Callable[[Iterable[str]], float], tokenizer: str
+) -> float:
+    captions = [caption for caption, _ in corpus.values()]
+    return float(measure(tokenizers.from_json(tokenizer).spaced(captions)))
 
 
-def _scorer_of(corpus: Corpus, path: str) -> Scorer:
+def _scorer_of(corpus: Corpus, path: str, tokenizer: str) -> Scorer:
     """Returns the whole corpus' scorer, after checking that the slice belongs to it."""
     status = tf.io.gfile.stat(path) if tf.io.gfile.exists(path) else None
     version = (status.length, status.mtime_nsec) if status else (0, 0)
-    references, scorer = _read_scorer(path, version)
+    references, scorer = _read_scorer(path, version, tokenizer)
     for clip, (_, texts) in corpus.items():
         expected = references.get(clip, [])
         if expected != list(texts) and sorted(expected) != sorted(texts):
@@ -87,12 +91,12 @@ def _scorer_of(corpus: Corpus, path: str) -> Scorer:
 
 @functools.lru_cache(maxsize=2)
 def _read_scorer(
-    path: str, version: tuple[int, int]
+    path: str, version: tuple[int, int], tokenizer: str
 ) -> tuple[dict[str, list[str]], Scorer]:
     del version  # a file that was written anew is read anew
     references = read_references(path)
     try:
-        return references, Scorer(references)
+        return references, Scorer(references, tokenizers.from_json(tokenizer))
     except ScoreError as error:
         raise ReferencesError(f"{path}: {error}") from error
 
@@ -190,16 +194,18 @@ class _Score(tfma.metrics.Metric):
         references: A file that `write_references` wrote of all evaluated clips. The
             document frequencies of CIDEr-D are this corpus'; without it those of the
             slice at hand.
+        tokenizer: What splits captions into words, as JSON; the usual one by default.
     """
 
     metric = ""
 
-    def __init__(self, name: str = "", references: str = ""):
+    def __init__(self, name: str = "", references: str = "", tokenizer: str = ""):
         value = functools.partial(_score, metric=self.metric)
         super().__init__(
             functools.partial(_computations, value),
             name=name or self.metric,
             references=references,
+            tokenizer=tokenizer,
         )
 
 
@@ -221,15 +227,17 @@ class _Description(tfma.metrics.Metric):
 
     Args:
         name: Its name in the results.
+        tokenizer: What splits captions into words, as JSON; the usual one by default.
     """
 
     measure: Callable[[Iterable[str]], float]
 
-    def __init__(self, name: str = ""):
+    def __init__(self, name: str = "", tokenizer: str = ""):
         value = functools.partial(_describe, measure=type(self).measure)
         super().__init__(
             functools.partial(_computations, value),
             name=name or type(self).measure.__name__,
+            tokenizer=tokenizer,
         )
 
 

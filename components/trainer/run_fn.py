@@ -45,7 +45,9 @@ def run_fn(fn_args: FnArgs) -> None:
         spec,
         records.files("train"),
         records.files("val"),
-        Vocabulary.from_file(str(words.vocabulary_file_by_name(VOCABULARY))),
+        Vocabulary.from_file(
+            str(words.vocabulary_file_by_name(VOCABULARY)), settings.tokenizer
+        ),
         fn_args.serving_model_dir,
         callbacks=[progress(), TensorBoard(fn_args.model_run_dir)],
         init_checkpoint=_init_checkpoint(fn_args.base_model, settings, spec),

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from transform import schema
-from transform.records import vocabulary
+from transform.records import tokenizers
 
 VOCABULARY = "captions_vocabulary"  # name of the file in the transform graph
 
@@ -19,12 +19,14 @@ def preprocessing_fn(
 ) -> dict[str, tf.Tensor]:
     """Writes the words that occur `custom_config["min_count"]` times or more.
 
-    The most frequent word comes first. The captions are split by the very function
-    that encodes them for training, so that both see the same words. What is returned
-    only completes the graph: records are not rewritten.
+    The most frequent word comes first. The captions are split by the very tokenizer
+    that encodes them for training, `custom_config["tokenizer"]` as JSON, so that both
+    see the same words. What is returned only completes the graph: records are not
+    rewritten.
     """
+    tokenizer = tokenizers.from_json(custom_config.get("tokenizer", ""))
     captions = tf.sparse.to_dense(inputs[schema.CAPTIONS], "")  # (B, captions)
-    words = vocabulary.split(tf.reshape(captions, [-1]))  # (B · captions, words)
+    words = tokenizer.split(tf.reshape(captions, [-1]))  # (B · captions, words)
     tft.vocabulary(
         words.values,
         frequency_threshold=custom_config["min_count"],

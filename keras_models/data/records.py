@@ -19,6 +19,7 @@ from transform import schema
 from transform.common import storage
 from transform.common.errors import DataError
 from transform.records import example_codec, tfrecords
+from transform.records.tokenizers import Tokenizer, Words
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -88,11 +89,14 @@ class RecordDataset:
         """The captions by video id, of the clips that have any."""
         return {clip.video_id: clip.captions for clip in self.clips if clip.captions}
 
-    def vocabulary(self, min_count: int = 1) -> Vocabulary:
+    def vocabulary(
+        self, min_count: int = 1, tokenizer: Tokenizer | None = None
+    ) -> Vocabulary:
         """Returns the words that the captions have `min_count` times or more."""
         return Vocabulary.from_captions(
             (caption for captions in self.references.values() for caption in captions),
             min_count,
+            tokenizer or Words(),
         )
 
     @functools.cached_property

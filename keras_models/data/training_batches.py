@@ -15,7 +15,6 @@ from keras_models.structs import TrainingBatch
 from transform.common.config import BY_KIND, Config, Field
 from transform.common.errors import DataError
 from transform.records import tfrecords
-from transform.records import vocabulary as words
 from transform.records.vocabulary import PAD, Vocabulary
 
 KNOWN_WORDS = 0.5  # share of the captions' words, below which a vocabulary is wrong
@@ -151,7 +150,8 @@ def _check_vocabulary(
     captions: list[str], vocabulary: Vocabulary, source: RecordDataset
 ) -> None:
     """Raises `DataError` if the vocabulary was made from other captions."""
-    counts = collections.Counter(words.split(tf.constant(captions)).flat_values.numpy())
+    words = vocabulary.tokenizer.split(tf.constant(captions)).flat_values.numpy()
+    counts = collections.Counter(words)
     known = {word.encode() for word in vocabulary.words}
     unknown = [word for word, _ in counts.most_common() if word not in known]
     share = 1 - sum(counts[word] for word in unknown) / max(1, counts.total())

@@ -12,11 +12,13 @@ from keras_models.metrics import METRICS, bootstrap, diversity
 from keras_models.metrics.bootstrap import Interval
 from keras_models.metrics.scorer import MetricStatistics, Scorer
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
+from transform.records.tokenizers import Tokenizer, Words
 
 BEST_CONSTANT = "best constant caption"
 SHUFFLED_FEATURES = "features of other clips"
 HUMAN = "a person"
 
+_USUAL = Words()
 _DERANGEMENTS = 5
 _TYPICAL = 1000  # captions that are tried on some clips
 _SHORTLIST = 40  # captions that are tried on all
@@ -44,6 +46,7 @@ class Measured(NamedTuple):
     constant_statistics: MetricStatistics
     shuffled: tuple[MetricStatistics, ...]  # of several derangements
     training: tuple[str, ...]  # captions
+    tokenizer: Tokenizer = _USUAL  # which splits all of them
 
     @property
     def shuffled_statistics(self) -> MetricStatistics:
@@ -84,6 +87,7 @@ def evaluate(
     references: Mapping[str, Sequence[str]],
     training_references: Mapping[str, Sequence[str]],
     seed: int = 0,
+    tokenizer: Tokenizer = _USUAL,
 ) -> Evaluation:
     """Scores captions and their three baselines.
 
@@ -100,8 +104,10 @@ def evaluate(
             frequencies from them.
         training_references: Captions of the training clips.
         seed: Makes the derangements and the bootstrap repeatable.
+        tokenizer: The model's, which decides what the words of captions are.
     """
-    return summarise(measure(captions, references, training_references, seed), seed)
+    measured = measure(captions, references, training_references, seed, tokenizer)
+    return summarise(measured, seed)
 
 
 def measure(
@@ -109,11 +115,13 @@ def measure(
     references: Mapping[str, Sequence[str]],
     training_references: Mapping[str, Sequence[str]],
     seed: int = 0,
+    tokenizer: Tokenizer = _USUAL,
 ) -> Measured:
     """Counts what `evaluate` scores; the arguments are the same."""
     scored = {clip: captions[clip] for clip in captions if clip in references}
-    scorer = Scorer(references)
-    constant = best_constant(training_references)
+    scorer = Scorer(references, tokenizer)
+    constant = best_constant(training_references, tokenizer)
+    training = [text for texts in training_references.values() for text in texts]
     return Measured(
         captions=scored,
         references=references,
@@ -125,7 +133,8 @@ def measure(
             scorer.collect(shuffled)
             for shuffled in derangements(scored, _DERANGEMENTS, seed)
         ),
-        training=tuple(t for texts in training_references.values() for t in texts),
+        training=tuple(tokenizer.spaced(training)),
+        tokenizer=tokenizer,
     )
 
 
@@ -142,7 +151,9 @@ def summarise(measured: Measured, seed: int = 0) -> Evaluation:
         baselines={
             BEST_CONSTANT: measured.constant_statistics.corpus(),
             SHUFFLED_FEATURES: _mean(s.corpus() for s in measured.shuffled),
-            HUMAN: leave_one_out({clip: references[clip] for clip in scored}),
+            HUMAN: leave_one_out(
+                {clip: references[clip] for clip in scored}, measured.tokenizer
+            ),
         },
         constant=measured.constant,
         language={
@@ -153,13 +164,15 @@ def summarise(measured: Measured, seed: int = 0) -> Evaluation:
     )
 
 
-def best_constant(references: Mapping[str, Sequence[str]]) -> str:
+def best_constant(
+    references: Mapping[str, Sequence[str]], tokenizer: Tokenizer = _USUAL
+) -> str:
     """Finds the caption with the highest mean CIDEr-D over all clips.
 
     The most typical captions are tried on a sample of the clips, the best of these on
     all clips.
     """
-    cider_d = VocabularyCiderD(references)
+    cider_d = VocabularyCiderD(references, tokenizer)
     captions = [caption for texts in references.values() for caption in texts]
     order = np.argsort(-cider_d.typicality(), kind="stable")
     candidates = list(dict.fromkeys(captions[row] for row in order))
@@ -193,7 +206,9 @@ def derangements(
     return shuffled
 
 
-def leave_one_out(references: Mapping[str, Sequence[str]]) -> dict[str, float]:
+def leave_one_out(
+    references: Mapping[str, Sequence[str]], tokenizer: Tokenizer = _USUAL
+) -> dict[str, float]:
     """Scores references against the other ones of their clip, in up to five rounds.
 
     Clips with a single reference cannot take part; {} when no clip can.
@@ -210,7 +225,7 @@ def leave_one_out(references: Mapping[str, Sequence[str]]) -> dict[str, float]:
             clip: texts[:turn] + texts[turn + 1 :] for clip, texts in scorable.items()
         }
         turns = {clip: texts[turn] for clip, texts in scorable.items()}
-        scores.append(Scorer(others).collect(turns).corpus())
+        scores.append(Scorer(others, tokenizer).collect(turns).corpus())
     return _mean(scores)
 
 

@@ -12,6 +12,9 @@ from keras_models.metrics import METRICS, canonical_name, tokenizer
 from keras_models.metrics.metric import Candidates, References
 from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 from transform.common.errors import KinescribeError
+from transform.records.tokenizers import Tokenizer, Words
+
+_USUAL = Words()
 
 
 class ScoreError(KinescribeError, ValueError):
@@ -82,10 +85,15 @@ class Scorer:
 
     Args:
         references: Each clip's captions, untokenised.
+        split: The tokenizer of the model that wrote what is scored. By the usual one,
+            scores are of the Penn Treebank's words, as published.
     """
 
-    def __init__(self, references: Mapping[str, Sequence[str]]):
+    def __init__(
+        self, references: Mapping[str, Sequence[str]], split: Tokenizer = _USUAL
+    ):
         _check_references(references)
+        self._split = split
         # Sums of floats depend on their order, so clips always stand in one order.
         self._captions = {clip: list(references[clip]) for clip in sorted(references)}
         self._rows = {clip: row for row, clip in enumerate(self._captions)}
@@ -117,13 +125,17 @@ class Scorer:
     def _tokenize(self, captions: Iterable[str]) -> list[str]:
         """Tokenises captions, the first time with the references in one process."""
         if self._tokenized:
-            return tokenizer.tokenize(captions)
+            return self._tokens(list(captions))
         texts = [text for texts in self._captions.values() for text in texts]
-        tokens = iter(tokenizer.tokenize([*texts, *captions]))
+        tokens = iter(self._tokens([*texts, *captions]))
         self._tokenized = [
             [next(tokens) for _ in texts] for texts in self._captions.values()
         ]
         return list(tokens)
+
+    def _tokens(self, captions: Sequence[str]) -> list[str]:
+        spaced = self._split.spaced(captions)
+        return tokenizer.tokenize(spaced) if self._split.scored_as_treebank else spaced
 
     @functools.cached_property
     def _references(self) -> _TextReferences:

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from keras_models.metrics.cider_d import ReferenceWeights
 from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
-from transform.records import vocabulary
+from transform.records.tokenizers import Tokenizer, Words
+
+_USUAL = Words()
 
 
 class VocabularyCiderD:
@@ -23,9 +25,15 @@ class VocabularyCiderD:
 
     Args:
         references: Captions by video id.
+        tokenizer: The vocabulary's, which splits them.
     """
 
-    def __init__(self, references: Mapping[str, Sequence[str]]):
+    def __init__(
+        self,
+        references: Mapping[str, Sequence[str]],
+        tokenizer: Tokenizer = _USUAL,
+    ):
+        self._tokenizer = tokenizer
         self._rows = {video_id: row for row, video_id in enumerate(references)}
         self._ids: dict[bytes, int] = {}
         sizes = [len(captions) for captions in references.values()]
@@ -77,7 +85,8 @@ class VocabularyCiderD:
         return total
 
     def _encode(self, captions: Sequence[str]) -> list[list[int]]:
-        split = vocabulary.split(tf.constant(list(captions), tf.string)).to_list()
+        texts = tf.constant(list(captions), tf.string)
+        split = self._tokenizer.split(texts).to_list()
         return [
             [self._ids.setdefault(word, len(self._ids)) for word in caption]
             for caption in split

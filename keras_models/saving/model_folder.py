@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from transform.common.config import Config, ConfigError
 from transform.common.errors import KinescribeError
+from transform.records.tokenizers import AnyTokenizer, Words
 from transform.records.vocabulary import Vocabulary
 
 MODEL = "model.json"
@@ -27,6 +28,7 @@ class Description(Config):
     format: Literal[2] = 2
     vocabulary_digest: str
     weights: str  # the prefix of the weight files
+    tokenizer: AnyTokenizer = Words()  # what splits captions into the words
 
 
 DescriptionT = TypeVar("DescriptionT", bound=Description)
@@ -60,7 +62,12 @@ def write(
     tf.io.gfile.makedirs(folder)
     prefix = f"weights-{uuid.uuid4().hex[:12]}"
     tf.train.Checkpoint(model=model).write(tf.io.gfile.join(folder, prefix))
-    description = kind(vocabulary_digest=vocabulary.digest, weights=prefix, **parts)
+    description = kind(
+        vocabulary_digest=vocabulary.digest,
+        weights=prefix,
+        tokenizer=vocabulary.tokenizer,
+        **parts,
+    )
     words = tf.io.gfile.join(folder, f".{VOCABULARY}")
     vocabulary.to_file(words)
     tf.io.gfile.rename(words, tf.io.gfile.join(folder, VOCABULARY), overwrite=True)
@@ -85,7 +92,8 @@ def read(
     try:
         with tf.io.gfile.GFile(path) as file:
             description = kind.from_json(file.read())
-        vocabulary = Vocabulary.from_file(tf.io.gfile.join(str(folder), VOCABULARY))
+        words = tf.io.gfile.join(str(folder), VOCABULARY)
+        vocabulary = Vocabulary.from_file(words, description.tokenizer)
     except tf.errors.NotFoundError as error:
         raise LoadError(
             f"{folder} holds no model: {error.message.split(';')[0]}."

@@ -76,7 +76,8 @@ class CaptionValidator:
         )
         if clips.decoded_bytes() <= MEMORY_BYTES:
             self._videos = self._videos.cache()
-        self._cider_d = VocabularyCiderD(self.references)
+        self._tokenizer = model.vocabulary.tokenizer
+        self._cider_d = VocabularyCiderD(self.references, self._tokenizer)
 
     def __call__(self, monitor: Monitor) -> ValidationResult:
         """Captions the clips with the current weights and returns the metrics.
@@ -111,7 +112,7 @@ class CaptionValidator:
 
     @functools.cached_property
     def _scorer(self) -> Scorer:
-        return Scorer(self.references)
+        return Scorer(self.references, self._tokenizer)
 
     def _samples(self, batch: BatchCaptions, count: int) -> list[CaptionSample]:
         """Returns samples of the first `count` clips of a batch."""

@@ -82,11 +82,23 @@ def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("Captions", _by_split(facts["captions"])),
         ("Features", f"{', '.join(facts['features'])}; up to {size:.2f} MB a clip"),
     ]
+    if "words" in facts:
+        lines.append(("Words", _words(facts["words"])))
     if "stages" in facts:
         plan = ", ".join(f"{n} epochs of {name}" for name, n in facts["stages"].items())
         steps = f"{facts['steps_per_epoch']:,} steps an epoch"
         lines.append(("Training", f"{facts['variant']}: {plan}; {steps}"))
     return lines
+
+
+def _words(facts: dict[str, Any]) -> str:
+    """Says what splits captions, and what of them is lost on the way."""
+    said = [f"as {facts['tokenizer']} splits captions"]
+    if facts["split"]:
+        said.append(f"{facts['split_word']} becomes several (in {facts['split']:,})")
+    if facts["dropped"]:
+        said.append(f"{facts['dropped_sign']} is dropped (in {facts['dropped']:,})")
+    return "; ".join(said)
 
 
 def _by_split(counts: dict[str, int]) -> str:

@@ -39,6 +39,13 @@ def command(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="95 % bootstrap intervals over clips.")
     ] = False,
+    tokenizer: Annotated[
+        str,
+        typer.Option(
+            help="How captions become words, as `vocabulary.tokenizer` of the model "
+            "that wrote them: words, whitespace, unicode or characters."
+        ),
+    ] = "words",
     as_json: Annotated[
         bool, typer.Option("--json", help="Fractions as JSON, nothing rounded.")
     ] = False,
@@ -46,7 +53,9 @@ def command(
     """Scores captions with BLEU, METEOR, ROUGE-L and CIDEr-D, as papers report them."""
     from keras_models.metrics import METRICS, bootstrap, scorer
     from kinescribe import caption_files
+    from transform.records import tokenizers
 
+    split = tokenizers.of_kind(tokenizer)
     names = tuple(METRICS)
     if metrics.strip():
         typed = (name for name in metrics.split(",") if name.strip())
@@ -61,11 +70,11 @@ def command(
         sampling = Sampling()
         others = caption_files.read_predictions(against)
         found = compare_captions(
-            captions, others, corpus, str(against), sampling, names
+            captions, others, corpus, str(against), sampling, names, split
         )
         comparison_table.show(found, sampling.confidence, as_json)
         return
-    statistics = scorer.Scorer(corpus).collect(captions, names)
+    statistics = scorer.Scorer(corpus, split).collect(captions, names)
     values = statistics.corpus()
     bounds = bootstrap.intervals(statistics) if intervals else {}
     if len(corpus) == 1 and "CIDEr-D" in values:

@@ -97,10 +97,11 @@ def command(
     spec = dataset.spec
     train_files, val_files = dataset.files("train"), dataset.files("val")
     if vocabulary:
-        words = Vocabulary.from_file(vocabulary)
+        words = Vocabulary.from_file(vocabulary, run.vocabulary.tokenizer)
     else:
-        records_of_training = RecordDataset(train_files, spec)
-        words = records_of_training.vocabulary(run.vocabulary.min_count)
+        words = RecordDataset(train_files, spec).vocabulary(
+            run.vocabulary.min_count, run.vocabulary.tokenizer
+        )
     model = model_versions.next_version(os.path.join(out, "models"))
     result = train_and_export(
         TrainerSettings(

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.catalogue import content
+from pipeline.catalogue import content, wording
 from pipeline.catalogue.finding import Finding, counted, error, named, warning
 from transform.common.location import Location
 from transform.datasets import Split, VideoRecord
+from transform.records.tokenizers import Characters, Tokenizer
 
 # What each split is for, in the words of a message.
 _PURPOSES: dict[Split, str] = {
@@ -43,7 +44,9 @@ def splits(clips: Sequence[VideoRecord]) -> Iterator[Finding]:
         )
 
 
-def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
+def captions(
+    clips: Sequence[VideoRecord], max_words: int, tokenizer: Tokenizer
+) -> Iterator[Finding]:
     """Finds captions that are cut or are one word, and test clips without any."""
     tested = [clip for clip in clips if clip.split == "test"]
     silent = [clip.video_id for clip in tested if not clip.captions]
@@ -54,21 +57,28 @@ def captions(clips: Sequence[VideoRecord], max_words: int) -> Iterator[Finding]:
             f"will not be scored: {named(silent)}.",
         )
     train = [text for clip in clips if clip.split == "train" for text in clip.captions]
-    long = [text for text in train if len(text.split()) > max_words]
-    if 10 * len(long) > len(train):
+    words = [wording.word_count(text, tokenizer) for text in train]
+    if 10 * (long := sum(count > max_words for count in words)) > len(train):
         yield warning(
             "captions",
-            f"{len(long):,} of {counted(len(train), 'training caption')} have more "
+            f"{long:,} of {counted(len(train), 'training caption')} have more "
             f"than {max_words} words and will be cut: raise training.max_words.",
         )
-    single = [text for text in train if len(text.split()) == 1 and len(text) > 5]
-    if 2 * len(single) > len(train):
+    single = [len(t) > 5 and n == 1 for t, n in zip(train, words, strict=True)]
+    if 2 * sum(single) > len(train):
         yield warning(
             "captions",
-            f"{len(single):,} of {counted(len(train), 'training caption')} have no "
-            "space in them: each sign of Chinese, Japanese, Thai, Lao, Khmer and "
-            "Burmese is a word by itself; of other languages the whole caption is, "
-            "unless spaces are put between words. METEOR knows English alone.",
+            f"{sum(single):,} of {counted(len(train), 'training caption')} come out as "
+            f"a single word, as {train[single.index(True)]!r}: put spaces between "
+            "words, or set vocabulary.tokenizer to {kind: characters}, which makes a "
+            "word of every character.",
+        )
+    elif wording.spaceless(train) and not isinstance(tokenizer, Characters):
+        yield warning(
+            "captions",
+            "the captions are of a script without spaces: each sign is a word, and "
+            "models will write spaces between them; with vocabulary.tokenizer = "
+            "{kind: characters} they write none. METEOR knows English alone.",
         )
 
 

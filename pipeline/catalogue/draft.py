@@ -9,8 +9,10 @@ import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.catalogue import wording
 from pipeline.catalogue.survey import Survey
 from transform.datasets import VideoRecord
+from transform.records import tokenizers
 
 GRID = 7  # cells of a side of the network's map
 WIDTH = 1280  # of EfficientNet-Lite's last map
@@ -37,6 +39,7 @@ class Sizes(NamedTuple):
     dropout: float
     max_words: int
     min_count: int
+    tokenizer: str  # the kind
     batch: int  # clips
     captions: int  # of a clip in a batch
     epochs: int
@@ -61,7 +64,10 @@ def sizes(clips: Sequence[VideoRecord], photographs: bool) -> Sizes:
     train = [clip for clip in clips if clip.split == "train"]
     counts = sorted(len(clip.captions) for clip in train)
     total = sum(counts)
-    lengths = sorted(len(text.split()) for clip in train for text in clip.captions)
+    texts = [text for clip in train for text in clip.captions]
+    tokenizer = "characters" if wording.spaceless(texts) else "words"
+    split = tokenizers.of_kind(tokenizer)
+    lengths = sorted(wording.word_count(text, split) for text in texts)
     longest = lengths[min(len(lengths) - 1, int(0.97 * len(lengths)))]
     units = 128 if total < 2_000 else 256 if total < 30_000 else 512
     few = len(train) < 100
@@ -75,6 +81,7 @@ def sizes(clips: Sequence[VideoRecord], photographs: bool) -> Sizes:
         dropout=0.3,
         max_words=max(8, min(30, longest + 1)),
         min_count=1 if total < 5_000 else 2 if total < 50_000 else 4,
+        tokenizer=tokenizer,
         batch=batch,
         captions=max(1, min(20 if few else 5, middle)),
         epochs=max(12, min(120 if few else 40, math.ceil(3_000 / steps))),
@@ -232,7 +239,9 @@ root: {root}  # for everything that the run makes
 corpus: {corpus}
 features:
 {features}
-vocabulary: {{min_count: {size.min_count}}}  # rarer words become <unk>
+vocabulary:
+  min_count: {size.min_count}  # rarer words become <unk>
+  tokenizer: {{kind: {size.tokenizer}}}  # how captions become words: docs/data.md
 training:
 {model}
   max_words: {size.max_words}  # longer captions are cut

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from keras_models.data.training_batches import PairBatches
 from keras_models.training.pretrained_embeddings import PackagedVectors
-from pipeline.catalogue import corpus_checks
+from pipeline.catalogue import corpus_checks, wording
 from pipeline.catalogue.finding import Finding, counted, error, warning
 from pipeline.configs import PipelineConfig
 from pipeline.joint_configs import JointConfig
@@ -18,11 +18,13 @@ from transform.backbones import loading
 from transform.backbones.registry import CHUNK_NETWORKS, DETECTORS, NETWORKS
 from transform.common.config import ByteSize
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 from transform.common.weight_files import FOLDER_VARIABLE
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
 from transform.jobs import check_categories
 from transform.jobs.records_config import RecordsConfig
+from transform.records.tokenizers import Tokenizer
 from transform.schema import (
     Category,
     ChunkGrid,
@@ -55,7 +57,9 @@ def examine_run(config: PipelineConfig) -> Examination:
     if clips:
         steps = steps_per_epoch(clips, config)
         findings += corpus_checks.splits(clips)
-        findings += corpus_checks.captions(clips, config.training.max_words)
+        tokenizer = config.vocabulary.tokenizer
+        findings += corpus_checks.captions(clips, config.training.max_words, tokenizer)
+        facts["words"] = _words_of(clips, tokenizer)
         findings += corpus_checks.amount(clips, steps)
         facts |= {"variant": config.training.variant, "steps_per_epoch": steps}
         facts |= {
@@ -142,7 +146,7 @@ def model(config: PipelineConfig) -> Iterator[Finding]:
 
 def disk(folder: str, spec: FeatureSpec, clips: int) -> Iterator[Finding]:
     """Finds a folder that cannot be written, or a disk too small for the records."""
-    if "://" in folder:
+    if Location(folder).is_remote:
         return
     place = pathlib.Path(folder).absolute()
     while not place.exists():
@@ -155,8 +159,8 @@ def disk(folder: str, spec: FeatureSpec, clips: int) -> Iterator[Finding]:
     if most > free:
         yield warning(
             "disk",
-            f"features of {counted(clips, 'clip')} may take {_words(most)}, and "
-            f"{_words(free)} are free in {place}: store fewer frames, smaller grids, "
+            f"features of {counted(clips, 'clip')} may take {_size(most)}, and "
+            f"{_size(free)} are free in {place}: store fewer frames, smaller grids, "
             "or choose another folder.",
         )
 
@@ -168,9 +172,9 @@ def _word_vectors(config: PipelineConfig) -> Iterator[Finding]:
             vectors.locate()
         except KinescribeError as problem:
             yield error("weights", str(problem))
-    elif vectors is not None and "://" not in vectors.path:
+    elif vectors is not None and not vectors.path.is_remote:
         shared = os.environ.get(FOLDER_VARIABLE, "")
-        places = (vectors.path, os.path.join(shared, os.path.basename(vectors.path)))
+        places = (vectors.path, Location(shared) / vectors.path.name)
         if not any(os.path.exists(place) for place in places):
             yield error(
                 "weights",
@@ -233,9 +237,15 @@ def _facts(clips: Sequence[VideoRecord], spec: FeatureSpec) -> dict[str, Any]:
     }
 
 
+def _words_of(clips: Sequence[VideoRecord], tokenizer: Tokenizer) -> dict[str, Any]:
+    texts = [text for clip in clips if clip.split == "train" for text in clip.captions]
+    losses = wording.losses(texts, tokenizer)
+    return {"tokenizer": tokenizer.to_dict()["kind"], **losses._asdict()}
+
+
 def _errors_first(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda found: found.severity != "error")
 
 
-def _words(size: int) -> str:
+def _size(size: int) -> str:
     return ByteSize(size).human_readable(decimal=True)

@@ -31,6 +31,11 @@ class CaptionResult(NamedTuple):
         return self.captions[0]
 
     @property
+    def spaced(self) -> str:
+        """The words of the best caption with spaces between, as metrics count them."""
+        return " ".join(self.words[0])
+
+    @property
     def probabilities(self) -> tuple[float, ...]:
         """The probability of each caption, according to the model."""
         return tuple(math.exp(log_prob) for log_prob in self.log_probs)

@@ -14,6 +14,7 @@ from serving import errors, model_versions, saved_model_ops, signature_names
 from serving.client.base import ClipCaptioner
 from serving.errors import RefusedError, ServingError
 from transform.common import outputs
+from transform.records.tokenizers import Tokenizer
 from transform.schema import FeatureSpec
 
 
@@ -39,6 +40,11 @@ class LocalModel(ClipCaptioner):
         return self._spec
 
     @property
+    def tokenizer(self) -> Tokenizer:
+        """What splits captions into the model's words."""
+        return self._tokenizer
+
+    @property
     def weight_axes(self) -> NamedAxes:
         """What each of a result's attention weights is about, by name."""
         return self._weight_axes
@@ -49,6 +55,7 @@ class LocalModel(ClipCaptioner):
         if folder == self._folder:
             return
         spec = model_versions.read_spec(folder)
+        tokenizer = model_versions.read_tokenizer(folder)
         outputs.refuse_patterns(folder)
         if not self._any_ops:
             saved_model_ops.check_ops(folder)
@@ -63,7 +70,7 @@ class LocalModel(ClipCaptioner):
         )
         text = described[signature_names.ATTENTION_JSON][0].numpy().decode()
         self._weight_axes = weight_axes.from_json(text)
-        self._spec, self._folder = spec, folder
+        self._spec, self._tokenizer, self._folder = spec, tokenizer, folder
 
     def _signatures(self) -> Collection[str]:
         return self._model.signatures.keys()

@@ -22,6 +22,7 @@ from serving.export import signatures, warmup
 from serving.model_versions import read_spec
 from serving.weights_digest import write_settings
 from transform.common import storage
+from transform.records.tokenizers import Words
 
 __all__ = ["export", "read_spec"]
 
@@ -81,6 +82,8 @@ def export(
             ),
         )
         settings = {"search": search.to_dict(), "precision": precision}
+        if (tokenizer := model.vocabulary.tokenizer) != Words():
+            settings["tokenizer"] = tokenizer.to_dict()
         write_settings(partial, json.dumps(settings, sort_keys=True))
         storage.remove(target)
         tf.io.gfile.rename(partial, target)

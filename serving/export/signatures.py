@@ -132,9 +132,8 @@ def _caption_function(
         written = generate(video, search, seed)
         candidates = written.captions
         words = tf.gather(tf.constant(texts), candidates.tokens)  # (B, K, L)
-        captions = tf.strings.strip(
-            tf.strings.reduce_join(words, axis=-1, separator=" ")
-        )  # (B, K)
+        spaced = tf.strings.reduce_join(words, axis=-1, separator=" ")
+        captions = vocabulary.tokenizer.join(tf.strings.strip(spaced))  # (B, K)
         shared = candidates.weights.keys() & written.weights.keys()
         if shared:
             raise ValueError(

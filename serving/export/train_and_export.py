@@ -13,6 +13,7 @@ from keras_models.training.callbacks.callback import Callback
 from keras_models.training.captioner_training import TrainingResult, train
 from serving.export.export import export
 from transform.common.config import Config
+from transform.records.tokenizers import AnyTokenizer, Words
 from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec
 
@@ -28,6 +29,7 @@ class TrainerSettings(Config):
     training: PresetTrainingConfig
     search: SearchConfig  # of the exported model, and its precision:
     precision: Optional[ServedPrecision] = None  # that the exported model computes in
+    tokenizer: AnyTokenizer = Words()  # of the vocabulary
     workdir: str  # outlives a failed run: checkpoints are there
 
 

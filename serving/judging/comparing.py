@@ -12,6 +12,9 @@ from serving.gates.evidence import Captioned, Comparison, Sampling, compare
 from serving.gates.verdict import number
 from transform.common.errors import DataError
 from transform.records.dataset import ExtractedDataset
+from transform.records.tokenizers import Tokenizer, Words
+
+_USUAL = Words()
 
 
 def compare_models(
@@ -32,20 +35,26 @@ def compare_models(
     """
     clips = RecordDataset(dataset.files(split), dataset.spec)
     records = list(clips.serialized())
-    captions = []
-    for folder in (ours, theirs):
-        model = LocalModel(folder)
+    captions, models = [], [LocalModel(folder) for folder in (ours, theirs)]
+    for folder, model in zip((ours, theirs), models, strict=True):
         place = f"the records in {dataset.folder}"
         model.spec.check_same(dataset.spec, ours=f"the model {folder}", theirs=place)
         results = model.caption_examples(records)
         captions.append(
             {
-                clip.video_id: result.caption
+                clip.video_id: result.spaced
                 for clip, result in zip(clips.clips, results, strict=True)
             }
         )
     first, second = captions
-    return compare_captions(first, second, clips.references, theirs, sampling)
+    return compare_captions(
+        first,
+        second,
+        clips.references,
+        theirs,
+        sampling,
+        tokenizer=models[0].tokenizer,
+    )
 
 
 def compare_captions(
@@ -55,6 +64,7 @@ def compare_captions(
     name: str,
     sampling: Sampling,
     metrics: Sequence[str] = tuple(METRICS),
+    tokenizer: Tokenizer = _USUAL,
 ) -> list[Comparison]:
     """Compares captions of the clips that both have, by the paired bootstrap.
 
@@ -65,6 +75,7 @@ def compare_captions(
         name: What the other captions are called.
         sampling: The bootstrap.
         metrics: Names of metrics.
+        tokenizer: What splits all captions.
 
     Raises:
         DataError: There is no clip in common that has references.
@@ -75,7 +86,7 @@ def compare_captions(
             "the two have no clip with references in common: are they captions of the "
             "same split, by the same ids?"
         )
-    scorer = Scorer(references)
+    scorer = Scorer(references, tokenizer)
     sides = [
         Captioned(called, texts, scorer.collect({c: texts[c] for c in common}, metrics))
         for called, texts in (("these", ours), (name, theirs))

@@ -92,7 +92,9 @@ def judge_model(
     captions = _texts(clips.ids, results)
     captions_only = dataset.descriptions("train")
     references = RecordDataset(captions_only, dataset.spec).references
-    measured = evaluate.measure(captions, clips.references, references)
+    measured = evaluate.measure(
+        captions, clips.references, references, tokenizer=candidate.tokenizer
+    )
     base_model = LocalModel(baseline.folder) if baseline.folder else None
     served_now = destinations.latest(destination)
     theirs = (
@@ -166,7 +168,7 @@ def _clips(dataset: ExtractedDataset, split: str) -> _Clips:
 
 
 def _texts(ids: Sequence[str], results: Sequence[CaptionResult]) -> dict[str, str]:
-    return {clip: found.caption for clip, found in zip(ids, results, strict=True)}
+    return {clip: found.spaced for clip, found in zip(ids, results, strict=True)}
 
 
 def _captioned(measured: Measured, name: str, captions: Mapping[str, str]) -> Captioned:

@@ -133,7 +133,7 @@ def _questioned(
             client.predict(request.model_spec.signature_name, inputs)
         results = client.caption_examples(list(examples.values()))
         captions = {
-            clip: result.caption for clip, result in zip(examples, results, strict=True)
+            clip: result.spaced for clip, result in zip(examples, results, strict=True)
         }
         return Served("", captions, _peak_bytes(server.process.pid))
 

@@ -8,9 +8,10 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.saving.model_folder import MODEL, LoadError
 from keras_models.saving.model_folder import VOCABULARY as VOCABULARY_FILE
 from tests.support import models
+from transform.records import tokenizers
 from transform.records.vocabulary import Vocabulary
 
-VOCABULARY = Vocabulary("abcde")
+VOCABULARY = Vocabulary("abcde", tokenizers.of_kind("unicode"))
 
 
 def test_a_loaded_model_gives_identical_outputs(tmp_path):
@@ -23,6 +24,7 @@ def test_a_loaded_model_gives_identical_outputs(tmp_path):
         model.teacher_force(batch).log_probs, loaded.teacher_force(batch).log_probs
     )
     assert vocabulary.words == VOCABULARY.words
+    assert vocabulary.tokenizer == VOCABULARY.tokenizer
     assert loaded.max_words == model.max_words
     assert loaded.spec == model.spec
     assert loaded.config == model.config

@@ -77,7 +77,11 @@ FORMS: dict[str, list[str]] = {
     "fuse": ["a=NAME b=NAME --records NAME --out NAME", "NAME --out NAME"],
     "ensemble": ["a=NAME b=NAME --out NAME --weight WORD", "NAME --out NAME"],
     "evaluate": ["NAME NAME --out NAME --split WORD", "NAME NAME --fallback WORD"],
-    "score": ["NAME NAME", "NAME NAME --metrics WORD --intervals", "NAME NAME --json"],
+    "score": [
+        "NAME NAME",
+        "NAME NAME --metrics WORD --intervals --tokenizer WORD",
+        "NAME NAME --json",
+    ],
     "serve": ["absent/x --host NAME --port NUMBER --metrics-port x"],
     "caption": [
         "NAME NAME --model NAME --attention NAME",

@@ -1,4 +1,5 @@
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -115,6 +116,17 @@ def test_two_files_of_captions_are_told_apart_by_a_paired_bootstrap(files, tmp_p
     assert row["low"] <= row["difference"] <= row["high"]
     assert "on 3 clips" in found["conclusion"]
     assert "Nothing tells them apart" in run(*files, *options).stdout
+
+
+def test_captions_are_split_as_their_model_splits_them(tmp_path):
+    files = [str(tmp_path / f"{name}.json") for name in "pr"]
+    for file, data in zip(files, ({"a": "一 个人"}, {"a": ["一个人"]}), strict=True):
+        pathlib.Path(file).write_text(json.dumps(data))
+    options = ("--json", "--metrics", "BLEU-1", "--tokenizer")
+    assert json.loads(run(*files, *options, "characters").stdout)["BLEU-1"] > 0.999
+    assert json.loads(run(*files, *options, "whitespace").stdout)["BLEU-1"] < 0.001
+    with pytest.raises(KinescribeError, match=r"letters.*whitespace"):
+        run(*files, *options, "letters")
 
 
 def test_captions_of_other_clips_cannot_be_compared(files, tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from transform.records import example_codec
-from transform.records.vocabulary import Vocabulary, split
+from transform.records.tokenizers import Words
+from transform.records.vocabulary import Vocabulary
 from transform.schema import FeatureSpec, Flow, FrameGrid, FrameSampling, Png
 
 COLOURS = ("red", "green", "blue", "white")
@@ -71,5 +72,5 @@ def write(
                 for record in shard:
                     writer.write(record)
     every = [text for captions in references.values() for text in captions]
-    words = sorted({word.decode() for word in split(every).flat_values.numpy()})
+    words = sorted({word.decode() for word in Words().split(every).flat_values.numpy()})
     return Corpus(spec, files, Vocabulary(words), references)

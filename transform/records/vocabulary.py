@@ -10,30 +10,13 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from transform.common.location import Location
+from transform.records.tokenizers import Tokenizer, Words
+
 PAD, BOS, EOS, UNK = range(4)
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 FORBIDDEN_TOKENS = (PAD, BOS, UNK)  # no search writes them
-
-
-# Scripts that put no spaces between words, where each sign is a word of its own.
-_SIGNS = (
-    r"([\p{Han}\p{Hiragana}\p{Katakana}ー]|"
-    r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*)"
-)
-
-
-def split(captions: tf.Tensor) -> tf.RaggedTensor:
-    """Lower-cases (…,) strings, drops punctuation and splits them into words.
-
-    Letters and digits of every script stay, and the apostrophe inside a word. Chinese,
-    Japanese, Thai, Lao, Khmer and Burmese have no spaces between words: their signs,
-    with the marks on them, are the words.
-    """
-    text = tf.strings.lower(captions, encoding="utf-8")
-    text = tf.strings.regex_replace(text, _SIGNS, r" \1 ")
-    text = tf.strings.regex_replace(text, r"[^\p{L}\p{M}\p{N}']+", " ")
-    text = tf.strings.regex_replace(text, r"(^|\s)'+|'+(\s|$)", " ")
-    return tf.strings.split(text)
+_USUAL = Words()
 
 
 class Vocabulary:
@@ -41,30 +24,49 @@ class Vocabulary:
 
     Ids 0…3 are <pad>, <bos>, <eos>, <unk>; line i of a vocabulary file (one word a
     line, the format of `tft.vocabulary`) is id 4 + i.
+
+    Args:
+        words: All words but the special ones.
+        tokenizer: What splits captions into such words.
     """
 
-    def __init__(self, words: Iterable[str]):
+    def __init__(self, words: Iterable[str], tokenizer: Tokenizer = _USUAL):
         self.words = (*SPECIAL, *words)
+        self.tokenizer = tokenizer
         if len(set(self.words)) != len(self.words):
             raise ValueError("a vocabulary's words must differ from each other")
 
     @classmethod
-    def from_file(cls, path: str | pathlib.Path) -> Vocabulary:
-        """Reads one word a line, on any file system that TensorFlow knows."""
-        with tf.io.gfile.GFile(str(path)) as file:
-            return cls(line.rstrip("\n") for line in file if line.strip())
+    def from_file(
+        cls, path: str | pathlib.Path, tokenizer: Tokenizer = _USUAL
+    ) -> Vocabulary:
+        """Reads one word a line, on any file system that TensorFlow knows.
+
+        Raises:
+            LocationError: There is no such file, or it is no text.
+        """
+        lines = Location(path).read_text().split("\n")
+        words = (line.removesuffix("\r") for line in lines)
+        return cls((word for word in words if word.strip()), tokenizer)
 
     @classmethod
-    def from_captions(cls, captions: Iterable[str], min_count: int = 1) -> Vocabulary:
+    def from_captions(
+        cls,
+        captions: Iterable[str],
+        min_count: int = 1,
+        tokenizer: Tokenizer = _USUAL,
+    ) -> Vocabulary:
         """Collects words that occur `min_count` times, in `tft.vocabulary`'s order.
 
         That is the most frequent word first, and of equally frequent ones the one that
         comes last in bytes.
         """
-        words = split(tf.constant(list(captions), tf.string)).flat_values.numpy()
+        texts = tf.constant(list(captions), tf.string)
+        words = tokenizer.split(texts).flat_values.numpy()
         counts = collections.Counter(words.tolist())
         order = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
-        return cls(word.decode() for word in order if counts[word] >= min_count)
+        frequent = [word.decode() for word in order if counts[word] >= min_count]
+        return cls(frequent, tokenizer)
 
     def to_file(self, path: str | pathlib.Path) -> None:
         """Writes the file that `from_file` reads."""
@@ -77,7 +79,10 @@ class Vocabulary:
     @functools.cached_property
     def digest(self) -> str:
         """Sixteen hex digits that tell vocabularies apart."""
-        return hashlib.sha256("\n".join(self.words).encode()).hexdigest()[:16]
+        content = "\n".join(self.words)
+        if self.tokenizer != _USUAL:  # whose vocabularies keep their former digests
+            content += f"\n{self.tokenizer.to_json()}"
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @functools.cached_property
     def _table(self) -> tf.lookup.StaticHashTable:
@@ -96,7 +101,7 @@ class Vocabulary:
         empty string gives <pad> only, so that padding captions stay padding.
         """
         flat = tf.reshape(captions, [-1])
-        words = split(flat)[:, :max_words]
+        words = self.tokenizer.split(flat)[:, :max_words]
         ids = tf.ragged.map_flat_values(self._table.lookup, words)
         empty = tf.equal(words.row_lengths(), 0)
         ends = tf.RaggedTensor.from_row_lengths(
@@ -109,7 +114,11 @@ class Vocabulary:
         return tf.reshape(dense, [*_dynamic_shape(captions), max_words + 1])
 
     def decode(self, ids: tf.Tensor) -> tf.Tensor:
-        """Decodes (…, L) ids to (…,) strings, up to the first <eos> or <pad>."""
+        """Decodes (…, L) ids to (…,) strings, up to the first <eos> or <pad>.
+
+        There is a space between any two words, as metrics count them; what a reader
+        wants to see of that is `tokenizer.join`'s.
+        """
         ended = tf.cumsum(tf.cast((ids == EOS) | (ids == PAD), tf.int32), axis=-1) > 0
         words = tf.where(
             ended | (ids == BOS), "", tf.gather(tf.constant(self.words), ids)

@@ -11,6 +11,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 
 from keras_models.metrics import METRICS, scorer, tokenizer
 from tests.support.paths import SHARED
+from transform.records import tokenizers
 
 DATA = SHARED
 CHEAP = tuple(name for name in METRICS if name != "METEOR")
@@ -134,3 +135,13 @@ def test_metrics_need_no_tensorflow():
         [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE
     )
     assert "tensorflow" not in json.loads(done.stdout)
+
+
+def test_captions_are_split_by_the_tokenizer_of_their_model():
+    references = {"a": ["一个男人在跑步。"], "b": ["一个女人在唱歌", "女人"]}
+    written = {"a": "一 个 男 人 在 跑 步", "b": "一个女人在唱歌"}
+    for kind in ("characters", "words"):  # the signs are words of the usual one, too
+        whole = scorer.Scorer(references, tokenizers.of_kind(kind))
+        assert whole.collect(written, ["BLEU-4"]).corpus()["BLEU-4"] > 0.999
+    whole = scorer.Scorer(references, tokenizers.of_kind("whitespace"))
+    assert whole.collect(written, ["BLEU-1"]).per_clip()["a"]["BLEU-1"] < 0.001

@@ -64,3 +64,14 @@ def test_any_name_becomes_a_pipelines_name(text):
     name = draft.slug(text)
     PipelineConfig.__fields__["name"].validate(name, {}, loc="name")
     assert PipelineConfig.__fields__["name"].validate(name, {}, loc="name")[1] is None
+
+
+def test_captions_without_spaces_are_drafted_as_characters():
+    found = survey_of(5, 2, VIDEO)
+    clips = tuple(c._replace(captions=("一个男人在跑步。",)) for c in found.clips)
+    drafted = draft.draft(
+        found, clips, name="mine", corpus="{kind: jsonl, file: x}", root="runs/x"
+    )
+    config = PipelineConfig.from_dict(yaml.safe_load(drafted.text))
+    assert config.vocabulary.tokenizer.kind == "characters"
+    assert config.training.max_words == 8

@@ -178,4 +178,15 @@ def test_captions_without_spaces_are_told(tmp_path, rows):
         row["captions"] = ["一个男人在跑步", "a cat"][: 1 + (row["split"] == "test")]
     errors, warnings = found(tmp_path, rows)
     assert not errors
-    assert any("3 of 3 training captions have no space" in text for _, text in warnings)
+    assert any("script without spaces" in text for _, text in warnings)
+    whole = {"tokenizer": {"kind": "whitespace"}}
+    _, warnings = found(tmp_path, rows, vocabulary=whole)
+    assert any(
+        "3 of 3 training captions come out as a s" in text for _, text in warnings
+    )
+    signs = {"tokenizer": {"kind": "characters"}}
+    training = settings(tmp_path, rows)["training"] | {"max_words": 6}
+    _, warnings = found(tmp_path, rows, vocabulary=signs, training=training)
+    told = [text for _, text in warnings]
+    assert any("more than 6 words" in text for text in told)
+    assert not any("spaces" in text for text in told)

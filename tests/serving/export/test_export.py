@@ -19,13 +19,17 @@ from keras_models.presets import registry
 from keras_models.structs import VideoBatch
 from serving import signature_names
 from serving.client import caption_result
+from serving.client.local_model import LocalModel
 from serving.errors import ServingError
 from serving.export import warmup
 from serving.export.export import export, read_spec
 from serving.export.signatures import CaptionModule
 from tests.support import tiny
 from transform.common.errors import KinescribeError
-from transform.records import example_codec
+from transform.records import example_codec, tokenizers
+from transform.records.vocabulary import Vocabulary
+
+CHARACTERS = tokenizers.of_kind("characters")
 
 LOAD_WITH_TENSORFLOW_ALONE = """
 import json, sys
@@ -355,6 +359,19 @@ def test_an_export_is_whole_or_not_there(captioning_model, tmp_path, monkeypatch
     with pytest.raises(OSError, match="disk full"):
         export(captioning_model, tmp_path / "model", Greedy())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_of_characters_writes_no_spaces_and_says_what_splits_captions(
+    captioner, tmp_path, make_example
+):
+    words = map(chr, range(0x4E00, 0x4E00 + captioner.vocabulary_size - 4))
+    model = CaptioningModel(captioner, Vocabulary(words, CHARACTERS))
+    folder = export(model, tmp_path / "model", Greedy())
+    local = LocalModel(folder)
+    assert local.tokenizer == CHARACTERS
+    (result,) = local.caption_examples([make_example(1)])
+    assert result.caption == "".join(result.words[0]) != ""
+    assert result.spaced == " ".join(result.words[0])
 
 
 def test_an_export_replaces_nothing(captioning_model, exported):

@@ -3,9 +3,15 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transform.records.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, split
+from transform.common.location import LocationError
+from transform.records.tokenizers import Words
+from transform.records.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
 WORDS = ("a", "dog", "runs", "dog's")
+
+
+def split(captions):
+    return Words().split(tf.constant(captions))
 
 
 def test_split_lowers_and_drops_punctuation_but_keeps_inner_apostrophes():
@@ -76,6 +82,14 @@ def test_a_file_gives_back_the_same_vocabulary(tmp_path):
     back = Vocabulary.from_file(tmp_path / "words.txt")
     assert back.words == vocabulary.words
     assert back.digest == vocabulary.digest != Vocabulary(WORDS[:2]).digest
+
+
+def test_line_ends_of_other_systems_are_no_part_of_words(tmp_path):
+    (tmp_path / "words.txt").write_bytes("\ufeffa\r\ndog\r\n\r\n".encode())
+    assert Vocabulary.from_file(tmp_path / "words.txt").words[4:] == ("a", "dog")
+    (tmp_path / "words.txt").write_bytes("é".encode("latin-1"))
+    with pytest.raises(LocationError, match="not UTF-8"):
+        Vocabulary.from_file(tmp_path / "words.txt")
 
 
 def test_repeated_words_are_refused():
