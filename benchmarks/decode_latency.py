@@ -207,7 +207,9 @@ class Plain(tf.keras.Model):
             ),
             (rows, tf.TensorShape([BEAM]), same, same),
         )
-        return Captions(tokens[tf.newaxis, :1, 1:], totals[tf.newaxis, :1], {})
+        captions = tokens[tf.newaxis, :1, 1:]
+        nothing = tf.zeros(tf.shape(captions))
+        return Captions(captions, totals[tf.newaxis, :1], {}, nothing)
 
     def advance(
         self, tokens: tf.Tensor, frames: tf.Tensor, lower: list, upper: list
@@ -246,7 +248,8 @@ def products(decoder: TwoLayerLSTM, words: int) -> Search:
             lambda time, _: time <= words, body, (tf.constant(0), tf.constant(0.0))
         )
         nothing = tf.fill([1, 1, 1], PAD)
-        return Captions(nothing, total[tf.newaxis, tf.newaxis], {})
+        total = total[tf.newaxis, tf.newaxis]
+        return Captions(nothing, total, {}, total[tf.newaxis])
 
     return search
 

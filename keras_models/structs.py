@@ -93,6 +93,7 @@ class Captions(NamedTuple):
     tokens: tf.Tensor  # (B, K, L) int32, <eos> and then 0
     log_probs: tf.Tensor  # (B, K) float32, total, without length normalisation
     weights: dict[str, tf.Tensor]  # each (B, K, L, …), per word
+    word_log_probs: tf.Tensor  # (B, K, L) float32, whose sum is `log_probs`
 
 
 class GenerationOutput(NamedTuple):

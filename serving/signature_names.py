@@ -18,6 +18,7 @@ REQUEST = "request"
 CAPTION = "caption"
 CAPTIONS = "captions"
 LOG_PROBS = "log_probs"
+WORD_LOG_PROBS = "word_log_probs"
 WORDS = "words"
 ATTENTION = "attention_"  # a prefix
 SPEC_JSON = "spec_json"

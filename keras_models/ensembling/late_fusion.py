@@ -115,6 +115,7 @@ class LateFusion(CompositeCaptioner):
                 ordered(tokens),
                 ordered(log_probs),
                 {name: ordered(leaf) for name, leaf in weights.items()},
+                ordered(tf.concat([each.word_log_probs for each in captions], axis=1)),
             ),
             weights_by_clip((output.weights for output in outputs.values()), weights),
             {

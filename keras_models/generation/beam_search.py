@@ -130,6 +130,9 @@ class BeamSearch(Search):
         log_probs = select(flatten(log_probs), chosen)
         beams = _Beams(
             tokens=append(beams.tokens, tokens),
+            word_log_probs=append(
+                beams.word_log_probs, select(flatten(step_log_probs), chosen)
+            ),
             parents=append(beams.parents, parents),
             last=tokens,
             log_probs=log_probs,
@@ -200,13 +203,15 @@ class BeamSearch(Search):
             return mask_padding(tf.transpose(leaf, [0, 2, 1, *inner]), tokens)
 
         weights = {name: stack_by_caption(array) for name, array in arrays.items()}
-        return Captions(tokens, log_probs, weights)
+        word_log_probs = mask_padding(beams.word_log_probs[:, : self.n_best], tokens)
+        return Captions(tokens, log_probs, weights, word_log_probs)
 
 
 class _Beams(NamedTuple):
     """The K beams of each of B clips, best first."""
 
     tokens: tf.Tensor  # (B, K, L) int32
+    word_log_probs: tf.Tensor  # (B, K, L) log p of each token
     parents: tf.Tensor  # (B, K, L) int32: the beam that each token was written in
     last: tf.Tensor  # (B, K) int32
     log_probs: tf.Tensor  # (B, K) log p
@@ -222,6 +227,7 @@ class _Beams(NamedTuple):
         log_probs = tf.where(tf.range(width) == 0, tf.zeros(shape), IMPOSSIBLE)
         return cls(
             tokens=tf.fill([clips, width, length], PAD),
+            word_log_probs=tf.zeros([clips, width, length]),
             parents=tf.zeros([clips, width, length], tf.int32),
             last=tf.fill(shape, BOS),
             log_probs=log_probs,

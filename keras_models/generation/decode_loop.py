@@ -19,6 +19,8 @@ from keras_models.layers.functional.tokens import mask_invalid_tokens
 from keras_models.structs import Captions, State, repeat_batch
 from transform.records.vocabulary import BOS, EOS, PAD
 
+_WORD_LOG_PROB = "word log prob"  # beside the weights, whose names have no spaces
+
 Pick = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -56,8 +58,9 @@ def decode_loop(
         tokens = pick(mask_invalid_tokens(output.log_probs, time == max_words), time)
         step_log_probs = tf.gather(output.log_probs, tokens, axis=-1, batch_dims=1)
         tokens = tf.where(finished, PAD, tokens)
-        log_prob += tf.where(finished, 0.0, step_log_probs)
-        return tokens, log_prob, output.state, named_weights(output.contexts)
+        step_log_probs = tf.where(finished, 0.0, step_log_probs)
+        by_word = named_weights(output.contexts) | {_WORD_LOG_PROB: step_log_probs}
+        return tokens, log_prob + step_log_probs, output.state, by_word
 
     def body(
         time: tf.Tensor,
@@ -95,11 +98,11 @@ def decode_loop(
         )
 
     captions = tf.ensure_shape(stack_by_clip(tokens), [None, samples, length])
+    by_word = {
+        name: mask_padding(stack_by_clip(array), captions)
+        for name, array in arrays.items()
+    }
+    word_log_probs = by_word.pop(_WORD_LOG_PROB)
     return Captions(
-        captions,
-        tf.reshape(log_prob, [clips, samples]),
-        {
-            name: mask_padding(stack_by_clip(array), captions)
-            for name, array in arrays.items()
-        },
+        captions, tf.reshape(log_prob, [clips, samples]), by_word, word_log_probs
     )

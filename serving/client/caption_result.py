@@ -24,6 +24,7 @@ class CaptionResult(NamedTuple):
         str, np.ndarray
     ]  # decoder's (K, L, …) and encoder's (T, S), by name
     spec_hash: str  # of the specification that the clip's features were made by
+    word_log_probs: tuple[tuple[float, ...], ...] = ()  # as `words`; () of old models
 
     @property
     def caption(self) -> str:
@@ -51,6 +52,17 @@ class CaptionResult(NamedTuple):
             for log_prob, words in zip(self.log_probs, self.words, strict=True)
         )
 
+    @property
+    def word_probabilities(self) -> tuple[tuple[float, ...], ...]:
+        """The probability of each word after those before it, caption by caption.
+
+        Models that were exported before there were any give none.
+        """
+        return tuple(
+            tuple(math.exp(log_prob) for log_prob in log_probs)
+            for log_probs in self.word_log_probs
+        )
+
 
 def from_outputs(
     outputs: Mapping[str, np.ndarray], spec_hash: str
@@ -75,6 +87,7 @@ def from_outputs(
             ),
             attention={name: values[row] for name, values in attention.items()},
             spec_hash=spec_hash,
+            word_log_probs=_by_word(outputs, row),
         )
         for row, (captions, log_probs, words) in enumerate(
             zip(
@@ -85,3 +98,23 @@ def from_outputs(
             )
         )
     ]
+
+
+def _by_word(
+    outputs: Mapping[str, np.ndarray], row: int
+) -> tuple[tuple[float, ...], ...]:
+    """Returns each caption's words' log-probabilities; () of models without them."""
+    if signature_names.WORD_LOG_PROBS not in outputs:
+        return ()
+    return tuple(
+        tuple(
+            float(log_prob)
+            for word, log_prob in zip(words, log_probs, strict=True)
+            if word
+        )
+        for words, log_probs in zip(
+            outputs[signature_names.WORDS][row],
+            outputs[signature_names.WORD_LOG_PROBS][row],
+            strict=True,
+        )
+    )

@@ -8,9 +8,9 @@ Models that read a clip twice also have
 
     caption_first_pass  serialized records (B,) → captions after the first pass alone
 
-Outputs of captions: `caption` (B,), `captions` (B, K), `log_probs` (B, K), `words`
-(B, K, L), and one `attention_<name>` for every weight of the decoder, by word,
-(B, K, L, …), and of the encoder, (B, T, S). A late fusion adds `relevance` and
+Outputs of captions: `caption` (B,), `captions` (B, K), `log_probs` (B, K), `words` and
+`word_log_probs` (B, K, L), and one `attention_<name>` for every weight of the decoder,
+by word, (B, K, L, …), and of the encoder, (B, T, S). A late fusion adds `relevance` and
 `written_by`, both (B, K). All ops are TensorFlow's own.
 """
 
@@ -146,6 +146,7 @@ def _caption_function(
             signature_names.CAPTIONS: captions,
             signature_names.LOG_PROBS: candidates.log_probs,
             signature_names.WORDS: words,
+            signature_names.WORD_LOG_PROBS: candidates.word_log_probs,
             **written.extras,
             **{
                 signature_names.ATTENTION + name: weights

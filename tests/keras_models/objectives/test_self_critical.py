@@ -104,7 +104,7 @@ def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
 
     def search(config, step, state, memory, max_words, seed=None):
         tokens = tf.constant([[chosen["caption"]]], tf.int32)
-        return Captions(tokens, tf.zeros([1, 1]), {})
+        return Captions(tokens, tf.zeros([1, 1]), {}, tf.zeros(tokens.shape))
 
     monkeypatch.setattr(Sampling, "search", search)
     loss = objective(samples=1, baseline=GreedyBaseline())

@@ -134,6 +134,9 @@ def test_captions_are_those_of_the_captioner(
     np.testing.assert_allclose(
         outputs[signature_names.LOG_PROBS], found.log_probs, rtol=1e-5
     )
+    by_word = outputs[signature_names.WORD_LOG_PROBS]
+    np.testing.assert_allclose(by_word, found.word_log_probs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(by_word.sum(-1), found.log_probs, rtol=1e-4)
     assert outputs[signature_names.WORDS].shape == (3, 2, 7)
     for text, words in zip(
         texts.ravel(), outputs[signature_names.WORDS].reshape(-1, 7), strict=True
