@@ -40,7 +40,7 @@ setup(
     ],
     package_dir={"kinescribe.configs": "configs", "kinescribe.starter": "starter"},
     package_data={
-        "": ["*.npz", "*.html", "*.j2", "*.yaml", "py.typed"],
+        "": ["*.npz", "*.html", "page/*", "*.j2", "*.yaml", "py.typed"],
         "kinescribe.starter": ["**/*"],
     },
     install_requires=REQUIREMENTS,

@@ -18,8 +18,9 @@ from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from serving.client.clip_parts import ClipPart
 from serving.client.local_model import LocalModel
-from serving.client.many import ClipPart, caption_many
+from serving.client.many import caption_many
 from transform.video import segments, timeline
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from kinescribe import caption_lines, clip_parts
+from serving.client import caption_lines, clip_parts
 
 if TYPE_CHECKING:
-    from kinescribe.clip_parts import Cut, Parts
     from serving.client.base import ClipCaptioner
     from serving.client.caption_result import CaptionResult
+    from serving.client.clip_parts import Cut, Parts
     from transform.video.video_info import DecodeError
 
 

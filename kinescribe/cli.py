@@ -37,6 +37,7 @@ COMMANDS = (
     "verdicts",
     "report",
     "serve",
+    "web",
     "caption",
     "inspect",
     "compare",

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from kinescribe import caption_lines, caption_run, clip_parts, starter_model
+from kinescribe import caption_outputs, caption_run, clip_names, starter_model
+from serving.client import caption_lines, clip_parts
 
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
-    from kinescribe.caption_lines import CaptionLine
     from kinescribe.caption_run import Answer
     from serving.client.base import ClipCaptioner
+    from serving.client.caption_lines import CaptionLine
     from serving.client.caption_result import CaptionResult
 
 
@@ -113,8 +114,8 @@ def command(
     if attention and (segments or out):
         raise typer.BadParameter("--attention goes with neither --segments nor --out")
     cut = clip_parts.parsed(segments)
-    paths = clip_parts.find(clips)
-    files = caption_lines.CaptionFiles(out, f".{ending}", paths) if out else None
+    paths = clip_names.find(clips)
+    files = caption_outputs.CaptionFiles(out, f".{ending}", paths) if out else None
     if cut is None and files and files.subtitles:
         cut = math.inf  # a cue needs an end
 

@@ -143,7 +143,7 @@ def command(
         raise typer.BadParameter("give --version or --keep, not both")
     options = {"--port": port, "--rest-port": rest_port, "--metrics-port": metrics_port}
     for option, number in options.items():
-        _check_port(host, number, option)
+        check_port(host, number, option)
 
     from serving.server import process
     from serving.server.config import ServerConfig
@@ -196,7 +196,7 @@ def command(
     )
 
 
-def _check_port(host: str, port: int | None, option: str) -> None:
+def check_port(host: str, port: int | None, option: str) -> None:
     """Says that a port is in use before TensorFlow is loaded, which takes a while."""
     if not port or host.startswith("unix:"):
         return

@@ -32,6 +32,7 @@ class AsyncClient:
         tls: Encrypts the channel; plain text without it.
         timeout: Seconds that a call may take, with all its repetitions.
         retries: How often a call is repeated that found no server.
+        version: The version that is asked for; None for the newest.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class AsyncClient:
         tls: ClientTLS | None = None,
         timeout: float = 60.0,
         retries: Retries = _RETRIES,
+        version: int | None = None,
     ):
         self._address = address
         self._model_name = model_name
         self._metadata = channel.metadata(token)
         self._timeout = timeout
+        self._version = version
         self._channel = channel.opened(grpc.aio, address, tls, retries)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._spec: FeatureSpec | None = None
@@ -83,7 +86,7 @@ class AsyncClient:
         Raises:
             serving.errors.ServingError: The server does not respond, or refuses.
         """
-        request = warmup.request(self._model_name, signature, inputs)
+        request = warmup.request(self._model_name, signature, inputs, self._version)
         try:
             response = await self._stub.Predict(
                 request, timeout=self._timeout, metadata=self._metadata
@@ -108,15 +111,29 @@ class AsyncClient:
         return caption_result.from_outputs(outputs, spec.content_hash)
 
     async def caption_file(
-        self, path: str | os.PathLike[str], category: str = ""
+        self,
+        path: str | os.PathLike[str],
+        start: float | None = None,
+        end: float | None = None,
+        category: str = "",
     ) -> CaptionResult:
-        """Captions a video file, which a thread decodes meanwhile.
+        """Captions a video file, or a part of it, which a thread decodes meanwhile.
+
+        Args:
+            path: The file.
+            start: Start of the clip in seconds; None for the beginning of the file.
+            end: End of the clip in seconds; None for the end of the file.
+            category: The clip's category, for models that read it.
 
         Raises:
             transform.video.video_info.DecodeError: The clip cannot be read.
             serving.errors.ServingError: The server does not respond, or refuses.
         """
         spec = await self.spec()
-        record = await asyncio.to_thread(base.record_of, spec, path, category)
-        (result,) = await self.caption_examples([record])
+
+        def record() -> bytes:
+            found = base.extractor_of(spec).extract(os.fspath(path), start, end)
+            return base.record_of_extraction(spec, found, category)
+
+        (result,) = await self.caption_examples([await asyncio.to_thread(record)])
         return result

@@ -141,7 +141,7 @@ class ClipCaptioner(abc.ABC):
             end: Where it ends; None for the file's end.
             keep: Frames to return beside the features, from the same decoding.
         """
-        return _extractor(self.spec).extract(os.fspath(path), start, end, keep)
+        return extractor_of(self.spec).extract(os.fspath(path), start, end, keep)
 
     def to_record(self, extraction: Extraction, category: str = "") -> bytes:
         """Serializes a clip's extracted features as a record without captions.
@@ -150,8 +150,7 @@ class ClipCaptioner(abc.ABC):
             extraction: The result of `extract`.
             category: The clip's category, as of `caption_file`.
         """
-        video = example_codec.VideoExample("", (), extraction.features, category)
-        return example_codec.to_example(video, self.spec).SerializeToString()
+        return record_of_extraction(self.spec, extraction, category)
 
     def caption_extraction(
         self, extraction: Extraction, category: str = ""
@@ -174,17 +173,16 @@ class ClipCaptioner(abc.ABC):
         return self.caption_extraction(self.extract(path, start, end), category)
 
 
-def record_of(
-    spec: FeatureSpec, path: str | os.PathLike[str], category: str = ""
+def record_of_extraction(
+    spec: FeatureSpec, extraction: Extraction, category: str = ""
 ) -> bytes:
-    """Returns the serialized record of a file's features, without captions.
+    """Serializes a clip's extracted features as a record without captions.
 
     Args:
-        spec: What the features are made by.
-        path: The file.
+        spec: What the features were made by.
+        extraction: The clip.
         category: The clip's category, for models that read it.
     """
-    extraction = _extractor(spec).extract(os.fspath(path))
     video = example_codec.VideoExample("", (), extraction.features, category)
     return example_codec.to_example(video, spec).SerializeToString()
 
@@ -201,5 +199,6 @@ def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
 
 
 @functools.lru_cache(maxsize=2)
-def _extractor(spec: FeatureSpec) -> Extractor:
+def extractor_of(spec: FeatureSpec) -> Extractor:
+    """Returns the extractor of a specification, which is kept for the next clip."""
     return Extractor(spec)

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
-    model_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
     prediction_service_pb2_grpc,
 )
 
@@ -37,6 +38,7 @@ class Client(ClipCaptioner):
         tls: Encrypts the channel; plain text without it.
         timeout: Seconds that a call may take, with all its repetitions.
         retries: How often a call is repeated that found no server.
+        version: The version that is asked for; None for the newest.
     """
 
     def __init__(
@@ -47,15 +49,18 @@ class Client(ClipCaptioner):
         tls: ClientTLS | None = None,
         timeout: float = 60.0,
         retries: Retries = _RETRIES,
+        version: int | None = None,
     ):
         self._address = address
         self._model_name = model_name
         self._metadata = channel.metadata(token)
         self._timeout = timeout
+        self._version = version
         self._spec: FeatureSpec | None = None
         self._weight_axes: NamedAxes = {}
         self._channel = channel.opened(grpc, address, tls, retries)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def __enter__(self) -> Client:
         return self
@@ -102,10 +107,31 @@ class Client(ClipCaptioner):
     def metadata(self) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Returns the server's metadata of the model: its version and signatures."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=model_pb2.ModelSpec(name=self._model_name),
+            model_spec=warmup.model_spec(self._model_name, "", self._version),
             metadata_field=["signature_def"],
         )
         return self._request(self._stub.GetModelMetadata, request)
+
+    def versions(self) -> list[int]:
+        """Returns the versions of the model that the server answers with, newest first.
+
+        Raises:
+            serving.errors.ServingError: The server does not respond, or has no such
+                model.
+        """
+        request = get_model_status_pb2.GetModelStatusRequest(
+            model_spec=warmup.model_spec(self._model_name)
+        )
+        states = self._request(self._models.GetModelStatus, request)
+        available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        return sorted(
+            (
+                each.version
+                for each in states.model_version_status
+                if each.state == available
+            ),
+            reverse=True,
+        )
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any]
@@ -116,7 +142,7 @@ class Client(ClipCaptioner):
             signature: Name of the signature.
             inputs: Arrays, or values that can be converted to them, by name.
         """
-        request = warmup.request(self._model_name, signature, inputs)
+        request = warmup.request(self._model_name, signature, inputs, self._version)
         response = self._request(self._stub.Predict, request)
         return {
             name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()

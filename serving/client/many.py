@@ -12,18 +12,11 @@ from typing import NamedTuple
 
 from serving.client.base import ROWS_PER_CALL, ClipCaptioner
 from serving.client.caption_result import CaptionResult
+from serving.client.clip_parts import ClipPart
 from transform.common import storage
 from transform.common.location import Location, LocationError
 from transform.schema import SpecMismatchError
 from transform.video.video_info import DecodeError
-
-
-class ClipPart(NamedTuple):
-    """A file, or the seconds from `start` to `end` of it."""
-
-    path: str
-    start: float | None = None
-    end: float | None = None
 
 
 class Captioned(NamedTuple):

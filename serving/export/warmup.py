@@ -82,7 +82,10 @@ def read(folder: str) -> list[predict_pb2.PredictRequest]:
 
 
 def request(
-    model_name: str, signature: str, inputs: Mapping[str, object]
+    model_name: str,
+    signature: str,
+    inputs: Mapping[str, object],
+    version: int | None = None,
 ) -> predict_pb2.PredictRequest:
     """Returns a call of a signature.
 
@@ -90,8 +93,19 @@ def request(
         model_name: Name of the model on the server.
         signature: Name of the signature.
         inputs: Arrays, or values that can be converted to them, by name.
+        version: The version that is asked for; None for the newest.
     """
     return predict_pb2.PredictRequest(
-        model_spec=model_pb2.ModelSpec(name=model_name, signature_name=signature),
+        model_spec=model_spec(model_name, signature, version),
         inputs={name: tf.make_tensor_proto(values) for name, values in inputs.items()},
     )
+
+
+def model_spec(
+    model_name: str, signature: str = "", version: int | None = None
+) -> model_pb2.ModelSpec:
+    """Returns what a call says of the model that it is for, as `request` has it."""
+    spec = model_pb2.ModelSpec(name=model_name, signature_name=signature)
+    if version is not None:
+        spec.version.value = version
+    return spec

@@ -42,12 +42,24 @@ class GridCells(NamedTuple):
             (height, width) heat in [0, 1].
         """
         del step
+        return overlays.grid_heat(
+            weights.reshape(self.blocks), size, *self.window(info)
+        )
+
+    def window(self, info: VideoInfo) -> tuple[overlays.Box, tuple[float, float]]:
+        """Returns the part of a frame that the grid sees, as `grid_heat` takes it.
+
+        Args:
+            info: The clip's own height and width.
+
+        Returns:
+            The part of the frame, and the shares of the blocks' height and width that
+            lie within it.
+        """
         sides = self.feature.grid
         rows, columns = self.blocks
         fit, square = self.feature.fit, self.feature.size
-        return overlays.grid_heat(
-            weights.reshape(rows, columns),
-            size,
+        return (
             seen_part(fit, info.height, info.width, square),
             (sides[0] / (rows * self.ratio), sides[1] / (columns * self.ratio)),
         )

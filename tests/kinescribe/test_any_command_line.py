@@ -83,6 +83,11 @@ FORMS: dict[str, list[str]] = {
         "NAME NAME --json",
     ],
     "serve": ["absent/x --host NAME --port NUMBER --metrics-port x"],
+    "web": [
+        "NAME --server 127.0.0.1:9 --port NUMBER",
+        "absent/x --port x --max-upload NUMBER",
+        "--server 127.0.0.1:9 --token-file absent --port 0",
+    ],
     "caption": [
         "NAME NAME --model NAME --attention NAME",
         "NAME --top-k NUMBER --start NUMBER",

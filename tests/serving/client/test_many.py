@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from serving.client.many import ClipPart, caption_many
+from serving.client.clip_parts import ClipPart
+from serving.client.many import caption_many
 from serving.errors import ServingError
 from transform.schema import SpecMismatchError
 from transform.video.video_info import DecodeError

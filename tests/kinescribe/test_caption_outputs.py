@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinescribe import caption_lines
-from kinescribe.caption_lines import CaptionFiles, CaptionLine
+from kinescribe.caption_outputs import CaptionFiles
+from serving.client import caption_lines
+from serving.client.caption_lines import CaptionLine
 from transform.common.errors import KinescribeError
 
 LINES = [

@@ -1,23 +1,27 @@
-"""Finds the clips that a command line names, and cuts them into segments."""
+"""Cuts files into the parts that are captioned: whole clips, scenes, or lengths."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from transform.common.errors import KinescribeError
-from transform.common.location import Location
 
 if TYPE_CHECKING:
-    from serving.client.many import ClipPart
     from transform.video.timeline import StreamIndex
 
 # None for whole clips, "scenes", or a number of seconds.
 Cut = Union[None, str, float]
+
+
+class ClipPart(NamedTuple):
+    """A file, or the seconds from `start` to `end` of it."""
+
+    path: str
+    start: float | None = None
+    end: float | None = None
 
 
 class Parts(NamedTuple):
@@ -28,7 +32,7 @@ class Parts(NamedTuple):
 
 
 def parsed(segments: str) -> Cut:
-    """Returns what `--segments` asks for.
+    """Returns what `segments` asks for.
 
     Raises:
         KinescribeError: It is neither "scenes" nor a number of seconds.
@@ -41,37 +45,9 @@ def parsed(segments: str) -> Cut:
         seconds = 0.0
     if not 0.1 <= seconds < 1e6:
         raise KinescribeError(
-            f"--segments {segments}: scenes, or a number of seconds from 0.1 on."
+            f"segments {segments}: scenes, or a number of seconds from 0.1 on."
         )
     return seconds
-
-
-def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Returns the files that names mean: files, folders of clips, and patterns.
-
-    A name that is none of these stays: the decoder says what is wrong with it.
-
-    Raises:
-        KinescribeError: A folder or a pattern has no clip.
-    """
-    from pipeline.catalogue import rows
-
-    found: list[str] = []
-    for each in names:
-        name = os.fspath(each)
-        if Location(name).is_remote:
-            found.append(name)
-            continue
-        if os.path.isdir(name):
-            clips = list(map(str, rows.clips_of(name)))
-        elif glob.has_magic(name) and not os.path.exists(name):
-            clips = sorted(glob.glob(name, recursive=True))
-        else:
-            clips = [name]
-        if not clips:
-            raise KinescribeError(f"{name} has no clip: no videos and no photographs.")
-        found += clips
-    return found
 
 
 def all_parts(
@@ -90,7 +66,6 @@ def all_parts(
         end: Seconds from which on nothing is taken.
         when_cut: Called with the parts of each file before they are yielded.
     """
-    from serving.client.many import ClipPart
     from transform.video import timeline
     from transform.video.video_info import DecodeError
 
@@ -114,7 +89,6 @@ def _cut(
     end: float | None,
 ) -> Parts | None:
     """Returns the segments that lie between two moments, None if there are none."""
-    from serving.client.many import ClipPart
     from transform.video import segments as cutting
 
     if isinstance(segments, str):
