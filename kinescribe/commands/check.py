@@ -86,14 +86,15 @@ def _facts(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("Words", _words(facts["words"])))
     if "stages" in facts:
         plan = ", ".join(f"{n} epochs of {name}" for name, n in facts["stages"].items())
-        steps = f"{facts['steps_per_epoch']:,} steps an epoch"
+        number = facts["steps_per_epoch"]
+        steps = f"{number:,} step{'' if number == 1 else 's'} an epoch"
         lines.append(("Training", f"{facts['variant']}: {plan}; {steps}"))
     return lines
 
 
 def _words(facts: dict[str, Any]) -> str:
     """Says what splits captions, and what of them is lost on the way."""
-    said = [f"as {facts['tokenizer']} splits captions"]
+    said = [f"captions split by {facts['tokenizer']}"]
     if facts["split"]:
         said.append(f"{facts['split_word']} becomes several (in {facts['split']:,})")
     if facts["dropped"]:
