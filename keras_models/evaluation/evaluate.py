@@ -11,6 +11,7 @@ import numpy as np
 from keras_models.metrics import METRICS, bootstrap, diversity
 from keras_models.metrics.bootstrap import Interval
 from keras_models.metrics.scorer import MetricStatistics, Scorer
+from keras_models.metrics.self_cider import self_cider
 from keras_models.metrics.vocabulary_cider import VocabularyCiderD
 from transform.records.tokenizers import Tokenizer, Words
 
@@ -51,11 +52,7 @@ class Measured(NamedTuple):
     @property
     def shuffled_statistics(self) -> MetricStatistics:
         """The mean of what was counted of the derangements, clip by clip."""
-        rows = {
-            name: np.mean([s.statistics[name] for s in self.shuffled], axis=0)
-            for name in self.statistics.metrics
-        }
-        return MetricStatistics(self.statistics.ids, rows)
+        return MetricStatistics.mean(self.shuffled)
 
 
 class Evaluation(NamedTuple):
@@ -138,8 +135,18 @@ def measure(
     )
 
 
-def summarise(measured: Measured, seed: int = 0) -> Evaluation:
-    """Scores what `measure` has counted."""
+def summarise(
+    measured: Measured, seed: int = 0, several: Sequence[Sequence[str]] = ()
+) -> Evaluation:
+    """Scores what `measure` has counted.
+
+    Args:
+        measured: The counts.
+        seed: Makes the intervals repeatable.
+        several: The captions that the model has for each clip, of which one was scored;
+            the more they differ, the higher is `self_cider`.
+    """
+    more = {"self_cider": self_cider(several)} if several else {}
     scored, references = measured.captions, measured.references
     per_clip = measured.statistics.per_clip()
     clips = [
@@ -159,6 +166,7 @@ def summarise(measured: Measured, seed: int = 0) -> Evaluation:
         language={
             **diversity.summary(scored.values()),
             "copied": diversity.copied(scored.values(), measured.training),
+            **more,
         },
         clips=tuple(sorted(clips, key=lambda clip: -clip.score)),
     )

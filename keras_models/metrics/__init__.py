@@ -3,7 +3,8 @@
 `METRICS` is the only place that lists the metrics; `metric.Metric` is what each of them
 is. `scorer` scores captions, `bootstrap` says how sure the scores are. `ngrams`,
 `tokenizer` and `java` serve the metrics; `diversity` describes captions without
-references; `vocabulary_cider` is CIDEr-D as validation computes it.
+references, `self_cider` several captions of one clip; `vocabulary_cider` is CIDEr-D as
+validation computes it.
 """
 
 from __future__ import annotations

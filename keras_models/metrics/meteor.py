@@ -23,6 +23,7 @@ from keras_models.metrics.metric import Candidates, Metric, References, TokenRew
 
 STATISTICS = 23  # numbers that METEOR keeps of one caption
 _CACHED = 1 << 17
+_STARTING = 5  # times the patience, before the first answer
 _LINE_BREAK = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 # The parameters of `-l en`, task "rank": Denkowski and Lavie (2014), Table 1.
@@ -35,6 +36,10 @@ class Meteor(Metric):
 
     name = "METEOR"
     reads_texts = True
+    starts_slowly = True
+
+    def prepare(self) -> None:
+        shared().start()
 
     @property
     def token_reward(self) -> TokenReward:
@@ -57,7 +62,8 @@ class MeteorProcess:
     closes, which the operating system does for a parent that was killed.
 
     Args:
-        timeout: Seconds without any answer after which the process is given up.
+        timeout: Seconds without any answer after which the process is given up; five
+            times as many until the first, while it reads its tables.
         heap: The most memory that Java may use, as its option -Xmx takes it.
     """
 
@@ -67,6 +73,7 @@ class MeteorProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+        self._answered = False  # whether the process has read its tables
         self._cache: dict[bytes, np.ndarray] = {}
 
     def __enter__(self) -> MeteorProcess:
@@ -79,6 +86,11 @@ class MeteorProcess:
         trace: types.TracebackType | None,
     ) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Starts the process if none is running, and does not wait for it."""
+        with self._lock:
+            self._start()
 
     def score(
         self, candidates: Sequence[str], references: Sequence[Sequence[str]]
@@ -130,6 +142,7 @@ class MeteorProcess:
         path = java.jar("meteor/meteor-1.5.jar")
         command = [java.executable(), f"-Xmx{self._heap}", *java.OPTIONS, "-jar"]
         command += [str(path), "-", "-", "-stdio", "-l", "en", "-norm"]
+        self._answered = False
         # A file cannot fill up and block the process as an unread pipe would.
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
@@ -184,11 +197,12 @@ class MeteorProcess:
         received = bytearray()
         count = 0
         last_answer = time.monotonic()
+        patience = self._timeout * (1 if self._answered else _STARTING)
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             selector.register(process.stdin, selectors.EVENT_WRITE)
             while count < answers:
-                left = last_answer + self._timeout - time.monotonic()
+                left = last_answer + patience - time.monotonic()
                 ready = {key.fileobj for key, _ in selector.select(max(left, 0))}
                 if process.stdout in ready:
                     chunk = process.stdout.read(1 << 16)
@@ -198,9 +212,10 @@ class MeteorProcess:
                     received += chunk
                     count += chunk.count(b"\n")
                     last_answer = time.monotonic()
+                    self._answered, patience = True, self._timeout
                 elif left <= 0:
                     raise java.JavaError(
-                        f"METEOR gave no answer in {self._timeout:g} s "
+                        f"METEOR gave no answer in {patience:g} s "
                         f"({count} of {answers} captions are scored); raise its "
                         "timeout."
                     )

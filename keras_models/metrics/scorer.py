@@ -41,6 +41,22 @@ class MetricStatistics(NamedTuple):
             {name: values[rows] for name, values in self.statistics.items()},
         )
 
+    @classmethod
+    def mean(cls, several: Sequence[MetricStatistics]) -> MetricStatistics:
+        """Returns the statistics of a corpus that holds all captions of each clip.
+
+        The clips are the same in all of them, and each counts once: a resampled clip
+        brings all of its captions.
+        """
+        first = several[0]
+        return cls(
+            first.ids,
+            {
+                name: np.mean([one.statistics[name] for one in several], axis=0)
+                for name in first.metrics
+            },
+        )
+
     def corpus(self) -> dict[str, float]:
         """Returns the scores of the corpus: metric → value."""
         return {
@@ -110,17 +126,17 @@ class Scorer:
         """
         names = check_metrics(metrics)
         self._check_predictions(predictions)
+        for name in names:
+            METRICS[name].prepare()
         ids = sorted(predictions)
         captions = self._tokenize(predictions[clip] for clip in ids)
         clips = np.array([self._rows[clip] for clip in ids])
         candidates = _TextCandidates(self._references, clips, captions)
-        return MetricStatistics(
-            tuple(ids),
-            {
-                name: METRICS[name].statistics(candidates, self._references)
-                for name in names
-            },
-        )
+        found = {
+            name: METRICS[name].statistics(candidates, self._references)
+            for name in sorted(names, key=lambda name: METRICS[name].starts_slowly)
+        }
+        return MetricStatistics(tuple(ids), {name: found[name] for name in names})
 
     def _tokenize(self, captions: Iterable[str]) -> list[str]:
         """Tokenises captions, the first time with the references in one process."""

@@ -206,7 +206,7 @@ class ComparisonResults:
             tuple(
                 _claims(
                     {
-                        row: _mean(scored.own).take(clips)
+                        row: MetricStatistics.mean(scored.own).take(clips)
                         for row, scored in self._rows.items()
                     }
                 )
@@ -259,21 +259,6 @@ def _nearest_captions(data: ComparisonData) -> dict[str, str]:
         mean_vectors(data.split("test").videos(32, features)),
         mean_vectors(training.videos(32, features)),
         training.references,
-    )
-
-
-def _mean(of_seeds: Sequence[MetricStatistics]) -> MetricStatistics:
-    """Returns the statistics of a corpus that holds every seed's captions.
-
-    Each clip counts once: a resampled clip brings the captions of all seeds.
-    """
-    first = of_seeds[0]
-    return MetricStatistics(
-        first.ids,
-        {
-            name: np.mean([one.statistics[name] for one in of_seeds], axis=0)
-            for name in first.metrics
-        },
     )
 
 

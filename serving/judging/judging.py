@@ -141,7 +141,7 @@ def judge_model(
         statistics["baseline"] = compared.statistics
     return Judged(
         verdict,
-        evaluate.summarise(measured),
+        evaluate.summarise(measured, several=[_written(r) for r in results]),
         statistics,
         tuple(_rows(clips, evidence, theirs)),
         tuple(training),
@@ -169,6 +169,11 @@ def _clips(dataset: ExtractedDataset, split: str) -> _Clips:
 
 def _texts(ids: Sequence[str], results: Sequence[CaptionResult]) -> dict[str, str]:
     return {clip: found.spaced for clip, found in zip(ids, results, strict=True)}
+
+
+def _written(result: CaptionResult) -> list[str]:
+    """Returns all captions of a clip; a place that a search left over is empty."""
+    return [caption for caption in result.captions if caption]
 
 
 def _captioned(measured: Measured, name: str, captions: Mapping[str, str]) -> Captioned:

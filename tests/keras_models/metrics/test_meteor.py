@@ -1,3 +1,4 @@
+import os
 import pathlib
 import signal
 import subprocess
@@ -126,12 +127,57 @@ ANSWERING = f"while read -r line; do echo {ANSWER}; done"
 
 def test_silence_ends_in_a_sentence_and_the_next_call_works(program):
     program("exec sleep 60")
-    scorer = meteor.MeteorProcess(timeout=0.3)
-    with pytest.raises(java.JavaError, match=r"no answer in 0\.3 s \(0 of 2 captions"):
+    scorer = meteor.MeteorProcess(timeout=0.2)
+    with pytest.raises(java.JavaError, match=r"no answer in 1 s \(0 of 2 captions"):
         scorer.score(["a", "b"], [["a"], ["b"]])
     program(ANSWERING)
     assert scorer.score(["a"], [["a"]]).shape == (1,)
     scorer.close()
+
+
+def test_silence_after_an_answer_is_told_sooner(program):
+    program(f"read -r line; echo {ANSWER}; exec sleep 60")
+    with meteor.MeteorProcess(timeout=0.5) as scorer:
+        with pytest.raises(java.JavaError, match=r"in 0\.5 s \(1 of 2 captions"):
+            scorer.score(["a", "b"], [["a"], ["b"]])
+
+
+def test_a_process_that_is_started_early_is_the_one_that_answers(program):
+    program(ANSWERING)
+    with meteor.MeteorProcess() as scorer:
+        scorer.start()
+        process = scorer._process
+        scorer.start()
+        scorer.score(["a"], [["a"]])
+        assert scorer._process is process
+
+
+def test_threads_whose_process_is_killed_get_their_answers_and_leave_nothing(
+    program, tmp_path
+):
+    mark = tmp_path / "started"
+    program(f"if mkdir {mark}; then read -r line; kill -9 $$; fi\n{ANSWERING}")
+    open_before = set(os.listdir("/proc/self/fd"))
+    shapes = []
+    with meteor.MeteorProcess() as scorer:
+        threads = [
+            threading.Thread(
+                target=lambda n=n: shapes.append(scorer.score([str(n)], [["a"]]).shape)
+            )
+            for n in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert scorer._lock.acquire(blocking=False)
+        scorer._lock.release()
+        last = scorer._process
+    assert shapes == [(1,)] * 2
+    assert last.poll() is not None  # waited for: no zombie
+    children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    assert str(last.pid) not in children.split()
+    assert set(os.listdir("/proc/self/fd")) <= open_before
 
 
 def test_death_is_told_with_its_last_words(program):
