@@ -7,7 +7,6 @@ from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tfx.components import (
-    Evaluator,
     ExampleValidator,
     StatisticsGen,
     Trainer,
@@ -21,6 +20,7 @@ from components.caption_references.component import CaptionReferences
 from components.curated_schema.component import CuratedSchema
 from components.decide.component import Decide
 from components.evaluator.analysis_config import eval_config
+from components.evaluator.component import Evaluator
 from components.judge.component import Judge
 from components.pusher.component import Pusher
 from components.report.component import Report

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from serving.report.page import Row
 
 
 def slice_rows(evaluation: str) -> list[Row]:
-    """Reads the Evaluator's scores of every slice, the largest slice first."""
-    rows = []
+    """Reads the Evaluator's scores of every slice, the largest slice first.
+
+    Of a model that cannot be loaded there are none.
+    """
+    rows: list[tuple[int, Row]] = []
+    if not tf.io.gfile.listdir(evaluation):
+        return []
     for metrics in tfma.load_metrics(evaluation):
         keys = metrics.slice_key.single_slice_keys
         if not keys:

@@ -65,7 +65,13 @@ class LocalModel(ClipCaptioner):
             raise ServingError(
                 f"the model in {folder} cannot be loaded: {errors.one_sentence(error)}"
             ) from error
-        described = self._model.signatures[signature_names.FEATURE_SPEC_SIGNATURE](
+        name = signature_names.FEATURE_SPEC_SIGNATURE
+        if name not in self._model.signatures:
+            raise ServingError(
+                f"the model in {folder} lacks the signature {name}: it was not "
+                "exported by Kinescribe, or by an old one."
+            )
+        described = self._model.signatures[name](
             **{signature_names.REQUEST: tf.constant([b""])}
         )
         text = described[signature_names.ATTENTION_JSON][0].numpy().decode()
