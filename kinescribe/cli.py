@@ -39,6 +39,7 @@ COMMANDS = (
     "serve",
     "web",
     "caption",
+    "explain",
     "inspect",
     "compare",
     "starter",

@@ -214,6 +214,8 @@ def _with_pictures(
     from rich.text import Text
 
     from serving.client.many import local_clip
+    from serving.visualization import filmstrip
+    from serving.visualization.explanation import explain
     from transform.common import failures
     from transform.video.video_info import DecodeError
 
@@ -224,12 +226,12 @@ def _with_pictures(
                 console.status(Text(f"Looking at {clip} ...")),
                 local_clip(clip) as path,
             ):
-                result, picture = _explain(
+                result, view = explain(
                     captioner, path, pictures.start, pictures.end, category
                 )
                 answer = answer._replace(result=result)
                 try:
-                    pictures.save(picture, path)
+                    pictures.save(filmstrip.filmstrip(view), path)
                 except OSError as error:
                     problem = f"no picture of {clip}: {failures.sentence(error)}"
                     answer = answer._replace(picture_problem=problem)
@@ -253,32 +255,6 @@ def _connect(
         token=read_token(str(token_file)) if token_file else "",
         tls=None if tls_files is None else ClientTLS.from_dict(tls_files),
     )
-
-
-def _explain(
-    captioner: ClipCaptioner,
-    clip: str,
-    start: float | None,
-    end: float | None,
-    category: str,
-) -> tuple[CaptionResult, np.ndarray]:
-    """Captions a clip and draws what the model looked at, from one decoding."""
-    from serving.visualization import clip_view, filmstrip
-
-    spec, axes = captioner.spec, captioner.weight_axes
-    keep = [clip_view.frame_request(spec, axes)]
-    extraction = captioner.extract(clip, start, end, keep)
-    record = captioner.to_record(extraction, category)
-    (result,) = captioner.caption_examples([record])
-    (first_pass,) = captioner.caption_first_pass([record]) or (None,)
-    view = clip_view.build_view(
-        spec,
-        axes,
-        result,
-        clip_view.Clip(clip, extraction.features, extraction.boxes, extraction.frames),
-        first_pass,
-    )
-    return result, filmstrip.filmstrip(view)
 
 
 class _Pictures:

@@ -5,8 +5,10 @@ Images are uint8 RGB arrays (height, width, 3).
 
 from __future__ import annotations
 
+import io
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Union
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,6 +23,8 @@ from serving.visualization.clip_view import (
     WordFrames,
     WordOptions,
 )
+
+Font = Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]
 
 LEFT, RIGHT = 128, 56  # pixels, for what rows are called and for their largest weight
 TILE, GAP = 132, 4  # a picture's width, and what is between two
@@ -44,7 +48,7 @@ def filmstrip(view: ClipView) -> np.ndarray:
     rows = [
         *_word_lines(view),
         *(_film(row) for row in view.film),
-        _time_axis(view.seconds),
+        time_axis(view.seconds),
         *(row for each in view.key_frames for row in _key_frame(each, view.seconds)),
         *_passes(view),
         *(row for each in view.steps for row in _step_bars(each, view)),
@@ -61,6 +65,13 @@ def filmstrip(view: ClipView) -> np.ndarray:
 def save(image: np.ndarray, path: str | pathlib.Path) -> None:
     """Writes an image as PNG or JPEG, as the ending of `path` says."""
     Image.fromarray(image).save(path)
+
+
+def png(image: np.ndarray) -> bytes:
+    """Returns an image as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 # --------------------------------------------------------------------- one row each
@@ -84,7 +95,7 @@ def _words(words: Sequence[str]) -> Image.Image:
     row = _row(_LINE)
     draw = ImageDraw.Draw(row)
     for place, word in enumerate(words):
-        draw.text((_x(place) + TILE / 2, 2), word, INK, _font(15), anchor="ma")
+        draw.text((_x(place) + TILE / 2, 2), word, INK, font(15), anchor="ma")
     return row
 
 
@@ -95,7 +106,7 @@ def _word_frames(frames: WordFrames, some: slice) -> Image.Image:
         if frames.pictures[some][place] is not None:
             middle = _x(place) + TILE / 2
             text = f"{begin:.1f} to {end:.1f} s"
-            draw.text((middle, row.height - 14), text, _GREY, _font(11), anchor="ma")
+            draw.text((middle, row.height - 14), text, _GREY, font(11), anchor="ma")
     return row
 
 
@@ -105,7 +116,7 @@ def _word_options(options: WordOptions, some: slice) -> Image.Image:
     draw = ImageDraw.Draw(row)
     for line, name in enumerate(options.names):
         top = 16 * line
-        draw.text((2, top), name, INK, _font(12))
+        draw.text((2, top), name, INK, font(12))
         for place, weights in enumerate(options.weights[some]):
             left, share = _x(place), float(weights[line])
             draw.rectangle((left, top + 2, left + TILE - 1, top + 12), _FAINT)
@@ -119,7 +130,8 @@ def _film(film: FilmRow) -> Image.Image:
     return _pictures(film.name, film.pictures)
 
 
-def _time_axis(seconds: float) -> Image.Image:
+def time_axis(seconds: float) -> Image.Image:
+    """Draws the clip's seconds below bars."""
     row = _row(_LINE)
     draw = ImageDraw.Draw(row)
     draw.line((LEFT, 0, LEFT + STRIP - 1, 0), INK)
@@ -127,13 +139,13 @@ def _time_axis(seconds: float) -> Image.Image:
     for tick in np.arange(0, seconds + apart / 1000, apart):
         x = LEFT + round(tick / seconds * (STRIP - 1))
         draw.line((x, 0, x, 4), INK)
-        draw.text((x, 6), f"{tick:g} s", _GREY, _font(11), anchor="ma")
+        draw.text((x, 6), f"{tick:g} s", _GREY, font(11), anchor="ma")
     return row
 
 
 def _key_frame(key_frame: KeyFrame, seconds: float) -> Iterator[Image.Image]:
     """Yields the bars of all steps' probabilities, and the chosen frame below its."""
-    yield _bars("key frame", key_frame.steps, 0, seconds)
+    yield bars("key frame", key_frame.steps, 0, seconds)
     begin, end = key_frame.steps.spans[key_frame.chosen]
     left, right = _at(begin, seconds), _at(end, seconds)
     picture = _resized(key_frame.picture)
@@ -153,24 +165,25 @@ def _passes(view: ClipView) -> Iterator[Image.Image]:
     for name, caption in (("STEP1", view.first_pass), ("STEP2", " ".join(view.words))):
         row = _row(_LINE)
         draw = ImageDraw.Draw(row)
-        draw.text((2, 2), name, INK, _font(14))
-        draw.text((LEFT, 2), caption, INK, _font(14))
+        draw.text((2, 2), name, INK, font(14))
+        draw.text((LEFT, 2), caption, INK, font(14))
         yield row
 
 
 def _step_bars(steps: StepWeights, view: ClipView) -> Iterator[Image.Image]:
     """Yields a heading, and a row of bars for each word."""
     heading = _row(_LINE)
-    ImageDraw.Draw(heading).text((LEFT, 4), steps.name, _GREY, _font(12))
+    ImageDraw.Draw(heading).text((LEFT, 4), steps.name, _GREY, font(12))
     yield heading
     for number, word in enumerate(view.words):
-        yield _bars(word, steps, number, view.seconds)
+        yield bars(word, steps, number, view.seconds)
 
 
-def _bars(name: str, steps: StepWeights, number: int, seconds: float) -> Image.Image:
+def bars(name: str, steps: StepWeights, number: int, seconds: float) -> Image.Image:
+    """Draws the weights of all steps in row `number`, at their times."""
     row = _row(_LINE - GAP)
     draw = ImageDraw.Draw(row)
-    draw.text((2, 1), name, INK, _font(14))
+    draw.text((2, 1), name, INK, font(14))
     weights = steps.weights[number]
     largest = float(weights.max(initial=0))
     bottom = row.height - 1
@@ -182,7 +195,7 @@ def _bars(name: str, steps: StepWeights, number: int, seconds: float) -> Image.I
         high = round(float(weight) / max(largest, 1e-9) * row.height)
         if high:
             draw.rectangle((left, bottom - high + 1, right, bottom), _BLUE)
-    draw.text((LEFT + STRIP + 6, 2), f"{largest:.0%}", _GREY, _font(12))
+    draw.text((LEFT + STRIP + 6, 2), f"{largest:.0%}", _GREY, font(12))
     return row
 
 
@@ -205,7 +218,7 @@ def _pictures(
     height = max((image.height for image in images.values()), default=2 * _LINE)
     row = _row(height + caption_height)
     draw = ImageDraw.Draw(row)
-    draw.multiline_text((2, 4), name, INK, _font(13), spacing=4)
+    draw.multiline_text((2, 4), name, INK, font(13), spacing=4)
     for place, image in images.items():
         row.paste(image, (_x(place), 0))
     return row
@@ -227,5 +240,6 @@ def _at(second: float, seconds: float) -> int:
     return LEFT + round(second / seconds * STRIP)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> Font:
+    """Returns the font that pictures are written in."""
     return ImageFont.load_default(size)

@@ -28,7 +28,7 @@ from tests.support import clips
 from tests.support.paths import ROOT
 
 SECONDS = 120  # for one command, on a machine with much else to do
-CODES = {0, 1, 2, 3}  # done, failed, wrong usage, refused by the gates
+CODES = {0, 1, 2, 3, 4}  # done, failed, wrong usage, refused, stopped by data
 
 NAMES = st.sampled_from(
     [
@@ -93,6 +93,7 @@ FORMS: dict[str, list[str]] = {
         "NAME --top-k NUMBER --start NUMBER",
         "NAME --server 127.0.0.1:9 --tls-ca absent",
     ],
+    "explain": ["NAME --model NAME --out NAME", "NAME --model absent --start NUMBER"],
     "inspect": ["NAME", "NAME --json", "NAME --start NUMBER --end NUMBER"],
     "compare": ["--data NAME --rows WORD --root NAME", "--data a=NAME --seeds NUMBER"],
     "report": ["NAME"],
