@@ -26,6 +26,7 @@ def judge(gates: GateConfig, evidence: Evidence, accept: str = "") -> Verdict:
         evidence: What was measured.
         accept: A person's reason to push the model whatever the gates say.
     """
+    baseline = evidence.baseline
     findings = tuple(gates.check(evidence))
     servable = not any(f.refuses for f in findings if f.gate == "servable")
     compared_with = _comparisons(gates, evidence)
@@ -48,13 +49,14 @@ def judge(gates: GateConfig, evidence: Evidence, accept: str = "") -> Verdict:
         sentence=text,
         servable=servable,
         accepted=accept if outcome == "accepted" else "",
-        first=evidence.baseline is None,
+        first=baseline is None,
         baseline_note=evidence.baseline_note,
         clips=evidence.clips,
         clips_wanted=evidence.wanted,
         scores=evidence.model.statistics.corpus(),
         intervals={name: (found.low, found.high) for name, found in intervals.items()},
         controls={c.name: c.statistics.corpus() for c in evidence.controls},
+        baseline_scores=baseline.statistics.corpus() if baseline else {},
         findings=findings,
     )
 

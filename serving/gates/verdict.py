@@ -56,6 +56,8 @@ class Verdict(Config):
     scores: dict[str, float]  # on all clips, fractions
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
     controls: dict[str, dict[str, float]] = Field(default_factory=dict)
+    # of the baseline, on the test clips that it has captioned, too
+    baseline_scores: dict[str, float] = Field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     # Where the verdict belongs; filled in by whoever keeps it.
     time: str = ""  # UTC, ISO 8601

@@ -107,14 +107,9 @@ def _scores(judged: JudgedFiles) -> Iterator[Row]:
         return
     verdict = judged.verdict
     yield Row("this model", "", scores["model"], scores["intervals"])
-    if any(f"baseline {name}" in row for row in judged.clips for name in [_METRIC]):
-        found = {
-            finding.metric: finding.reference
-            for finding in verdict.findings
-            if finding.gate == "max_regression" and not finding.slice
-        }
-        served = {name: value for name, value in found.items() if value is not None}
-        yield Row(f"version {verdict.baseline_version}", "served now", served)
+    if verdict.baseline_scores:
+        name = f"version {verdict.baseline_version}"
+        yield Row(name, "served now", verdict.baseline_scores)
     for name, row in scores["controls"].items():
         if row:
             yield Row(name, "", row)

@@ -33,6 +33,14 @@ class ClipLine(NamedTuple):
     gain: float | None = None  # of the score; None if there is no baseline
 
 
+class Look(NamedTuple):
+    """A word, and the frame that it looked at most."""
+
+    word: str
+    picture: np.ndarray | None  # uint8 RGB; None if the word looked nowhere
+    seconds: tuple[float, float]  # that the frame stands for
+
+
 class ScoredClip(NamedTuple):
     """A clip that the page shows, with its picture."""
 
@@ -42,6 +50,7 @@ class ScoredClip(NamedTuple):
     references: Sequence[str]
     picture: np.ndarray  # uint8 RGB, from serving.visualization.filmstrip
     line: ClipLine | None = None
+    looks: Sequence[Look] = ()  # of the caption's words
 
 
 class Curve(NamedTuple):

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from keras_models.evaluation.evaluate import ScoredCaption
 from serving.client.local_model import LocalModel
-from serving.report.page import ScoredClip
+from serving.report.page import Look, ScoredClip
 from serving.visualization import clip_view, filmstrip
+from serving.visualization.clip_view import ClipView
 from transform.common.errors import DataError
 from transform.records import example_codec, tfrecords
 from transform.records.dataset import ExtractedDataset
@@ -60,6 +61,7 @@ class ScoredClips:
                 clip.score,
                 clip.references,
                 filmstrip.filmstrip(view),
+                looks=tuple(_looks(view)),
             )
 
     def _example(self, row: ManifestRow) -> tf.train.Example:
@@ -71,3 +73,14 @@ class ScoredClips:
             if video_id.decode() == row.video_id:
                 return example
         raise DataError(f"clip {row.video_id} is not in {path}; extract again.")
+
+
+def _looks(view: ClipView) -> Iterator[Look]:
+    """Yields each word with its frame, by the first attention that has frames."""
+    if not view.frames:
+        return
+    frames = view.frames[0]
+    for word, picture, span in zip(
+        view.words, frames.pictures, frames.spans, strict=True
+    ):
+        yield Look(word, picture, (float(span[0]), float(span[1])))

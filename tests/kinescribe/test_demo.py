@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from kinescribe import cli
 from pipeline import local_runner
 from pipeline.local_runner import RunResult
-from serving.gates.verdict import Verdict
+from tests.support.verdicts import BLESSED
 
 SCORES = {
     "model": {"BLEU-4": 0.5, "CIDEr-D": 1.25},
@@ -44,13 +44,8 @@ def demo(monkeypatch, exported, tmp_path):
                 evaluation=nowhere,
                 report=report,
                 judgement=nowhere,
-                verdict=Verdict(
-                    outcome=outcome,
-                    sentence=f"{outcome}: so it is.",
-                    servable=True,
-                    clips=8,
-                    clips_wanted=8,
-                    scores={},
+                verdict=BLESSED.replace(
+                    outcome=outcome, sentence=f"{outcome}: so it is."
                 ),
                 pushed=pushed if outcome == "blessed" else None,
                 stages=(),

@@ -15,9 +15,9 @@ from pipeline.local_runner import RunResult
 from serving import model_versions
 from serving.client.local_model import LocalModel
 from serving.export.train_and_export import TrainerSettings, train_and_export
-from serving.gates.verdict import Verdict
 from tests.support import corpora, small_runs
 from tests.support.extracted_records import write_records
+from tests.support.verdicts import BLESSED
 from transform.common.config import ConfigError, first_difference
 from transform.records.dataset import ExtractedDataset
 
@@ -75,16 +75,8 @@ def trained(tmp_path, monkeypatch):
                 model,
             )
         runs[name] = config
-        verdict = Verdict(
-            outcome="blessed",
-            sentence="Pushed: it is good.",
-            servable=True,
-            clips=8,
-            clips_wanted=8,
-            scores={},
-        )
         places = dict.fromkeys(RunResult._fields, "")
-        found = {"model": model, "examples": str(records), "verdict": verdict}
+        found = {"model": model, "examples": str(records), "verdict": BLESSED}
         return RunResult(**places | found)
 
     monkeypatch.setattr(local_runner, "run", run)

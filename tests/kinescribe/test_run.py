@@ -9,19 +9,11 @@ from kinescribe import cli
 from pipeline import local_runner, published_runs
 from pipeline.local_runner import RunResult
 from pipeline.stages import StageError
-from serving.gates.verdict import Verdict
+from tests.support.verdicts import BLESSED
 from transform.common.errors import KinescribeError
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # its pipelines only pretend
 
-BLESSED = Verdict(
-    outcome="blessed",
-    sentence="Blessed: CIDEr-D 2.06 is 0.21 above version 7's 1.85.",
-    servable=True,
-    clips=60,
-    clips_wanted=60,
-    scores={"CIDEr-D": 2.06},
-)
 RESULT = RunResult(
     root=pathlib.Path("root"),
     examples=pathlib.Path("root/examples"),

@@ -15,7 +15,7 @@ from kinescribe.commands import demo
 from pipeline import configs, local_runner
 from pipeline.local_runner import RunResult
 from serving import model_versions
-from serving.gates.verdict import Verdict
+from tests.support.verdicts import BLESSED
 from transform.backbones import loading
 
 MEGABYTE = 1 << 20
@@ -66,15 +66,7 @@ def test_training_it_anew_leaves_a_version_and_its_weights(tmp_path, monkeypatch
         trained = tmp_path / "trained"
         shutil.copytree(starter_model.folder() / "captioner", trained / "captioner")
         places = dict.fromkeys(RunResult._fields, "")
-        verdict = Verdict(
-            outcome="blessed",
-            sentence="Pushed: it is good.",
-            servable=True,
-            clips=8,
-            clips_wanted=8,
-            scores={},
-        )
-        return RunResult(**places | {"model": trained / "model", "verdict": verdict})
+        return RunResult(**places | {"model": trained / "model", "verdict": BLESSED})
 
     monkeypatch.setattr(preflight, "require", lambda *arguments: None)
     monkeypatch.setattr(local_runner, "run", run)

@@ -4,16 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from kinescribe import cli
-from serving.gates.verdict import Verdict
+from tests.support.verdicts import BLESSED
 from transform.common.errors import KinescribeError
 
-BLESSED = Verdict(
-    outcome="blessed",
-    sentence="Blessed: CIDEr-D 2.06 is 0.21 above version 7's 1.85.",
-    servable=True,
-    clips=60,
-    clips_wanted=60,
-    scores={"CIDEr-D": 2.06},
+JUDGED = BLESSED.replace(
     time="2031-05-02T10:00:00+00:00",
     data_digest="d" * 16,
     weights_digest="a" * 16,
@@ -28,13 +22,13 @@ def write(root, number, verdict):
 
 @pytest.fixture
 def root(tmp_path):
-    refused = BLESSED.replace(
+    refused = JUDGED.replace(
         outcome="refused",
         sentence="Refused: all captions are empty.",
         scores={},
         time="2031-05-01T10:00:00+00:00",
     )
-    write(tmp_path, 9, BLESSED)
+    write(tmp_path, 9, JUDGED)
     write(tmp_path, 10, refused)
     broken = tmp_path / "artifacts" / "Judge" / "judgement" / "11"
     broken.mkdir()

@@ -1,20 +1,13 @@
-from serving.gates.verdict import Verdict
 from serving.report.index import IndexRow, render_index
+from tests.support.verdicts import BLESSED
 
-BLESSED = Verdict(
-    outcome="blessed",
-    sentence="Blessed: it is <b>better</b>.",
-    servable=True,
-    clips=60,
-    clips_wanted=60,
-    scores={"CIDEr-D": 2.06},
-)
+BETTER = BLESSED.replace(sentence="Blessed: it is <b>better</b>.")
 EMPTY = BLESSED.replace(outcome="refused", sentence="Refused: empty.", scores={})
 
 
 def test_runs_stand_newest_first_with_their_scores_over_time():
     rows = [
-        IndexRow("demo: mgsa", "artifacts/Report/report/9/report.html", BLESSED),
+        IndexRow("demo: mgsa", "artifacts/Report/report/9/report.html", BETTER),
         IndexRow("demo: mgsa", "artifacts/Report/report/19/report.html", EMPTY),
     ]
     page = render_index(rows)

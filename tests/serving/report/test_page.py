@@ -1,7 +1,8 @@
 import numpy as np
 
-from serving.gates.verdict import Finding, Verdict
+from serving.gates.verdict import Finding
 from serving.report.page import ClipLine, Curve, Report, Row, ScoredClip, render
+from tests.support.verdicts import BLESSED
 
 CLIP = ScoredClip(
     "clip<1>", "a red & blue ball", 1.234, ("a ball",), np.zeros((8, 8, 3), np.uint8)
@@ -12,13 +13,9 @@ FINDING = Finding(
     sentence="Slice category=roll (24 clips): CIDEr-D 1.09 → 0.00.",
     slice="category=roll",
 )
-VERDICT = Verdict(
+VERDICT = BLESSED.replace(
     outcome="refused",
     sentence="Refused: 60 of 60 test clips. Slice category=roll is dead.",
-    servable=True,
-    clips=60,
-    clips_wanted=60,
-    scores={},
     findings=(FINDING,),
 )
 REPORT = Report(
