@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from serving import signature_names as names
@@ -127,7 +128,8 @@ def write_records(
     categories: Mapping[str, str],
     failed: int = 0,
 ) -> ExtractedDataset:
-    """Writes records of clips without a single feature, and their manifest."""
+    """Writes records of clips in which nothing moves, and their manifest."""
+    flow = {"flow": np.full((2, 8, 8, 2), 128, np.uint8)}
     rows = []
     for split, clips in (("test", references), ("train", training)):
         shard = ExtractedDataset.shard_path(split, 0, 1)
@@ -135,7 +137,7 @@ def write_records(
         with tf.io.TFRecordWriter(str(folder / shard)) as writer:
             for clip, captions in clips.items():
                 video = example_codec.VideoExample(
-                    clip, captions, {}, categories.get(clip, "")
+                    clip, captions, flow, categories.get(clip, "")
                 )
                 example = example_codec.to_example(video, SPEC)
                 writer.write(example.SerializeToString())

@@ -9,6 +9,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
+from benchmarks import evaluate
 from keras_models.metrics import METRICS, scorer, tokenizer
 from tests.support.paths import SHARED
 from transform.records import tokenizers
@@ -60,6 +61,15 @@ def test_scores_are_pycocoevalcaps(seed):
     for name in CHEAP:
         ours = [rows[clip][name] for clip in predictions]
         np.testing.assert_allclose(ours, each[name], rtol=0, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_scores_of_msrvtts_size_are_pycocoevalcaps():
+    predictions, references = evaluate.corpus(2990, 20)
+    stock = evaluate.stock_scores(predictions, references)
+    found = scorer.score(predictions, references)
+    assert found == pytest.approx(stock, abs=1e-9)
+    assert found["METEOR"] == pytest.approx(stock["METEOR"], abs=1e-14)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the captions in ../shared/data")
