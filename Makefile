@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: demo test test-slow check set-up lock kfp-tools
+.PHONY: demo test test-slow check set-up lock kfp-tools deploy-tools
 
 demo: set-up  ## Set-up and the main job: clips to a served captioning model.
 	$(BIN)/kinescribe demo
@@ -24,6 +24,9 @@ set-up:
 lock: set-up  ## Resolves requirements.in anew, keeping what still fits.
 	$(BIN)/uv pip compile requirements.in --quiet --python-version 3.10 --no-header \
 	  --no-annotate --no-emit-index-url -o requirements.lock
+
+deploy-tools: set-up  ## Checkers of deployment files, and an S3 server: tests/support/deploy_tools.py.
+	@.ci/deploy-tools
 
 kfp-tools: set-up  ## Kubeflow's own packages beside, for tests/kubeflow/test_kfp.py.
 	$(BIN)/uv venv --quiet --python $(BIN)/python .venv-kfp

@@ -7,11 +7,13 @@ answers with what it found; `look` asks it, `require` tells the user and refuses
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kinescribe.run_options import RunArguments
+from transform.common import filesystems
 from transform.common.errors import KinescribeError, UnfitDataError
 
 if TYPE_CHECKING:
@@ -141,7 +143,9 @@ def _examine(request: Request) -> Examination:
 def _main() -> None:
     from kinescribe import settings_only
 
-    if _WITH_TENSORFLOW not in sys.argv:
+    if _WITH_TENSORFLOW in sys.argv:
+        filesystems.inherit()
+    else:
         settings_only.install()
     purpose, arguments, out = json.load(sys.stdin)
     try:
@@ -149,6 +153,9 @@ def _main() -> None:
     except settings_only.NeedsTensorFlowError:
         sys.exit(_NEEDS_TENSORFLOW)
     json.dump([facts, findings], sys.stdout)
+    if _WITH_TENSORFLOW in sys.argv:  # S3's exit handler would abort the process
+        sys.stdout.flush()
+        os._exit(0)
 
 
 if __name__ == "__main__":

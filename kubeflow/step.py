@@ -14,6 +14,7 @@ message, and exits with 1; one that is stopped by SIGTERM exits with 143.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -27,8 +28,11 @@ from typing import Any, NamedTuple, NoReturn
 from kubeflow import invocation
 from kubeflow.invocation import StepError
 from kubeflow.run_log import FAILED, RUN_ID_VARIABLE, SUCCEEDED, RunLog, TaskEnd
+from transform.common import filesystems
 
 STOPPED = 143  # 128 + SIGTERM
+# A run keeps its lease while its next task waits for a node; `tell` gives it up.
+BETWEEN_TASKS = 3600.0
 _MESSAGE_BYTES = 4096  # of a termination message, as Kubernetes keeps it
 
 
@@ -56,7 +60,9 @@ def run(arguments: Sequence[str], pod: Pod) -> int:
     """
     options, executor_arguments = _parser().parse_known_args(arguments)
     try:
-        properties = _execute(options, executor_arguments, pod)
+        filesystems.register(arguments)
+        with _lease(options):
+            properties = _execute(options, executor_arguments, pod)
         _write_down(
             options, TaskEnd(task=options.task, state=SUCCEEDED, properties=properties)
         )
@@ -93,6 +99,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     return parser
+
+
+def _lease(options: argparse.Namespace) -> contextlib.AbstractContextManager:
+    """Keeps other runs out of the root, until `tell` lets them in."""
+    run_id = os.environ.get(RUN_ID_VARIABLE, "")
+    if not options.run_log or not run_id:
+        return contextlib.nullcontext()
+    from transform.common import lease
+
+    return lease.held(
+        options.run_log, owner=run_id, seconds=BETWEEN_TASKS, release=False
+    )
 
 
 def _execute(

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import requests
 
 from kubeflow.run_log import FAILED, RUN_ID_VARIABLE, RunLog, TaskEnd
+from transform.common import filesystems, lease
 
 _SECONDS = 10.0  # that an address is waited for
 
@@ -65,6 +66,8 @@ def outcome(status: Mapping[str, Any], ends: Mapping[str, TaskEnd]) -> Outcome:
             state="stopped" if decision == "stop" else decision,
             sentence=ended.of("decide", "reason"),
         )
+    if ended.of("drift", "decision") == "stop":
+        return ended._replace(state="stopped", sentence=ended.of("drift", "reason"))
     if ended.of("pusher", "pushed"):
         version = ended.of("pusher", "pushed_version")
         why = ended.of("decide", "reason")
@@ -103,6 +106,17 @@ def metrics(ended: Outcome, pipeline: str, now: float) -> str:
         lines.append(
             f'kinescribe_clips{{pipeline="{pipeline}",status="{status}"}} {count:g}'
         )
+    drift = {
+        name.removeprefix("drift_"): value
+        for name, value in ended.properties.get("drift", {}).items()
+        if name.startswith("drift_")
+    }
+    if drift:
+        lines.append("# TYPE kinescribe_drift gauge")
+    for column, distance in sorted(drift.items()):
+        lines.append(
+            f'kinescribe_drift{{pipeline="{pipeline}",column="{column}"}} {distance:g}'
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -137,7 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--status", required=True)
     options = parser.parse_args(arguments)
     run_id = os.environ.get(RUN_ID_VARIABLE, "")
+    filesystems.register([options.run_log])
     ends = RunLog(options.run_log, run_id).read()
+    if run_id:
+        lease.release(options.run_log, run_id)
     ended = outcome(json.loads(options.status), ends)
     print(ended.sentence)
     print(json.dumps({"state": ended.state, "sentence": ended.sentence}))
@@ -158,3 +175,6 @@ def _send(method: str, what: str, address: str, **content: Any) -> list[str]:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # S3's exit handler would abort the process

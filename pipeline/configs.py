@@ -26,6 +26,9 @@ from transform.schema import FeatureSpec, Flow
 ConfigT = TypeVar("ConfigT", bound="PipelineConfig")
 
 
+RUN_LOG = "runs"  # in the root: how runs ended, and the lease of the one that runs
+
+
 class VocabularyConfig(Config):
     """The settings that choose a vocabulary from the training captions."""
 
@@ -124,7 +127,7 @@ class PipelineConfig(Config):
     @property
     def run_log(self) -> str:
         """The folder in which runs on a cluster write down how they ended."""
-        return os.path.join(self.root, "runs")
+        return os.path.join(self.root, RUN_LOG)
 
     def references_file(self, data_digest: str) -> str:
         """Returns the file of a corpus' reference captions, which the metrics read."""

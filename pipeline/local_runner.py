@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from tfx.utils import path_utils
 
 from components.report.executor import PAGE
 from pipeline import stages
-from pipeline.configs import PipelineConfig
+from pipeline.configs import RUN_LOG, PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
 from serving.gates.verdict import Verdict
@@ -28,7 +29,7 @@ from serving.judging import judgement_files, recorded
 from serving.pushing.baseline import baseline_version
 from transform import datasets
 from transform.backbones import loading
-from transform.common import outputs, storage
+from transform.common import lease, outputs, storage
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
 from transform.jobs.data_digest import data_digest
@@ -77,6 +78,7 @@ def run(
 
     Raises:
         StageError: A stage failed.
+        StoppedError: New clips drifted, and the settings say to stop then.
         KinescribeError: Something was wrong before the first stage.
     """
     if config.root.is_remote:
@@ -94,7 +96,7 @@ def run(
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())
         connection = metadata.sqlite_metadata_connection_config(
-            str(root / "metadata.sqlite")
+            str(root / stages.METADATA_FILE)
         )
         artifacts = root / "artifacts"
         for execution in stages.close_abandoned(metadata.Metadata(connection)):
@@ -171,7 +173,9 @@ def _exclusive_run(root: pathlib.Path) -> Iterator[None]:
                 f"another run is going on in {root}: wait for it, or choose another "
                 "root."
             ) from None
-        yield
+        # Of runs on other machines, which a lock of a shared folder may not show.
+        with lease.held(str(root / RUN_LOG), owner=f"run-{uuid.uuid4().hex[:12]}"):
+            yield
 
 
 @contextlib.contextmanager

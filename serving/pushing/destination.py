@@ -17,6 +17,7 @@ CAPTIONS = "captions.jsonl"
 TRAINING = "training_clips.txt"
 VERDICT = "verdict.json"
 EVALUATION_FILES = (CAPTIONS, TRAINING, VERDICT)
+CLIPS = "clip_table.parquet"  # beside them: numbers of the run's clips, for drift
 
 
 class PushRecord(Config):

@@ -20,7 +20,15 @@ from transform.common.config import Config
 FOLDER = ".ledger"
 
 Kind = Literal[
-    "pushed", "equal", "refused", "rejected", "rolled-back", "forgiven", "cleaned"
+    "pushed",
+    "equal",
+    "refused",
+    "rejected",
+    "rolled-back",
+    "forgiven",
+    "labelled",
+    "unlabelled",
+    "cleaned",
 ]
 
 
@@ -35,6 +43,7 @@ class Event(Config):
     reason: str = ""  # in one sentence
     by: str = ""  # the person or the run
     content_of: str = ""  # rolled-back: the version whose content is served again
+    label: str = ""  # labelled, unlabelled: a name of the version
 
     def in_words(self) -> str:
         """Returns a sentence: what happened to which version, when, by whom and why."""
@@ -70,6 +79,17 @@ def events(destination: str) -> list[Event]:
             with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
                 found.append(Event.from_json(file.read()))
     return found
+
+
+def labels(destination: str) -> dict[str, str]:
+    """Returns the versions that have a name, by it."""
+    named: dict[str, str] = {}
+    for event in events(destination):
+        if event.event == "labelled":
+            named[event.label] = event.version
+        elif event.event == "unlabelled":
+            named.pop(event.label, None)
+    return named
 
 
 def withdrawn(destination: str) -> dict[str, Event]:

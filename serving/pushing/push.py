@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import glob
 import os
 import pathlib
 import shutil
 import time
-from collections.abc import Iterator
 
 import tensorflow as tf
 
 from serving.pushing import destination as destinations
 from serving.pushing.destination import (
+    CLIPS,
     EVALUATION,
     EVALUATION_FILES,
     RECORD,
     PushedVersion,
     PushRecord,
 )
-from transform.common import storage
+from transform.common import lease, storage
 
 _INCOMING = ".incoming-"
 _GRAPH = "saved_model.pb"
+_LEASE = 120.0  # seconds that a push that was killed keeps others out
+_WAIT = 180.0  # seconds that another push is waited for
 
 
 def push(
-    model: str, destination: str, record: PushRecord, evaluation: str = ""
+    model: str,
+    destination: str,
+    record: PushRecord,
+    evaluation: str = "",
+    drift: str = "",
 ) -> PushedVersion:
     """Makes `model` the latest version in `destination`.
 
     A reader sees the whole version or none of it: the copy goes to a hidden sibling,
     is flushed to the disk and gets its number by a rename. The remains of a killed push
-    are removed. If the latest version is this same model, nothing is copied.
+    are removed. If the latest version is this same model, nothing is copied. Pushes and
+    roll-backs to one folder wait for each other, from whatever machines they come.
 
     Args:
         model: Folder of a SavedModel.
@@ -42,28 +47,29 @@ def push(
         record: Written beside the model; its version is filled in here.
         evaluation: Folder of the model's verdict and captions, of which
             `EVALUATION_FILES` are kept beside the model.
+        drift: Folder of the table of the run's clips, which is kept there, too.
     """
-    current = destinations.latest(destination)
-    current_record = current.record() if current else None
-    if (
-        current
-        and current_record
-        and current_record.weights_digest == record.weights_digest
-    ):
-        return current
-    if "://" in destination:
-        return _push_to_object_store(model, destination, record, evaluation)
-    os.makedirs(destination, exist_ok=True)
-    with _locked(destination):
-        for remains in glob.glob(os.path.join(destination, f"{_INCOMING}*")):
+    with lease.held(destination, seconds=_LEASE, wait=_WAIT) as mine:
+        current = destinations.latest(destination)
+        served = current.record() if current else None
+        if current and served and served.weights_digest == record.weights_digest:
+            return current
+        if "://" in destination:
+            return _push_to_object_store(
+                model, destination, record, evaluation, drift, mine
+            )
+        for remains in glob.glob(
+            os.path.join(glob.escape(destination), f"{_INCOMING}*")
+        ):
             shutil.rmtree(remains)
         version = _next_version(destination)
         incoming = os.path.join(destination, _INCOMING + version)
         storage.copy_folder(model, incoming)
         _write_record(incoming, record.replace(version=version))
-        _keep_evaluation(evaluation, incoming)
+        _keep_evaluation(evaluation, drift, incoming)
         _flush(*pathlib.Path(incoming).rglob("*"), incoming)
         folder = os.path.join(destination, version)
+        mine.check()
         os.rename(incoming, folder)
         _flush(destination)
     return PushedVersion(version, folder)
@@ -73,17 +79,6 @@ def _next_version(destination: str) -> str:
     """Returns the time in seconds, as TFX does, but above every existing version."""
     current = destinations.latest(destination)
     return str(max(int(time.time()), int(current.version) + 1 if current else 0))
-
-
-@contextlib.contextmanager
-def _locked(folder: str) -> Iterator[None]:
-    """Allows one push at a time; the lock ends with the process, however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _flush(*paths: str | pathlib.Path) -> None:
@@ -97,7 +92,12 @@ def _flush(*paths: str | pathlib.Path) -> None:
 
 
 def _push_to_object_store(
-    model: str, destination: str, record: PushRecord, evaluation: str
+    model: str,
+    destination: str,
+    record: PushRecord,
+    evaluation: str,
+    drift: str,
+    mine: lease.Lease,
 ) -> PushedVersion:
     """Copies the graph last, since object stores cannot rename a folder.
 
@@ -107,16 +107,18 @@ def _push_to_object_store(
     folder = os.path.join(destination, version)
     storage.copy_folder(model, folder, exclude=(_GRAPH,))
     _write_record(folder, record.replace(version=version))
-    _keep_evaluation(evaluation, folder)
+    _keep_evaluation(evaluation, drift, folder)
+    mine.check()
     tf.io.gfile.copy(os.path.join(model, _GRAPH), os.path.join(folder, _GRAPH))
     return PushedVersion(version, folder)
 
 
-def _keep_evaluation(evaluation: str, folder: str) -> None:
+def _keep_evaluation(evaluation: str, drift: str, folder: str) -> None:
     kept = os.path.join(folder, EVALUATION)
-    for name in EVALUATION_FILES:
-        path = os.path.join(evaluation, name)
-        if evaluation and tf.io.gfile.exists(path):
+    files = [(evaluation, name) for name in EVALUATION_FILES] + [(drift, CLIPS)]
+    for source, name in files:
+        path = os.path.join(source, name)
+        if source and tf.io.gfile.exists(path):
             tf.io.gfile.makedirs(kept)
             tf.io.gfile.copy(path, os.path.join(kept, name))
 

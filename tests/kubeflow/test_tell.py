@@ -45,6 +45,15 @@ def ends(**tasks):
         ),
         (
             GOOD,
+            ends(
+                decide={"decision": "retrain"},
+                drift={"decision": "stop", "reason": "Stopped: Drift: seconds 0.41."},
+            ),
+            "stopped",
+            "Stopped: Drift: seconds 0.41.",
+        ),
+        (
+            GOOD,
             ends(decide={"decision": "retrain"}, pusher={"pushed": 0.0}),
             "refused",
             "Refused: the gates were not passed.",
@@ -101,6 +110,7 @@ def test_metrics_are_prometheus_text():
             decide={"decision": "retrain"},
             pusher={"pushed": 1.0, "pushed_version": "7"},
             video_example_gen={"clips_ok": 24.0, "clips_failed": 1.0, "coverage": "x"},
+            drift={"decision": "retrain", "drift_clip_seconds": 0.25},
         ),
     )
     found = {
@@ -113,6 +123,7 @@ def test_metrics_are_prometheus_text():
     assert found["kinescribe_run_state", pipeline, ("state", "failed")] == 0
     assert found["kinescribe_last_success_seconds", pipeline] == 100
     assert found["kinescribe_clips", pipeline, ("status", "failed")] == 1
+    assert found["kinescribe_drift", ("column", "clip_seconds"), pipeline] == 0.25
 
 
 class Listener:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 
-from transform.common import failures
+from transform.common import failures, filesystems
 from transform.common.errors import KinescribeError
 from transform.common.failures import OutputError
 from transform.common.location import Location
@@ -17,6 +17,8 @@ _TRIED = b"\0" * 4096  # a full disk may still have room for an empty file
 def require_folder(place: str | os.PathLike[str]) -> Location:
     """Makes a folder, unless it is there, and makes sure that it can be written to.
 
+    A bucket has twenty seconds for its answer.
+
     Raises:
         OutputError: It cannot; the message says why.
     """
@@ -24,7 +26,7 @@ def require_folder(place: str | os.PathLike[str]) -> Location:
     probe = folder / f".kinescribe-{uuid.uuid4().hex[:12]}"
     try:
         if folder.is_remote:
-            _try_remote(folder, probe)
+            filesystems.answered(folder, lambda: _try_remote(folder, probe))
         else:
             _try_local(folder, probe)
     except Exception as error:

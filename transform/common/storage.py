@@ -11,8 +11,10 @@ from collections.abc import Collection, Iterator
 
 import tensorflow as tf
 
-from transform.common import failures
+from transform.common import failures, filesystems
 from transform.common.location import Location, LocationError
+
+filesystems.inherit()  # a worker process has not been told by a command
 
 
 @contextlib.contextmanager
@@ -49,14 +51,20 @@ def names_in(folder: str) -> list[str]:
     """Returns the sorted names in a folder; an empty list without the folder.
 
     Raises:
-        LocationError: It cannot be listed, for want of a right, a network or a file
-            system. That says nothing of what is in it.
+        LocationError: It cannot be listed, for want of a right, a network, a file
+            system or an answer. That says nothing of what is in it.
     """
-    try:
-        # Whether it is a folder cannot be asked: each error is answered by a no.
-        if not tf.io.gfile.stat(folder).is_directory:
+
+    def listed() -> list[str]:
+        # Whether it is a folder cannot be asked: each error is answered by a no. Nor
+        # is S3 asked for its state, which is absent, it says, where it is forbidden.
+        remote = Location(folder).is_remote
+        if not remote and not tf.io.gfile.stat(folder).is_directory:
             raise LocationError(folder, "it is a file where a folder is wanted")
-        found = tf.io.gfile.listdir(folder)
+        return tf.io.gfile.listdir(folder)
+
+    try:
+        found = filesystems.answered(folder, listed)
     except tf.errors.NotFoundError:
         return []
     except tf.errors.OpError as error:

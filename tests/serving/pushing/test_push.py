@@ -4,6 +4,9 @@ import shutil
 import signal
 import threading
 
+import pytest
+import tensorflow as tf
+
 from serving.pushing import destination as destinations
 from serving.pushing import push as pushing
 from serving.weights_digest import weights_digest
@@ -24,6 +27,14 @@ def test_push_gives_each_model_a_higher_number(tmp_path):
     assert destinations.versions(str(tmp_path / "pushed")) == [first, second]
     assert files_of(first.folder) == files_of(tmp_path / "a")
     assert files_of(second.folder) == files_of(tmp_path / "b")
+
+
+def test_a_clock_that_went_backwards_gives_a_higher_number_all_the_same(tmp_path):
+    first = push(write_model(tmp_path / "a", "a"), tmp_path / "pushed")
+    future = tmp_path / "pushed" / "99999999999"
+    pathlib.Path(first.folder).rename(future)
+    second = push(write_model(tmp_path / "b", "b"), tmp_path / "pushed")
+    assert second.version == "100000000000"
 
 
 def test_pushing_the_latest_model_again_copies_nothing(tmp_path):
@@ -101,9 +112,10 @@ def test_push_killed_while_copying_leaves_no_version_and_the_next_one_works(
         os.waitpid(child, 0)
         os.close(started)
         os.close(told)
-    assert [path.name[:9] for path in destination.iterdir()] == [".incoming"]
+    assert sorted(p.name[:9] for p in destination.iterdir()) == [".incoming", ".lease"]
     pushed = push(model, destination)
-    assert [path.name for path in destination.iterdir()] == [pushed.version]
+    names = sorted(path.name for path in destination.iterdir())
+    assert names == [".lease", pushed.version]
     assert files_of(pushed.folder) == files_of(model)
 
 
@@ -120,3 +132,64 @@ def test_two_pushes_at_once_get_two_numbers(tmp_path):
     found = destinations.versions(str(tmp_path / "pushed"))
     contents = [files_of(pushed.folder) for pushed in found]
     assert sorted(map(str, contents)) == sorted(str(files_of(m)) for m in models)
+
+
+# What a push does to the disk, each of which it may be killed before.
+WRITES = [
+    (tf.io.gfile, "copy"),
+    (tf.io.gfile, "makedirs"),
+    (tf.io.gfile, "remove"),
+    (tf.io.gfile, "rename"),
+    (os, "fsync"),
+    (os, "rename"),
+]
+
+
+def killed_before(number, model, destination):
+    """Pushes in a process that kills itself before a write; says whether it did."""
+    child = os.fork()
+    if child == 0:
+        left = [number]
+
+        def counted(write):
+            def call(*arguments, **options):
+                left[0] -= 1
+                if left[0] < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return write(*arguments, **options)
+
+            return call
+
+        for module, name in WRITES:
+            setattr(module, name, counted(getattr(module, name)))
+        push(model, destination)
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(range(0, 100, 6), id="some"),
+        pytest.param(range(100), id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_a_push_killed_before_any_write_leaves_a_whole_model_served(tmp_path, points):
+    old, new = write_model(tmp_path / "a", "a"), write_model(tmp_path / "b", "b")
+    destination = tmp_path / "pushed"
+    first = push(old, destination)
+    served = old
+    kills = 0
+    for number in points:
+        killed = killed_before(number, new, destination)
+        kills += killed
+        found = files_of(destinations.latest(str(destination)).folder)
+        assert found in (files_of(served), files_of(new))
+        if found == files_of(new) or not killed:
+            break
+    assert kills >= 3
+    second = push(new, destination)
+    assert files_of(second.folder) == files_of(new)
+    assert destinations.versions(str(destination)) == [first, second]
+    names = {path.name for path in destination.iterdir()}
+    assert names == {".lease", first.version, second.version}
