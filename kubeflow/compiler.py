@@ -25,7 +25,9 @@ STEP = ("python", "-m", "kubeflow.step")
 TELL = ("python", "-m", "kubeflow.tell")
 _SCHEMES = ("gs", "s3")  # that TensorFlow reads and writes
 _BESIDE_ANNOTATIONS = {"videos"}  # a folder that may be relative to the file's
-DECIDING, TELLING = "Decide", "Tell"  # the stages that come first and last
+# The stages that decide, and the conditions of what comes after them.
+DECIDING = {"Decide": overlay.CONDITION, "Drift": overlay.TRAINING}
+TELLING = "Tell"  # the stage that comes last
 # What a run can be given: name → Kubeflow's type, and the default.
 PARAMETERS: dict[str, tuple[str, Any]] = {
     "force": ("NUMBER_INTEGER", 0),  # 1: retrain though nothing is new
@@ -80,7 +82,8 @@ def compile_stages(
     """Compiles a pipeline of TFX components, one of which decides about the others.
 
     Args:
-        pipeline: The pipeline; its stage `Decide` says whether the others run.
+        pipeline: The pipeline; its stage `Decide` says whether the others run, its
+            stage `Drift`, if there is one, whether those run that come after.
         settings: How the cluster runs the stages.
         run_log: Folder that tasks write to how they ended; see `kubeflow.run_log`.
         description: A sentence that the backend shows.
@@ -109,8 +112,9 @@ def compile_stages(
         *("--pipeline", pipeline.pipeline_info.pipeline_name),
         *("--status", "{{$.inputs.parameters['status']}}"),
     ]
-    spec = overlay.with_decision(spec, DECIDING, last)
-    spec = overlay.with_parameters(spec, DECIDING, PARAMETERS)
+    deciding = {stage: name for stage, name in DECIDING.items() if stage in stages}
+    spec = overlay.with_decision(spec, deciding, last)
+    spec = overlay.with_parameters(spec, deciding, PARAMETERS)
     if description:
         spec["pipelineInfo"]["description"] = description
     return Compiled(spec, overlay.platform(settings, [*stages, TELLING]))

@@ -17,7 +17,8 @@ from pipeline.kubeflow_config import KubeflowConfig, seconds
 Spec = dict[str, Any]
 
 EXIT_HANDLER, CONDITION, EXIT_TASK = "exit-handler", "retrain", "tell"
-DECISION = "decision"  # output parameter of the task that decides
+TRAINING = "train"  # the condition of the tasks after the one that looks at the data
+DECISION = "decision"  # output parameter of a task that decides
 RETRAIN = "retrain"  # its value if the other tasks shall run
 
 
@@ -94,67 +95,29 @@ def container(
     return found
 
 
-def with_decision(spec: Mapping[str, Any], stage: str, exit_container: Spec) -> Spec:
-    """Returns the graph in which one task decides whether the others run.
+def with_decision(
+    spec: Mapping[str, Any], stages: Mapping[str, str], exit_container: Spec
+) -> Spec:
+    """Returns the graph in which some tasks decide whether others run.
 
-        exit-handler { decide → retrain { all other tasks } }, then tell
+        exit-handler { decide → retrain { … drift → train { … } } }, then tell
 
     Args:
         spec: A flat specification.
-        stage: The stage that decides; one of its output artifacts has the property
-            `DECISION`.
+        stages: The stages that decide, the first one first, and the name of the
+            condition that holds what comes after. One of a stage's output artifacts has
+            the property `DECISION`.
         exit_container: The container of the task that runs last, however the run ends.
     """
     result = copy.deepcopy(dict(spec))
     components = result["components"]
-    decide = task_name(stage)
-    inner = result["root"]["dag"]["tasks"]
-    outer = {decide: inner.pop(decide)}
-    outputs = components[f"comp-{decide}"].setdefault("outputDefinitions", {})
-    outputs.setdefault("parameters", {})[DECISION] = {"parameterType": "STRING"}
-
-    handed: Spec = {}  # outputs of `decide` that tasks of the condition take
-    for task in inner.values():
-        if decide in task.get("dependentTasks", []):
-            task["dependentTasks"].remove(decide)
-            if not task["dependentTasks"]:
-                del task["dependentTasks"]
-        for artifact in task.get("inputs", {}).get("artifacts", {}).values():
-            source = artifact.get("taskOutputArtifact", {})
-            if source.get("producerTask") == decide:
-                key = source["outputArtifactKey"]
-                handed[key] = artifact.pop("taskOutputArtifact")
-                artifact["componentInputArtifact"] = key
-    types = outputs.get("artifacts", {})
-    channel = f"pipelinechannel--{decide}-{DECISION}"
-    components[f"comp-{CONDITION}"] = {
-        "dag": {"tasks": inner},
-        "inputDefinitions": {
-            "artifacts": {key: _input_type(types[key]) for key in handed},
-            "parameters": {channel: {"parameterType": "STRING"}},
-        },
-    }
-    outer[CONDITION] = {
-        "componentRef": {"name": f"comp-{CONDITION}"},
-        "taskInfo": {"name": CONDITION},
-        "dependentTasks": [decide],
-        "inputs": {
-            "artifacts": {
-                key: {"taskOutputArtifact": source} for key, source in handed.items()
-            },
-            "parameters": {
-                channel: {
-                    "taskOutputParameter": {
-                        "producerTask": decide,
-                        "outputParameterKey": DECISION,
-                    }
-                }
-            },
-        },
-        "triggerPolicy": {
-            "condition": f"inputs.parameter_values['{channel}'] == '{RETRAIN}'"
-        },
-    }
+    outer = result["root"]["dag"]["tasks"]
+    first = task_name(next(iter(stages)))
+    for stage, condition in reversed(list(stages.items())):
+        decider = task_name(stage)
+        # Nothing starts before the first has decided.
+        moved = set(outer) - {first} if decider == first else _after(outer, decider)
+        outer = _with_condition(components, outer, decider, condition, moved)
     components[f"comp-{EXIT_HANDLER}"] = {"dag": {"tasks": outer}}
     components[f"comp-{EXIT_TASK}"] = {
         "executorLabel": f"exec-{EXIT_TASK}",
@@ -193,36 +156,121 @@ def with_decision(spec: Mapping[str, Any], stage: str, exit_container: Spec) -> 
     return result
 
 
-def with_parameters(
-    spec: Mapping[str, Any], stage: str, parameters: Mapping[str, tuple[str, Any]]
+def _with_condition(
+    components: Spec, tasks: Spec, decider: str, name: str, inner_tasks: set[str]
 ) -> Spec:
-    """Lets a run set some parameters of the stage that decides.
+    """Moves tasks into a graph that runs only if `decider` says so.
+
+    Returns:
+        The tasks that stay, and the condition.
+    """
+    moved = {other: task for other, task in tasks.items() if other in inner_tasks}
+    stay = {other: task for other, task in tasks.items() if other not in moved}
+    outputs = components[f"comp-{decider}"].setdefault("outputDefinitions", {})
+    outputs.setdefault("parameters", {})[DECISION] = {"parameterType": "STRING"}
+    before = {decider}
+    handed: Spec = {}  # outputs of tasks that stay, which moved ones take
+    for task in moved.values():
+        wanted = set(task.pop("dependentTasks", []))
+        before |= wanted - moved.keys()
+        if inner := sorted(wanted & moved.keys()):
+            task["dependentTasks"] = inner
+        for artifact in task.get("inputs", {}).get("artifacts", {}).values():
+            source = artifact.get("taskOutputArtifact", {})
+            if source.get("producerTask", "") in stay:
+                key = f"{source['producerTask']}--{source['outputArtifactKey']}"
+                handed[key] = artifact.pop("taskOutputArtifact")
+                artifact["componentInputArtifact"] = key
+    channel = f"pipelinechannel--{decider}-{DECISION}"
+    components[f"comp-{name}"] = {
+        "dag": {"tasks": moved},
+        "inputDefinitions": {
+            "artifacts": {
+                key: _input_type(
+                    components[f"comp-{source['producerTask']}"]["outputDefinitions"][
+                        "artifacts"
+                    ][source["outputArtifactKey"]]
+                )
+                for key, source in handed.items()
+            },
+            "parameters": {channel: {"parameterType": "STRING"}},
+        },
+    }
+    stay[name] = {
+        "componentRef": {"name": f"comp-{name}"},
+        "taskInfo": {"name": name},
+        "dependentTasks": sorted(before),
+        "inputs": {
+            "artifacts": {
+                key: {"taskOutputArtifact": source} for key, source in handed.items()
+            },
+            "parameters": {
+                channel: {
+                    "taskOutputParameter": {
+                        "producerTask": decider,
+                        "outputParameterKey": DECISION,
+                    }
+                }
+            },
+        },
+        "triggerPolicy": {
+            "condition": f"inputs.parameter_values['{channel}'] == '{RETRAIN}'"
+        },
+    }
+    return stay
+
+
+def _after(tasks: Mapping[str, Any], first: str) -> set[str]:
+    """Returns the tasks that depend on one, directly or not."""
+    found = {first}
+    while more := {
+        name
+        for name, task in tasks.items()
+        if name not in found and found & set(task.get("dependentTasks", []))
+    }:
+        found |= more
+    return found - {first}
+
+
+def with_parameters(
+    spec: Mapping[str, Any],
+    stages: Mapping[str, str],
+    parameters: Mapping[str, tuple[str, Any]],
+) -> Spec:
+    """Lets a run set some parameters of the stages that decide.
 
     Args:
         spec: What `with_decision` returned.
-        stage: The stage that decides.
+        stages: What it was given. The first takes all parameters, others what they
+            have of them.
         parameters: Name → the type that Kubeflow knows it by, and its default.
     """
     result = copy.deepcopy(dict(spec))
-    definitions = {
-        name: {"parameterType": kind, "isOptional": True, "defaultValue": default}
-        for name, (kind, default) in parameters.items()
-    }
-    handed = {name: {"componentInputParameter": name} for name in parameters}
-    decide = task_name(stage)
-    outer = result["components"][f"comp-{EXIT_HANDLER}"]
-    result["root"]["inputDefinitions"] = {"parameters": definitions}
-    result["root"]["dag"]["tasks"][EXIT_HANDLER]["inputs"] = {"parameters": handed}
-    outer["inputDefinitions"] = {
+    graphs = [EXIT_HANDLER, *list(stages.values())[:-1]]
+    around = result["root"]
+    around["inputDefinitions"] = {
         "parameters": {
-            name: {"parameterType": kind} for name, (kind, _) in parameters.items()
+            name: {"parameterType": kind, "isOptional": True, "defaultValue": default}
+            for name, (kind, default) in parameters.items()
         }
     }
-    inputs = outer["dag"]["tasks"][decide]["inputs"]["parameters"]
-    for name, value in handed.items():
-        assert name in inputs, name
-        inputs[name] = dict(value)
+    for graph, stage in zip(graphs, stages, strict=True):
+        inner = result["components"][f"comp-{graph}"]
+        _hand(around["dag"]["tasks"][graph], parameters)
+        defined = inner.setdefault("inputDefinitions", {}).setdefault("parameters", {})
+        for name, (kind, _) in parameters.items():
+            defined[name] = {"parameterType": kind}
+        task = inner["dag"]["tasks"][task_name(stage)]
+        _hand(task, [n for n in parameters if n in task["inputs"]["parameters"]])
+        around = inner
     return result
+
+
+def _hand(task: Spec, names: Iterable[str]) -> None:
+    """Lets a task take parameters of the graph that it is in."""
+    inputs = task.setdefault("inputs", {}).setdefault("parameters", {})
+    for name in names:
+        inputs[name] = {"componentInputParameter": name}
 
 
 def platform(settings: KubeflowConfig, stages: Iterable[str]) -> Spec:

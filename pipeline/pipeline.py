@@ -19,6 +19,7 @@ from components.baseline_model.component import BaselineModel
 from components.caption_references.component import CaptionReferences
 from components.curated_schema.component import CuratedSchema
 from components.decide.component import Decide
+from components.drift.component import Drift
 from components.evaluator.analysis_config import eval_config
 from components.evaluator.component import Evaluator
 from components.judge.component import Judge
@@ -27,7 +28,7 @@ from components.report.component import Report
 from components.video_example_gen.component import VideoExampleGen
 from pipeline.configs import PipelineConfig
 from serving.export.train_and_export import TrainerSettings
-from transform.records.metadata_schema import DESCRIPTIVE
+from transform.records.metadata_schema import described
 
 _EVALUATED = "test"
 
@@ -78,12 +79,21 @@ def create_pipeline(
     evaluation_examples = example_gen.outputs["evaluation_examples"]
     statistics_gen = StatisticsGen(
         examples=descriptions,
-        stats_options=tfdv.StatsOptions(feature_allowlist=list(DESCRIPTIVE)),
+        stats_options=tfdv.StatsOptions(
+            feature_allowlist=list(described(config.features))
+        ),
     )
     curated_schema = CuratedSchema(examples=descriptions)
     schema = curated_schema.outputs["schema"]
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema
+    )
+    drift = Drift(
+        descriptions=descriptions,
+        destination=config.push_destination,
+        rules=config.retrain.to_json(),
+        force=0,
+        baseline_version=baseline_version,
     )
     transform = Transform(
         examples=descriptions,
@@ -114,6 +124,7 @@ def create_pipeline(
         custom_config={"settings": settings.to_json()},
         base_model=first[0].outputs["basis"] if first else None,
     )
+    trainer.add_upstream_node(drift)  # which may stop the run
     model = trainer.outputs["model"]
     baseline_model = BaselineModel(
         candidate=model,
@@ -154,6 +165,7 @@ def create_pipeline(
         blessing=judge.outputs["blessing"],
         infra_blessing=judge.outputs["infra_blessing"],
         judgement=judge.outputs["judgement"],
+        drift=drift.outputs["drift"],
         destination=config.push_destination,
         config_digest=config.digest(),
         data_digest=data_digest,
@@ -177,6 +189,7 @@ def create_pipeline(
             statistics_gen,
             curated_schema,
             example_validator,
+            drift,
             transform,
             trainer,
             baseline_model,

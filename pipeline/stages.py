@@ -16,11 +16,17 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.orchestration.portable.mlmd import execution_lib
 
-from transform.common.errors import KinescribeError
+from transform.common.errors import KinescribeError, UnfitDataError
+
+METADATA_FILE = "metadata.sqlite"  # in the root of a run on this machine
 
 
 class StageError(KinescribeError):
     """A stage of the pipeline failed; the outputs of earlier stages are kept."""
+
+
+class StoppedError(UnfitDataError):
+    """The data stopped the run, as its settings say; nothing failed."""
 
 
 class Stage(NamedTuple):
@@ -62,7 +68,13 @@ class StageRunner(tfx_runner.IrBasedRunner):
         self._uncached = frozenset(uncached)
 
     def run(self, pipeline: Any, run_options: Any = None, **kwargs: Any) -> Stages:
-        """Runs every node; raises `StageError` at the first that fails."""
+        """Runs every node, one after the other.
+
+        Raises:
+            StageError: A stage failed.
+            StoppedError: A stage found that the run is not to go on: one of its outputs
+                has the property `decision` = `stop`, with a sentence as its `reason`.
+        """
         stages = super().run(pipeline, run_options, **kwargs)
         assert stages is not None
         return stages
@@ -94,6 +106,9 @@ class StageRunner(tfx_runner.IrBasedRunner):
                 ) from error
             self._callback.on_stage_end(index, len(nodes), stage)
             stages[name] = stage
+            for artifact in stage.outputs.values():
+                if artifact.get_string_custom_property("decision") == "stop":
+                    raise StoppedError(artifact.get_string_custom_property("reason"))
         return stages
 
     def _run_node(self, pipeline: Any, node: Any) -> Stage:

@@ -18,7 +18,7 @@ from serving.pushing import destination as destinations
 from serving.pushing import ledger
 from serving.pushing.origin import Origin, weights_folder
 from transform.backbones import loading
-from transform.common import storage
+from transform.common import outputs, storage
 from transform.common.config import Config
 from transform.datasets import AnnotationSource
 from transform.schema import FeatureSpec
@@ -44,6 +44,7 @@ def write_decision(
     """Decides, and writes what a new model would be made from; see the component."""
     corpus = _Corpus.from_dict({"source": json.loads(source)}).source
     features = loading.resolve(FeatureSpec.from_json(spec))
+    outputs.require_folder(destination)  # before hours of work
     served = served_version(destination)
     decided = decide(
         read_clips(corpus, features, Stamps(stamps)),

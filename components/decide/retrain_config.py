@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from components.decide.drift_config import DriftConfig
 from transform.common.config import Config, Field, validator
 
 
@@ -24,6 +25,9 @@ class RetrainConfig(Config):
     frozen_test: bool = True
     # what a clip in both the test and another split does
     on_leak: Literal["stop", "tell"] = "stop"
+    # what drifted clips do: they are said, or stop the run before training
+    on_drift: Literal["tell", "stop"] = "tell"
+    drift: DriftConfig = DriftConfig()  # from when on clips count as drifted
     # start from the served model's weights: where they fit, even after other settings
     # changed, or never
     warm_start: Literal["auto", "always", "never"] = "auto"

@@ -22,6 +22,7 @@ def Pusher(  # noqa: N802
     blessing: InputArtifact[standard_artifacts.ModelBlessing],
     infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
     judgement: InputArtifact[standard_artifacts.ModelEvaluation],
+    drift: InputArtifact[standard_artifacts.ExampleAnomalies],
     pushed_model: OutputArtifact[standard_artifacts.PushedModel],
     destination: Parameter[str],
     config_digest: Parameter[str],
@@ -36,6 +37,7 @@ def Pusher(  # noqa: N802
         blessing: The Judge's: the model is to be pushed.
         infra_blessing: The Judge's: a server can serve it.
         judgement: The verdict and the captions, which are kept beside the model.
+        drift: The table of the run's clips, likewise.
         pushed_model: A copy of the pushed model, with the properties `pushed`,
             `pushed_destination` and `pushed_version`, and the fields of its
             `PushRecord`.
@@ -49,6 +51,7 @@ def Pusher(  # noqa: N802
         (evaluation_blessing, blessing),
         infra_blessing,
         judgement,
+        drift,
         pushed_model,
         destination,
         config_digest,

@@ -26,6 +26,7 @@ def push_if_blessed(
     blessings: Sequence[Artifact],
     infra_blessing: Artifact,
     judgement: Artifact,
+    drift: Artifact,
     pushed_model: Artifact,
     destination: str,
     config_digest: str,
@@ -39,6 +40,7 @@ def push_if_blessed(
         blessings: The Evaluator's and the Judge's blessings, or their refusals.
         infra_blessing: The Judge's word that a server can serve it.
         judgement: The verdict and the captions, which are kept beside the model.
+        drift: The table of the run's clips, likewise.
         pushed_model: Takes a copy of the pushed model, and the properties.
         destination: The folder that a model server watches.
         config_digest: Digest of the configuration that made the model.
@@ -74,7 +76,9 @@ def push_if_blessed(
         pushed_model.set_string_custom_property("verdict", event.in_words())
         return
     before = destinations.latest(destination)
-    pushed = push(folder, destination, record, evaluation=judgement.uri)
+    pushed = push(
+        folder, destination, record, evaluation=judgement.uri, drift=drift.uri
+    )
     same = before is not None and before.version == pushed.version
     if origin or not same:
         ledger.record(

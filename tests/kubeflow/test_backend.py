@@ -2,6 +2,9 @@
 
 import json
 import pathlib
+import subprocess
+import sys
+import tempfile
 
 import pytest
 import yaml
@@ -13,9 +16,12 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.orchestration.pipeline import Pipeline
 
 from kubeflow import compiler
+from kubeflow.check import check
 from pipeline.kubeflow_config import KubeflowConfig
-from tests.support import stage_fakes
+from tests.support import stage_fakes, unprivileged
 from tests.support.kubeflow_backend import Backend, in_this_process
+from tests.support.paths import ROOT
+from transform.common import lease
 
 SETTINGS = KubeflowConfig.from_dict(
     {
@@ -37,7 +43,7 @@ class Bench:
         self.said: list[str] = []
         self.backend = Backend(folder / "backend", self.start)
 
-    def pipeline(self, answer="retrain"):
+    def pipeline(self, answer="retrain", look=""):
         decide = stage_fakes.Decide(answer=answer, log=str(self.log), force=0, note="")
         first = stage_fakes.First(log=str(self.log))
         second = stage_fakes.Second(
@@ -45,7 +51,11 @@ class Bench:
             log=str(self.log),
             obstacle=str(self.obstacle),
         )
-        return Pipeline("fake", "unused", components=[decide, first, second])
+        stages = [decide, first, second]
+        if look:
+            stages.append(stage_fakes.Look(answer=look).with_id("Drift"))
+            second.add_upstream_node(stages[-1])
+        return Pipeline("fake", "unused", components=stages)
 
     def compiled(self, **arguments):
         path = self.folder / "pipeline.yaml"
@@ -209,3 +219,50 @@ def test_containers_get_their_environment(bench):
     assert seen == dict.fromkeys(
         ("decide", "first", "second", "tell"), ("here", "run-1")
     )
+
+
+@pytest.mark.parametrize("look", ["retrain", "stop"])
+def test_what_comes_after_drift_runs_only_if_it_says_so(bench, look):
+    path = bench.compiled(look=look)
+    assert check(path) == []
+    run = bench.backend.run(path)
+    assert run.state == "SUCCEEDED"
+    assert {"decide", "first", "drift", "tell"} <= set(run.ran)
+    assert ("second" in run.ran) == (look == "retrain")
+
+
+def test_a_second_run_is_told_who_holds_the_root_and_writes_nothing(bench):
+    path = bench.compiled()
+    with lease.held(str(bench.folder / "runs"), "run-of-somebody"):
+        run = bench.backend.run(path)
+    assert run.state == "FAILED"
+    assert run.ran == ["decide", "tell"]
+    assert "run-of-somebody on " in run.tasks["decide"].message
+    assert not bench.log.exists()
+
+
+def test_a_run_lets_others_in_when_it_has_ended(bench):
+    bench.obstacle.write_text("clear")
+    bench.backend.run(bench.compiled())
+    assert lease.others(str(bench.folder / "runs")) == []
+
+
+@pytest.mark.slow
+def test_steps_run_without_rights_network_or_writable_code():
+    unprivileged.require()
+    folder = pathlib.Path(tempfile.mkdtemp())
+
+    def start(pod):
+        subprocess.run(["chmod", "-R", "a+rwX", folder], check=True)
+        command = [sys.executable, *pod.command[1:]]
+        return unprivileged.run(command, pod.environment, pod.folder)
+
+    bench = Bench(folder)
+    bench.log.touch()
+    bench.backend = Backend(folder / "backend", start)
+    run = bench.backend.run(bench.compiled())
+    assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
+    owners = {p.stat().st_uid for p in (folder / "runs").rglob("*.json")}
+    assert owners == {unprivileged.USER}
+    there = ["touch", str(ROOT / "kubeflow" / "x")]
+    assert unprivileged.run(there, {}, folder) != 0

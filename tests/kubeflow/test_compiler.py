@@ -68,8 +68,19 @@ def test_tasks_and_their_order_are_those_of_the_local_pipeline(config, compiled)
         for component in local.components
     }
     components = compiled.specification["components"]
-    tasks = components["comp-retrain"]["dag"]["tasks"]
-    assert {n: set(t.get("dependentTasks", [])) for n, t in tasks.items()} == wanted
+    first, then = (
+        {
+            name: set(task.get("dependentTasks", []))
+            for name, task in components[f"comp-{graph}"]["dag"]["tasks"].items()
+        }
+        for graph in ("retrain", "train")
+    )
+    before = first.pop("train")
+    assert {"drift", "transform", "video-example-gen"} <= before <= first.keys()
+    assert first == {name: wanted[name] for name in first}
+    assert then == {name: wanted[name] - first.keys() for name in then}
+    assert first.keys() | then.keys() == wanted.keys()
+    assert {"trainer", "judge", "pusher"} <= then.keys()
     outer = components["comp-exit-handler"]["dag"]["tasks"]
     assert set(outer) == {"decide", "retrain"}
     root = compiled.specification["root"]["dag"]["tasks"]
@@ -86,7 +97,7 @@ def test_a_run_has_two_parameters_and_no_more(compiled):
 
 def test_every_task_starts_our_entry_point_in_its_image(compiled):
     found = containers(compiled)
-    assert len(found) == 14
+    assert len(found) == 15
     for task, container in found.items():
         module = "kubeflow.tell" if task == "tell" else "kubeflow.step"
         assert container["command"] == ["python", "-m", module]
@@ -133,11 +144,11 @@ def test_every_pod_has_the_volume_the_secret_and_its_runs_id(compiled):
 
 
 def test_stages_are_tried_again_and_cached_by_nobody(compiled):
-    for graph in ("exit-handler", "retrain"):
+    for graph in ("exit-handler", "retrain", "train"):
         component = compiled.specification["components"][f"comp-{graph}"]
         for name, task in component["dag"]["tasks"].items():
             assert "cachingOptions" not in task
-            if name != "retrain":
+            if name not in ("retrain", "train"):
                 assert task["retryPolicy"]["maxRetryCount"] == 2
 
 

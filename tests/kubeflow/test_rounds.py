@@ -30,7 +30,7 @@ def size(paths) -> int:
 
 
 @pytest.mark.slow
-def test_scheduled_runs_push_follow_new_clips_rest_and_obey_a_rollback(tmp_path):
+def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_path):
     corpus = render_corpus(
         CorpusConfig(train=18, val=4, test=6, references=5), tmp_path / "all", workers=1
     )
@@ -45,6 +45,10 @@ def test_scheduled_runs_push_follow_new_clips_rest_and_obey_a_rollback(tmp_path)
         {
             "corpus": {"files": [str(corpus.annotations)]},
             "gates": {"max_regression": {"CIDEr-D": 9.0}},
+            "retrain": {
+                "on_drift": "stop",
+                "drift": {"min_clips": 4, "unknown_words": 0.5},
+            },
             "kubeflow": {"image": {"default": "k"}, "allow_tags": True},
         }
     )
@@ -85,6 +89,21 @@ def test_scheduled_runs_push_follow_new_clips_rest_and_obey_a_rollback(tmp_path)
     third = destination.latest(config.push_destination)
     run = backend.run(path)
     assert run.ran == ["decide", "tell"]
+    assert destination.latest(config.push_destination) == third
+
+    # New captions are of other things: it stops before training, with the figure.
+    other = json.loads(everything)
+    for row in other["sentences"]:
+        if row["video_id"] in training[:6]:
+            row["caption"] = "somebody peels potatoes"
+    corpus.annotations.write_text(json.dumps(other))
+    run = backend.run(path)
+    assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
+    assert "trainer" not in run.ran
+    drift = run.tasks["drift"].artifacts["drift"]["metadata"]
+    assert drift["decision"] == "stop"
+    assert drift["reason"].startswith("Stopped: Drift: the ")
+    assert "unknown_words " in drift["reason"]
     assert destination.latest(config.push_destination) == third
 
     # Most clips are gone: it stops, with the figure.

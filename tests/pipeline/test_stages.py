@@ -178,3 +178,23 @@ def test_terminal_line_ends_with_the_time():
 def test_a_stage_with_progress_of_its_own_starts_on_a_line_of_its_own():
     assert " 2/10 Trainer            … \n" in lines(terminal=True)
     assert " 1/10 Transform          … \n" not in lines(terminal=True)
+
+
+def test_a_stage_that_says_so_stops_the_run_and_again_when_it_is_cached(tmp_path):
+    bench = Bench(tmp_path)
+    look = stage_fakes.Look(answer="stop")
+    first = stage_fakes.First(log=str(bench.log))
+    first.add_upstream_node(look)
+    pipeline = Pipeline(
+        pipeline_name="fake",
+        pipeline_root=str(tmp_path / "artifacts"),
+        components=[look, first],
+        enable_cache=True,
+        metadata_connection_config=bench.connection,
+    )
+    for cached in (False, True):
+        recorder = Recorder()
+        with pytest.raises(stages.StoppedError, match=r"Drift: seconds 0\.41"):
+            stages.StageRunner(recorder).run(pipeline)
+        assert recorder.events[-1] == ("finished", 1, 2, "Look", cached)
+    assert not bench.log.exists()

@@ -61,6 +61,13 @@ def Second(  # noqa: N802
     model.set_string_custom_property("property", "value")
 
 
+@component
+def Look(drift: OutputArtifact[File], answer: Parameter[str]) -> None:  # noqa: N802
+    """Decides about what comes after it, as it is told to."""
+    drift.set_string_custom_property("decision", answer)
+    drift.set_string_custom_property("reason", "Stopped: Drift: seconds 0.41.")
+
+
 def _say(log: str, name: str) -> None:
     with pathlib.Path(log).open("a") as file:
         file.write(f"{name}\n")

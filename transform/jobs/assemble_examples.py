@@ -14,7 +14,7 @@ from apache_beam.metrics import Metrics
 from transform.common import storage
 from transform.datasets import VideoRecord
 from transform.jobs.import_features import import_again, imported, reads_video
-from transform.records import example_codec
+from transform.records import clip_numbers, example_codec
 from transform.records.dataset import DESCRIPTIONS, ExtractedDataset
 from transform.records.example_codec import VideoExample
 from transform.records.feature_store import FeatureStore
@@ -47,8 +47,9 @@ class AssembleExamples(beam.PTransform):
 class AssembleShared(beam.PTransform):
     """Writes `Shard`s below `out` as `AssembleExamples` does, and what describes them.
 
-    Beside each file lies `<file>.descriptions` with the same records but for their
-    features, a thousandth of the bytes. It is written last: with it, both are whole.
+    Beside each file lies `<file>.descriptions` with the same records, numbers about
+    each clip in place of its features: a thousandth of the bytes. It is written last:
+    with it, both are whole.
     """
 
     def __init__(self, spec: FeatureSpec, store: FeatureStore, out: str):
@@ -92,14 +93,19 @@ class _WriteShard(beam.DoFn):
 
 class _WriteDescribedShard(_WriteShard):
     def process(self, shard: Shard) -> Iterator[str]:
-        names = [t.name for t in FeatureSpec.from_json(self._spec_json).tensors()]
+        spec = FeatureSpec.from_json(self._spec_json)
         descriptions: list[tf.train.Example] = []
 
         def described() -> Iterator[tf.train.Example]:
-            for example in self._examples(shard):
+            examples = self._examples(shard)
+            for example, (clip, row) in zip(examples, shard.clips, strict=True):
                 yield example
-                for name in names:
-                    example.features.feature.pop(name, None)
+                encoded = {}
+                for tensor in spec.tensors():
+                    if feature := example.features.feature.pop(tensor.name, None):
+                        encoded[tensor.name] = feature.bytes_list.value[0]
+                found = clip_numbers.numbers(row, clip.captions, encoded, spec)
+                clip_numbers.describe(example, found)
                 descriptions.append(example)
 
         path = os.path.join(self._out, shard.path)

@@ -26,11 +26,13 @@ from transform.jobs.assemble_examples import AssembleShared, Shard, id_hash
 from transform.jobs.extraction_job import Found, find_features
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.import_features import imported
+from transform.records import run_uses
 from transform.records.dataset import DESCRIPTIONS, ExtractedDataset
 from transform.records.manifest import Manifest, ManifestRow
+from transform.records.run_uses import RunUse
 from transform.schema import FeatureSpec
 
-_FORMAT = 1  # of records; another one never takes a file for its own
+_FORMAT = 2  # of records; another one never takes a file for its own
 _CLIPS = 2  # of a file, on average at the most: a new clip rewrites one file
 _THREADS = 16  # remote stores answer slowly
 
@@ -128,6 +130,14 @@ def _hand_out(
         dataset.write_manifest(
             manifest.in_shards(copied) if dataset is evaluation else manifest
         )
+    run_uses.write(
+        folders.records,
+        RunUse(
+            records=[shard.path for listed in shards.values() for shard in listed],
+            spec_hash=found.spec.content_hash,
+            clips=[row.clip_hash for row in manifest.rows if row.clip_hash],
+        ),
+    )
     return manifest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from transform import schema
+from transform.records import clip_numbers
 from transform.schema import FeatureSpec
 
 # Everything in a record besides its features: small, and worth statistics.
@@ -19,6 +20,11 @@ DESCRIPTIVE = (
 )
 
 
+def described(spec: FeatureSpec) -> tuple[str, ...]:
+    """Returns what descriptions hold: all but features, and numbers about clips."""
+    return (*DESCRIPTIVE, *clip_numbers.names(spec))
+
+
 def schema_for(spec: FeatureSpec) -> schema_pb2.Schema:
     """Returns the schema of the records that `spec` makes.
 
@@ -30,6 +36,14 @@ def schema_for(spec: FeatureSpec) -> schema_pb2.Schema:
     return schema_pb2.Schema(
         feature=[
             *(_descriptive(name, spec) for name in DESCRIPTIVE),
+            *(  # in descriptions only; a feature that a clip lacks has no size
+                schema_pb2.Feature(
+                    name=name,
+                    type=schema_pb2.FLOAT,
+                    value_count=schema_pb2.ValueCount(min=1, max=1),
+                )
+                for name in clip_numbers.names(spec)
+            ),
             *(
                 schema_pb2.Feature(
                     name=tensor.name,
@@ -37,7 +51,7 @@ def schema_for(spec: FeatureSpec) -> schema_pb2.Schema:
                     value_count=schema_pb2.ValueCount(min=0, max=1),
                 )
                 for tensor in spec.tensors()
-                if tensor.name not in DESCRIPTIVE
+                if tensor.name not in described(spec)
             ),
         ]
     )

@@ -3,12 +3,12 @@ from tfx.types import standard_artifacts
 
 from components.curated_schema import component
 from tests.support.component_records import SPEC, write_records
-from transform.records.metadata_schema import DESCRIPTIVE, schema_for
+from transform.records.metadata_schema import described, schema_for
 from transform.schema import Category
 
 
 def anomalies_of(path):
-    options = tfdv.StatsOptions(feature_allowlist=list(DESCRIPTIVE))
+    options = tfdv.StatsOptions(feature_allowlist=list(described(SPEC)))
     statistics = tfdv.generate_statistics_from_tfrecord(
         str(path), stats_options=options
     )
@@ -24,7 +24,7 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
     read = tfdv.load_schema_text(str(tmp_path / "schema.pbtxt"))
     assert read == schema_for(SPEC)
     assert {feature.name for feature in read.feature} == {
-        *DESCRIPTIVE,
+        *described(SPEC),
         "flow",
         "grid",
     }
@@ -33,7 +33,7 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
 def test_category_stands_in_the_schema_once():
     spec = SPEC.replace(features=(*SPEC.features, Category(names=("a", "b"))))
     found = [feature.name for feature in schema_for(spec).feature]
-    assert found == [*DESCRIPTIVE, "flow", "grid"]
+    assert found == [*described(SPEC), "flow", "grid"]
 
 
 def test_records_of_the_specification_have_no_anomalies(tmp_path):

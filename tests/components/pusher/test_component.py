@@ -26,6 +26,8 @@ def run_component(folder, evaluated=1, blessed=1, servable=1):
     judgement.mkdir()
     for name in (*destination.EVALUATION_FILES, "scores.json"):
         (judgement / name).write_text(f"{name} of the candidate")
+    (folder / "drift").mkdir()
+    (folder / "drift" / destination.CLIPS).write_text("clips of the run")
     Pusher.test_call(
         model=artifact(standard_artifacts.Model, folder / "candidate"),
         baseline=artifact(
@@ -43,6 +45,7 @@ def run_component(folder, evaluated=1, blessed=1, servable=1):
             standard_artifacts.InfraBlessing, folder / "infra", blessed=servable
         ),
         judgement=artifact(standard_artifacts.ModelEvaluation, judgement),
+        drift=artifact(standard_artifacts.ExampleAnomalies, folder / "drift"),
         pushed_model=pushed,
         destination=str(folder / "pushed"),
         config_digest="c" * 16,
@@ -67,7 +70,10 @@ def test_verdict_captions_and_training_clips_travel_inside_the_version(tmp_path)
     run_component(tmp_path)
     latest = destination.latest(str(tmp_path / "pushed"))
     kept = tmp_path / "pushed" / latest.version / destination.EVALUATION
-    assert {path.name for path in kept.iterdir()} == set(destination.EVALUATION_FILES)
+    assert {path.name for path in kept.iterdir()} == {
+        *destination.EVALUATION_FILES,
+        destination.CLIPS,
+    }
     text = (kept / destination.CAPTIONS).read_text()
     assert text == "captions.jsonl of the candidate"
 

@@ -1,0 +1,1 @@
+"""Whether new clips are like those that the served model was trained on."""
