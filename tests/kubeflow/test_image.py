@@ -3,11 +3,13 @@
 import json
 import pathlib
 import re
+import subprocess
 from importlib import metadata
 from typing import NamedTuple
 
 import pytest
 
+from tests.support.deploy_tools import tool
 from tests.support.paths import ROOT
 
 LOCK = dict(
@@ -39,8 +41,8 @@ def recipe() -> list[Instruction]:
 
 @pytest.fixture(scope="module")
 def environment(recipe) -> dict[str, str]:
-    [line] = [rest for name, rest in recipe if name == "ENV"]
-    return dict(part.split("=") for part in line.split())
+    lines = [rest for name, rest in recipe if name == "ENV"]
+    return dict(part.split("=") for line in lines for part in line.split())
 
 
 def copied(recipe) -> list[str]:
@@ -60,8 +62,10 @@ def test_boot_program_is_of_the_beam_that_is_locked(recipe):
 
 
 def test_python_is_the_one_that_the_lock_is_for(recipe):
-    [base] = [rest for name, rest in recipe if name == "FROM"]
+    base, trainer = [rest for name, rest in recipe if name == "FROM"]
     assert base.startswith("python:3.10-")
+    assert base.split(" AS ")[1] == "steps"
+    assert trainer == "steps AS trainer"
     assert '">=3.10,<3.11"' in (ROOT / "setup.py").read_text()
 
 
@@ -71,6 +75,26 @@ def test_workers_use_what_the_image_has(recipe, environment):
     assert "uv" in LOCK
     assert all("--no-deps" in rest for rest in installs)
     assert "--requirements requirements.lock" in installs[0]
+
+
+@pytest.mark.parametrize("path", ["kubeflow/Dockerfile", "serving/deploy/Dockerfile"])
+def test_hadolint_finds_nothing_and_nothing_runs_as_root(path):
+    done = subprocess.run(
+        [tool("hadolint"), str(ROOT / path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    users = [rest for name, rest in read(ROOT / path) if name == "USER"]
+    assert users[-1] == "65532"
+
+
+def test_cuda_is_that_of_the_locked_tensorflow():
+    wanted = {
+        requirement.split(";")[0].strip().replace(" ", "")
+        for requirement in metadata.requires("tensorflow") or ()
+        if "and-cuda" in requirement
+    }
+    locked = set((ROOT / "requirements.gpu.lock").read_text().split())
+    assert {line.replace("(", "").replace(")", "") for line in wanted} == locked
 
 
 def test_every_package_and_what_setup_reads_is_copied(recipe):

@@ -13,6 +13,7 @@ import yaml
 
 from kinescribe.commands import serve
 from serving.server.prometheus import Metrics
+from tests.support.deploy_tools import tool
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "serving" / "deploy"
@@ -45,6 +46,45 @@ def test_alerts_and_board_read_metrics_that_there_are():
     ]
     for expression in [*queries, *(rule["expr"] for rule in rules)]:
         assert named_metrics(expression) <= known_metrics(), expression
+
+
+@pytest.mark.parametrize("room", ["kubeflow", "serving"])
+def test_every_alert_fires_and_is_silent(room):
+    path = ROOT / "tests" / room / "alerts_test.yaml"
+    done = subprocess.run(
+        [tool("promtool"), "test", "rules", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cases = yaml.safe_load(path.read_text())
+    [rules] = cases["rule_files"]
+    groups = yaml.safe_load((path.parent / rules).read_text())["groups"]
+    named = {rule["alert"] for group in groups for rule in group["rules"]}
+    for case in cases["tests"]:  # once silent, once firing
+        assert {test["alertname"] for test in case["alert_rule_test"]} == named
+
+
+def test_alerts_of_runs_read_what_is_told_of_runs_and_have_a_page():
+    from kubeflow import tell
+
+    ended = tell.Outcome(
+        "pushed",
+        "",
+        {
+            "video-example-gen": {"clips_ok": 1.0},
+            "drift": {"drift_clip_seconds": 0.1},
+        },
+    )
+    known = set(re.findall(r"^kinescribe_[a-z_]+", tell.metrics(ended, "a", 1), re.M))
+    page = (ROOT / "docs" / "operations.md").read_text()
+    groups = yaml.safe_load((ROOT / "kubeflow" / "alerts.yaml").read_text())["groups"]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        assert named_metrics(rule["expr"]) <= known, rule["expr"]
+        anchor = rule["annotations"]["runbook_url"].partition("#")[2]
+        assert f"#### Alert {rule['alert']}" in page
+        assert anchor == f"alert-{rule['alert'].lower()}"
 
 
 @pytest.mark.parametrize(
