@@ -17,7 +17,7 @@ import typer.core
 
 import kinescribe
 from kinescribe import settings_only, terminal
-from transform.common import failures, loopback
+from transform.common import failures, filesystems, loopback
 from transform.common.errors import UnfitDataError
 
 COMMANDS = (
@@ -52,6 +52,10 @@ COMMANDS = (
     "runs",
     "models",
     "rollback",
+    "label",
+    "lineage",
+    "clean",
+    "manifests",
 )
 
 _HOME = re.compile(r"\A(--[a-z-]+=|)(~(?=/|\Z).*)", re.DOTALL)  # a value with ~
@@ -158,7 +162,27 @@ def _spare_tensorflow(arguments: Sequence[str]) -> None:
         settings_only.install()
 
 
+def _know_buckets(arguments: Sequence[str]) -> None:
+    """Makes s3:// known to a command that names it, itself or in its configuration."""
+    if not any(word in LISTING for word in arguments):
+        filesystems.register(arguments)
+
+
 def main() -> None:
+    """Runs the command, and ends the process with its exit code.
+
+    After S3 was used, without exit handlers, one of which would abort it.
+    """
+    try:
+        _run()
+    except SystemExit as ended:
+        if not filesystems.is_registered():
+            raise
+        terminal.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else int(bool(ended.code)))
+
+
+def _run() -> None:
     """Runs the command; whatever goes wrong is one sentence and exit code 1 or 4.
 
     Typer reports wrong usage and exits with 2; an interrupt exits with 130.
@@ -168,6 +192,7 @@ def main() -> None:
     _spare_tensorflow(sys.argv[1:])
     try:
         try:
+            _know_buckets(sys.argv[1:])
             app()
         finally:
             terminal.flush()

@@ -55,7 +55,8 @@ def command(
     What is done already is not done again, so that a run that was stopped goes on
     where it was. `run.yaml` in the root says what was run. Ends with 0 if the model
     was pushed or the served one is as good, with 3 if the gates refused it, with 4 if
-    too many clips cannot be used or a split has none.
+    too many clips cannot be used, a split has none, or new clips drifted and
+    `retrain.on_drift` is `stop`.
     """
     if corpus and not preset:
         raise typer.BadParameter("--corpus goes with --preset")

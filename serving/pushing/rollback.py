@@ -95,6 +95,14 @@ def roll_back(
     return _serve_again(destination, target), target.version
 
 
+def target(destination: str) -> PushedVersion | None:
+    """Returns the version that a roll-back would serve again, if there is one."""
+    versions = {v.version: v for v in destinations.versions(destination)}
+    known = states(destination)
+    live = next((state for state in known if state.state == "live"), None)
+    return _before(versions, known, live) if live else None
+
+
 def forgive(destination: str, version: str, reason: str, by: str = "") -> None:
     """Lets the model of a withdrawn version be pushed again.
 

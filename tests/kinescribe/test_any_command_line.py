@@ -107,6 +107,10 @@ FORMS: dict[str, list[str]] = {
     "runs": ["NAME", "NAME --count NUMBER --json"],
     "models": ["NAME"],
     "rollback": ["NAME"],
+    "label": ["NAME WORD NUMBER", "NAME WORD NUMBER --model-config-file NAME"],
+    "manifests": ["NAME --out NAME --server WORD --models WORD --replicas NUMBER"],
+    "lineage": ["NAME", "NAME NUMBER --clips --json", "NAME --markdown"],
+    "clean": ["NAME --root NAME", "NAME --keep-runs NUMBER --older NUMBER --json"],
     "compare-models": ["NAME NAME NAME", "NAME NAME --json"],
     "verdicts": ["NAME", "NAME --json"],
 }

@@ -1,0 +1,1 @@
+"""Removes what no run, no server and no comparison needs any more."""

@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from serving.errors import ServingError
+from serving.gates.verdict import Verdict
+from serving.pushing import lineage, rollback
+from serving.pushing.destination import VERDICT
+from serving.pushing.origin import Origin
+from serving.pushing.push import push
+from serving.weights_digest import weights_digest
+from tests.support.pushing import RECORD, write_model
+
+BLESSED = Verdict(
+    outcome="blessed",
+    sentence="Blessed: CIDEr-D 2.06 is 0.21 above version 7's 1.85.",
+    servable=True,
+    clips=60,
+    clips_wanted=60,
+    scores={"CIDEr-D": 2.06},
+    intervals={"CIDEr-D": (1.74, 2.4)},
+)
+CLIPS = {f"v{n}": ("train", f"c{n}", "words") for n in range(4)}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Three versions: fresh, and two that began with the one before."""
+    (tmp_path / "judgement").mkdir()
+    (tmp_path / "judgement" / VERDICT).write_text(BLESSED.to_json())
+    parent, made = "", []
+    for name, clips, settings in (
+        ("a", {i: CLIPS[i] for i in ("v0", "v1")}, {"seed": 1}),
+        ("b", {**CLIPS, "v1": ("train", "other", "words")}, {"seed": 1}),
+        ("c", {i: CLIPS[i] for i in ("v0", "v2", "v3")}, {"seed": 2}),
+    ):
+        model = write_model(tmp_path / name, name)
+        Origin(
+            clips=clips,
+            settings=settings,
+            parent=parent,
+            generation=len(made),
+            reason=f"Retraining {name}.",
+            run_id=f"run-{name}",
+            note="new labels" if name == "c" else "",
+        ).write(str(model))
+        record = RECORD.replace(weights_digest=weights_digest(model))
+        judged = str(tmp_path / "judgement")
+        parent = push(str(model), str(tmp_path / "pushed"), record, judged).version
+        made.append(parent)
+    return str(tmp_path / "pushed"), made
+
+
+def test_chain_goes_back_to_fresh_weights_with_each_difference(place):
+    folder, (first, second, third) = place
+    chain = lineage.trace(folder)
+    assert [ancestor.version for ancestor in chain] == [third, second, first]
+    assert lineage.in_words(chain[1]) == (
+        f"{second}: from version {first}, 4 clips, 2 added, 1 changed"
+    )
+    assert (chain[1].added, chain[1].changed) == (("v2", "v3"), ("v1",))
+    assert chain[0].removed == ("v1",)
+    assert chain[0].settings == "seed (1 against 2)"
+    assert lineage.in_words(chain[2]) == f"{first}: from fresh weights, 2 clips"
+    assert json.loads(json.dumps([a.to_dict() for a in chain]))[0]["version"] == third
+
+
+def test_card_has_judgement_data_training_and_what_happened_since(place):
+    folder, (_, second, third) = place
+    rollback.roll_back(folder, "it is worse")
+    card = lineage.card(lineage.trace(folder, third))
+    for words in (
+        f"# Version {third}",
+        BLESSED.sentence,
+        "| CIDEr-D | 2.060 | 1.740 … 2.400 |",
+        "3 clips: 3 train.",
+        "Retraining c.",
+        "Note: new labels",
+        f"- {second}: from version ",
+        ": it is worse.",
+    ):
+        assert words in card
+
+
+def test_a_version_that_is_not_there_is_one_sentence(place, tmp_path):
+    with pytest.raises(ServingError, match="has no version 7: its versions are 1"):
+        lineage.trace(place[0], "7")
+    with pytest.raises(ServingError, match="has no version at all"):
+        lineage.trace(str(tmp_path / "nothing"))
