@@ -47,7 +47,7 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
             "gates": {"max_regression": {"CIDEr-D": 9.0}},
             "retrain": {
                 "on_drift": "stop",
-                "drift": {"min_clips": 4, "unknown_words": 0.5},
+                "drift": {"min_clips": 4, "unknown_words": 0.3},
             },
             "kubeflow": {"image": {"default": "k"}, "allow_tags": True},
         }

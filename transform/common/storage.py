@@ -56,12 +56,17 @@ def names_in(folder: str) -> list[str]:
     """
 
     def listed() -> list[str]:
-        # Whether it is a folder cannot be asked: each error is answered by a no. Nor
-        # is S3 asked for its state, which is absent, it says, where it is forbidden.
-        remote = Location(folder).is_remote
-        if not remote and not tf.io.gfile.stat(folder).is_directory:
-            raise LocationError(folder, "it is a file where a folder is wanted")
-        return tf.io.gfile.listdir(folder)
+        # Whether it is a folder cannot be asked: each error is answered by a no.
+        try:
+            if not tf.io.gfile.stat(folder).is_directory:
+                raise LocationError(folder, "it is a file where a folder is wanted")
+            return tf.io.gfile.listdir(folder)
+        except tf.errors.NotFoundError:
+            if Location(folder).scheme == "s3":
+                # What may not be listed is not there, it says; of a file it does not.
+                with tf.io.gfile.GFile(os.path.join(folder, ".absent"), "rb") as file:
+                    file.read(1)
+            raise
 
     try:
         found = filesystems.answered(folder, listed)
