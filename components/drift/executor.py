@@ -12,7 +12,7 @@ from components.decide.decision import RETRAIN, STOP
 from components.decide.executor import served_version
 from components.decide.retrain_config import RetrainConfig
 from components.drift.findings import Findings, compare
-from serving import signature_names
+from serving import model_versions, signature_names
 from serving.pushing.destination import CLIPS, EVALUATION
 from transform.common import storage
 from transform.records.clip_table import ClipTable
@@ -62,6 +62,7 @@ def _measured(
             "trained on."
         )
     words = Vocabulary.from_file(
-        os.path.join(folder, "assets", signature_names.VOCABULARY_ASSET)
-    ).words
-    return compare(then, now, version, frozenset(words), settings.drift)
+        os.path.join(folder, "assets", signature_names.VOCABULARY_ASSET),
+        model_versions.read_tokenizer(folder),
+    )
+    return compare(then, now, version, words, settings.drift)

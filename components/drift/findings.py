@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from components.decide.drift_config import DriftConfig
 from components.drift import distances
-from transform.records import vocabulary
 from transform.records.clip_table import CATEGORIES, ClipTable
+from transform.records.vocabulary import Vocabulary
 
 UNKNOWN_WORDS = "unknown_words"
 
@@ -61,7 +61,7 @@ def compare(
     then: ClipTable,
     now: ClipTable,
     version: str,
-    words: Collection[str],
+    words: Vocabulary,
     rules: DriftConfig,
 ) -> Findings:
     """Compares the clips that are new in `now` with the training clips of `then`.
@@ -70,7 +70,7 @@ def compare(
         then: The clips that the served model's run had.
         now: The clips at hand, with captions.
         version: Of the served model.
-        words: Those that it knows.
+        words: Those that it knows, and how it splits captions.
         rules: What is allowed.
     """
     new = now.where(~np.isin(now.columns["key"], then.columns["key"]))
@@ -115,9 +115,11 @@ def _columns(then: ClipTable, now: ClipTable, rules: DriftConfig) -> list[Column
     return found
 
 
-def _unknown(clips: ClipTable, known: Collection[str]) -> float:
+def _unknown(clips: ClipTable, vocabulary: Vocabulary) -> float:
     """Returns the share of the captions' words that a model does not know."""
     captions = [text for texts in clips.captions for text in texts]
-    spoken = vocabulary.split(captions).flat_values.numpy() if captions else []
-    unknown = sum(word.decode() not in known for word in spoken)
-    return unknown / max(len(spoken), 1)
+    if not captions:
+        return 0.0
+    spoken = vocabulary.tokenizer.split(tf.constant(captions)).flat_values.numpy()
+    known = frozenset(vocabulary.words)
+    return sum(word.decode() not in known for word in spoken) / max(len(spoken), 1)

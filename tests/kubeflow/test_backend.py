@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -250,7 +251,7 @@ def test_a_run_lets_others_in_when_it_has_ended(bench):
 @pytest.mark.slow
 def test_steps_run_without_rights_network_or_writable_code():
     unprivileged.require()
-    folder = pathlib.Path(tempfile.mkdtemp())
+    folder = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))  # which everybody may enter
 
     def start(pod):
         subprocess.run(["chmod", "-R", "a+rwX", folder], check=True)
@@ -266,3 +267,4 @@ def test_steps_run_without_rights_network_or_writable_code():
     assert owners == {unprivileged.USER}
     there = ["touch", str(ROOT / "kubeflow" / "x")]
     assert unprivileged.run(there, {}, folder) != 0
+    shutil.rmtree(folder)

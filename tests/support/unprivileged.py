@@ -35,7 +35,7 @@ def run(
 
     Python, wherever it is installed, is seen there alone: nothing else of root's home.
     """
-    place = tempfile.mkdtemp()
+    place = tempfile.mkdtemp(dir="/tmp")
     python, code = sys.base_prefix, str(ROOT)
     lines = [
         f"mkdir {place}/python",

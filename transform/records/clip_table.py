@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from transform import schema
 from transform.common import storage
-from transform.records import clip_numbers
+from transform.records import clip_numbers, tfrecords
 from transform.records.dataset import ExtractedDataset
 
 CATEGORIES = (schema.CATEGORY, schema.MISSING, "status", "audio")
@@ -61,7 +61,7 @@ class ClipTable:
         rows: dict[str, list] = {n: [] for n in (*_KEYS, *CATEGORIES, *names)}
         texts: list[tuple[str, ...]] = []
         for split in descriptions.splits:
-            for record in tf.data.TFRecordDataset(descriptions.files(split)):
+            for record in tfrecords.records_of(descriptions.files(split)):
                 entries = tf.train.Example.FromString(record.numpy()).features.feature
                 captions = tuple(
                     text.decode() for text in entries[schema.CAPTIONS].bytes_list.value

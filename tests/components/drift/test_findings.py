@@ -5,9 +5,10 @@ from components.decide.drift_config import DriftConfig
 from components.drift import distances
 from components.drift.findings import compare
 from transform.records.clip_table import CATEGORIES, ClipTable
+from transform.records.vocabulary import Vocabulary
 
 RULES = DriftConfig()
-WORDS = frozenset({"a", "ball", "rolls"})
+WORDS = Vocabulary(("a", "ball", "rolls"))
 
 
 def table(clips, seed, first=0, seconds=10.0, category="ball", caption="a ball rolls"):
