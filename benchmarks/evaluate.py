@@ -1,14 +1,12 @@
 """What scoring MSR-VTT's test split takes, beside stock pycocoevalcap, same values.
 
-    python benchmarks/evaluate.py [--clips 2990] [--parts metrics evaluator]
+    python benchmarks/evaluate.py [--clips 2990] [--references 20]
 
 2,990 clips with 20 references each, as MSR-VTT's test split has; sentences are drawn
 from a grammar of English words, so that METEOR finds stems, synonyms and paraphrases.
-`metrics` scores them by all metrics, ours and pycocoevalcap's as its `COCOEvalCap`
-calls them, tokenising both times, and compares the values. CPU times are those of this
-process and of the Java processes that it has started and ended. `evaluator` measures
-TFMA's run of these metrics on slices, when the metrics' own caches are warm: what is
-left is the Evaluator's own.
+All metrics score them, ours and pycocoevalcap's as its `COCOEvalCap` calls them,
+tokenising both times; the values are compared. CPU times are those of this process and
+of the Java processes that it has started and ended.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ import contextlib
 import os
 import pathlib
 import resource
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -60,15 +57,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, default=2990)
     parser.add_argument("--references", type=int, default=20)
-    parts = ("metrics", "evaluator")
-    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
     predictions, references = corpus(options.clips, options.references)
     print(f"{options.clips:,} clips of {options.references} references")
-    if "metrics" in options.parts:
-        _compare_metrics(predictions, references)
-    if "evaluator" in options.parts:
-        _measure_evaluator(predictions, references)
+    _compare_metrics(predictions, references)
 
 
 def corpus(
@@ -197,71 +189,6 @@ def _our_scores(
     meteor.shared().close()  # so that its CPU time counts
     _told("all")
     return found
-
-
-def _measure_evaluator(
-    predictions: Mapping[str, str], references: Mapping[str, Sequence[str]]
-) -> None:
-    import tensorflow as tf
-    import tensorflow_model_analysis as tfma
-
-    from components.evaluator import caption_metrics
-    from components.evaluator.analysis_config import eval_config
-
-    print("evaluator")
-    scorer.score(predictions, references)
-    _told("")
-    scorer.score(predictions, references)
-    _told("metrics, kept")
-    with tempfile.TemporaryDirectory() as folder:
-        place = pathlib.Path(folder)
-        with tf.io.TFRecordWriter(str(place / "records")) as writer:
-            for number, (clip, texts) in enumerate(references.items()):
-                columns = {
-                    "video_id": [clip],
-                    "category": [f"category{number % 20}"],
-                    "captions": texts,
-                    "said": [predictions[clip]],
-                }
-                features = {
-                    key: tf.train.Feature(
-                        bytes_list=tf.train.BytesList(value=[t.encode() for t in some])
-                    )
-                    for key, some in columns.items()
-                }
-                example = tf.train.Example(features=tf.train.Features(feature=features))
-                writer.write(example.SerializeToString())
-        speaker = _Speaker()
-        served = {"serving_default": speaker.serve}
-        tf.saved_model.save(speaker, str(place / "model"), signatures=served)
-        path = str(place / "references.json")
-        caption_metrics.write_references(path, references)
-        config = tfma.utils.update_eval_config_with_defaults(
-            eval_config(("category",), path)
-        )
-        _told("")
-        tfma.run_model_analysis(
-            eval_shared_model=tfma.default_eval_shared_model(
-                str(place / "model"), eval_config=config
-            ),
-            eval_config=config,
-            data_location=str(place / "records"),
-            output_path=str(place / "out"),
-        )
-        _told("Evaluator")
-
-
-def _Speaker() -> object:  # noqa: N802
-    """A model that says what stands in a clip's record."""
-    import tensorflow as tf
-
-    class Speaker(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
-        def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-            columns = {"said": tf.io.FixedLenFeature([], tf.string)}
-            return {"caption": tf.io.parse_example(examples, columns)["said"]}
-
-    return Speaker()
 
 
 if __name__ == "__main__":
