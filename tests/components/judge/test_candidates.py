@@ -16,7 +16,7 @@ from tests.support.candidates import CATEGORIES, CLIPS, REFERENCES, speaking
 from tests.support.speakers import Speaker, write_records, write_speaker
 
 GATES = GateConfig.from_dict({"sampling": {"samples": 500}, "cost": {"factor": 4}})
-NO_SERVER = GATES.replace(servable=None)  # which takes ten seconds to start
+NO_SERVER = GATES.replace(servable=None)  # `test_trial` has what a server says
 SERVED = speaking(0.7)
 BETTER = speaking(0.97, seed=5)
 PLACE = {
@@ -137,7 +137,7 @@ def test_only_a_better_model_takes_the_served_ones_place(workplace, tmp_path, ki
     before = files(workplace)
     served = destinations.latest(str(workplace / "pushed"))
     model = write_speaker(tmp_path / "model", captions, **settings)
-    found = judged(workplace, model, GATES)
+    found = judged(workplace, model, NO_SERVER)
     assert said in found.verdict.sentence
     assert found.verdict.baseline_version == served.version
     outcomes = {"better": "blessed", "equal": "equal"}
