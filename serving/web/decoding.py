@@ -83,7 +83,7 @@ class Decoders:
             self._free.put(process)
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Ends the processes, whatever they do just now."""
         self._closed = True
         with contextlib.suppress(queue.Empty):
             while True:

@@ -33,7 +33,7 @@ class Job:
 
     @property
     def status(self) -> Status:
-        """How far it is."""
+        """How far the job is, in one word."""
         if self.captions is not None:
             return "done"
         if self._cancelled.is_set():

@@ -47,7 +47,7 @@ class WorkingFolder:
         return [path.name for path in self.path.iterdir() if path.name != _LOCK]
 
     def close(self) -> None:
-        """Removes the folder."""
+        """Removes the folder and all that lies in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 

@@ -104,7 +104,7 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     changes = {"training": {"seed": 1}, "gates": {"max_regression": {"CIDEr-D": 10}}}
     changed = small.override(changes)
     second, ran = run(changed)
-    assert ran == ["CaptionReferences", *MODEL_STAGES]
+    assert ran == ["CaptionReferences", "Drift", *MODEL_STAGES]
     assert second.verdict.baseline_version == first.pushed.name
     assert f"version {first.pushed.name}'s" in second.verdict.sentence
     assert int(second.pushed.name) > int(first.pushed.name)

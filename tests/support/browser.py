@@ -75,6 +75,10 @@ class Page:
         for kind in ("keyDown", "keyUp"):
             self._call("Input.dispatchKeyEvent", type=kind, **about)
 
+    def write(self, text: str) -> None:
+        """Types into whatever has the focus."""
+        self._call("Input.insertText", text=text)
+
     def hover(self, selector: str) -> None:
         """Moves the mouse over an element."""
         x, y = self.value(
@@ -93,6 +97,11 @@ class Page:
             deviceScaleFactor=2 if phone else 1,
             mobile=phone,
         )
+
+    def darken(self, dark: bool) -> None:
+        """Lets pages know whether dark colours are wished for."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
 
     def screenshot(self, path: pathlib.Path) -> None:
         """Saves a picture of the window."""

@@ -150,7 +150,7 @@ def test_metrics_need_no_tensorflow():
 def test_captions_are_split_by_the_tokenizer_of_their_model():
     references = {"a": ["一个男人在跑步。"], "b": ["一个女人在唱歌", "女人"]}
     written = {"a": "一 个 男 人 在 跑 步", "b": "一个女人在唱歌"}
-    for kind in ("characters", "words"):  # the signs are words of the usual one, too
+    for kind in ("characters", "unicode"):
         whole = scorer.Scorer(references, tokenizers.of_kind(kind))
         assert whole.collect(written, ["BLEU-4"]).corpus()["BLEU-4"] > 0.999
     whole = scorer.Scorer(references, tokenizers.of_kind("whitespace"))

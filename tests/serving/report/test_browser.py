@@ -10,10 +10,12 @@ from keras_models.metrics.bootstrap import Interval
 from serving.report import content
 from serving.report.content import JudgedFiles
 from serving.report.page import Look, Row, ScoredClip, render
-from tests.support import report_browser as browser
+from tests.support import browser
 from tests.support.verdicts import BLESSED
 
-pytestmark = pytest.mark.skipif(not browser.PROGRAM, reason="needs Chromium")
+pytestmark = pytest.mark.skipif(
+    browser.PROGRAM is None, reason="Chromium is not installed (apt install chromium)"
+)
 
 random = np.random.default_rng(0)
 METRICS = ("BLEU-4", "METEOR", "CIDEr-D")
@@ -88,9 +90,9 @@ def report(judged, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shown(report):
-    with browser.page() as page:
-        page.open(report)
+def shown(report, tmp_path_factory):
+    with browser.opened(tmp_path_factory.mktemp("profile")) as page:
+        page.open(report.as_uri())
         yield page
 
 
@@ -100,7 +102,7 @@ def test_nothing_is_missing_and_nothing_complains(shown, report):
     assert shown.value("[...document.images].every(i => i.complete && i.naturalWidth)")
     loaded = "performance.getEntriesByType('resource').map(entry => entry.name)"
     assert all(name.startswith("data:") for name in shown.value(loaded))
-    assert shown.complaints == []
+    assert shown.errors == []
 
 
 def tables(page):
@@ -142,9 +144,9 @@ LOOK = "getComputedStyle(document.querySelector('.word .look')).display"
 
 def test_a_word_shows_what_it_looked_at_by_pointer_and_by_keyboard(shown):
     assert shown.value(LOOK) == "none"
-    shown.point_at(".word")
+    shown.hover(".word")
     assert shown.value(LOOK) == "block"
-    shown.point_at("h1")
+    shown.hover("h1")
     assert shown.value(LOOK) == "none"
     shown.value("document.activeElement.blur()")
     shown.press("Tab")
@@ -166,7 +168,9 @@ def test_the_search_leaves_the_clips_that_have_the_words(shown):
 
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (1200, True)])
 def test_the_page_fits_a_phone_and_is_dark_at_night(shown, report, width, dark):
-    shown.open(report, width, dark)
+    shown.resize(width, 900)
+    shown.darken(dark)
+    shown.open(report.as_uri())
     assert shown.value("document.documentElement.scrollWidth") <= width
     colour = shown.value("getComputedStyle(document.body).backgroundColor")
     assert colour == ("rgb(32, 33, 36)" if dark else "rgb(255, 255, 255)")
