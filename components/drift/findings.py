@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.decide.drift_config import DriftConfig
-from components.drift import distances
+from transform.records import sample_distances
 from transform.records.clip_table import CATEGORIES, ClipTable
 from transform.records.vocabulary import Vocabulary
 
@@ -105,11 +105,15 @@ def _columns(then: ClipTable, now: ClipTable, rules: DriftConfig) -> list[Column
     total = len(names) + len(categories)
     found = []
     for name in names:
-        measured = distances.of_numbers(then.columns[name], now.columns[name], total)
+        measured = sample_distances.of_numbers(
+            then.columns[name], now.columns[name], total
+        )
         if measured:
             found.append(Column(name, *measured, rules.numbers))
     for name in categories:
-        measured = distances.of_categories(then.columns[name], now.columns[name], total)
+        measured = sample_distances.of_categories(
+            then.columns[name], now.columns[name], total
+        )
         if measured:
             found.append(Column(name, *measured, rules.categories))
     return found

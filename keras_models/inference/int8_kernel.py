@@ -12,9 +12,6 @@ from keras_models.inference.kernel_layouts import add_bias_and_reshape, frozen_v
 from transform.common.errors import KinescribeError
 
 LEVELS = 127  # on either side of zero
-# Of a kernel half as many: with 64 the sum of two products, 2 · 255 · 64, would not fit
-# into the 16 bits in which processors without VNNI add them.
-KERNEL_LEVELS = 63
 ZERO = 128  # the level of zero among inputs, which oneDNN takes without a sign
 TINY = 1e-30
 OPERATION = "_FusedQuantizedConv2D"  # private to TensorFlow: see `check_int8_supported`
@@ -41,11 +38,13 @@ def check_int8_supported() -> None:
 class Int8Kernel:
     """A kernel (D, N) of which every column is int8, and inputs likewise.
 
-        s_rn = Σ_d round(127 x_rd / m_r) round(63 W_dn / m_n)
-        y_rn = s_rn m_r m_n / (127 · 63) + b_n
+        s_rn = Σ_d round(127 x_rd / m_r) round(127 W_dn / m_n)
+        y_rn = s_rn m_r m_n / 127² + b_n
 
     where m_r is the largest |x| of a row at run time, and m_n the largest |W| of
-    a column. The sums s are exact, and so the same on all processors.
+    a column. The sums s are exact, and so the same on all processors: those without
+    VNNI add two products in 16 bits, into which 2 · 255 · 127 would not fit, and so
+    each row is multiplied as two halves.
 
     The product is oneDNN's convolution of pixels, which TensorFlow has on x86: the one
     operation there that keeps the layout which oneDNN wants of a variable. The kernel
@@ -59,12 +58,12 @@ class Int8Kernel:
         check_int8_supported()
         self.width, self.units = kernel.shape
         largest = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=0), TINY)
-        levels = tf.cast(tf.round(kernel * (KERNEL_LEVELS / largest)), tf.int8)
-        zeros = ZERO * tf.reduce_sum(tf.cast(levels, tf.int32), axis=0)
+        levels = tf.cast(tf.round(kernel * (LEVELS / largest)), tf.int8)
+        zeros = ZERO // 2 * tf.reduce_sum(tf.cast(levels, tf.int32), axis=0)
         filters = tf.reshape(levels, [1, 1, self.width, self.units])
         self.kernel = frozen_variable(tf.bitcast(filters, tf.qint8))
         self.shift = frozen_variable(tf.bitcast(-zeros, tf.qint32))
-        self.scale = frozen_variable(largest / (LEVELS * KERNEL_LEVELS))
+        self.scale = frozen_variable(largest / LEVELS**2)
         self.bias = None if bias is None else frozen_variable(bias)
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -81,9 +80,10 @@ class Int8Kernel:
 
     def _sums(self, levels: tf.Tensor) -> tf.Tensor:
         """Returns the exact sums (R, N) int32 of levels (R, D) uint8."""
-        pixels = tf.reshape(levels, [1, 1, -1, self.width])
-        most = float(KERNEL_LEVELS)
-        limits = 0.0, float(2 * ZERO - 1), -most, most
+        half = levels // 2  # to 127, and the other one to 128
+        halves = tf.concat([half, levels - half], axis=0)
+        pixels = tf.reshape(halves, [1, 1, -1, self.width])
+        limits = 0.0, float(2 * ZERO - 1), -float(LEVELS), float(LEVELS)
         convolution = tf.compat.v1.get_default_graph().create_op(
             OPERATION,
             [
@@ -106,9 +106,8 @@ class Int8Kernel:
                 "is_filter_const": AttrValue(b=True),  # it is packed once
             },
         )
-        return tf.reshape(
-            tf.bitcast(convolution.outputs[0], tf.int32), [-1, self.units]
-        )
+        sums = tf.bitcast(convolution.outputs[0], tf.int32)
+        return tf.reduce_sum(tf.reshape(sums, [2, -1, self.units]), axis=0)
 
 
 def _types(*kinds: tf.DType) -> AttrValue:

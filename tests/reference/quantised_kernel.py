@@ -2,7 +2,7 @@
 
 import numpy as np
 
-LEVELS, KERNEL_LEVELS = 127, 63
+LEVELS = 127
 
 
 def _rounded(value: float) -> int:
@@ -22,12 +22,7 @@ def product(inputs, kernel, bias):
             total = 0
             for d in range(width):
                 x = _rounded(LEVELS / of_row * inputs[r, d]) if of_row else 0
-                w = (
-                    _rounded(KERNEL_LEVELS / of_column * kernel[d, n])
-                    if of_column
-                    else 0
-                )
+                w = _rounded(LEVELS / of_column * kernel[d, n]) if of_column else 0
                 total += x * w
-            found[r, n] = total * of_row * of_column / (LEVELS * KERNEL_LEVELS)
-            found[r, n] += bias[n]
+            found[r, n] = total * of_row * of_column / LEVELS**2 + bias[n]
     return found

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from components.decide.drift_config import DriftConfig
-from components.drift import distances
 from components.drift.findings import compare
+from transform.records import sample_distances
 from transform.records.clip_table import CATEGORIES, ClipTable
 from transform.records.vocabulary import Vocabulary
 
@@ -95,12 +95,12 @@ def test_divergence_is_that_of_the_formula():
         return sum(s * np.log2(s / t) for s, t in zip(shares, m, strict=True))
 
     expected = (entropy(p) + entropy(q)) / 2
-    assert distances.jensen_shannon(then, now) == pytest.approx(expected)
-    assert distances.jensen_shannon(np.array([1, 0]), np.array([0, 5])) == 1
-    assert distances.largest_difference(then, now) == pytest.approx(0.25)
+    assert sample_distances.jensen_shannon(then, now) == pytest.approx(expected)
+    assert sample_distances.jensen_shannon(np.array([1, 0]), np.array([0, 5])) == 1
+    assert sample_distances.largest_difference(then, now) == pytest.approx(0.25)
 
 
 def test_a_number_that_clips_lack_is_left_out():
     numbers = np.array([1.0, np.nan, 2.0])
-    assert distances.of_numbers(numbers, np.array([np.nan]), 1) is None
-    assert distances.of_numbers(numbers, np.array([1.0, 2.0]), 1).distance == 0
+    assert sample_distances.of_numbers(numbers, np.array([np.nan]), 1) is None
+    assert sample_distances.of_numbers(numbers, np.array([1.0, 2.0]), 1).distance == 0

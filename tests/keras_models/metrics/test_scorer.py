@@ -152,8 +152,14 @@ def test_metrics_need_no_tensorflow():
 def test_captions_are_split_by_the_tokenizer_of_their_model():
     references = {"a": ["一个男人在跑步。"], "b": ["一个女人在唱歌", "女人"]}
     written = {"a": "一 个 男 人 在 跑 步", "b": "一个女人在唱歌"}
-    for kind in ("characters", "unicode"):
+    # The signs are words of the usual one, too, which counts the full stop.
+    stopped = written | {"a": f"{written['a']}。"}
+    for kind, captions in (
+        ("characters", written),
+        ("unicode", written),
+        ("words", stopped),
+    ):
         whole = scorer.Scorer(references, tokenizers.of_kind(kind))
-        assert whole.collect(written, ["BLEU-4"]).corpus()["BLEU-4"] > 0.999
+        assert whole.collect(captions, ["BLEU-4"]).corpus()["BLEU-4"] > 0.999
     whole = scorer.Scorer(references, tokenizers.of_kind("whitespace"))
     assert whole.collect(written, ["BLEU-1"]).per_clip()["a"]["BLEU-1"] < 0.001

@@ -341,7 +341,8 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
         ]
         assert np.median(np.abs(found - expected.log_probs[:count])) < 1e-3
     wide = served("caption_examples", examples=examples)[signature_names.LOG_PROBS]
-    assert np.median(np.abs(expected.log_probs - wide)) > 0
+    apart = np.abs(expected.log_probs - wide)[:, 0]
+    assert 0 < np.median(apart) < 0.5  # of -3 to -12: these words are a close race
 
 
 def test_eight_bits_are_refused_where_there_is_no_product_of_them(
