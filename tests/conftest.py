@@ -20,3 +20,18 @@ def scratch(tmp_path_factory):
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def settings_of_ours():
+    """No test leaves one of our environment variables to those after it.
+
+    With that of S3 a worker would end with the next command that a test runs in it.
+    """
+    before = _ours()
+    yield
+    assert _ours() == before
+
+
+def _ours():
+    return {k: v for k, v in os.environ.items() if k.startswith("KINESCRIBE_")}

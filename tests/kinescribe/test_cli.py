@@ -71,7 +71,7 @@ packages = {{name.partition(".")[0] for name in set(sys.modules) - before}}
 print(*packages - set(sys.stdlib_module_names))
 """
     packages = set(run_python(code).split())
-    assert packages - LIGHT == {"kinescribe", "transform"}
+    assert packages - LIGHT == {"kinescribe", "serving", "transform"}
 
 
 def modules_of(command):
