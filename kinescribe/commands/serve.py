@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pathlib
-import socket
 from typing import Annotated, Any, Optional
 
 import typer
+
+from kinescribe import listening_options
+from kinescribe.listening_options import (
+    CorsOrigins,
+    LogFormat,
+    TlsCertificate,
+    TlsKey,
+    TokenFile,
+)
 
 
 def command(
@@ -91,28 +99,18 @@ def command(
             min=0,
         ),
     ] = 0,
-    token_file: Annotated[
-        Optional[pathlib.Path],
-        typer.Option(help="Only callers with a token of this file are answered."),
-    ] = None,
+    token_file: TokenFile = None,
     admin_token_file: Annotated[
         Optional[pathlib.Path],
         typer.Option(help="Only callers with a token of this file may reload."),
     ] = None,
-    tls_cert: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Server certificate (PEM).")
-    ] = None,
-    tls_key: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Its private key (PEM).")
-    ] = None,
+    tls_cert: TlsCertificate = None,
+    tls_key: TlsKey = None,
     tls_client_ca: Annotated[
         Optional[pathlib.Path],
         typer.Option(help="Only clients with a certificate of this authority (PEM)."),
     ] = None,
-    cors_origin: Annotated[
-        Optional[list[str]],
-        typer.Option(help="Pages of this origin may call REST; may be repeated."),
-    ] = None,
+    cors_origin: CorsOrigins = None,
     any_model: Annotated[
         bool, typer.Option("--any-model", help="Serve what is no captioner, too.")
     ] = False,
@@ -123,9 +121,7 @@ def command(
             help="Load models that can read and write files. Trust whoever made them!",
         ),
     ] = False,
-    log_format: Annotated[
-        str, typer.Option(help="Form of the log: text, or json, one object a line.")
-    ] = "text",
+    log_format: LogFormat = "text",
 ) -> None:
     """Serve pushed models with TensorFlow Serving's gRPC and REST interfaces.
 
@@ -135,15 +131,14 @@ def command(
     """
     if bool(model_base) == bool(model_config_file):
         raise typer.BadParameter("give a folder or --model-config-file, one of them")
-    if bool(tls_cert) != bool(tls_key) or (tls_client_ca and not tls_cert):
-        raise typer.BadParameter("--tls-cert and --tls-key go together")
-    if log_format not in ("text", "json"):
-        raise typer.BadParameter("--log-format is text or json")
+    listening_options.check(tls_cert, tls_key, log_format)
+    if tls_client_ca and not tls_cert:
+        raise typer.BadParameter("--tls-client-ca goes with --tls-cert and --tls-key")
     if version and keep != 1:
         raise typer.BadParameter("give --version or --keep, not both")
     options = {"--port": port, "--rest-port": rest_port, "--metrics-port": metrics_port}
     for option, number in options.items():
-        check_port(host, number, option)
+        listening_options.check_port(host, number, option)
 
     from serving.server import process
     from serving.server.config import ServerConfig
@@ -194,20 +189,3 @@ def command(
         ),
         on_ready=lambda line: print(line, flush=True),
     )
-
-
-def check_port(host: str, port: int | None, option: str) -> None:
-    """Says that a port is in use before TensorFlow is loaded, which takes a while."""
-    if not port or host.startswith("unix:"):
-        return
-    bare = host.strip("[]")
-    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-    try:
-        socket.create_server((bare, port), family=family).close()
-    except OSError as error:
-        from serving.errors import ServingError
-
-        raise ServingError(
-            f"{host}:{port} cannot be opened: {error.strerror}; choose another "
-            f"{option}, or 0 for a free one."
-        ) from error

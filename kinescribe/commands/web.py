@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from kinescribe import starter_model
-from kinescribe.commands import serve
+from kinescribe import listening_options, starter_model
+from kinescribe.listening_options import (
+    CorsOrigins,
+    LogFormat,
+    TlsCertificate,
+    TlsKey,
+    TokenFile,
+)
 
 if TYPE_CHECKING:
     from serving.server.config import ServerConfig
@@ -65,23 +71,11 @@ def command(
         Optional[pathlib.Path],
         typer.Option(help="Authority that signed the server's certificate (PEM)."),
     ] = None,
-    token_file: Annotated[
-        Optional[pathlib.Path],
-        typer.Option(help="Only callers with a token of this file are answered."),
-    ] = None,
-    tls_cert: Annotated[
-        Optional[pathlib.Path], typer.Option(help="The gateway's certificate (PEM).")
-    ] = None,
-    tls_key: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Its private key (PEM).")
-    ] = None,
-    cors_origin: Annotated[
-        Optional[list[str]],
-        typer.Option(help="Pages of this origin may call; may be repeated."),
-    ] = None,
-    log_format: Annotated[
-        str, typer.Option(help="Form of the log: text, or json, one object a line.")
-    ] = "text",
+    token_file: TokenFile = None,
+    tls_cert: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    cors_origin: CorsOrigins = None,
+    log_format: LogFormat = "text",
 ) -> None:
     """Offer a page and an HTTP interface that caption videos and photographs.
 
@@ -91,16 +85,13 @@ def command(
     """
     if model_base and server:
         raise typer.BadParameter("give a folder of models or --server, not both")
-    if bool(tls_cert) != bool(tls_key):
-        raise typer.BadParameter("--tls-cert and --tls-key go together")
-    if log_format not in ("text", "json"):
-        raise typer.BadParameter("--log-format is text or json")
+    listening_options.check(tls_cert, tls_key, log_format)
     if server is None and (model_name or server_token_file or server_ca):
         raise typer.BadParameter(
             "--model-name, --server-token-file and --server-ca go with --server"
         )
 
-    serve.check_port(host, port, "--port")
+    listening_options.check_port(host, port, "--port")
 
     from serving.web import gateway
     from serving.web.config import WebConfig
