@@ -56,7 +56,7 @@ def command(
     where it was. `run.yaml` in the root says what was run. Ends with 0 if the model
     was pushed or the served one is as good, with 3 if the gates refused it, with 4 if
     too many clips cannot be used, a split has none, or new clips drifted and
-    `retrain.on_drift` is `stop`.
+    `retrain.on_drift` is `stop`. Of several models, one that is refused is enough.
     """
     if corpus and not preset:
         raise typer.BadParameter("--corpus goes with --preset")
@@ -89,7 +89,8 @@ def command(
             typer.echo(json.dumps(_json_of_joint(joint)))
         else:
             _print_joint(joint, reported)
-        return 0
+        refused = any(member.verdict.refuses for member in joint.members.values())
+        return REFUSED if refused else 0
     result = local_runner.run(described, ConsoleProgress(), verbose, accept)
     code = REFUSED if result.verdict.refuses else 0
     scores: dict[str, Mapping[str, float]] = {}
@@ -154,6 +155,9 @@ def _print_joint(
     joint: JointResult, reported: Mapping[str, Mapping[str, float]]
 ) -> None:
     _print_scores({**joint.scores, **reported})
+    for name, member in joint.members.items():
+        if member.verdict.refuses:
+            typer.echo(f"Refused    {name}: {member.verdict.sentence}")
     typer.echo(f"Model      {joint.model}")
     typer.echo(f"Scores     {joint.scores_file}")
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import yaml
 from typer.testing import CliRunner
 
-from kinescribe import cli
+from kinescribe import cli, joint_run
 from pipeline import joint_configs, local_runner
 from pipeline.joint_configs import JointConfig
 from pipeline.local_runner import RunResult
@@ -115,6 +115,27 @@ def test_seeds_are_trained_alike_and_become_one_model(trained, tmp_path):
     wider = run(tmp_path, written, "--set", "search.width=3")
     assert wider["model"] == str(root / "joint" / "models" / "2")
     assert len(model_versions.complete_versions(str(root / "joint" / "models"))) == 2
+
+
+def test_a_refused_member_is_told_and_the_exit_code_is_that_of_a_refusal(
+    tmp_path, monkeypatch
+):
+    refused = BLESSED.replace(outcome="refused", sentence="Refused: one word is said.")
+    places = dict.fromkeys(RunResult._fields, "")
+    members = {
+        name: RunResult(**places | {"verdict": verdict})
+        for name, verdict in (("seed0", BLESSED), ("seed1", refused))
+    }
+    joint = joint_run.JointResult(
+        members, "models/1", {"together": {"CIDEr-D": 1.0}}, "scores.json"
+    )
+    monkeypatch.setattr(joint_run, "run", lambda *arguments: joint)
+    path = tmp_path / "joint.yaml"
+    path.write_text(yaml.safe_dump(settings(tmp_path)))
+    done = CliRunner().invoke(cli.app, ["run", str(path), "--seeds", "2"])
+    assert done.exit_code == 3
+    assert "Refused    seed1: Refused: one word is said." in done.output
+    assert "seed0" not in done.output
 
 
 @pytest.mark.slow
