@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 QUICK_EPOCHS, EPOCHS = 6, 20
-CAPTIONS = 5
+CLIPS, CAPTIONS = 16, 5
 
 
 def command(
@@ -33,6 +33,10 @@ def command(
     epochs: Annotated[
         int, typer.Option(help="Passes over the clips, of every row.", min=1)
     ] = EPOCHS,
+    clips: Annotated[
+        int,
+        typer.Option(help="Clips of an update: fewer are more updates a pass.", min=1),
+    ] = CLIPS,
     captions: Annotated[
         int,
         typer.Option(help="Captions of a clip that each pass learns from.", min=1),
@@ -75,7 +79,7 @@ def command(
         ComparisonSettings().override(
             {
                 "budget": {"epochs": QUICK_EPOCHS if quick else epochs},
-                "batch": {"captions": captions},
+                "batch": {"size": clips, "captions": captions},
                 "min_count": min_count,
             }
         ),
