@@ -24,6 +24,7 @@ def run(*arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_preset_runs_from_published_files_to_a_pushed_model(data, tmp_path):
     places = json.loads(

@@ -54,11 +54,26 @@ def row(request) -> Row:
     return Row(request.param, config, spec, captioner, tiny.batch(spec))
 
 
-def first_of_its_kind(name: str) -> bool:
-    """Whether no row before it has the same model, trained in another way."""
-    rows = registry.PRESETS
-    same = [other for other in rows if rows[other].model == rows[name].model]
-    return same[0] == name
+def parts(model: CaptionerConfig) -> tuple[str, ...]:
+    """Returns the kinds that a model is made of."""
+    attentions = (attention.kind for attention in model.attentions)
+    return (model.encoder.kind, model.decoder.kind, *attentions)
+
+
+def each_model() -> list:
+    """Returns each model once; slow where one of the same parts comes before it."""
+    models, kinds, found = [], set(), []
+    for name, preset in registry.PRESETS.items():
+        if preset.model in models:  # another row's, trained in another way
+            continue
+        models.append(preset.model)
+        known = parts(preset.model) in kinds
+        kinds.add(parts(preset.model))
+        found.append(pytest.param(name, marks=pytest.mark.slow if known else ()))
+    return found
+
+
+EACH_MODEL = pytest.mark.parametrize("row", each_model(), indirect=True)
 
 
 def find(row: Row, config: Greedy | BeamSearch):
@@ -136,6 +151,7 @@ def test_words_depend_on_the_video(row):
     assert not np.allclose(log_probs[0], log_probs[1], atol=1e-3)
 
 
+@EACH_MODEL
 def test_a_saved_model_says_the_same(row, tmp_path):
     CaptioningModel(row.captioner, tiny.VOCABULARY).save(tmp_path)
     loaded = CaptioningModel.load(tmp_path)
@@ -147,6 +163,7 @@ def test_a_saved_model_says_the_same(row, tmp_path):
     )
 
 
+@EACH_MODEL
 def test_words_are_about_as_likely_in_bfloat16(row):
     narrow = row.captioner.with_precision("mixed_bfloat16")
     expected = row.captioner.teacher_force(row.batch).log_probs
@@ -158,6 +175,7 @@ def test_words_are_about_as_likely_in_bfloat16(row):
     assert np.all(np.isfinite(captions.log_probs))
 
 
+@EACH_MODEL
 def test_searches_find_captions_as_likely_as_teacher_forcing_says(row):
     for config in (Greedy(), BEAM):
         _, found = find(row, config)
@@ -218,9 +236,8 @@ def attended(feature, ratio):
     }
 
 
+@EACH_MODEL
 def test_an_exported_model_says_the_same_with_core_ops_only(row, tmp_path):
-    if not first_of_its_kind(row.name):
-        pytest.skip("the same model as another row's")
     video = row.batch.video
     exported.check(row.captioner, video, BEAM, tmp_path / "model", **CLOSE)
 

@@ -42,7 +42,7 @@ CAPTIONS = [
         CLIPS,
     )
 ]
-SHORT = ("vre_soft_att", "dual_afr_pool5")  # of the long list below
+SHORT = ("vre_soft_att",)  # of the long list below
 EPOCHS = 100
 # Of random frames, the mean differs less from clip to clip than any one of them.
 EPOCHS_OF = {"vre_mean_pool": 160}
