@@ -92,7 +92,7 @@ def test_the_process_serves_until_sigterm(start, doubling_model, tmp_path):
         (("base", "--version", -3), "--version"),
         (("base", "--version", 3, "--keep", 2), "not both"),
         (("base", "--tls-cert", "a"), "--tls-key"),
-        (("base", "--tls-client-ca", "a"), "--tls-cert"),
+        (("base", "--tls-client-ca", "a"), "--tls-client-ca"),
         (("base", "--log-format", "xml"), "text or json"),
     ],
 )
