@@ -1,6 +1,7 @@
 """For every test process: quiet frameworks, and temporary files among pytest's own."""
 
 import os
+import sys
 import tempfile
 
 import pytest
@@ -14,11 +15,15 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 @pytest.fixture(scope="session", autouse=True)
 def scratch(tmp_path_factory):
-    """Where what processes leave behind, as those that are killed do, is swept up."""
+    """Where what processes leave behind, as those that are killed do, is swept up.
+
+    What users have among their caches stands in the tests' Python environment.
+    """
     folder = str(tmp_path_factory.mktemp("scratch"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        patch.setenv("XDG_CACHE_HOME", os.path.join(sys.prefix, "caches"))
         yield
 
 

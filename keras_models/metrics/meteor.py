@@ -13,17 +13,18 @@ import tempfile
 import threading
 import time
 import types
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import IO
 
 import numpy as np
 
-from keras_models.metrics import java, tokenizer
+from keras_models.metrics import java, paraphrases, tokenizer
 from keras_models.metrics.metric import Candidates, Metric, References, TokenReward
 
 STATISTICS = 23  # numbers that METEOR keeps of one caption
 _CACHED = 1 << 17
 _STARTING = 5  # times the patience, before the first answer
+_GROWTHS = 3  # starts for new words, after which the process reads every paraphrase
 _LINE_BREAK = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 # The parameters of `-l en`, task "rank": Denkowski and Lavie (2014), Table 1.
@@ -36,10 +37,6 @@ class Meteor(Metric):
 
     name = "METEOR"
     reads_texts = True
-    starts_slowly = True
-
-    def prepare(self) -> None:
-        shared().start()
 
     @property
     def token_reward(self) -> TokenReward:
@@ -47,7 +44,9 @@ class Meteor(Metric):
 
     def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
         return shared().statistics(
-            candidates.texts, [references.texts[clip] for clip in candidates.clips]
+            candidates.texts,
+            [references.texts[clip] for clip in candidates.clips],
+            expected=references.derived(_words),
         )
 
     def combine(self, statistics: np.ndarray, clips: np.ndarray) -> np.ndarray:
@@ -57,9 +56,9 @@ class Meteor(Metric):
 class MeteorProcess:
     """A METEOR process, which ends with this object's `with` block.
 
-    The process starts with the first caption (it reads a paraphrase table for some
-    seconds and then holds half a gigabyte) and reads from a pipe: it ends when the pipe
-    closes, which the operating system does for a parent that was killed.
+    The process starts with the first caption, with the paraphrases of the words that
+    it is asked about: new words start it anew. It reads from a pipe: it ends when the
+    pipe closes, which the operating system does for a parent that was killed.
 
     Args:
         timeout: Seconds without any answer after which the process is given up; five
@@ -73,6 +72,9 @@ class MeteorProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+        self._paraphrases: IO[bytes] | None = None
+        self._words: set[str] = set()  # those whose paraphrases the process has
+        self._growths = 0
         self._answered = False  # whether the process has read its tables
         self._cache: dict[bytes, np.ndarray] = {}
 
@@ -87,11 +89,6 @@ class MeteorProcess:
     ) -> None:
         self.close()
 
-    def start(self) -> None:
-        """Starts the process if none is running, and does not wait for it."""
-        with self._lock:
-            self._start()
-
     def score(
         self, candidates: Sequence[str], references: Sequence[Sequence[str]]
     ) -> np.ndarray:
@@ -99,7 +96,10 @@ class MeteorProcess:
         return score(self.statistics(candidates, references))
 
     def statistics(
-        self, candidates: Sequence[str], references: Sequence[Sequence[str]]
+        self,
+        candidates: Sequence[str],
+        references: Sequence[Sequence[str]],
+        expected: Set[str] = frozenset(),
     ) -> np.ndarray:
         """Asks METEOR for its counts of each caption: (N, 23) float64, in one exchange.
 
@@ -109,6 +109,8 @@ class MeteorProcess:
         Args:
             candidates: N tokenised captions.
             references: The references of each caption, one at least.
+            expected: Words that later captions will have, as `paraphrases.words` says
+                them: the process need not start anew for those.
         """
         lines = [
             _request(candidate, texts)
@@ -118,6 +120,7 @@ class MeteorProcess:
         with self._lock:
             new = dict(zip(keys, lines, strict=True))
             new = {key: line for key, line in new.items() if key not in self._cache}
+            self._learn(paraphrases.words(map(bytes.decode, new.values())), expected)
             answers = self._exchange(list(new.values()))
             rows = {
                 key: _parse(answer) for key, answer in zip(new, answers, strict=True)
@@ -135,6 +138,14 @@ class MeteorProcess:
 
     # ------------------------------------------------------------ the process
 
+    def _learn(self, words: Set[str], expected: Set[str]) -> None:
+        """Ends a process that lacks the paraphrases of some words."""
+        if self._growths > _GROWTHS or words <= self._words:
+            return
+        self._end()
+        self._growths += 1
+        self._words |= words | expected
+
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
             return self._process
@@ -142,6 +153,11 @@ class MeteorProcess:
         path = java.jar("meteor/meteor-1.5.jar")
         command = [java.executable(), f"-Xmx{self._heap}", *java.OPTIONS, "-jar"]
         command += [str(path), "-", "-", "-stdio", "-l", "en", "-norm"]
+        if self._growths <= _GROWTHS:
+            self._paraphrases = tempfile.NamedTemporaryFile(suffix=".gz")
+            table = paraphrases.shared(java.jar("meteor/data/paraphrase-en.gz"))
+            table.write(self._words, self._paraphrases.name)
+            command += ["-a", self._paraphrases.name]
         self._answered = False
         # A file cannot fill up and block the process as an unread pipe would.
         self._errors = tempfile.TemporaryFile()
@@ -165,9 +181,10 @@ class MeteorProcess:
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
-        if self._errors is not None:
-            self._errors.close()
-            self._errors = None
+        for file in (self._errors, self._paraphrases):
+            if file is not None:
+                file.close()
+        self._errors = self._paraphrases = None
 
     def _exchange(self, lines: list[bytes]) -> list[bytes]:
         """Writes all lines and reads as many; a process that ends is restarted once.
@@ -279,6 +296,10 @@ def _shared(owner: int) -> MeteorProcess:
 
     atexit.register(close)
     return meteor
+
+
+def _words(references: References) -> Set[str]:
+    return paraphrases.words(text for texts in references.texts for text in texts)
 
 
 def _request(candidate: str, references: Sequence[str]) -> bytes:

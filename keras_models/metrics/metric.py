@@ -90,13 +90,8 @@ class Metric(abc.ABC):
 
     name: str  # the metric's one name, as papers write it
     higher_is_better: bool = True
-    # Whether another process computes it, which `prepare` starts.
-    starts_slowly: bool = False
     # A reward of such a metric needs the vocabulary, to turn ids into words.
     reads_texts: bool = False
-
-    def prepare(self) -> None:  # noqa: B027
-        """Starts what takes a while to start, and does not wait for it."""
 
     @abc.abstractmethod
     def statistics(self, candidates: Candidates, references: References) -> np.ndarray:

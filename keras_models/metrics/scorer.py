@@ -126,17 +126,15 @@ class Scorer:
         """
         names = check_metrics(metrics)
         self._check_predictions(predictions)
-        for name in names:
-            METRICS[name].prepare()
         ids = sorted(predictions)
         captions = self._tokenize(predictions[clip] for clip in ids)
         clips = np.array([self._rows[clip] for clip in ids])
         candidates = _TextCandidates(self._references, clips, captions)
         found = {
             name: METRICS[name].statistics(candidates, self._references)
-            for name in sorted(names, key=lambda name: METRICS[name].starts_slowly)
+            for name in names
         }
-        return MetricStatistics(tuple(ids), {name: found[name] for name in names})
+        return MetricStatistics(tuple(ids), found)
 
     def _tokenize(self, captions: Iterable[str]) -> list[str]:
         """Tokenises captions, the first time with the references in one process."""

@@ -99,6 +99,7 @@ def test_a_picture_costs_no_second_decoding(run, exported, clip, tmp_path, monke
     assert paths == [str(clip)]
 
 
+@pytest.mark.slow
 def test_a_picture_shows_both_captions_of_a_model_that_reads_clips_twice(
     run, two_pass_model, exported, clip, tmp_path, monkeypatch
 ):

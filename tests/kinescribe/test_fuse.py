@@ -32,6 +32,7 @@ def records(tmp_path) -> pathlib.Path:
     return folder
 
 
+@pytest.mark.slow
 def test_trained_models_become_one_that_is_served(records, tmp_path):
     vocabulary = corpora.write(tmp_path / "same").vocabulary
     members = [save_member(tmp_path / name, vocabulary) for name in ("one", "two")]

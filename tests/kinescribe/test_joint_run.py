@@ -92,6 +92,7 @@ def run(folder, content, *options):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_seeds_are_trained_alike_and_become_one_model(trained, tmp_path):
     root = tmp_path / "root"
     joint = run(tmp_path, settings(root), "--seeds", "2", "--split", "val")

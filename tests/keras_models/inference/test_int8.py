@@ -8,7 +8,11 @@ from keras_models.inference.int8 import int8_inference
 from keras_models.presets import registry
 from tests.support import tiny
 
-ROWS = ["mgsa", "stats", "dual_afr_soft", "vatex_temporal", "vre"]  # every decoder
+SLOW = [
+    pytest.param(row, marks=pytest.mark.slow)
+    for row in ("stats", "dual_afr_soft", "vatex_temporal")
+]
+ROWS = ["mgsa", "vre", *SLOW]  # every decoder
 
 
 @pytest.fixture(params=ROWS)

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_models.metrics import java, meteor
+from keras_models.metrics import java, meteor, paraphrases
 
 REFERENCES = [
     ["a man is playing a guitar", "someone plays an instrument"],
@@ -62,8 +62,10 @@ ODD = [
 
 
 def test_scores_are_those_of_the_coco_evaluation():
+    numbers = {str(number) for number in range(3000)}
     with meteor.MeteorProcess() as scorer:
-        found = scorer.statistics(CANDIDATES, REFERENCES)
+        expected = paraphrases.words(["b the guitar plays a man", *ODD]) | numbers
+        found = scorer.statistics(CANDIDATES, REFERENCES, expected)
         process = scorer._process
         np.testing.assert_allclose(meteor.score(found), RECORDED, rtol=1e-14)
         corpus = meteor.score(found.sum(0))
@@ -81,9 +83,7 @@ def test_scores_are_those_of_the_coco_evaluation():
         assert np.isfinite(scores).all() and len(scores) == len(ODD) + 1
         assert scores[-1] == pytest.approx(RECORDED[0])  # no pair is shifted
 
-        many = [
-            f"a man number {n} plays" for n in range(3000)
-        ]  # more than a pipe holds
+        many = [f"a man {n} plays" for n in numbers]  # more than a pipe holds
         rows = scorer.statistics(many, [REFERENCES[0] * 5] * len(many))
         again = scorer.statistics(many[::-1], [REFERENCES[0] * 5] * len(many))
         np.testing.assert_array_equal(rows, again[::-1])
@@ -142,14 +142,16 @@ def test_silence_after_an_answer_is_told_sooner(program):
             scorer.score(["a", "b"], [["a"], ["b"]])
 
 
-def test_a_process_that_is_started_early_is_the_one_that_answers(program):
+def test_new_words_start_the_process_anew_and_expected_ones_do_not(program):
     program(ANSWERING)
     with meteor.MeteorProcess() as scorer:
-        scorer.start()
-        process = scorer._process
-        scorer.start()
-        scorer.score(["a"], [["a"]])
-        assert scorer._process is process
+        processes = []
+        for caption in ("a", "b", "c b", "d", "e", "f", "g"):
+            scorer.statistics([caption], [["a"]], expected={"b"})
+            processes.append(scorer._process.pid)
+    first, expected, new, *later = processes
+    assert first == expected != new
+    assert len(set(later)) == 2  # then it reads every paraphrase, once for all words
 
 
 def test_threads_whose_process_is_killed_get_their_answers_and_leave_nothing(

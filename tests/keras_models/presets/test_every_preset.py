@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.presets import parameter_counts, registry
 from keras_models.presets.paper_features import paper_spec
+from keras_models.presets.preset import Preset
 from keras_models.structs import TrainingBatch
 from keras_models.training.train_step import trained_weights
 from tests.support import attention_names, exported, tiny
@@ -54,26 +56,30 @@ def row(request) -> Row:
     return Row(request.param, config, spec, captioner, tiny.batch(spec))
 
 
-def parts(model: CaptionerConfig) -> tuple[str, ...]:
-    """Returns the kinds that a model is made of."""
+def parts(preset: Preset) -> tuple[str, ...]:
+    """Returns the kinds that a preset's model is made of."""
+    model = preset.model
     attentions = (attention.kind for attention in model.attentions)
     return (model.encoder.kind, model.decoder.kind, *attentions)
 
 
-def each_model() -> list:
-    """Returns each model once; slow where one of the same parts comes before it."""
+def each_model(kind: Callable[[Preset], object]) -> list:
+    """Returns each model once; slow where one of the same kind comes before it."""
     models, kinds, found = [], set(), []
     for name, preset in registry.PRESETS.items():
         if preset.model in models:  # another row's, trained in another way
             continue
         models.append(preset.model)
-        known = parts(preset.model) in kinds
-        kinds.add(parts(preset.model))
+        known = kind(preset) in kinds
+        kinds.add(kind(preset))
         found.append(pytest.param(name, marks=pytest.mark.slow if known else ()))
     return found
 
 
-EACH_MODEL = pytest.mark.parametrize("row", each_model(), indirect=True)
+EACH_MODEL = pytest.mark.parametrize("row", each_model(parts), indirect=True)
+EACH_PAPER = pytest.mark.parametrize(
+    "row", each_model(lambda preset: preset.paper), indirect=True
+)
 
 
 def find(row: Row, config: Greedy | BeamSearch):
@@ -236,7 +242,7 @@ def attended(feature, ratio):
     }
 
 
-@EACH_MODEL
+@EACH_PAPER
 def test_an_exported_model_says_the_same_with_core_ops_only(row, tmp_path):
     video = row.batch.video
     exported.check(row.captioner, video, BEAM, tmp_path / "model", **CLOSE)

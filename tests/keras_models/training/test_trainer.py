@@ -143,9 +143,15 @@ def test_a_finished_run_comes_back_as_it_was_without_a_step(whole):
     assert again.history == result.history
 
 
-def test_a_run_stopped_in_every_stage_ends_with_the_same_bits(whole, tmp_path):
+@pytest.mark.parametrize(
+    "stops",
+    # all after the latest checkpoint, in the middle of an epoch
+    [(8,), pytest.param((3, 8), marks=pytest.mark.slow)],
+    ids=["last_stage", "every_stage"],
+)
+def test_a_run_stopped_in_a_stage_ends_with_the_same_bits(whole, tmp_path, stops):
     _, result, _, digest = whole
-    for step in (3, 8):  # both after the latest checkpoint, in the middle of an epoch
+    for step in stops:
         with pytest.raises(Stopped):
             run(tmp_path, settings(), StopAfter(step))
     recorder = Recorder()

@@ -40,6 +40,7 @@ def settings(*stages):
     )
 
 
+@pytest.mark.slow
 def test_a_joint_stage_that_was_stopped_goes_on_with_its_rewards(tmp_path):
     joint = settings(STAGES[1])
     whole = run(tmp_path, joint)

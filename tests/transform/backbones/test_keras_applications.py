@@ -392,7 +392,13 @@ def test_layers_have_the_published_shapes_and_weights(row):
         pytest.param(RESNET50, ["conv5_block3_out", "avg_pool"], 64, True, marks=slow),
         pytest.param(RESNET101, ["conv5_block3_out"], 64, False, marks=slow),
         pytest.param(RESNET152, ["conv5_block3_out"], 64, False, marks=slow),
-        (INCEPTION_RESNET_V2, ["block35_10_ac", "conv_7b_ac"], 75, False),
+        pytest.param(
+            INCEPTION_RESNET_V2,
+            ["block35_10_ac", "conv_7b_ac"],
+            75,
+            False,
+            marks=slow,
+        ),
         pytest.param(
             INCEPTION_RESNET_V2,
             ["mixed_5b", "mixed_6a", "mixed_7a", "conv_7b_ac", "avg_pool"],

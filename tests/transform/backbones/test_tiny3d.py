@@ -90,7 +90,11 @@ def test_what_it_cannot_give_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("look", "least"), [("pixels", 0.7), ("flow", 0.9)], ids=["pixels", "flow"]
+    ("look", "least"),
+    [
+        pytest.param("pixels", 0.7, id="pixels"),
+        pytest.param("flow", 0.9, id="flow", marks=pytest.mark.slow),
+    ],
 )
 def test_a_cell_tells_left_from_right(look, least):
     """A linear read-out of pool4, fitted on 400 windows, judged on 160 others."""

@@ -66,6 +66,7 @@ CHUNKS = {
     ),
 }
 PAIRS = FRAMES | CHUNKS
+LARGE = ("resnet50", "ir_csn152")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,13 @@ def extract(clip, *features) -> dict[str, np.ndarray]:
     return Extractor(loading.resolve(spec)).extract(clip).features
 
 
-@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize(
+    "pair",
+    [
+        pytest.param(pair, id=name, marks=pytest.mark.slow if name in LARGE else ())
+        for name, pair in PAIRS.items()
+    ],
+)
 def test_features_of_one_pass_are_those_of_passes_of_their_own(clip, pair):
     together = extract(clip, *pair)
     for feature in pair:
