@@ -3,12 +3,10 @@
 import math
 import pathlib
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.report import evaluator_output
-from keras_models.metrics import meteor
 from serving.gates.config import GateConfig
 from serving.pushing import destination as destinations
 from tests.support import judged_pipeline
@@ -24,21 +22,9 @@ PLACE = {
 }
 
 
-class NoMeteor:
-    """Scores 0 at once; METEOR reads its tables for longer than all else here takes."""
-
-    def start(self):
-        pass
-
-    def statistics(self, candidates, references):
-        del references
-        return np.zeros((len(candidates), meteor.STATISTICS))
-
-
 @pytest.fixture(scope="module", autouse=True)
-def in_little_time():
+def no_arguments():
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(meteor, "shared", NoMeteor)
         patched.setattr("sys.argv", ["test"])  # which TFX would hand to Beam
         yield
 
