@@ -1,12 +1,15 @@
 """What scoring MSR-VTT's test split takes, beside stock pycocoevalcap, same values.
 
-    python benchmarks/evaluate.py [--clips 2990] [--references 20]
+    python benchmarks/evaluate.py [--clips 2990] [--references 20] [--evaluator]
 
 2,990 clips with 20 references each, as MSR-VTT's test split has; sentences are drawn
 from a grammar of English words, so that METEOR finds stems, synonyms and paraphrases.
 All metrics score them, ours and pycocoevalcap's as its `COCOEvalCap` calls them,
 tokenising both times; the values are compared. CPU times are those of this process and
 of the Java processes that it has started and ended.
+
+With `--evaluator`, TensorFlow Model Analysis scores the same captions as the Evaluator
+has it, of a model that says them at once: what it takes beside the scores is its own.
 """
 
 from __future__ import annotations
@@ -16,14 +19,19 @@ import contextlib
 import os
 import pathlib
 import resource
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
 
+from components.evaluator import analysis_config, caption_metrics
 from keras_models.metrics import java, meteor, scorer, tokenizer
+from transform import schema
 
 SUBJECTS = "man woman boy girl chef singer player dog cat crowd child person".split()
 ADJECTIVES = "young old tall small happy tired".split()
@@ -57,10 +65,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, default=2990)
     parser.add_argument("--references", type=int, default=20)
+    parser.add_argument("--evaluator", action="store_true")
     options = parser.parse_args()
     predictions, references = corpus(options.clips, options.references)
     print(f"{options.clips:,} clips of {options.references} references")
-    _compare_metrics(predictions, references)
+    if options.evaluator:
+        _compare_evaluator(predictions, references)
+    else:
+        _compare_metrics(predictions, references)
 
 
 def corpus(
@@ -184,11 +196,100 @@ def _compare_metrics(
 def _our_scores(
     predictions: Mapping[str, str], references: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
-    tokenizer._cache.clear()
+    _forget()
     found = scorer.score(predictions, references)
     meteor.shared().close()  # so that its CPU time counts
     _told("all")
     return found
+
+
+def _forget() -> None:
+    """Makes the next scores begin as those of a new process do."""
+    tokenizer._cache.clear()
+    meteor._shared.cache_clear()
+
+
+# ------------------------------------------------------------------ the Evaluator
+
+
+def _compare_evaluator(
+    predictions: Mapping[str, str], references: Mapping[str, Sequence[str]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        model, records = f"{folder}/model", f"{folder}/records"
+        _write_model(model)
+        _write_records(records, predictions, references)
+        caption_metrics.write_references(f"{folder}/references.json", references)
+        before = _clocks()
+        expected = _our_scores(predictions, references)
+        between = _clocks()
+        _forget()
+        scores = _analyse(folder, model, records)
+        meteor.shared().close()
+        after = _clocks()
+    worst = max(abs(scores[name] - value) for name, value in expected.items())
+    assert worst == 0, worst
+    for name, start, end in (("scores", before, between), ("all", between, after)):
+        wall, cpu = (b - a for a, b in zip(start, end, strict=True))
+        print(f"{name:<14}{wall:8.1f} s wall {cpu:8.1f} s CPU")
+
+
+class _Speaker(tf.Module):
+    """Says what stands in the record."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def serve(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        columns = {"said": tf.io.FixedLenFeature([], tf.string)}
+        caption = tf.io.parse_example(examples, columns)["said"]
+        return {"caption": caption, "log_probs": tf.zeros([tf.shape(caption)[0], 3])}
+
+
+def _write_model(folder: str) -> None:
+    speaker = _Speaker()
+    signatures = {"serving_default": speaker.serve}
+    tf.saved_model.save(speaker, folder, signatures=signatures)
+
+
+def _write_records(
+    path: str,
+    predictions: Mapping[str, str],
+    references: Mapping[str, Sequence[str]],
+) -> None:
+    with tf.io.TFRecordWriter(path) as writer:
+        for clip, caption in predictions.items():
+            columns = {
+                schema.VIDEO_ID: [clip],
+                schema.CAPTIONS: references[clip],
+                "said": [caption],
+            }
+            features = {
+                name: tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[t.encode() for t in texts])
+                )
+                for name, texts in columns.items()
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+
+
+def _analyse(folder: str, model: str, records: str) -> dict[str, float]:
+    config = tfma.utils.update_eval_config_with_defaults(
+        analysis_config.eval_config([], f"{folder}/references.json"),
+        has_baseline=False,
+        rubber_stamp=True,
+    )
+    result = tfma.run_model_analysis(
+        eval_shared_model=tfma.default_eval_shared_model(model, eval_config=config),
+        eval_config=config,
+        data_location=records,
+        output_path=f"{folder}/analysis",
+    )
+    ((_, values),) = result.slicing_metrics
+    return {
+        name: value["doubleValue"]
+        for name, value in values[""][""].items()
+        if "doubleValue" in value
+    }
 
 
 if __name__ == "__main__":
