@@ -15,6 +15,7 @@ from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
 from pipeline.kubeflow_config import KubeflowConfig
 from serving.gates.config import GateConfig
+from transform import schema
 from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
@@ -86,6 +87,15 @@ class PipelineConfig(Config):
             raise ValueError(
                 f"model {training.variant} reads {', '.join(missing)}, but features "
                 f"has only {', '.join(extracted)}: {_way_out(model, spec)}"
+            )
+        corpus: AnnotationSource = values["corpus"]
+        gates: GateConfig = values["gates"]
+        known = (*schema.SLICES, "status", *getattr(corpus, "labels", ()))
+        named = (*gates.slices, *(name.split("=")[0] for name in gates.on_slices))
+        if unknown := [name for name in named if name not in known]:
+            raise ValueError(
+                f"gates: there is no {unknown[0]!r} to slice by; name it in "
+                "corpus.labels, where the annotations say it of each clip"
             )
         if spec.sampling.window < 2 and any(isinstance(f, Flow) for f in spec.features):
             raise ValueError(

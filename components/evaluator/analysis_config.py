@@ -19,7 +19,6 @@ DESCRIPTIONS = {
     "vocabulary_size": "VocabularySize",
     "repetition": "Repetition",
 }
-SLICES = (schema.CATEGORY, schema.CLIP_LENGTH, schema.MISSING)
 
 
 def metric_classes() -> dict[str, str]:
@@ -33,7 +32,7 @@ def class_name(metric: str) -> str:
 
 
 def eval_config(
-    slices: Sequence[str] = SLICES,
+    slices: Sequence[str] = schema.SLICES,
     references: str = "",
     signature: str = "serving_default",
     tokenizer: str = "",
@@ -45,7 +44,8 @@ def eval_config(
     which knows how sure they are.
 
     Args:
-        slices: Columns of the records that scores are also computed by.
+        slices: Columns of the records, and names of labels, that scores are also
+            computed by.
         references: File of all evaluated clips' captions, as
             `caption_metrics.write_references` writes it, which CIDEr-D takes its
             document frequencies from. Without it every slice is a corpus of its own,
@@ -89,6 +89,15 @@ def eval_config(
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
         slicing_specs=[
             tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[key]) for key in slices),
+            *(tfma.SlicingSpec(feature_keys=[key]) for key in _columns(slices)),
         ],
+    )
+
+
+def _columns(slices: Sequence[str]) -> list[str]:
+    """Returns the columns of the records in which slices are found."""
+    return list(
+        dict.fromkeys(
+            name if name in schema.SLICES else schema.LABELS for name in slices
+        )
     )

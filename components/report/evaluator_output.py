@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from serving.report.page import Row
+from transform import schema
 
 
 def slice_rows(evaluation: str) -> list[Row]:
@@ -25,13 +26,13 @@ def slice_rows(evaluation: str) -> list[Row]:
             for item in metrics.metric_keys_and_values
             if not item.key.is_diff and item.key.model_name != tfma.BASELINE_KEY
         }
-        name = ", ".join(f"{key.column}={_slice_value(key)}" for key in keys)
+        name = ", ".join(map(_slice_name, keys))
         clips = int(values.pop("example_count", 0))
         rows.append((clips, Row(name, f"{clips} clips" if clips else "", values)))
     return [row for _, row in sorted(rows, key=lambda item: (-item[0], item[1].name))]
 
 
-def _slice_value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:
-    kind = key.WhichOneof("kind")
-    value = getattr(key, kind)
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _slice_name(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:
+    value = getattr(key, key.WhichOneof("kind"))
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return text if key.column == schema.LABELS else f"{key.column}={text}"

@@ -36,8 +36,8 @@ class GateConfig(Bounds):
     max_regression: dict[str, float] = Field(default_factory=lambda: {"CIDEr-D": 0.02})
     # conditions on a slice, "category=music", or on a feature's worst, "category"
     on_slices: dict[str, SliceBounds] = Field(default_factory=dict)
-    # columns of the records that scores are also computed by
-    slices: tuple[str, ...] = (schema.CATEGORY, schema.CLIP_LENGTH, schema.MISSING)
+    # what scores are also computed by: columns of records, labels, a manifest's status
+    slices: tuple[str, ...] = schema.SLICES
     sampling: Sampling = Sampling()  # how differences of scores are resampled
     # clips with a recorded caption of another model that a comparison takes
     min_common: int = Field(20, ge=1)

@@ -27,6 +27,7 @@ from serving.judging.trial import try_serving
 from serving.pushing import destination as destinations
 from serving.pushing.destination import PushedVersion
 from serving.weights_digest import weights_digest
+from transform import schema
 from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import ManifestRow
 
@@ -190,7 +191,10 @@ def _controls(measured: Measured) -> tuple[Captioned, ...]:
 
 
 def _slices(columns: Iterable[str], clips: _Clips) -> dict[str, tuple[str, ...]]:
-    """Groups the clips with references by their records' and manifest's columns."""
+    """Groups the clips with references.
+
+    By the columns of their records, by labels, and by the manifest's columns.
+    """
     found: dict[str, list[str]] = {}
     for clip, record in zip(clips.ids, clips.records, strict=True):
         if clip not in clips.references:
@@ -201,8 +205,10 @@ def _slices(columns: Iterable[str], clips: _Clips) -> dict[str, tuple[str, ...]]
             values = [v.decode() for v in features[column].bytes_list.value]
             if not values and column in row:
                 values = [str(row[column])]
-            for value in values:
-                found.setdefault(f"{column}={value}", []).append(clip)
+            labels = [v.decode() for v in features[schema.LABELS].bytes_list.value]
+            names = [label for label in labels if label.startswith(f"{column}=")]
+            for name in names or [f"{column}={value}" for value in values]:
+                found.setdefault(name, []).append(clip)
     return {name: tuple(found[name]) for name in sorted(found)}
 
 

@@ -152,3 +152,12 @@ def test_a_shipped_configuration_reads_the_folder_that_is_named(name):
 def test_a_folder_for_a_configuration_that_reads_none_is_refused():
     with pytest.raises(ConfigError, match="a folder goes with the name of a shipped"):
         configs.with_data(configs.find("demo"), "mine.yaml", "/elsewhere")
+
+
+def test_slices_are_columns_or_labels_of_the_annotations():
+    corpus = {"kind": "jsonl", "file": "clips.jsonl"}
+    for gates in ({"slices": ["source"]}, {"on_slices": {"source=phone": {}}}):
+        with pytest.raises(ConfigError, match=r"no 'source' to slice by; name it in"):
+            demo(corpus=corpus, gates=gates)
+        named = demo(corpus={**corpus, "labels": ["source"]}, gates=gates)
+        assert named.corpus.labels == ("source",)

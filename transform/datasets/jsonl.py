@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from transform.common.config import Config, ConfigError, Field, StrictStr
+from transform.common.config import Config, ConfigError, Field, StrictStr, validator
 from transform.common.documents import DocumentError, parse_json
 from transform.common.location import Location
 from transform.datasets.video_record import (
     AnnotationError,
     RecordCollector,
     VideoRecord,
+    check_label_names,
     numbered_lines,
     split_named,
+    take_labels,
 )
 
 
@@ -23,17 +25,25 @@ class Jsonl(Config):
     man washes dishes"], "category": "home", "start": 61.5, "end": 70}`
 
     `category`, `start` and `end` (seconds) may be left out, and so may `video` of clips
-    that have only imported features.
+    that have only imported features. Further keys are named as `labels`.
     """
+
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"labels"})
 
     kind: Literal["jsonl"] = "jsonl"
     file: Location  # path of the annotation file
+    labels: tuple[str, ...] = ()  # further keys, by which scores can be sliced
+
+    @validator("labels")
+    def _no_other_keys(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        check_label_names(labels, _Row.__fields__)
+        return labels
 
     def read(self) -> list[VideoRecord]:
         """Returns all clips in the order of the lines."""
         corpus = RecordCollector()
         for where, line in numbered_lines(self.file):
-            row = _parse(line, where)
+            row, labels = _parse(line, self.labels, where)
             record = VideoRecord(
                 row.id,
                 self.file.beside(row.video) if row.video else "",
@@ -42,6 +52,7 @@ class Jsonl(Config):
                 row.category,
                 row.start,
                 row.end,
+                labels,
             )
             corpus.add(record, where)
         return corpus.records(self.file)
@@ -57,12 +68,15 @@ class _Row(Config):
     end: float | None = None
 
 
-def _parse(line: str, where: str) -> _Row:
+def _parse(
+    line: str, names: tuple[str, ...], where: str
+) -> tuple[_Row, tuple[str, ...]]:
     try:
         row = parse_json(line, where)
         if not isinstance(row, dict):
             raise AnnotationError(f"{where}: a JSON object is expected, not {line}.")
-        return _Row.from_dict(row)
+        labels = take_labels(row, names, where)
+        return _Row.from_dict(row), labels
     except DocumentError as error:
         raise AnnotationError(str(error)) from error
     except ConfigError as error:

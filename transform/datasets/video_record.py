@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
@@ -42,6 +43,7 @@ class VideoRecord(NamedTuple):
     category: str = ""
     start: float | None = None  # seconds into the file; None for its beginning
     end: float | None = None  # exclusive; None for its end
+    labels: tuple[str, ...] = ()  # each as name=value, of what else is known of it
 
 
 class RecordCollector:
@@ -74,7 +76,7 @@ class RecordCollector:
                 f"{where}: video {record.video_id!r} is there twice; the first is at "
                 f"{before}."
             )
-        for text in (record.video_id, record.uri, record.category):
+        for text in (record.video_id, record.uri, record.category, *record.labels):
             _check_text(text, where)
         for seconds in (record.start, record.end):
             if seconds is not None and not 0 <= seconds < math.inf:
@@ -133,6 +135,38 @@ def split_named(name: Any, where: str) -> Split:
             f"{where}: split {name!r} is unknown; it must be train, val or test."
         )
     return split
+
+
+def check_label_names(names: tuple[str, ...], known: Collection[str]) -> None:
+    """Raises `ValueError` unless names can be those of labels beside known keys."""
+    for name in names:
+        if not re.fullmatch(r"\w[\w .-]*", name):
+            raise ValueError(f"{name!r} cannot be the name of a label")
+        if name in known:
+            raise ValueError(f"{name!r} has a meaning of its own and is no label")
+    if len(set(names)) < len(names):
+        raise ValueError(f"labels must differ; received {', '.join(names)}")
+
+
+def take_labels(
+    row: dict[str, Any], names: Collection[str], where: str
+) -> tuple[str, ...]:
+    """Takes the labels out of a row and returns them, each as name=value.
+
+    A list has a label for each of its values; null and empty text have none.
+    """
+    found = []
+    for name in names:
+        value = row.pop(name, None)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, (dict, list)):
+                raise AnnotationError(
+                    f"{where}: label {name!r} must be text, a number or a list of "
+                    f"them, not {_shortened(value)}."
+                )
+            if one is not None and str(one).strip():
+                found.append(f"{name}={str(one).strip()}")
+    return tuple(found)
 
 
 def read_text(path: Location) -> str:

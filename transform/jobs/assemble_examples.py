@@ -84,6 +84,7 @@ class _WriteShard(beam.DoFn):
                 category=clip.category,
                 clip_length=_length(row),
                 clip_hash=row.clip_hash,
+                labels=clip.labels,
             )
             encoded = import_again(clip, imports)
             if from_video:

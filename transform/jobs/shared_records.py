@@ -166,7 +166,7 @@ def _path(clips: list[tuple[VideoRecord, ManifestRow]], spec: FeatureSpec) -> st
     imports = imported(spec)
     content = [
         [
-            *(clip.video_id, clip.captions, clip.category),
+            *(clip.video_id, clip.captions, clip.category, *clip.labels),
             *(row.clip_hash, row.frames, row.seconds),
             [_stamps(path) for f in imports for path in import_readers.paths(f, clip)],
         ]

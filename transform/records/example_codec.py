@@ -39,6 +39,7 @@ class VideoExample(NamedTuple):
     category: str = ""
     clip_length: str = ""
     clip_hash: str = ""
+    labels: tuple[str, ...] = ()
 
 
 class ParsedBatch(NamedTuple):
@@ -130,6 +131,8 @@ def to_example(
         schema.MISSING: [",".join(missing).encode() or b"none"],
         schema.SPEC_HASH: [spec.content_hash.encode()],
     } | {name: [data] for name, data in encoded.items()}
+    if video.labels:
+        strings[schema.LABELS] = [label.encode() for label in video.labels]
     return tf.train.Example(
         features=tf.train.Features(
             feature={
@@ -186,6 +189,7 @@ def from_example(example: tf.train.Example, spec: FeatureSpec) -> VideoExample:
         category=text(schema.CATEGORY),
         clip_length=text(schema.CLIP_LENGTH),
         clip_hash=text(schema.CLIP_HASH),
+        labels=tuple(value.decode() for value in entries.get(schema.LABELS, [])),
     )
 
 

@@ -17,6 +17,7 @@ DESCRIPTIVE = (
     schema.CLIP_HASH,
     schema.MISSING,
     schema.SPEC_HASH,
+    schema.LABELS,
 )
 
 
@@ -66,6 +67,8 @@ def _descriptive(name: str, spec: FeatureSpec) -> schema_pb2.Feature:
     )
     if name != schema.CAPTIONS:
         feature.value_count.max = 1
+    if name == schema.LABELS:  # a clip may have none, or several
+        return schema_pb2.Feature(name=name, type=schema_pb2.BYTES)
     if name == schema.SPEC_HASH:
         feature.string_domain.value.append(spec.content_hash)
     return feature

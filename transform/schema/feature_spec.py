@@ -25,15 +25,18 @@ CAPTIONS = "captions"
 CATEGORY = "category"
 CLIP_LENGTH = "clip_length"
 MISSING = "missing"
+LABELS = "labels"
 CLIP_HASH = "clip_hash"
 SPEC_HASH = "spec_hash"
 
+SLICES = (CATEGORY, CLIP_LENGTH, MISSING)  # columns that group clips
 _RESERVED = {
     VIDEO_ID,
     CAPTIONS,
     CATEGORY,
     CLIP_LENGTH,
     MISSING,
+    LABELS,
     CLIP_HASH,
     SPEC_HASH,
 }

@@ -5,8 +5,10 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.evaluator import caption_metrics
-from components.evaluator.analysis_config import SLICES, eval_config, metric_classes
+from components.evaluator.analysis_config import eval_config, metric_classes
+from components.report import evaluator_output
 from keras_models.metrics import scorer
+from transform import schema
 
 SUBJECTS = ("a man", "a woman", "a dog", "two children")
 ACTIONS = ("plays a guitar", "rides a horse", "runs in a park", "cuts an onion")
@@ -64,6 +66,8 @@ def workplace(tmp_path_factory):
             }
             if number == 4:
                 strings["missing"] = ["log_mel"]
+            if number < 5:
+                strings["labels"] = ["source=phone", f"year={2020 + number % 2}"]
             writer.write(
                 tf.train.Example(
                     features=tf.train.Features(
@@ -88,7 +92,7 @@ def workplace(tmp_path_factory):
 
 
 def analyse(
-    workplace, output, candidate, baseline=None, references=True, slices=SLICES
+    workplace, output, candidate, baseline=None, references=True, slices=schema.SLICES
 ):
     config = tfma.utils.update_eval_config_with_defaults(
         eval_config(slices, str(workplace / "references.json") if references else ""),
@@ -128,7 +132,9 @@ def analyse(
 @pytest.fixture(scope="module")
 def analysed(workplace, tmp_path_factory):
     output = tmp_path_factory.mktemp("analysis")
-    return analyse(workplace, output, "fair", baseline="bad")
+    slices = (*schema.SLICES, "source")
+    values, blessed = analyse(workplace, output, "fair", baseline="bad", slices=slices)
+    return values, blessed, output
 
 
 def test_overall_values_are_the_scorers_bit_by_bit(analysed):
@@ -156,7 +162,16 @@ def test_every_kind_of_slice_is_reported(analysed):
         "category",
         "clip_length",
         "missing",
+        "labels",
     }
+    values = analysed[0][(("labels", "source=phone"),)]
+    assert (
+        values["CIDEr-D"]
+        == scorer.score({clip: FAIR[clip] for clip in CLIPS[:5]}, REFERENCES)["CIDEr-D"]
+    )
+    rows = {row.name: row for row in evaluator_output.slice_rows(str(analysed[2]))}
+    assert rows["source=phone"].scores["CIDEr-D"] == values["CIDEr-D"]
+    assert {"category=music", "year=2020", "year=2021"} < set(rows)
 
 
 def test_an_evaluation_of_some_clips_is_blessed_and_the_rest_is_the_judges(analysed):

@@ -5,9 +5,10 @@ import math
 
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from serving.gates.config import GateConfig
-from serving.judging import judgement_files, recorded
+from serving.judging import judgement_files, judging, recorded
 from serving.judging.comparing import compare_models
 from serving.judging.judging import BaselineModel, judge_model
 from serving.pushing import destination as destinations
@@ -16,6 +17,7 @@ from serving.weights_digest import weights_digest
 from tests.support.candidates import CATEGORIES, CLIPS, REFERENCES, speaking
 from tests.support.pushing import RECORD
 from tests.support.speakers import OTHER_SPEC, write_records, write_speaker
+from transform.records.manifest import ManifestRow
 
 # A server for each of them would take minutes; `test_trial` has what it says.
 GATES = GateConfig.from_dict(
@@ -150,3 +152,40 @@ def test_two_models_are_compared_on_records(workplace, tmp_path):
     )
     (cider,) = (row for row in found if row.metric == "CIDEr-D")
     assert cider.significant_gain and cider.clips == 72
+
+
+def test_clips_are_sliced_by_columns_by_labels_and_by_the_manifest():
+    def record(**columns):
+        return tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    name: tf.train.Feature(
+                        bytes_list=tf.train.BytesList(
+                            value=[v.encode() for v in values]
+                        )
+                    )
+                    for name, values in columns.items()
+                }
+            )
+        ).SerializeToString()
+
+    row = ManifestRow(*[""] * len(ManifestRow._fields))
+    clips = judging._Clips(
+        ids=("a", "b", "unreferenced"),
+        records=(
+            record(category=["music"], labels=["tags=day", "tags=indoor", "tagsets=x"]),
+            record(category=["sport"]),
+            record(category=["sport"]),
+        ),
+        references={"a": ["x"], "b": ["y"]},
+        rows={"a": row._replace(status="ok"), "b": row._replace(status="repaired")},
+        failed=0,
+    )
+    assert judging._slices(("category", "tags", "status"), clips) == {
+        "category=music": ("a",),
+        "category=sport": ("b",),
+        "status=ok": ("a",),
+        "status=repaired": ("b",),
+        "tags=day": ("a",),
+        "tags=indoor": ("a",),
+    }

@@ -52,6 +52,20 @@ def test_clips_that_have_only_features_need_no_video(tmp_path) -> None:
     assert table == datasets.Jsonl(file=str(lines)).read() == wanted
 
 
+def test_further_columns_become_labels_where_they_are_named(tmp_path) -> None:
+    text = "id,split,caption,source\na,val,a dog,phone\nb,val,a cat, \n"
+    source = _source(tmp_path, text)
+    with pytest.raises(AnnotationError, match="unknown column 'source'"):
+        source.read()
+    labelled = source.replace(labels=("source",))
+    assert [record.labels for record in labelled.read()] == [("source=phone",), ()]
+    with pytest.raises(AnnotationError, match="has no column camera"):
+        source.replace(labels=("source", "camera")).read()
+    other = _source(tmp_path, text + "a,val,a brown dog,film\n", labels=("source",))
+    with pytest.raises(AnnotationError, match="'a' has another labels"):
+        other.read()
+
+
 ROW = "a,a.mp4,train,a dog,animals,1,2\n"
 
 
@@ -63,7 +77,7 @@ ROW = "a,a.mp4,train,a dog,animals,1,2\n"
         ("id,video,split,caption,id\n", r"has two columns of the same name"),
         (
             "id,video,split,caption,labels\na,a,val,x,y\n",
-            r"has the unknown column 'labels'; there are id, .*, end\.$",
+            r"has the unknown column 'labels'; there are id, .*; corpus.labels names",
         ),
         (HEADER, r"no video is listed in .*clips\.csv"),
         (HEADER + "a,a.mp4,train\n", r"line 2: the row has 3 cells, but there are 7"),

@@ -36,6 +36,35 @@ def test_rows_become_records(tmp_path) -> None:
     )
 
 
+def test_further_keys_become_labels_where_they_are_named(tmp_path) -> None:
+    source = _source(
+        tmp_path,
+        {**ROW, "source": " phone ", "tags": ["indoor", "night"], "year": 2020},
+        {**ROW, "id": "b", "source": None, "tags": []},
+    )
+    first, second = source.replace(labels=("source", "tags", "year")).read()
+    assert first.labels == ("source=phone", "tags=indoor", "tags=night", "year=2020")
+    assert second.labels == ()
+    with pytest.raises(AnnotationError, match="unknown key year"):
+        source.replace(labels=("source", "tags")).read()
+    nested = _source(tmp_path, {**ROW, "source": {"device": "phone"}})
+    with pytest.raises(AnnotationError, match="line 1: label 'source' must be text"):
+        nested.replace(labels=("source",)).read()
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (["category"], "'category' has a meaning of its own"),
+        (["a=b"], "'a=b' cannot be the name of a label"),
+        (["source", "source"], "labels must differ"),
+    ],
+)
+def test_labels_have_names_of_their_own(labels, sentence) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        Jsonl.from_dict({"kind": "jsonl", "file": "clips.jsonl", "labels": labels})
+
+
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
