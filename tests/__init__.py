@@ -1,0 +1,1 @@
+"""A regular package: IPython brings one of this name that would hide a plain folder."""
