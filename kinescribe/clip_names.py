@@ -29,10 +29,22 @@ def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
         if os.path.isdir(name):
             clips = list(map(str, rows.clips_of(name)))
         elif glob.has_magic(name) and not os.path.exists(name):
-            clips = sorted(glob.glob(name, recursive=True))
+            clips = _matching(name)
         else:
             clips = [name]
         if not clips:
             raise KinescribeError(f"{name} has no clip: no videos and no photographs.")
         found += clips
     return found
+
+
+def _matching(pattern: str) -> list[str]:
+    """Returns the files that a pattern matches, below the folders that are there.
+
+    A folder's own name may have brackets, which then are no pattern.
+    """
+    folder, parts = "", pattern.split("/")
+    while len(parts) > 1 and os.path.isdir(f"{folder}{parts[0]}/"):
+        folder += f"{parts.pop(0)}/"
+    below = glob.escape(folder) + "/".join(parts)
+    return sorted(glob.glob(below, recursive=True))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import pathlib
 import socket
 from typing import Annotated, Optional
 
 import typer
 
 TokenFile = Annotated[
-    Optional[pathlib.Path],
+    Optional[str],
     typer.Option(help="Only callers with a token of this file are answered."),
 ]
-TlsCertificate = Annotated[
-    Optional[pathlib.Path], typer.Option(help="Our certificate (PEM).")
-]
-TlsKey = Annotated[Optional[pathlib.Path], typer.Option(help="Its private key (PEM).")]
+TlsCertificate = Annotated[Optional[str], typer.Option(help="Our certificate (PEM).")]
+TlsKey = Annotated[Optional[str], typer.Option(help="Its private key (PEM).")]
 CorsOrigins = Annotated[
     Optional[list[str]],
     typer.Option(help="Pages of this origin may call over HTTP; may be repeated."),
@@ -25,9 +22,7 @@ LogFormat = Annotated[
 ]
 
 
-def check(
-    certificate: pathlib.Path | None, key: pathlib.Path | None, log_format: str
-) -> None:
+def check(certificate: str | None, key: str | None, log_format: str) -> None:
     """Raises `BadParameter` unless these options can be used as they are."""
     if bool(certificate) != bool(key):
         raise typer.BadParameter("--tls-cert and --tls-key go together")

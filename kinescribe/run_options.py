@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
@@ -9,6 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from pipeline.configs import PipelineConfig
+
+_PLACE = re.compile("[0-9]{1,9}")  # in a list
 
 Configuration = Annotated[
     str,
@@ -122,8 +125,7 @@ def override(
     Raises:
         ConfigError: A key or a value is wrong; the message names it and what is known.
     """
-    import yaml
-
+    from transform.common import documents
     from transform.common.config import ConfigError
 
     changes: dict[str, Any] = dict(replaced)
@@ -135,10 +137,12 @@ def override(
         if not (key and equals):
             raise ConfigError(f"--set {setting}: a key, = and a value are expected.")
         try:
-            change = _nested(current, key.split("."), yaml.safe_load(text))
-        except (LookupError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"--set {setting}: {reason}.") from error
+            value = documents.parse_yaml(text, f"--set {setting}: the value")
+            change = _nested(current, key.split("."), value)
+        except documents.DocumentError as error:
+            raise ConfigError(str(error)) from error
+        except LookupError as error:
+            raise ConfigError(f"--set {setting}: {error.args[0]}.") from error
         current, changes = _merged(current, change), _merged(changes, change)
     return config.override(changes)
 
@@ -154,7 +158,7 @@ def _nested(current: Any, keys: list[str], value: Any) -> Any:
     if not isinstance(current, list):
         inner = current.get(key) if isinstance(current, dict) else None
         return {key: _nested(inner, rest, value)}
-    if not (key.isdecimal() and int(key) < len(current)):
+    if not (_PLACE.fullmatch(key) and int(key) < len(current)):
         raise LookupError(f"{key} is none of the places 0 to {len(current) - 1}")
     entries = list(current)
     entries[int(key)] = _merged(

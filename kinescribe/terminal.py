@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _PLAIN: Mapping[str, str] = {  # for terminals that have no more than ASCII
     "×": "x",
     "→": "->",
 }
+_SIZE = re.compile(r"[0-9]{1,4}|")  # of a terminal
 _MIN_COLUMNS = 20
 _UNSEEN_COLUMNS = "200"
 _OURS = ("transform", "keras_models", "serving", "components", "pipeline", "kubeflow")
@@ -36,13 +38,14 @@ def print_any_text() -> None:
     Bytes of a name that are no text, and signs that the locale lacks, are escaped as
     Python and JSON write them.
     """
+    for name in ("COLUMNS", "LINES"):
+        if not _SIZE.fullmatch(os.environ.get(name, "0")):
+            del os.environ[name]  # which Rich would take for a number
     columns = os.environ.get("COLUMNS", "")
     if not columns and not (sys.stdout.isatty() or sys.stderr.isatty()):
         os.environ["COLUMNS"] = _UNSEEN_COLUMNS  # nobody looks: nothing is wrapped
-    if columns.isdigit() and int(columns) < _MIN_COLUMNS:
-        os.environ["COLUMNS"] = str(
-            _MIN_COLUMNS
-        )  # in fewer, nothing is left of a table
+    if columns and int(columns) < _MIN_COLUMNS:  # nothing is left of a table
+        os.environ["COLUMNS"] = str(_MIN_COLUMNS)
     codecs.register_error("kinescribe", _plainly)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # of another's making

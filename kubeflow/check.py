@@ -7,13 +7,12 @@ those of open-source Kubeflow Pipelines v2; "TFX on KFP v2: the traps" in
 
 from __future__ import annotations
 
-import pathlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
+from transform.common import documents
 from transform.common.config import ConfigError
 from transform.common.location import Location, LocationError
 
@@ -31,27 +30,30 @@ _KNOWN_PLACEHOLDERS = re.compile(
 _TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 
 
-def check(path: str | pathlib.Path) -> list[str]:
+def check(path: str | os.PathLike[str]) -> list[str]:
     """Returns a sentence for each thing that is wrong; none if a backend can run it.
 
     Raises:
         ConfigError: The file cannot be read as a pipeline.
     """
-    path = pathlib.Path(path)
     try:
-        documents = list(yaml.safe_load_all(Location(path).read_text()))
-    except LocationError as error:
+        parsed = documents.parse_all_yaml(Location(path).read_text(), str(path))
+    except (LocationError, documents.DocumentError) as error:
         raise ConfigError(str(error)) from error
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not valid YAML: {where}.") from error
-    if not documents or not isinstance(documents[0], dict) or len(documents) > 2:
+    found = [document for document in parsed if document is not None]
+    if not 1 <= len(found) <= 2 or not all(isinstance(each, dict) for each in found):
         raise ConfigError(
             f"{path} is no pipeline: a mapping is expected, and at most a second one "
             "of platforms."
         )
-    spec, *platform = documents
-    return [*_whole(spec), *_tasks(spec), *_executors(spec, *platform)]
+    spec, *platform = found
+    try:
+        return [*_whole(spec), *_tasks(spec), *_executors(spec, *platform)]
+    except (AttributeError, TypeError) as error:  # one kind of value for another
+        raise ConfigError(
+            f"{path} is no pipeline: {error}, where the specification has another kind "
+            "of value."
+        ) from error
 
 
 def _whole(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from kubeflow import overlay
 from pipeline.configs import PipelineConfig
 from pipeline.kubeflow_config import DEFAULT, KubeflowConfig
 from pipeline.pipeline import create_pipeline
+from transform.common import storage
 from transform.common.config import Config, ConfigError
 from transform.common.location import Location
 
@@ -46,7 +48,9 @@ class Compiled(NamedTuple):
         return yaml.safe_dump_all(self, sort_keys=True, width=88)
 
 
-def compile_pipeline(config: PipelineConfig, output: str | pathlib.Path) -> Compiled:
+def compile_pipeline(
+    config: PipelineConfig, output: str | os.PathLike[str]
+) -> Compiled:
     """Writes the pipeline as a YAML file for a Kubeflow backend.
 
     Paths in `config` are those inside of its images: a mounted volume or an object
@@ -60,8 +64,8 @@ def compile_pipeline(config: PipelineConfig, output: str | pathlib.Path) -> Comp
     Raises:
         ConfigError: The configuration cannot run on a cluster.
     """
-    output = pathlib.Path(output)
-    if output.suffix not in (".yaml", ".yml"):
+    output = Location(output)
+    if not output.endswith((".yaml", ".yml")):
         raise ConfigError(f"{output} must end in .yaml to be taken by Kubeflow.")
     _check_paths(config)
     # The backend takes no root from the file: a run has to be given it.
@@ -71,8 +75,7 @@ def compile_pipeline(config: PipelineConfig, output: str | pathlib.Path) -> Comp
     compiled = compile_stages(
         pipeline, config.kubeflow, config.run_log, _described(config)
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(compiled.to_yaml())
+    storage.write(output, compiled.to_yaml())
     return compiled
 
 

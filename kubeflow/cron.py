@@ -7,6 +7,7 @@ that is taken as it stands means something else or nothing.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ _NAMED = {
 }
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _DAYS = "sun mon tue wed thu fri sat".split()
+_NUMBER = re.compile("[0-9]{1,9}")
 _YEARS = 8  # that a time is looked for: the 29th of February may be as far
 
 
@@ -114,7 +116,7 @@ def _values(text: str, field: _Field) -> tuple[int, ...] | None:
     for part in text.split(","):
         span, slash, step = part.partition("/")
         low, dash, high = span.partition("-")
-        every = int(step) if step.isdecimal() else 0
+        every = int(step) if _NUMBER.fullmatch(step) else 0
         if slash and every < 1:
             raise _wrong(text, field)
         if span in ("*", "?"):
@@ -134,7 +136,7 @@ def _values(text: str, field: _Field) -> tuple[int, ...] | None:
 def _value(text: str, whole: str, field: _Field) -> int:
     if text in field.names:
         return field.names.index(text) + field.first
-    if not text.isdecimal() or not field.first <= int(text) <= field.last:
+    if not _NUMBER.fullmatch(text) or not field.first <= int(text) <= field.last:
         raise _wrong(whole, field)
     return int(text)
 

@@ -48,7 +48,8 @@ class RunLog:
         entries = {}
         for name in storage.names_in(self._folder):
             if name.endswith(".json") and not name.startswith("."):
-                with tf.io.gfile.GFile(os.path.join(self._folder, name)) as file:
-                    entry = TaskEnd.from_json(file.read())
+                path = os.path.join(self._folder, name)
+                with tf.io.gfile.GFile(path, "rb") as file:
+                    entry = TaskEnd.from_json(file.read(), path)
                 entries[entry.task] = entry
         return entries

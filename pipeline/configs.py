@@ -195,17 +195,17 @@ def with_data(config: ConfigT, name: str, folder: str) -> ConfigT:
     return config.override(after)
 
 
-def path_of(name: str) -> pathlib.Path:
+def path_of(name: str) -> Location:
     """Returns the YAML file that a user means by its path or by a shipped name."""
     if name.endswith((".yaml", ".yml")) or os.sep in name:
-        return pathlib.Path(name)
+        return Location(name)
     paths = shipped()
     if name not in paths:
         raise ConfigError(
             f"there is no configuration {name!r}: give a YAML file, or one of "
             f"{', '.join(paths)}."
         )
-    return paths[name]
+    return Location(paths[name])
 
 
 def _shipped_folder() -> pathlib.Path:

@@ -42,6 +42,8 @@ class JointConfig(PipelineConfig):
         if len(values["members"]) < 2:
             raise ValueError("members: two models or more are needed")
         for name in values["members"]:
+            if not name.strip(".") or "/" in name:
+                raise ValueError(f"members: {name!r} is no name of a folder")
             _member(values, name)
         return values
 

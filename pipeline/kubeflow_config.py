@@ -19,7 +19,7 @@ _SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "ACCESS_KEY", "CREDENTIAL", "API
 
 def seconds(duration: str) -> int:
     """Returns the seconds of a duration such as 90s, 15m, 24h or 30d."""
-    match = re.fullmatch(r"(\d+)([smhd])", duration)
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", duration)
     if not match:
         raise ValueError(f"{duration!r} is no duration such as 90s, 15m, 24h or 30d")
     return int(match[1]) * _SECONDS[match[2]]

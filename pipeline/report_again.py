@@ -11,10 +11,12 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.types import Artifact
 
 from components.report.executor import PAGE, write_report
+from pipeline.stages import METADATA_FILE
 from serving.judging import recorded
 from serving.report.index import IndexRow, render_index
 from transform.common import storage
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 
 INDEX = "reports.html"  # in the root
 
@@ -27,19 +29,24 @@ class ReportedRun(NamedTuple):
     report: Artifact
 
 
-def reported_runs(root: pathlib.Path) -> list[ReportedRun]:
+def reported_runs(root: str | os.PathLike[str]) -> list[ReportedRun]:
     """Returns the reports that the runs of a root have written, oldest first.
 
     Raises:
         KinescribeError: No pipeline has run there.
     """
-    database = root / "metadata.sqlite"
-    if not database.exists():
+    database = Location(root) / METADATA_FILE
+    if database.is_remote:
+        raise KinescribeError(
+            f"{root} is in a bucket: a run on a cluster has its report beside its "
+            "other artifacts, and none is written anew."
+        )
+    if not os.path.exists(database):
         raise KinescribeError(
             f"there is no report in {root}: give the root of a pipeline that has run."
         )
     runs = []
-    connection = metadata.sqlite_metadata_connection_config(str(database))
+    connection = metadata.sqlite_metadata_connection_config(database)
     with metadata.Metadata(connection) as handle:
         store = handle.store
         for execution in sorted(store.get_executions(), key=lambda e: e.id):
@@ -59,7 +66,9 @@ def reported_runs(root: pathlib.Path) -> list[ReportedRun]:
     return runs
 
 
-def report_again(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+def report_again(
+    root: str | os.PathLike[str],
+) -> tuple[pathlib.Path, pathlib.Path]:
     """Writes the newest report anew, and the page of all runs.
 
     Returns:
@@ -75,6 +84,6 @@ def report_again(root: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
             page = os.path.join(run.report.uri, PAGE)
             address = os.path.relpath(page, root)
             rows[page] = IndexRow(run.title, address, verdict)
-    index = root / INDEX
-    storage.write(str(index), render_index(list(rows.values())))
-    return pathlib.Path(newest.report.uri, PAGE), index
+    index = Location(root) / INDEX
+    storage.write(index, render_index(list(rows.values())))
+    return pathlib.Path(newest.report.uri, PAGE), pathlib.Path(index)

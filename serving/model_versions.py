@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import os
 import posixpath
 import re
@@ -16,6 +18,8 @@ from transform.common import storage
 from transform.records import tokenizers
 from transform.records.tokenizers import Tokenizer, Words
 from transform.schema import FeatureSpec
+
+_log = logging.getLogger(__name__)
 
 MAX_VERSION = 2**63 - 1  # the protocol's int64; folders beyond are no versions
 _NUMBER = re.compile("[0-9]{1,19}")  # of ASCII digits alone
@@ -68,17 +72,33 @@ def is_complete(folder: str) -> bool:
 
 
 def complete_versions(base: str) -> dict[int, str]:
-    """Returns the folders of the complete versions by number, ascending."""
-    folders = {
-        int(name): posixpath.join(base, name)
-        for name in storage.names_in(base)
-        if _NUMBER.fullmatch(name) and int(name) <= MAX_VERSION
-    }
+    """Returns the folders of the complete versions by number, ascending.
+
+    Whole numbers that the protocol does not have are left out with a warning, and so
+    is the second of two folders of one number, as 7 and 007.
+    """
+    folders: dict[int, str] = {}
+    for name in sorted(storage.names_in(base), key=len):  # 7 before 007
+        if not name.isdecimal():
+            continue
+        folder = posixpath.join(base, name)
+        if not _NUMBER.fullmatch(name) or int(name) > MAX_VERSION:
+            _leave_out(folder, f"versions are 0 to {MAX_VERSION}, in digits 0 to 9")
+        elif int(name) in folders:
+            _leave_out(folder, f"{folders[int(name)]} is of the same number")
+        else:
+            folders[int(name)] = folder
     return {
         version: folder
         for version, folder in sorted(folders.items())
         if is_complete(folder)
     }
+
+
+@functools.cache
+def _leave_out(folder: str, why: str) -> None:
+    """Warns of a folder, once in a process: servers look at it every few seconds."""
+    _log.warning("%s is left out: %s", folder, why)
 
 
 def next_version(base: str) -> str:
@@ -104,8 +124,8 @@ def read_spec(folder: str | os.PathLike[str]) -> FeatureSpec:
     """Reads the feature specification of an exported model."""
     path = posixpath.join(os.fspath(folder), "assets", signature_names.SPEC_ASSET)
     try:
-        with tf.io.gfile.GFile(path) as file:
-            return FeatureSpec.from_json(file.read())
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return FeatureSpec.from_json(file.read(), path)
     except tf.errors.NotFoundError as error:
         raise ServingError(
             f"{os.fspath(folder)} holds no model exported by Kinescribe: "

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
-import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from kinescribe import caption_outputs, caption_run, clip_names, starter_model
+from kinescribe import (
+    caption_outputs,
+    caption_run,
+    clip_names,
+    figure_names,
+    starter_model,
+)
 from serving.client import caption_lines, clip_parts
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from serving.client.base import ClipCaptioner
     from serving.client.caption_lines import CaptionLine
     from serving.client.caption_result import CaptionResult
+    from transform.common.location import Location
 
 
 def command(
@@ -47,18 +52,14 @@ def command(
         str, typer.Option(help="The model's name on the server.")
     ] = "kinescribe",
     token_file: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Holds the token for the server.")
-    ] = None,
+        str, typer.Option(help="Holds the token for the server.")
+    ] = "",
     tls_ca: Annotated[
-        Optional[pathlib.Path],
+        str,
         typer.Option(help="Authority that signed the server's certificate (PEM)."),
-    ] = None,
-    tls_cert: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Our certificate (PEM).")
-    ] = None,
-    tls_key: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Its private key (PEM).")
-    ] = None,
+    ] = "",
+    tls_cert: Annotated[str, typer.Option(help="Our certificate (PEM).")] = "",
+    tls_key: Annotated[str, typer.Option(help="Its private key (PEM).")] = "",
     tls: Annotated[
         bool, typer.Option("--tls", help="Encrypt, trusting the system's authorities.")
     ] = False,
@@ -80,12 +81,12 @@ def command(
         ),
     ] = "",
     out: Annotated[
-        Optional[pathlib.Path],
+        str,
         typer.Option(
             help="A .srt, .vtt, .jsonl, .csv or .txt file of the captions; or a "
             "folder, for a file a clip."
         ),
-    ] = None,
+    ] = "",
     ending: Annotated[
         str, typer.Option("--format", help="Ending of the files in a folder --out.")
     ] = "srt",
@@ -94,9 +95,9 @@ def command(
         typer.Option(min=1, help="How many captions to show, if so many were found."),
     ] = 1,
     attention: Annotated[
-        Optional[pathlib.Path],
+        str,
         typer.Option(help="Folder for a picture a clip of what the model looked at."),
-    ] = None,
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a clip.")
     ] = False,
@@ -124,16 +125,18 @@ def command(
     from transform.common import outputs
 
     pictures = None
-    if attention is not None:
+    if attention:
         pictures = _Pictures(outputs.require_folder(attention), start, end)
+    if files:
+        files.require()
     console = Console(stderr=True)
     with console.status("Loading the model ..."):
         if server:
             secure = tls or tls_ca or tls_cert
             tls_files = {
-                "ca_file": str(tls_ca or ""),
-                "certificate_file": str(tls_cert or ""),
-                "key_file": str(tls_key or ""),
+                "ca_file": tls_ca,
+                "certificate_file": tls_cert,
+                "key_file": tls_key,
             }
             captioner = _connect(
                 server, model_name, token_file, tls_files if secure else None
@@ -213,10 +216,10 @@ def _with_pictures(
     """Captions clips one by one, and draws what the model looked at in each."""
     from rich.text import Text
 
-    from serving.client.many import local_clip
+    from serving.client.local_clips import local_clip
     from serving.visualization import filmstrip
     from serving.visualization.explanation import explain
-    from transform.common import failures
+    from transform.common.failures import OutputError
     from transform.video.video_info import DecodeError
 
     for clip in paths:
@@ -232,8 +235,8 @@ def _with_pictures(
                 answer = answer._replace(result=result)
                 try:
                     pictures.save(filmstrip.filmstrip(view), path)
-                except OSError as error:
-                    problem = f"no picture of {clip}: {failures.sentence(error)}"
+                except OutputError as error:
+                    problem = f"no picture of {clip}: {error}"
                     answer = answer._replace(picture_problem=problem)
         except DecodeError as error:
             answer = answer._replace(problem=error)
@@ -243,7 +246,7 @@ def _with_pictures(
 def _connect(
     address: str,
     model_name: str,
-    token_file: pathlib.Path | None,
+    token_file: str,
     tls_files: dict[str, str] | None,
 ) -> ClipCaptioner:
     from serving.client.grpc_client import Client, ClientTLS
@@ -252,7 +255,7 @@ def _connect(
     return Client(
         address,
         model_name,
-        token=read_token(str(token_file)) if token_file else "",
+        token=read_token(token_file) if token_file else "",
         tls=None if tls_files is None else ClientTLS.from_dict(tls_files),
     )
 
@@ -260,28 +263,17 @@ def _connect(
 class _Pictures:
     """A folder of pictures, none of which takes the place of another."""
 
-    def __init__(self, folder: str, start: float | None, end: float | None):
-        self._folder = pathlib.Path(folder)
+    def __init__(self, folder: Location, start: float | None, end: float | None):
+        self._folder = folder
         self.start, self.end = start, end
-        self._part = ""
-        if start is not None or end is not None:
-            self._part = f"_{start or 0:g}-{'end' if end is None else f'{end:g}'}s"
 
     def save(self, picture: np.ndarray, clip: str) -> None:
         """Saves a clip's picture, whole or not at all, under a name of its own."""
         from serving.visualization import filmstrip
+        from transform.common import outputs
 
-        stem = pathlib.Path(clip).name + self._part
-        names = itertools.chain(
-            [f"{stem}.png"], (f"{stem}-{number}.png" for number in itertools.count(2))
-        )
-        path = next(p for p in map(self._folder.joinpath, names) if not p.exists())
-        partial = path.with_name(f".{path.name}")
-        try:
-            filmstrip.save(picture, partial)
-            partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        place = figure_names.free(self._folder, clip, self.start, self.end)
+        outputs.write(f"{place}.png", filmstrip.png(picture))
 
 
 def _best(result: CaptionResult, top_k: int) -> list[dict[str, Any]]:

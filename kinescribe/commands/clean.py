@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from typing import Annotated
@@ -42,6 +41,7 @@ def command(
     from pipeline.cleaning import clean
     from pipeline.cleaning.removal import Rules
     from pipeline.configs import PipelineConfig
+    from transform.common import users
 
     arguments = run_options.RunArguments(
         config, "", "", root, None, tuple(settings or ()), ""
@@ -53,7 +53,7 @@ def command(
     if yes:
         with clean.alone(found):
             removals = clean.plan(found, rules, time.time())
-            clean.carry_out(found, removals, getpass.getuser())
+            clean.carry_out(found, removals, users.current())
     else:
         removals = clean.plan(found, rules, time.time())
     if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import sys
 from typing import Annotated, Optional
 
@@ -52,8 +51,8 @@ def command(
         int, typer.Option(help="Trainings at a time; by default one a core.", min=0)
     ] = 0,
     root: Annotated[
-        pathlib.Path, typer.Option(help="Folder of data, trainings and pages.")
-    ] = pathlib.Path("compare"),
+        str, typer.Option(help="Folder of data, trainings and pages.")
+    ] = "compare",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the scores as JSON.")
     ] = False,
@@ -67,12 +66,13 @@ def command(
     from pipeline.comparison.task import ComparisonSettings
     from transform.common import outputs, progress_bar
 
-    outputs.refuse_patterns(outputs.require_folder(root))
+    root = outputs.refuse_patterns(outputs.require_here(root))
+    outputs.require_folder(root)
     if data:
-        compared = data_sets.from_folders(name, data, str(root))
+        compared = data_sets.from_folders(name, data, root)
     else:
         counts = data_sets.QUICK if quick else data_sets.Counts()
-        compared = data_sets.moving_world(name or "moving_world", str(root), counts)
+        compared = data_sets.moving_world(name or "moving_world", root, counts)
     comparison = compare.Comparison(
         compared,
         [row.strip() for row in rows.split(",") if row.strip()] or list(PRESETS),
@@ -88,11 +88,11 @@ def command(
     )
     with progress_bar.shown("Rows trained", len(comparison.tasks)) as report:
         failures = comparison.train(
-            str(root), workers or os.cpu_count() or 1, on_done=report
+            root, workers or os.cpu_count() or 1, on_done=report
         )
-    parts = comparison.results(str(root))
+    parts = comparison.results(root)
     words = " ".join(["kinescribe", *sys.argv[1:]])
-    pages = comparison.write_pages(str(root), words, parts)
+    pages = comparison.write_pages(root, words, parts)
     for failure in failures:
         typer.echo(f"{failure.task.row} failed: {failure.reason}", err=True)
     if as_json:

@@ -23,8 +23,8 @@ PHOTOGRAPH = "grace_hopper.jpg"  # comes with matplotlib
 def command(
     context: typer.Context,
     root: Annotated[
-        pathlib.Path, typer.Option(help="Folder for everything that the demo makes.")
-    ] = pathlib.Path("demo"),
+        str, typer.Option(help="Folder for everything that the demo makes.")
+    ] = "demo",
     config: Annotated[
         str, typer.Option(help="Another run configuration, by name or YAML file.")
     ] = "demo",
@@ -42,16 +42,17 @@ def command(
 
     from transform.common import outputs
 
-    outputs.refuse_patterns(outputs.require_folder(root))
+    here = outputs.refuse_patterns(outputs.require_here(root))
+    folder = pathlib.Path(outputs.require_folder(here))
     console, began = Console(), time.monotonic()
 
     from pipeline import configs, local_runner
     from pipeline.console_progress import ConsoleProgress
 
     described = configs.find(config)
-    corpus = _render(console, root, train, held_out, seed)
+    corpus = _render(console, folder, train, held_out, seed)
     settings = described.override(
-        {"root": str(root), "corpus": {"files": [str(corpus)]}}
+        {"root": str(folder), "corpus": {"files": [str(corpus)]}}
     )
     console.print("[bold]2. The pipeline")
     result = local_runner.run(settings, ConsoleProgress(), verbose=bool(context.obj))
@@ -64,7 +65,7 @@ def command(
     served = _served(settings.push_destination)
     title = f"3. New clips, captioned by a server of {served}"
     console.print(title, style="bold", markup=False)
-    _caption_new_clips(console, root, served, seed)
+    _caption_new_clips(console, folder, served, seed)
     _summarise(console, result, served)
     _caption_photograph(console)
     console.print(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Optional
 
 import typer
+
+from kinescribe import figure_names
 
 
 def command(
@@ -27,22 +28,22 @@ def command(
     """Show what a model looked at for each word of a clip, as a PNG and an MP4.
 
     The picture has all words at once, as the papers' figures; the film has one word a
-    second. Files of the same names are replaced.
+    second. Nothing is replaced: further figures of a name get a number.
     """
+    from serving.client.local_clips import local_clip
     from serving.client.local_model import LocalModel
-    from serving.client.many import local_clip
     from serving.visualization import film, filmstrip
     from serving.visualization.explanation import explain
-    from transform.common import outputs, storage
+    from transform.common import outputs
 
     folder = outputs.require_folder(out)
     captioner = LocalModel(model)
     with local_clip(clip) as path:
         result, view = explain(captioner, path, start, end, category)
-    name = os.path.basename(clip)
-    picture, moving = (os.path.join(folder, f"{name}.{end}") for end in ("png", "mp4"))
-    storage.write(picture, filmstrip.png(filmstrip.filmstrip(view)))
-    storage.write(moving, film.mp4(view))
+    place = figure_names.free(folder, clip, start, end)
+    picture, moving = (f"{place}.{ending}" for ending in ("png", "mp4"))
     typer.echo(result.caption)
+    outputs.write(picture, filmstrip.png(filmstrip.filmstrip(view)))
+    outputs.write(moving, film.mp4(view))
     typer.echo(f"Picture    {picture}")
     typer.echo(f"Film       {moving}")

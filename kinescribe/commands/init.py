@@ -6,10 +6,8 @@ import collections
 import contextlib
 import json
 import os
-import pathlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,9 +30,9 @@ def command(
         ),
     ],
     out: Annotated[
-        Optional[pathlib.Path],
+        str,
         typer.Option(help="The configuration to write; <name of the source>.yaml."),
-    ] = None,
+    ] = "",
     seed: Annotated[int, typer.Option(help="Of the choice of splits.")] = 0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are there.")
@@ -50,13 +48,16 @@ def command(
     """
     from pipeline.catalogue import division, draft
     from pipeline.catalogue.survey import survey
+    from transform.common import outputs
     from transform.common.errors import KinescribeError
+    from transform.common.location import Location
 
-    name = draft.slug(pathlib.Path(os.path.abspath(source)).stem)
-    path = out or pathlib.Path(f"{name}.yaml")
-    annotations = path.with_name(f"{path.stem}.clips.jsonl")
+    name = draft.slug(Location(os.path.abspath(source)).stem)
+    path = outputs.require_here(out or f"{name}.yaml")
+    annotations = path.beside(f"{path.stem}.clips.jsonl")
     for file in (path, annotations):
-        if file.exists() and not force:
+        outputs.require_file(file)
+        if os.path.lexists(file) and not force:
             raise KinescribeError(
                 f"{file} is there already: --force replaces it, --out names another."
             )
@@ -67,12 +68,12 @@ def command(
         found,
         clips,
         name=name,
-        corpus=f"{{kind: jsonl, file: {json.dumps(str(annotations))}}}",
+        corpus=f"{{kind: jsonl, file: {json.dumps(annotations)}}}",
         root=json.dumps(os.path.join("runs", name)),
     )
-    _write(annotations, _jsonl(clips, annotations.parent))
-    _write(path, drafted.text)
-    checked = preflight.look("run", run_options.RunArguments(str(path)))
+    outputs.write(annotations, _jsonl(clips, annotations.parent))
+    outputs.write(path, drafted.text)
+    checked = preflight.look("run", run_options.RunArguments(path))
     facts = _facts(found, clips, drafted, path, annotations)
     facts["errors"] = [text for _, text in checked.errors]
     facts["warnings"] = [text for _, text in checked.warnings]
@@ -96,29 +97,17 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _write(path: pathlib.Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-
-
-def _jsonl(clips: Sequence[VideoRecord], folder: pathlib.Path) -> str:
+def _jsonl(clips: Sequence[VideoRecord], folder: str) -> str:
     """Returns the clips as Kinescribe's own annotations, with paths from a folder."""
+    from transform.common.location import Location
+
     lines = []
     for clip in clips:
         row = {
             "id": clip.video_id,
-            "video": os.path.relpath(clip.uri, folder),
+            "video": clip.uri
+            if Location(clip.uri).is_remote
+            else os.path.relpath(clip.uri, folder or "."),
             "split": clip.split,
             "captions": clip.captions,
             "category": clip.category,
@@ -134,15 +123,15 @@ def _facts(
     found: Survey,
     clips: Sequence[VideoRecord],
     drafted: Draft,
-    path: pathlib.Path,
-    annotations: pathlib.Path,
+    path: str,
+    annotations: str,
 ) -> dict[str, Any]:
     """Returns all that is printed, as JSON."""
     lengths = sorted(look.seconds for look in found.looks.values())
     counts = collections.Counter(clip.split for clip in clips)
     return {
-        "configuration": str(path),
-        "annotations": str(annotations),
+        "configuration": path,
+        "annotations": annotations,
         "clips": len(clips),
         "captions": len(found.captions),
         "photographs": sum(look.photograph for look in found.looks.values()),

@@ -8,7 +8,7 @@ import typer
 
 
 def command(
-    clip: Annotated[str, typer.Argument(help="A video file.")],
+    clip: Annotated[str, typer.Argument(help="A video file, or its URI.")],
     start: Annotated[
         Optional[float], typer.Option(help="Where the clip begins, in seconds.")
     ] = None,
@@ -34,8 +34,12 @@ def command(
     clip = Location(clip)
     clip.refuse_web()
     if clip.is_remote:
-        raise DecodeError(clip, "it lies in a bucket; copy it to this machine first")
-    info = reader.inspect(clip, start, end, wanted=frames)
+        from serving.client.local_clips import local_clip
+
+        with local_clip(clip) as copy:
+            info = reader.inspect(copy, start, end, wanted=frames)
+    else:
+        info = reader.inspect(clip, start, end, wanted=frames)
     if json:
         import json as codec
 

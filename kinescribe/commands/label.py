@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import pathlib
 from typing import Annotated
 
 import typer
@@ -36,9 +34,11 @@ def command(
     file. A rolled back version takes no label.
     """
     from serving.pushing import labels
-    from transform.common import storage
+    from transform.common import outputs, storage, users
 
-    by = getpass.getuser()
+    if model_config_file:
+        model_config_file = outputs.require_file(model_config_file)
+    by = users.current()
     if version == "-":
         labels.remove(push_to, label, by)
         typer.echo(f"{label} is no version's name any more.")
@@ -47,5 +47,5 @@ def command(
         typer.echo(f"Version {version} is {label}.")
     if model_config_file:
         text = labels.model_config(push_to, name, base_path)
-        storage.write(str(pathlib.Path(model_config_file).absolute()), text)
+        storage.write(model_config_file, text)
         typer.echo(f"Servers read {model_config_file}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,7 @@ def command(
 
     `live` is what servers serve; a version that was rolled back is never pushed again.
     """
-    from serving.pushing import rollback
+    from serving.pushing import destination, rollback
 
     found = rollback.states(push_to)
     if as_json:
@@ -37,16 +36,13 @@ def command(
         table.add_column(column)
     for state in found:
         origin = state.origin
-        pushed = datetime.datetime.fromtimestamp(
-            int(state.version), datetime.timezone.utc
-        )
         start = ""
         if origin:
             start = f"version {origin.parent}" if origin.parent else "fresh weights"
         table.add_row(
             state.version,
             state.state,
-            f"{pushed:%Y-%m-%d %H:%M} UTC",
+            destination.numbered_at(state.version),
             f"{len(origin.clips):,}" if origin else "",
             start,
             state.reason or (origin.reason if origin else ""),

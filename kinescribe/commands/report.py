@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Annotated
 
 import typer
 
 
 def command(
-    root: Annotated[pathlib.Path, typer.Argument(help="The root of a pipeline.")],
+    root: Annotated[str, typer.Argument(help="The root of a pipeline.")],
 ) -> None:
     """Write the newest report of a root anew, and a page of all its runs."""
     from pipeline import report_again

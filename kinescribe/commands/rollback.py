@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -30,12 +29,13 @@ def command(
     is deleted.
     """
     from serving.pushing import rollback
+    from transform.common import users
 
     if forgive:
-        rollback.forgive(push_to, forgive, reason, getpass.getuser())
+        rollback.forgive(push_to, forgive, reason, users.current())
         typer.echo(f"The model of version {forgive} may be pushed again.")
         return
-    pushed, source = rollback.roll_back(push_to, reason, to, getpass.getuser())
+    pushed, source = rollback.roll_back(push_to, reason, to, users.current())
     typer.echo(
         f"Version {pushed.version} serves version {source}'s model again: "
         f"{pushed.folder}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import pathlib
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -14,13 +13,13 @@ _JSON_KEYS = {"CIDEr-D": "CIDEr"}
 
 def command(
     predictions: Annotated[
-        pathlib.Path,
+        str,
         typer.Argument(
             help='JSON: {"clip": "a caption", …}, or COCO\'s [{"image_id", "caption"}].'
         ),
     ],
     references: Annotated[
-        pathlib.Path,
+        str,
         typer.Argument(
             help='JSON: {"clip": ["a caption", …], …}, or COCO\'s {"annotations": …}.'
         ),
@@ -30,12 +29,12 @@ def command(
         typer.Option(help="Only these, as in 'BLEU-4,CIDEr-D'."),
     ] = "",
     against: Annotated[
-        Optional[pathlib.Path],
+        str,
         typer.Option(
             help="Other captions of the same clips: the difference, with the interval "
             "of a paired bootstrap."
         ),
-    ] = None,
+    ] = "",
     intervals: Annotated[
         bool, typer.Option("--intervals", help="95 % bootstrap intervals over clips.")
     ] = False,
@@ -70,7 +69,7 @@ def command(
         sampling = Sampling()
         others = caption_files.read_predictions(against)
         found = compare_captions(
-            captions, others, corpus, str(against), sampling, names, split
+            captions, others, corpus, against, sampling, names, split
         )
         comparison_table.show(found, sampling.confidence, as_json)
         return

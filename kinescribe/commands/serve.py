@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Annotated, Any, Optional
 
 import typer
@@ -23,7 +22,7 @@ def command(
         typer.Argument(help="Folder that models are pushed to: <base>/<number>/."),
     ] = None,
     model_config_file: Annotated[
-        Optional[pathlib.Path],
+        Optional[str],
         typer.Option(
             help="Serve the models of this file, in TensorFlow Serving's form."
         ),
@@ -101,13 +100,13 @@ def command(
     ] = 0,
     token_file: TokenFile = None,
     admin_token_file: Annotated[
-        Optional[pathlib.Path],
+        Optional[str],
         typer.Option(help="Only callers with a token of this file may reload."),
     ] = None,
     tls_cert: TlsCertificate = None,
     tls_key: TlsKey = None,
     tls_client_ca: Annotated[
-        Optional[pathlib.Path],
+        Optional[str],
         typer.Option(help="Only clients with a certificate of this authority (PEM)."),
     ] = None,
     cors_origin: CorsOrigins = None,

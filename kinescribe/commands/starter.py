@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pathlib
-import shutil
+import json
 from typing import Annotated
 
 import typer
@@ -17,9 +16,8 @@ def command(
         str, typer.Argument(help="The folder of Flickr8k, as it is published.")
     ],
     out: Annotated[
-        pathlib.Path,
-        typer.Option(help="Folder for the model's version and its weights."),
-    ] = pathlib.Path("starter-model"),
+        str, typer.Option(help="Folder for the model's version and its weights.")
+    ] = "starter-model",
     root: Annotated[
         str, typer.Option(help="Folder for records, training and the report.")
     ] = "",
@@ -32,13 +30,15 @@ def command(
     from kinescribe import preflight, run_options
 
     arguments = run_options.RunArguments(
-        "starter", root=root, settings=(f"push_to={out}",), data=data
+        "starter", root=root, settings=(f"push_to={json.dumps(out)}",), data=data
     )
     preflight.require("run", arguments)
 
     from pipeline import local_runner
     from pipeline.console_progress import ConsoleProgress
     from serving.export.train_and_export import CAPTIONER_FOLDER, captioner_folder
+    from transform.common import storage
+    from transform.common.location import Location
 
     result = local_runner.run(
         arguments.read(), ConsoleProgress(), verbose=bool(context.obj)
@@ -47,8 +47,7 @@ def command(
     if result.verdict.refuses:
         typer.echo(f"The report shows why: {result.report}")
         return REFUSED
-    shutil.copytree(
-        captioner_folder(str(result.model)), out / CAPTIONER_FOLDER, dirs_exist_ok=True
-    )
+    kept = Location(out) / CAPTIONER_FOLDER
+    storage.copy_folder(captioner_folder(str(result.model)), kept)
     typer.echo(f"The model is in {out}; its scores: {result.report}")
     return 0

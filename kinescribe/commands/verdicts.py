@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import pathlib
+import os
 from typing import Annotated, Any
 
 import typer
 
 
 def command(
-    root: Annotated[pathlib.Path, typer.Argument(help="The root of a pipeline.")],
+    root: Annotated[str, typer.Argument(help="The root of a pipeline.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="The verdicts whole, as JSON.")
     ] = False,
@@ -47,16 +47,24 @@ def command(
     console.Console().print(rows)
 
 
-def read(root: pathlib.Path) -> list[dict[str, Any]]:
+def read(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Returns the verdicts of a root's runs, oldest first, each with its folder.
 
     A verdict that a killed run left half written is passed over.
     """
+    from serving.judging import recorded
+    from transform.common import storage
+    from transform.common.config import ConfigError
+    from transform.common.location import Location
+
+    judgements = Location(root) / "artifacts/Judge/judgement"
     found = []
-    for path in root.glob("artifacts/Judge/judgement/*/verdict.json"):
+    for name in storage.names_in(judgements):
+        folder = judgements / name
         try:
-            verdict = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+            verdict = recorded.read_verdict(folder)
+        except ConfigError:
             continue
-        found.append({**verdict, "folder": str(path.parent)})
+        if verdict:
+            found.append({**verdict.to_dict(), "folder": str(folder)})
     return sorted(found, key=lambda verdict: verdict["time"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -61,14 +60,14 @@ def command(
         int, typer.Option(help="Uploads that wait or run; more are refused.", min=1)
     ] = 16,
     work_folder: Annotated[
-        Optional[pathlib.Path],
+        Optional[str],
         typer.Option(help="Where uploads lie while they are captioned."),
     ] = None,
     server_token_file: Annotated[
-        Optional[pathlib.Path], typer.Option(help="Holds the token for the server.")
+        Optional[str], typer.Option(help="Holds the token for the server.")
     ] = None,
     server_ca: Annotated[
-        Optional[pathlib.Path],
+        Optional[str],
         typer.Option(help="Authority that signed the server's certificate (PEM)."),
     ] = None,
     token_file: TokenFile = None,
@@ -97,7 +96,9 @@ def command(
     from serving.web.config import WebConfig
     from transform.common import outputs
 
-    folder = outputs.require_folder(work_folder) if work_folder else ""
+    folder = ""
+    if work_folder:
+        folder = outputs.require_folder(outputs.require_here(work_folder))
     tls = {"certificate_file": str(tls_cert), "key_file": str(tls_key)}
     settings: dict[str, Any] = {
         "host": host,

@@ -120,27 +120,39 @@ def _json_rows(path: Location) -> Iterator[Row]:
 
 def _row(path: Location, where: str, values: Mapping[str, Any]) -> Row:
     known: dict[str, Any] = {}
+    named: dict[str, str] = {}
     for name, value in values.items():
-        if column := _NAMES.get(name.strip().lower()):
-            known.setdefault(column, value)
+        column = _NAMES.get(name.strip().lower())
+        if not column:
+            continue
+        if named.setdefault(column, name) != name:
+            raise AnnotationError(
+                f"{where}: {named[column]!r} and {name!r} both say the same of a clip, "
+                f"its {column}: keep one, and give the other another name."
+            )
+        known[column] = value
     for column, needed in (("video", "video"), ("captions", "caption")):
         if column not in known:
             raise AnnotationError(
                 f"{where}: there is no column {needed!r}, but {', '.join(values)}."
             )
-    video = str(known["video"] or "").strip()
+    video = _text(known["video"])
     if not video:
         raise AnnotationError(f"{where}: the clip's file is not named.")
     return Row(
         where,
         path.beside(video),
         _captions(known["captions"], where),
-        str(known.get("video_id") or "").strip(),
-        str(known.get("split") or "").strip(),
-        str(known.get("category") or "").strip(),
+        _text(known.get("video_id")),
+        _text(known.get("split")),
+        _text(known.get("category")),
         _seconds(known.get("start"), where),
         _seconds(known.get("end"), where),
     )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
 
 
 def _captions(value: Any, where: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -148,10 +147,10 @@ def disk(folder: str, spec: FeatureSpec, clips: int) -> Iterator[Finding]:
     """Finds a folder that cannot be written, or a disk too small for the records."""
     if Location(folder).is_remote:
         return
-    place = pathlib.Path(folder).absolute()
-    while not place.exists():
-        place = place.parent
-    if not (place.is_dir() and os.access(place, os.W_OK)):
+    place = os.path.abspath(folder)
+    while not os.path.exists(place) and place != os.path.dirname(place):
+        place = os.path.dirname(place)
+    if not (os.path.isdir(place) and os.access(place, os.W_OK)):
         yield error("disk", f"{place} cannot be written to: choose another folder.")
         return
     most = 2 * clips * spec.bytes_per_clip()  # the store's and the records'

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import concurrent.futures
-import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
 from pipeline.comparison.task import Outcome, Task
+from transform.common import processes
 
 _THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
@@ -39,18 +40,20 @@ def run(tasks: Sequence[Task], root: str, workers: int) -> Iterator[Outcome | Fa
         tasks: What is to be done.
         root: Folder of the outcomes.
         workers: How many tasks run at a time.
+
+    Raises:
+        ProcessEndedError: Somebody, or a machine short of memory, killed a process.
     """
     if not tasks:
         return
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, context, initializer=_begin_worker, initargs=(os.getpid(),)
-    ) as pool:
+    with processes.pool(workers, _begin_worker, (os.getpid(),)) as pool:
         running = {pool.submit(_run, task, root): task for task in tasks}
         for future in concurrent.futures.as_completed(running):
             error = future.exception()
             if error is None:
                 yield future.result()
+            elif isinstance(error, BrokenProcessPool):
+                raise error
             else:
                 yield Failure(running[future], f"{type(error).__name__}: {error}")
 

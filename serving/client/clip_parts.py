@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 
 if TYPE_CHECKING:
     from transform.video.timeline import StreamIndex
@@ -75,14 +76,20 @@ def all_parts(
             found = whole
             if segments is not None:
                 with contextlib.suppress(DecodeError):  # which captioning it tells
-                    index = stack.enter_context(timeline.kept(path))
-                    found = _cut(path, index, segments, start, end) or whole
+                    copy = path
+                    if Location(path).is_remote:
+                        from serving.client.local_clips import local_clip
+
+                        copy = stack.enter_context(local_clip(path))
+                    index = stack.enter_context(timeline.kept(copy))
+                    found = _cut(path, copy, index, segments, start, end) or whole
             when_cut(path, found)
             yield from found.parts
 
 
 def _cut(
     path: str,
+    copy: str,
     index: StreamIndex,
     segments: str | float,
     start: float | None,
@@ -92,7 +99,7 @@ def _cut(
     from transform.video import segments as cutting
 
     if isinstance(segments, str):
-        found = cutting.by_scenes(path, index)
+        found = cutting.by_scenes(copy, index)
     else:
         found = cutting.by_length(index, segments)
     begin, stop = start or 0.0, math.inf if end is None else end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +12,7 @@ from typing import NamedTuple
 from serving.client.base import ROWS_PER_CALL, ClipCaptioner
 from serving.client.caption_result import CaptionResult
 from serving.client.clip_parts import ClipPart
-from transform.common import storage
-from transform.common.location import Location, LocationError
+from serving.client.local_clips import local_clip
 from transform.schema import SpecMismatchError
 from transform.video.video_info import DecodeError
 
@@ -68,26 +66,6 @@ def caption_many(
             yield from _captioned(captioner, batch, category)
     finally:
         threads.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def local_clip(clip: str) -> Iterator[str]:
-    """Yields the path of a clip's file, which is copied if it lies in a bucket.
-
-    Raises:
-        DecodeError: There is no such file there.
-    """
-    location = Location(clip)
-    if not location.is_remote:
-        yield location  # the decoder says what is wrong with it
-        return
-    try:
-        with storage.local_copy(location) as path:
-            yield path
-    except FileNotFoundError as error:
-        raise DecodeError(clip, "there is no such file") from error
-    except LocationError as error:
-        raise DecodeError(clip, error.reason) from error
 
 
 def _record(captioner: ClipCaptioner, clip: ClipPart, category: str) -> bytes:

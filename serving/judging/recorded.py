@@ -63,8 +63,9 @@ def write_verdict(folder: str, verdict: Verdict) -> None:
 
 def read_verdict(folder: str) -> Verdict | None:
     """Reads a verdict; None where there is none."""
-    text = _read(os.path.join(folder, VERDICT))
-    return None if text is None else Verdict.from_json(text)
+    path = os.path.join(folder, VERDICT)
+    text = _read(path)
+    return None if text is None else Verdict.from_json(text, path)
 
 
 def _read(path: str) -> str | None:

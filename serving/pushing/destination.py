@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 
 import tensorflow as tf
@@ -43,8 +44,20 @@ class PushedVersion:
         path = os.path.join(self.folder, RECORD)
         if not tf.io.gfile.exists(path):
             return None
-        with tf.io.gfile.GFile(path) as file:
-            return PushRecord.from_json(file.read())
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return PushRecord.from_json(file.read(), path)
+
+
+def numbered_at(version: str) -> str:
+    """Returns the time that a version's number stands for, or '' if it is none.
+
+    It is in seconds, as TFX numbers versions; people number them by other rules, too.
+    """
+    try:
+        time = datetime.datetime.fromtimestamp(int(version), datetime.timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def versions(destination: str) -> list[PushedVersion]:

@@ -76,8 +76,9 @@ def events(destination: str) -> list[Event]:
     found = []
     for name in storage.names_in(folder):
         if name.endswith(".json") and not name.startswith("."):
-            with tf.io.gfile.GFile(os.path.join(folder, name)) as file:
-                found.append(Event.from_json(file.read()))
+            path = os.path.join(folder, name)
+            with tf.io.gfile.GFile(path, "rb") as file:
+                found.append(Event.from_json(file.read(), path))
     return found
 
 

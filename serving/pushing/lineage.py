@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import datetime
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -98,7 +97,7 @@ def _verdict(version: PushedVersion) -> Verdict | None:
     path = os.path.join(version.folder, EVALUATION, VERDICT)
     if not tf.io.gfile.exists(path):
         return None
-    return Verdict.from_json(Location(path).read_text())
+    return Verdict.from_json(Location(path).read_bytes(), path)
 
 
 def card(chain: Sequence[Ancestor]) -> str:
@@ -106,8 +105,8 @@ def card(chain: Sequence[Ancestor]) -> str:
     model = chain[0]
     record, origin, verdict = model.record, model.origin, model.verdict
     lines = [f"# Version {model.version}", ""]
-    pushed = datetime.datetime.fromtimestamp(int(model.version), datetime.timezone.utc)
-    lines.append(f"Numbered {pushed:%Y-%m-%d %H:%M} UTC.")
+    if numbered := destinations.numbered_at(model.version):
+        lines.append(f"Numbered {numbered}.")
     if verdict:
         lines += ["", "## Judgement", "", verdict.sentence, ""]
         lines += ["| metric | value | 95 % |", "|---|---|---|"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from transform.common import storage
+from transform.common import documents, storage
 from transform.common.config import Config, Field
 
 FILE = os.path.join("assets.extra", "origin.json.gz")
@@ -52,7 +52,7 @@ class Origin(Config):
         if not tf.io.gfile.exists(path):
             return None
         with tf.io.gfile.GFile(path, "rb") as file:
-            return cls.from_json(gzip.decompress(file.read()).decode())
+            return cls.from_json(documents.unzipped(file.read(), path), path)
 
 
 def weights_folder(model_folder: str) -> str:

@@ -10,6 +10,8 @@ import time
 
 import tensorflow as tf
 
+from serving.errors import ServingError
+from serving.model_versions import MAX_VERSION
 from serving.pushing import destination as destinations
 from serving.pushing.destination import (
     CLIPS,
@@ -78,7 +80,13 @@ def push(
 def _next_version(destination: str) -> str:
     """Returns the time in seconds, as TFX does, but above every existing version."""
     current = destinations.latest(destination)
-    return str(max(int(time.time()), int(current.version) + 1 if current else 0))
+    number = max(int(time.time()), int(current.version) + 1 if current else 0)
+    if number > MAX_VERSION:
+        raise ServingError(
+            f"{destination} has version {number - 1}, after which no number is left: "
+            "rename it."
+        )
+    return str(number)
 
 
 def _flush(*paths: str | pathlib.Path) -> None:

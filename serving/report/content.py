@@ -32,7 +32,8 @@ class JudgedFiles(NamedTuple):
     @classmethod
     def read(cls, folder: str) -> JudgedFiles:
         """Reads the folder that `serving.judging.judgement_files.write` wrote."""
-        verdict = Verdict.from_json(_read(os.path.join(folder, VERDICT)).decode())
+        verdict_path = os.path.join(folder, VERDICT)
+        verdict = Verdict.from_json(_read(verdict_path), verdict_path)
         path = os.path.join(folder, SCORES)
         if not tf.io.gfile.exists(path):
             return cls(verdict, "{}", ())

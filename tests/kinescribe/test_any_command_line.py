@@ -1,21 +1,19 @@
 """Whatever is typed, wherever it is typed: never a trace, never a hang.
 
 Every command gets odd names, files of odd bytes and an odd environment, in this
-process; what only another can show (closed pipes, signals, locales) follows.
+process; what only another can show is in `test_any_process.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import pathlib
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from unittest import mock
 
@@ -23,9 +21,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from kinescribe import cli
+from kinescribe import cli, starter_model
 from tests.support import clips
-from tests.support.paths import ROOT
 
 SECONDS = 120  # for one command, on a machine with much else to do
 CODES = {0, 1, 2, 3, 4}  # done, failed, wrong usage, refused, stopped by data
@@ -36,6 +33,8 @@ NAMES = st.sampled_from(
         "file.json",
         "good.yaml",
         "odd.yaml",
+        "clips.yaml",
+        "pushed",
         "folder",
         "absent",
         "",
@@ -53,6 +52,7 @@ NAMES = st.sampled_from(
         "$HOME",
         "file:///absent",
         "nosuch://bucket/x",
+        "ram://bucket/x",
         "http://127.0.0.1:9/x",
         "/dev/null",
         "/dev/full",
@@ -67,7 +67,7 @@ WORDS = st.sampled_from(
 )
 FORMS: dict[str, list[str]] = {
     "demo": ["--root NAME --config NAME --train NUMBER", "--config absent.yaml"],
-    "init": ["NAME --out NAME", "NAME NAME"],
+    "init": ["NAME --out NAME", "NAME NAME", "NAME --out new/x.yaml --seed NUMBER"],
     "check": ["NAME", "NAME --root NAME --json"],
     "run": ["NAME --root NAME", "NAME --preset WORD --corpus WORD --set WORD"],
     "extract": ["NAME --out NAME --store NAME", "NAME --out NAME --workers NUMBER"],
@@ -80,17 +80,19 @@ FORMS: dict[str, list[str]] = {
     "score": [
         "NAME NAME",
         "NAME NAME --metrics WORD --intervals --tokenizer WORD",
+        "NAME NAME --against NAME --metrics BLEU-1",
         "NAME NAME --json",
     ],
     "serve": ["absent/x --host NAME --port NUMBER --metrics-port x"],
     "web": [
-        "NAME --server 127.0.0.1:9 --port NUMBER",
+        "absent/x --server 127.0.0.1:9 --port NUMBER",
         "absent/x --port x --max-upload NUMBER",
         "--server 127.0.0.1:9 --token-file absent --port 0",
     ],
     "caption": [
         "NAME NAME --model NAME --attention NAME",
         "NAME --top-k NUMBER --start NUMBER",
+        "NAME NAME --out NAME --segments NUMBER --format WORD",
         "NAME --server 127.0.0.1:9 --tls-ca absent",
     ],
     "explain": ["NAME --model NAME --out NAME", "NAME --model absent --start NUMBER"],
@@ -101,12 +103,16 @@ FORMS: dict[str, list[str]] = {
     "presets": ["--paper WORD", "--json"],
     "preset": ["WORD --corpus WORD --data NAME --set WORD", "WORD --seed NUMBER"],
     "variants": ["--words NUMBER", "--json --words NUMBER", "--markdown"],
-    "compile": ["NAME --output NAME --root NAME", "NAME --image WORD"],
+    "compile": ["NAME --output NAME --root NAME", "NAME --image WORD", "NAME --check"],
     "submit": ["NAME --root NAME"],
     "schedule": ["list NAME", "WORD NAME --cron WORD"],
     "runs": ["NAME", "NAME --count NUMBER --json"],
     "models": ["NAME"],
-    "rollback": ["NAME"],
+    "rollback": [
+        "NAME",
+        "NAME --reason WORD --to NUMBER",
+        "NAME --reason x --forgive 1",
+    ],
     "label": ["NAME WORD NUMBER", "NAME WORD NUMBER --model-config-file NAME"],
     "manifests": ["NAME --out NAME --server WORD --models WORD --replicas NUMBER"],
     "lineage": ["NAME", "NAME NUMBER --clips --json", "NAME --markdown"],
@@ -115,10 +121,33 @@ FORMS: dict[str, list[str]] = {
     "verdicts": ["NAME", "NAME --json"],
 }
 ENVIRONMENTS = st.dictionaries(
-    st.sampled_from("http_proxy HOME TMPDIR NO_COLOR TERM COLUMNS LC_ALL LANG".split()),
-    st.sampled_from(["", "1", "0", "dumb", "absent/x", "http://127.0.0.1:9", "C", "é"]),
+    st.sampled_from(
+        "http_proxy HTTPS_PROXY HOME TMPDIR NO_COLOR TERM COLUMNS LINES LC_ALL LANG "
+        "USER LOGNAME".split()
+    ),
+    st.sampled_from(
+        [
+            "",
+            "1",
+            "0",
+            "dumb",
+            "absent/x",
+            "http://127.0.0.1:9",
+            "C",
+            "é",
+            "²",
+            "9" * 20,
+        ]
+    ),
     max_size=4,
 )
+CLIPS = """
+corpus: {kind: csv, file: clips.csv}
+features:
+  sampling: {frames: 2, window: 3}
+  features: [{kind: flow, size: 32}]
+extraction: {workers: 1, shards: 1}
+"""
 CONTENTS = (
     st.binary(max_size=40)
     | st.text(max_size=40).map(lambda text: text.encode(errors="surrogatepass"))
@@ -133,6 +162,9 @@ CONTENTS = (
             b"[" * 2000,
             b"a: &a [*a]",
             b"? [x]\n: 1",
+            b"a: .nan\nroot: ~\n---\nb: 1",
+            b'id,video,split,caption\na,clip.mp4,train,"a',
+            b'{"a": ["x", 1], "b": null}',
         ]
     )
 )
@@ -166,6 +198,9 @@ def place(tmp_path_factory):
     (folder / "-dash.mp4").touch()
     os.mkfifo(folder / "pipe")
     (folder / "good.yaml").write_text("name: good\nroot: root\n")
+    (folder / "clips.csv").write_text("id,video,split,caption\na,clip.mp4,train,a cat")
+    (folder / "clips.yaml").write_text(CLIPS)
+    shutil.copytree(starter_model.folder() / "1", folder / "pushed" / "1")
     return folder
 
 
@@ -262,58 +297,3 @@ def test_five_hundred_command_lines_end_in_a_sentence(
     place, words, content, environment
 ):
     check(place, words, content, environment)
-
-
-# ---------------------------------------------------------- processes of their own
-
-
-def process(*words: str, environment: dict[str, str] | None = None, **options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "kinescribe", *words],
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}),
-        stdout=options.pop("stdout", subprocess.PIPE),
-        stderr=subprocess.PIPE,
-        **options,
-    )
-
-
-def test_a_reader_that_has_enough_hears_no_complaint(place):
-    with process("presets") as command:
-        command.stdout.read(10)
-        command.stdout.close()
-        said = command.stderr.read().decode()
-    assert command.returncode in (0, 1) and said == ""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
-        {"LC_ALL": "en_US.ISO-8859-1", "PYTHONIOENCODING": "latin-1"},
-        {"PYTHONIOENCODING": "ascii", "TERM": "dumb", "COLUMNS": "1"},
-        {"HOME": "", "TMPDIR": "/absent", "NO_COLOR": "1", "http_proxy": "http://x:9"},
-    ],
-)
-def test_names_of_any_bytes_are_printed_in_any_locale(place, environment):
-    name = os.fsdecode(b"caf\xe9 \xe2\x80\xa6.mp4")
-    (place / name).write_bytes((place / "clip.mp4").read_bytes())
-    for options in ([], ["--json"]):
-        with process(
-            "inspect", name, *options, environment=environment, cwd=place
-        ) as c:
-            shown, said = (text.decode(errors="replace") for text in c.communicate())
-        assert (c.returncode, said) == (0, "")
-        assert "caf" in (json.loads(shown)["clip"] if options else shown)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_command_without_a_trace(place, number):
-    options = ("a=folder", "b=folder", "--out", "ended")
-    with process("ensemble", *options, cwd=place) as command:
-        time.sleep(1.5)  # within the imports, which take longest
-        command.send_signal(number)
-        _, said = command.communicate(timeout=SECONDS)
-    assert command.returncode in (130, 1, -number)
-    assert b"Traceback" not in said

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from kinescribe import clip_names
 from kinescribe.cli import app
+from serving.client import local_clips
 from serving.client.caption_result import CaptionResult
 from serving.client.local_model import LocalModel
 from serving.errors import ServingError
@@ -16,6 +18,7 @@ from serving.server.config import ServerConfig
 from serving.server.server import Server
 from serving.visualization import filmstrip
 from tests.support import clips
+from transform.common import outputs
 from transform.common.errors import KinescribeError
 from transform.common.failures import OutputError
 from transform.video import reader
@@ -155,9 +158,9 @@ def test_a_picture_that_cannot_be_saved_loses_no_clip(
     run, exported, clip, tmp_path, monkeypatch, capfd
 ):
     def full(*_):
-        raise OSError(28, "No space left on device", "pictures/x")
+        raise OutputError("pictures/x cannot be written: No space left on device.")
 
-    monkeypatch.setattr(filmstrip, "save", full)
+    monkeypatch.setattr(outputs, "write", full)
     options = ("--model", exported, "--attention", tmp_path / "pictures", "--json")
     code, lines = run(clip, clip, *options)
     assert code == 1
@@ -228,6 +231,18 @@ def test_segments_have_the_captions_of_their_seconds(run, exported, film):
         assert found["log_prob"] == pytest.approx(alone.log_probs[0], rel=1e-4)
 
 
+def test_a_film_in_a_bucket_is_cut_and_its_captions_go_to_another(run, exported, film):
+    import tensorflow as tf
+
+    tf.io.gfile.copy(str(film), "ram://films/film.mp4", overwrite=True)
+    words = ["--model", exported, "--segments", 2, "--out"]
+    assert run("ram://films/film.mp4", *words, "ram://captions") == (0, [])
+    with tf.io.gfile.GFile("ram://captions/film.srt") as file:
+        there = file.read()
+    assert "00:00:02,000 --> 00:00:04,000" in there
+    assert local_clips._copies == {}
+
+
 def test_subtitles_and_one_row_of_a_table_for_what_is_broken(
     run, exported, film, broken_clip, tmp_path
 ):
@@ -267,6 +282,27 @@ def test_folders_and_patterns_are_their_clips(run, exported, film, clip, tmp_pat
 def test_wrong_options_are_told_before_a_model_is_loaded(run, film, words, part):
     with pytest.raises(KinescribeError, match=part):
         run(film, "--model", "absent", *words)
+
+
+def test_brackets_in_a_folders_name_are_no_pattern(tmp_path, monkeypatch):
+    folder = tmp_path / "runs [exp1]" / "in"
+    folder.mkdir(parents=True)
+    for name in ("a.mp4", "[b].mp4", "c.txt"):
+        (folder / name).touch()
+    found = [str(folder / name) for name in ("[b].mp4", "a.mp4")]
+    assert clip_names.find([f"{folder}/*.mp4"]) == found
+    assert clip_names.find([f"{tmp_path}/runs*/**/*.mp4"]) == found
+    monkeypatch.chdir(tmp_path)
+    assert clip_names.find(["runs [exp1]//in/[ab].mp4"]) == ["runs [exp1]/in/a.mp4"]
+
+
+def test_captions_that_cannot_be_written_are_told_before_a_model_is_loaded(
+    run, tmp_path
+):
+    (tmp_path / "file").touch()
+    for out in ("file/a.srt", "file/folder"):
+        with pytest.raises(OutputError, match="another name"):
+            run("a.mp4", "--model", "absent", "--out", tmp_path / out)
 
 
 def test_a_folder_without_clips_is_one_sentence(run, tmp_path):

@@ -25,7 +25,7 @@ def written(tmp_path, ending, lines=LINES):
     with CaptionFiles(out, "", ["a.mp4"]) as files:
         for line in lines:
             files.write(line)
-    assert files.written == [out]
+    assert files.written == [str(out)]
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
     return out.read_text()
 
@@ -79,7 +79,9 @@ def test_a_folder_gets_a_file_a_clip(tmp_path):
     with CaptionFiles(tmp_path / "out", ".srt", clips) as files:
         for clip in clips:
             files.write(LINES[0]._replace(clip=clip))
-    assert files.written == [tmp_path / "out" / "a.srt", tmp_path / "out" / "b.srt"]
+    assert files.written == [
+        str(tmp_path / "out" / name) for name in ("a.srt", "b.srt")
+    ]
 
 
 def test_an_error_keeps_the_lines_so_far_and_the_old_file(tmp_path):
@@ -90,6 +92,29 @@ def test_an_error_keeps_the_lines_so_far_and_the_old_file(tmp_path):
         raise ZeroDivisionError
     assert out.read_text() == "old\n"
     assert (tmp_path / "c.txt.part").read_text() == "a cat <sits>\n"
+
+
+def test_a_bucket_gets_whole_files_and_what_an_error_left():
+    import tensorflow as tf
+
+    with CaptionFiles("ram://out", ".txt", ["a.mp4"]) as files:
+        files.write(LINES[0])
+    with (
+        pytest.raises(ZeroDivisionError),
+        CaptionFiles("ram://out/b.txt", "", ["a.mp4"]) as files,
+    ):
+        files.write(LINES[2])
+        raise ZeroDivisionError
+    assert sorted(tf.io.gfile.listdir("ram://out")) == ["a.txt", "b.txt.part"]
+    with tf.io.gfile.GFile("ram://out/b.txt.part") as file:
+        assert file.read() == LINES[2].caption + "\n"
+
+
+def test_a_clips_name_of_any_bytes_keeps_the_table_utf_8(tmp_path):
+    clip = "caf\udce9.mp4"
+    with CaptionFiles(tmp_path / "a.csv", "", [clip]) as files:
+        files.write(LINES[0]._replace(clip=clip))
+    assert "caf\\udce9.mp4,0.0" in (tmp_path / "a.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import ast
 import importlib.util
 import io
 import logging
+import os
 import subprocess
 import sys
 
@@ -206,6 +207,31 @@ def test_what_a_terminal_cannot_encode_is_escaped(encoding, shown, monkeypatch):
     terminal.print_any_text()
     print("a…b caf\udce9", flush=True)
     assert buffer.getvalue().decode(encoding) == f"{shown}\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [("²", "200"), ("٣", "200"), ("9" * 20, "200"), ("1", "20"), ("80", "80")],
+)
+def test_a_width_that_is_no_number_is_not_believed(columns, kept, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", "²")
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    terminal.print_any_text()
+    assert os.environ["COLUMNS"] == kept and "LINES" not in os.environ
+
+
+def test_an_interrupt_while_imports_go_on_is_quiet():
+    program = (
+        "import os, signal, kinescribe.__main__ as m\n"
+        "class Late:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'kinescribe.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "import sys; sys.meta_path.insert(0, Late()); m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"")
 
 
 def test_warnings_of_ours_are_lines_without_traces(capsys):

@@ -1,3 +1,4 @@
+import functools
 import io
 
 import av
@@ -6,11 +7,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from kinescribe import figure_names
 from kinescribe.cli import app
 from serving.client.local_model import LocalModel
 from serving.visualization import film, filmstrip
 from serving.visualization.explanation import explain
+from transform.common import storage
 from transform.common.errors import KinescribeError
+from transform.common.location import Location
 
 
 def invoke(*arguments):
@@ -36,6 +40,18 @@ def test_a_clip_is_explained_by_a_picture_and_a_film_of_a_second_a_word(
         assert shown.shape == drawn.shape
         difference = np.abs(shown.astype(int) - drawn.astype(int)).mean()
         assert difference < 4  # but for what H.264 loses
+
+
+def test_no_figure_takes_the_place_of_another(tmp_path):
+    free = functools.partial(figure_names.free, Location(tmp_path))
+    assert free("x/a.mp4").name == "a.mp4"
+    assert free("x/a.mp4", 1.5).name == "a.mp4_1.5-ends"
+    assert free("x/a.mp4", None, 2.0).name == "a.mp4_0-2s"
+    (tmp_path / "a.mp4.mp4").touch()
+    (tmp_path / "a.mp4-2.png").symlink_to("nowhere")
+    assert free("y/a.mp4").name == "a.mp4-3"
+    storage.write("ram://figures/a.mp4.png", b"")
+    assert figure_names.free(Location("ram://figures"), "a.mp4").name == "a.mp4-2"
 
 
 def test_each_word_of_a_film_is_told_apart_and_a_caption_may_be_empty(exported, clip):

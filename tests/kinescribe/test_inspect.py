@@ -104,6 +104,19 @@ def test_a_name_that_reads_as_markup_is_printed_as_it_is(
     assert "[red]no.mp4: there is no such file" in capsys.readouterr().err
 
 
+def test_a_clip_in_a_bucket_is_looked_at(tmp_path, monkeypatch, capsys) -> None:
+    path = clips.write(tmp_path / "a.mp4", 6)
+    import tensorflow as tf
+
+    tf.io.gfile.copy(str(path), "ram://inspected/a.mp4", overwrite=True)
+    assert _run(monkeypatch, "ram://inspected/a.mp4", "--json") == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert (seen["clip"], seen["frames"]) == ("ram://inspected/a.mp4", 6)
+    assert _run(monkeypatch, "ram://inspected/b.mp4") == 1
+    said = capsys.readouterr().err
+    assert "cannot decode ram://inspected/b.mp4: there is no such file." in said
+
+
 def test_nothing_is_wrapped_where_nobody_looks(tmp_path) -> None:
     path = clips.write(tmp_path / "a.mp4", 10)
     command = [sys.executable, "-m", "kinescribe", "inspect", str(path)]

@@ -159,6 +159,8 @@ def test_late_fusion_trains_its_relevance_model(trained, tmp_path):
         ({"one": {}}, "two models or more"),
         ({"one": {}, "two": {"sead": 1}}, r"sead.*did you mean seed"),
         ({"one": {}, "two": {"variant": "mgsb"}}, "no model 'mgsb'"),
+        ({"one": {}, "..": {}}, "members: '..' is no name of a folder"),
+        ({"one": {}, "a/b": {}}, "members: 'a/b' is no name of a folder"),
     ],
 )
 def test_wrong_members_are_refused(members, said, tmp_path):

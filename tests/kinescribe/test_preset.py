@@ -66,6 +66,7 @@ def test_settings_seed_and_root_are_changed(tmp_path):
         ("training.model.decoder.unit=1", r"unit.*did you mean units"),
         ("training.seed", r"a key, = and a value"),
         ("training.seed=[", r"--set training\.seed=\[: "),
+        ("training.batch={size: 1, size: 2}", "the key 'size' is given twice"),
         ("training.seed=-1", r"training\.seed = -1 is wrong"),
     ],
 )

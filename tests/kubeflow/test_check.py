@@ -147,7 +147,12 @@ def test_what_tfx_compiles_is_not_for_a_backend():
 
 
 @pytest.mark.parametrize(
-    "text", ["[1, 2]", "a: [", "", "\x00", "a: 1\n---\nb: 1\n---\nc: 1"]
+    "text",
+    [
+        *("[1, 2]", "a: [", "", "\x00", "a: 1\n---\nb: 1\n---\nc: 1", "a: 1\na: 2"),
+        *("pipelineInfo: []", "root: 1", "root: {dag: {tasks: [a]}}"),
+        *("deploymentSpec: {executors: {e: {container: [x]}}}", "1: {}\n---\n- a"),
+    ],
 )
 def test_what_is_no_pipeline_is_one_sentence(tmp_path, text):
     path = tmp_path / "pipeline.yaml"

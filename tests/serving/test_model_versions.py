@@ -51,3 +51,18 @@ def test_a_folder_without_a_model_is_named(tmp_path):
         model_versions.resolve(tmp_path)
     with pytest.raises(ServingError, match=r"feature_spec\.json is missing"):
         model_versions.read_spec(tmp_path)
+
+
+def test_numbers_that_are_no_versions_are_left_out_with_a_warning(
+    doubling_model, push, tmp_path, caplog
+):
+    push(doubling_model, 7)
+    base = tmp_path / "base"
+    for name in ("007", "20261128064326401123", str(2**63), "٣"):
+        (base / name).symlink_to(base / "7")
+    (base / str(2**63 - 1)).symlink_to(base / "7")
+    for _ in range(2):  # servers look every few seconds
+        found = model_versions.complete_versions(str(base))
+    assert found == {n: str(base / str(n)) for n in (7, 2**63 - 1)}
+    assert caplog.text.count("is left out") == 4
+    assert f"{base}/007 is left out: {base}/7 is of the same number" in caplog.text

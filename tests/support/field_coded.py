@@ -12,7 +12,7 @@ from fractions import Fraction
 import av
 
 _COLUMNS, _ROWS = 4, 2  # macroblocks of a field: frames of 64 × 64
-_TICKS = 1800  # of a field at 25 frames a second, in 1/90,000 s
+SIZE = (16 * _COLUMNS, 32 * _ROWS)  # width and height of frames
 
 
 class _Bits:
@@ -49,8 +49,8 @@ class _Bits:
         return b"\0\0\0\1" + bytes([importance << 5 | kind]) + bytes(escaped)
 
 
-def _headers() -> bytes:
-    """Returns sequence and picture parameters: fields, 50 a second."""
+def _headers(rate: int) -> bytes:
+    """Returns sequence and picture parameters: fields, twice as many as frames."""
     sequence = _Bits()
     for size, value in ((8, 77), (8, 0x40), (8, 20)):  # main profile, level 2
         sequence.fixed(size, value)
@@ -61,7 +61,7 @@ def _headers() -> bytes:
         sequence.fixed(1, value)
     sequence.fixed(1, 1)  # how it is to be shown:
     sequence.fixed(4, 0)
-    for size, value in ((1, 1), (32, 1), (32, 50), (1, 1)):  # 50 fields a second
+    for size, value in ((1, 1), (32, 1), (32, 2 * rate), (1, 1)):
         sequence.fixed(size, value)
     sequence.fixed(4, 0)
     picture = _Bits()
@@ -96,25 +96,29 @@ def _field(number: int, bottom: bool) -> bytes:
     return bits.unit(3, 5 if first else 1)
 
 
-def write(path: pathlib.Path, frames: int, *, second_stamped: bool) -> None:
-    """Writes a clip of 25 frames a second.
+def write(
+    path: pathlib.Path, frames: int, *, second_stamped: bool, rate: int = 25
+) -> None:
+    """Writes a clip, of a size that cannot be chosen.
 
     Args:
         path: The file; in MPEG-TS each field has a packet, elsewhere each frame.
         frames: Their number.
         second_stamped: Whether a frame's second field has a stamp of its own.
+        rate: Frames a second.
     """
+    ticks_of_field = 90_000 // (2 * rate)
     delimiter = b"\0\0\0\1\x09\x10"
     fields = [
         delimiter
-        + (_headers() if number % 12 == 0 and not bottom else b"")
+        + (_headers(rate) if number % 12 == 0 and not bottom else b"")
         + _field(number, bottom)
         for number in range(frames)
         for bottom in (False, True)
     ]
     apart = path.suffix == ".ts" and second_stamped
     pairs = [fields[at] + fields[at + 1] for at in range(0, len(fields), 2)]
-    units, ticks = (fields, _TICKS) if apart else (pairs, 2 * _TICKS)
+    units, ticks = (fields, ticks_of_field) if apart else (pairs, 2 * ticks_of_field)
     raw = path.with_suffix(".h264")
     raw.write_bytes(b"".join(fields))
     with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -76,20 +77,42 @@ class Config(pydantic.BaseModel):
                 items = list(value.values())
             if any(isinstance(item, bool | float) for item in items):
                 raise ValueError("a whole number is expected")
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError("a number is expected")
         return value
 
     @classmethod
     def from_dict(cls: type[ConfigT], data: Mapping[str, Any]) -> ConfigT:
         """Builds the config, or raises `ConfigError` with one sentence."""
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"settings are expected, not {data!r:.60}.")
         try:
             return cls.parse_obj(data)
         except pydantic.ValidationError as error:
             raise ConfigError(_sentence(cls, data, error)) from error
 
     @classmethod
-    def from_json(cls: type[ConfigT], text: str) -> ConfigT:
-        """Builds the config from the JSON that `to_json` wrote."""
-        return cls.from_dict(json.loads(text))
+    def from_json(cls: type[ConfigT], text: str | bytes, name: str = "") -> ConfigT:
+        """Builds the config from the JSON that `to_json` wrote.
+
+        Args:
+            text: The JSON.
+            name: Of the file that holds it, for messages.
+
+        Raises:
+            ConfigError: It is damaged, or a setting is wrong.
+        """
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            where = name or "the text"
+            raise ConfigError(f"{where} is damaged: {error}.") from error
+        try:
+            return cls.from_dict(data)
+        except ConfigError as error:
+            if not name:
+                raise
+            raise ConfigError(f"{name} is damaged: {error}") from error
 
     @classmethod
     def from_yaml(cls: type[ConfigT], path: str | pathlib.Path) -> ConfigT:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Hashable
 from typing import Any
 
@@ -15,11 +17,11 @@ class DocumentError(KinescribeError, ValueError):
     """Raised where a text is no valid document; the message says where and how."""
 
 
-def parse_json(text: str, name: str) -> Any:
+def parse_json(text: str | bytes, name: str) -> Any:
     """Returns the value of a JSON text.
 
     Args:
-        text: The text, without a byte order mark.
+        text: The text, without a byte order mark, or its bytes.
         name: Of the file, or the place in one, for messages.
 
     Raises:
@@ -28,7 +30,7 @@ def parse_json(text: str, name: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        line = f", line {error.lineno}" if "\n" in text else ""
+        line = f", line {error.lineno}" if "\n" in error.doc else ""
         where = f"{name}{line}, column {error.colno}"
         raise DocumentError(f"{where}: not valid JSON: {error.msg}.") from error
     except RecursionError as error:
@@ -45,15 +47,40 @@ def parse_yaml(text: str, name: str) -> Any:
         name: Of the file, or the place in one, for messages.
 
     Raises:
-        DocumentError: It is not YAML, or a mapping has a key twice.
+        DocumentError: It is not YAML, it is several documents, or a mapping has a key
+            twice.
     """
+    found = parse_all_yaml(text, name)
+    if len(found) > 1:
+        raise DocumentError(f"{name} holds {len(found)} YAML documents, not one.")
+    return found[0] if found else None
+
+
+def parse_all_yaml(text: str, name: str) -> list[Any]:
+    """Returns the values of a text of several YAML documents, as `parse_yaml` does."""
     try:
-        return yaml.load(text, _StrictLoader)
+        return list(yaml.load_all(text, _StrictLoader))
     except RecursionError as error:
         raise DocumentError(f"{name}: its YAML is nested too deeply.") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         where = " ".join(str(error).split())
         raise DocumentError(f"{name} is not valid YAML: {where}.") from error
+
+
+def unzipped(data: bytes, name: str) -> bytes:
+    """Returns the bytes that gzip has compressed.
+
+    Args:
+        data: The compressed bytes.
+        name: Of the file, for messages.
+
+    Raises:
+        DocumentError: They are damaged.
+    """
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DocumentError(f"{name} is damaged: {error}.") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def reason(error: BaseException) -> str:
     if _is_name_refused(error):
         return "TensorFlow opens no file whose name is not UTF-8; rename it"
     number = _number(error)
+    if isinstance(error, OSError) and error.strerror and "temporary" in error.strerror:
+        return f"{error.strerror}; let TMPDIR name a folder that can be written"
     if number is None:
         words = _first_words(error)
         if "not implemented" in words:

@@ -205,8 +205,8 @@ def _path(folder: str, owner: str) -> str:
 
 def _read(path: str) -> Holder | None:
     try:
-        with tf.io.gfile.GFile(path) as file:
-            return Holder.from_json(file.read())
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return Holder.from_json(file.read(), path)
     except tf.errors.NotFoundError:
         return None
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 
 OPTION = ("grpc.enable_http_proxy", 0)  # of a channel that no proxy may stand before
 
+# What may stand before the host in the name of a gRPC channel.
+_RESOLVER = re.compile(r"\A(?:[a-z]+://(?:[^/]*/)?|dns:|ipv[46]:)", re.IGNORECASE)
 _NAMES = ("localhost", "127.0.0.1", "::1")
 _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")  # as gRPC looks for them
 
@@ -32,7 +35,8 @@ def exempted(environment: Mapping[str, str]) -> dict[str, str]:
 
 def exempt_process() -> None:
     """Lets no proxy come between this process, its children and this machine."""
-    if proxy_variable():
+    names = {name.lower() for name, value in os.environ.items() if value}
+    if names & {*_PROXIES, "all_proxy"}:
         os.environ.update(exempted(os.environ))
 
 
@@ -46,8 +50,8 @@ def proxy_variable() -> str:
 
 def is_loopback(address: str) -> bool:
     """Returns whether `host:port` is an address of this machine alone."""
-    host = address.rpartition("://")[2].rpartition(":")[0].strip("[]")
-    if host == "localhost":
+    host = _RESOLVER.sub("", address).rpartition(":")[0].strip("[]").lower()
+    if host.removesuffix(".") == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,7 +1,11 @@
-"""Tries places where results will be written, before the work begins."""
+"""Tries places where results will be written, before the work begins, and writes them.
+
+TensorFlow is imported for buckets alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 
@@ -52,6 +56,38 @@ def require_file(place: str | os.PathLike[str]) -> Location:
     return file
 
 
+def require_here(place: str | os.PathLike[str]) -> Location:
+    """Refuses a bucket where only files on this machine will do.
+
+    Raises:
+        KinescribeError: It is one.
+    """
+    found = Location(place)
+    if found.is_remote:
+        raise KinescribeError(
+            f"{found} does not lie on this machine, and has to: name a place here."
+        )
+    return found
+
+
+def write(place: str | os.PathLike[str], data: bytes | str) -> None:
+    """Writes a file whole or not at all, with any name that its file system takes.
+
+    Raises:
+        OutputError: It cannot be written; the message says why.
+    """
+    file = Location(place)
+    try:
+        content = data.encode() if isinstance(data, str) else data
+        (_write_remote if file.is_remote else _write_local)(file, content)
+    except Exception as error:
+        if not failures.is_outside(error) and not isinstance(error, ValueError):
+            raise
+        raise OutputError(
+            f"{file} cannot be written: {failures.reason(error)}."
+        ) from error
+
+
 def refuse_patterns(place: str | os.PathLike[str]) -> Location:
     """Refuses a folder whose name TensorFlow would take for a pattern of names.
 
@@ -66,6 +102,28 @@ def refuse_patterns(place: str | os.PathLike[str]) -> Location:
             "names; choose a folder without it."
         )
     return folder
+
+
+def _write_local(file: Location, content: bytes) -> None:
+    folder, name = os.path.split(file)
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    # Of a long name the beginning will do: with more the name would be too long.
+    partial = os.path.join(folder, f".{name[:40]}.{uuid.uuid4().hex[:12]}")
+    try:
+        with open(partial, "wb") as opened:
+            opened.write(content)
+        os.replace(partial, file)
+    except BaseException:
+        with contextlib.suppress(OSError, ValueError):
+            os.remove(partial)
+        raise
+
+
+def _write_remote(file: Location, content: bytes) -> None:
+    from transform.common import storage
+
+    storage.write(file, content)
 
 
 def _try_local(folder: Location, probe: Location) -> None:

@@ -24,7 +24,7 @@ def replacing(path: str) -> Iterator[str]:
     A reader of `path` meanwhile, or after a kill, sees the old file or none.
     """
     folder, name = os.path.split(path)
-    tf.io.gfile.makedirs(folder)
+    tf.io.gfile.makedirs(folder or ".")
     temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:12]}")
     try:
         yield temporary

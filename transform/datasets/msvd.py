@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Union
 
@@ -18,6 +19,7 @@ from transform.datasets.video_record import (
     table_rows,
 )
 
+_NUMBER = re.compile("[0-9]{1,9}")
 _log = logging.getLogger(__name__)
 
 
@@ -120,7 +122,7 @@ class Msvd(Config):
             clip, *rest = line.split()
             video = rest[0] if len(rest) == 1 else ""
             number = video.removeprefix("vid")
-            if not (number.isdecimal() and video.startswith("vid")):
+            if not (_NUMBER.fullmatch(number) and video.startswith("vid")):
                 raise AnnotationError(
                     f"{where}: a clip's name and its number (as in vid12) are expected."
                 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from transform.backbones import loading
-from transform.common import outputs, progress_bar, storage
+from transform.common import outputs, processes, progress_bar, storage
 from transform.common.location import Location
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
@@ -321,15 +320,13 @@ def _settle(
     A job that ends takes all its workers with it, so the guilty clip is found here.
     False if no clip is to blame but what is around it, such as a full disk.
     """
-    process = multiprocessing.get_context("spawn").Process(
-        target=extract_clip, args=(clip, spec.to_json(), store, clips_in_flight)
+    code = processes.run_alone(
+        extract_clip, clip, spec.to_json(), store, clips_in_flight
     )
-    process.start()
-    process.join()
-    if process.exitcode == 1:  # Python's own, after an exception
+    if code == 1:  # Python's own, after an exception
         return False
-    if process.exitcode:
-        reason = f"decoding it ends the process (exit code {process.exitcode})"
+    if code:
+        reason = f"decoding it ends the process (exit code {code})"
         with storage.local_copy(clip.uri) as path:
             name = feature_store.clip_hash(path, clip.start, clip.end)
         store.put(name, VideoInfo.failed(reason), {})

@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import math
-import multiprocessing
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
+from transform.common import processes
 from transform.common.config import Config, Field, validator
 from transform.moving_world.encode import Picture, read_comment, render_clip
 from transform.moving_world.language import describe
@@ -181,8 +180,7 @@ def _map(
         yield from map(work, todo)
         return
     chunk = max(1, min(8, math.ceil(len(todo) / workers)))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with processes.pool(workers) as pool:
         yield from pool.map(work, todo, chunksize=chunk)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
-from transform.common import storage
+from transform.common import documents, storage
 from transform.common.errors import DataError
 from transform.records.manifest import Manifest, ManifestRow
 from transform.schema import FeatureSpec
@@ -53,8 +53,8 @@ class ExtractedDataset:
         """
         path = os.path.join(self.folder, _SPEC_FILE)
         try:
-            with tf.io.gfile.GFile(path) as file:
-                return FeatureSpec.from_json(file.read())
+            with tf.io.gfile.GFile(path, "rb") as file:
+                return FeatureSpec.from_json(file.read(), path)
         except tf.errors.NotFoundError as error:
             raise self._without(path) from error
 
@@ -120,8 +120,8 @@ class ExtractedDataset:
         """Returns a split's files if they are elsewhere."""
         path = os.path.join(self.folder, _SPLIT_PREFIX + split, _INDEX)
         try:
-            with tf.io.gfile.GFile(path) as file:
-                return json.loads(file.read())
+            with tf.io.gfile.GFile(path, "rb") as file:
+                return documents.parse_json(file.read(), path)
         except tf.errors.NotFoundError:
             return None
 

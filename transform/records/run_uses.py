@@ -11,7 +11,7 @@ import os
 
 import tensorflow as tf
 
-from transform.common import storage
+from transform.common import documents, storage
 from transform.common.config import Config
 
 FOLDER = ".runs"
@@ -43,5 +43,6 @@ def read_newest(records: str, count: int) -> list[RunUse]:
     found = []
     for path in newest[:count]:
         with tf.io.gfile.GFile(path, "rb") as file:
-            found.append(RunUse.from_json(gzip.decompress(file.read()).decode()))
+            content = documents.unzipped(file.read(), path)
+        found.append(RunUse.from_json(content, path))
     return found

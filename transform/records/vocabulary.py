@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from transform.common.location import Location
+from transform.common.location import Location, LocationError
 from transform.records.tokenizers import Tokenizer, Words
 
 PAD, BOS, EOS, UNK = range(4)
@@ -43,11 +43,18 @@ class Vocabulary:
         """Reads one word a line, on any file system that TensorFlow knows.
 
         Raises:
-            LocationError: There is no such file, or it is no text.
+            LocationError: There is no such file, it is no text, or it has a word
+                twice.
         """
-        lines = Location(path).read_text().split("\n")
-        words = (line.removesuffix("\r") for line in lines)
-        return cls((word for word in words if word.strip()), tokenizer)
+        lines: dict[str, int] = dict(zip(SPECIAL, range(-len(SPECIAL), 0), strict=True))
+        text = Location(path).read_text()
+        for number, line in enumerate(text.split("\n"), start=1):
+            word = line.removesuffix("\r")
+            if word.strip() and lines.setdefault(word, number) != number:
+                raise LocationError(
+                    str(path), f"line {number} has the word {word!r} again"
+                )
+        return cls(list(lines)[len(SPECIAL) :], tokenizer)
 
     @classmethod
     def from_captions(

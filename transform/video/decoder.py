@@ -137,9 +137,9 @@ class StreamDecoder:
         """Returns whether the last packet stands where two parts are joined.
 
         The stream's counters do not fit there, and FFmpeg marks a packet as damaged:
-        the one that its parser is at, up to two before.
+        the one that its parser is at, up to two before. Of fields, two share a stamp.
         """
-        return any(-2 <= self._read - 1 - first <= 0 for first, _ in self._leaps)
+        return any(-4 <= self._read - 1 - first <= 0 for first, _ in self._leaps)
 
     def frames(
         self, start: float | None = None, end: float | None = None

@@ -194,8 +194,10 @@ def _demux(decoder: StreamDecoder, end: float | None) -> StreamIndex:
             continue
         if hides_frames and not bytes(packet)[0] & 0x10:
             continue  # an alternate reference frame of VP8, never shown
-        if fields.is_second(packet):
-            continue  # of a picture that has been counted
+        if fields.is_second(packet):  # of a picture that has been counted
+            both = found[-1].duration + (packet.duration or 0)
+            found[-1] = found[-1]._replace(duration=both)
+            continue
         if stamp is None:
             stamp = found[-1].stamp + 1 if found else decoder.zero
         found.append(

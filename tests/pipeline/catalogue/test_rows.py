@@ -84,6 +84,8 @@ def test_any_bytes_are_rows_or_one_sentence(folder, data, ending):
         ("name,caption\na.mp4,b\n", "there is no column 'video', but name, caption"),
         ("video,caption\n", "lists no clip"),
         ("video,caption\n ,b\n", "line 2: the clip's file is not named"),
+        ("video,caption,text\na,b,c\n", "line 2: 'caption' and 'text' both say"),
+        ("Path,caption,file\na,b,c\n", "'Path' and 'file' .* its video: keep one"),
         ("video,caption,start\na.mp4,b,soon\n", "'soon' is no time in seconds"),
     ],
 )
@@ -123,3 +125,9 @@ def test_a_folder_with_a_list_also_has_the_clips_that_the_list_leaves_out(tmp_pa
     (tmp_path / "more.tsv").touch()
     with pytest.raises(KinescribeError, match=r"all\.csv, more\.tsv: name the one"):
         rows.read_folder(Location(tmp_path))
+
+
+def test_an_id_may_be_the_number_nought(tmp_path):
+    (tmp_path / "clips.jsonl").write_text('{"id": 0, "video": "a", "caption": "b"}')
+    [row] = rows.read(Location(tmp_path / "clips.jsonl"))
+    assert row.video_id == "0"

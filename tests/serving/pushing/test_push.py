@@ -7,6 +7,7 @@ import threading
 import pytest
 import tensorflow as tf
 
+from serving.errors import ServingError
 from serving.pushing import destination as destinations
 from serving.pushing import push as pushing
 from serving.weights_digest import weights_digest
@@ -193,3 +194,11 @@ def test_a_push_killed_before_any_write_leaves_a_whole_model_served(tmp_path, po
     assert destinations.versions(str(destination)) == [first, second]
     names = {path.name for path in destination.iterdir()}
     assert names == {".lease", first.version, second.version}
+
+
+def test_after_the_last_number_there_is_none(tmp_path):
+    first = push(write_model(tmp_path / "a", "a"), tmp_path / "pushed")
+    pathlib.Path(first.folder).rename(tmp_path / "pushed" / str(2**63 - 1))
+    with pytest.raises(ServingError, match=r"after which no number is left: rename it"):
+        push(write_model(tmp_path / "b", "b"), tmp_path / "pushed")
+    assert storage.names_in(str(tmp_path / "pushed")) == [".lease", str(2**63 - 1)]

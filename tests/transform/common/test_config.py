@@ -75,6 +75,17 @@ def test_a_wrong_setting_is_one_sentence_with_key_value_and_what_is_allowed(
     assert str(error.value) == sentence
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", b"\xff", "[" * 99_999, '{"size": 3}'])
+def test_damaged_json_is_one_sentence_with_the_files_name(text):
+    with pytest.raises(ConfigError, match=r"^a/x\.json is damaged: [^\n]*\.$"):
+        Picture.from_json(text, "a/x.json")
+
+
+def test_what_is_no_number_is_refused():
+    with pytest.raises(ConfigError, match=r"side = nan is wrong: a number is expected"):
+        Square.from_json('{"side": NaN}')
+
+
 def test_configs_are_frozen_and_survive_json():
     picture = Picture(name="a", shape=Square(side=1), layers=(Square(),), dark=True)
     assert Picture.from_json(picture.to_json()) == picture

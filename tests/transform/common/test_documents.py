@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from transform.common import documents
@@ -12,6 +14,20 @@ def test_a_key_that_is_given_twice_is_named():
         documents.parse_yaml("a: {b: 1, c: 2, b: 1}", "a.yaml")
     with pytest.raises(DocumentError, match=r"a\.json: .*'a' is given twice"):
         documents.parse_json('{"x": {"a": 1, "b": 2, "a": 1}}', "a.json")
+
+
+def test_one_document_is_expected_where_settings_are():
+    with pytest.raises(DocumentError, match="holds 2 YAML documents, not one"):
+        documents.parse_yaml("a: 1\n---\nb: 2\n", "a.yaml")
+    assert documents.parse_all_yaml("a: 1\n---\nb: 2\n", "a") == [{"a": 1}, {"b": 2}]
+    assert documents.parse_yaml("", "a.yaml") is None
+
+
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"x" * 99)[:-9]])
+def test_what_is_damaged_is_named(data):
+    with pytest.raises(DocumentError, match=r"^a\.json\.gz is damaged: [^\n]*\.$"):
+        documents.unzipped(data, "a.json.gz")
+    assert documents.unzipped(gzip.compress(b"x"), "a") == b"x"
 
 
 def test_what_is_merged_in_may_be_replaced():

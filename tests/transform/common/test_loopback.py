@@ -13,6 +13,9 @@ from transform.common import loopback
         ("127.8.0.1:1", True),
         ("[::1]:8500", True),
         ("dns://localhost:1", True),
+        ("dns:///LOCALHOST.:1", True),
+        ("ipv6:[::1]:1", True),
+        ("ipv4:10.0.0.1:1", False),
         ("10.0.0.1:8500", False),
         ("example.org:8500", False),
         ("localhost.example.org:8500", False),
@@ -34,10 +37,14 @@ def test_what_was_exempted_before_stays_so():
 
 
 def test_a_process_without_a_proxy_is_left_alone(monkeypatch):
-    for name in ("grpc_proxy", "https_proxy", "http_proxy", "no_proxy"):
+    for name in ("grpc_proxy", "https_proxy", "http_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     loopback.exempt_process()
     assert "no_proxy" not in os.environ
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")  # as `requests` knows it
+    loopback.exempt_process()
+    assert os.environ["no_proxy"] == "localhost,127.0.0.1,::1"
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "corp")
     loopback.exempt_process()

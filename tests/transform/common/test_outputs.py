@@ -55,6 +55,32 @@ def test_a_disk_that_takes_nothing_is_told(number, tmp_path, monkeypatch):
         outputs.require_folder(tmp_path)
 
 
+def test_a_file_is_written_whole_with_any_name(tmp_path, monkeypatch):
+    for name in ("caf\udce9 [1]", "x" * 255, "in/a"):
+        outputs.write(tmp_path / name, "é")
+        assert (tmp_path / name).read_bytes() == "é".encode()
+    outputs.write("ram://written/a", b"x")
+    monkeypatch.setattr("os.replace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        outputs.write(tmp_path / "in" / "a", b"half")
+    assert (tmp_path / "in" / "a").read_text() == "é"
+    assert os.listdir(tmp_path / "in") == ["a"]
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path):
+    for name, why in (("", "another name"), ("a\0", "null"), ("x" * 256, "shorter")):
+        with pytest.raises(OutputError, match=f"cannot be written: .*{why}"):
+            outputs.write(tmp_path / name, b"")
+    with pytest.raises(OutputError, match="is not UTF-8"):
+        outputs.write(tmp_path / "a", "\udce9")
+
+
+def test_some_places_have_to_be_on_this_machine():
+    assert outputs.require_here("file:///a") == "/a"
+    with pytest.raises(KinescribeError, match="gs://b/x does not lie on this machine"):
+        outputs.require_here("gs://b/x")
+
+
 def test_what_tensorflow_takes_for_a_pattern_is_refused(tmp_path, monkeypatch):
     assert outputs.refuse_patterns("gs://b/root é (v2)") == "gs://b/root é (v2)"
     for place in ("runs [exp1]", "gs://b/x*", "a?"):

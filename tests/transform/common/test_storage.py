@@ -15,6 +15,12 @@ def test_file_is_replaced_whole(tmp_path):
     assert storage.names_in(str(tmp_path / "new")) == ["file"]
 
 
+def test_a_bare_name_lies_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    storage.write("a.json", b"{}")
+    assert (tmp_path / "a.json").read_bytes() == b"{}"
+
+
 def test_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "file"
     storage.write(str(path), b"old")

@@ -92,6 +92,15 @@ def test_line_ends_of_other_systems_are_no_part_of_words(tmp_path):
         Vocabulary.from_file(tmp_path / "words.txt")
 
 
+def test_a_file_with_a_word_twice_is_refused_with_the_line(tmp_path):
+    for text, line in (("a\ndog\n\na\n", "4"), ("dog\n<unk>\n", "2")):
+        (tmp_path / "words.txt").write_text(text)
+        with pytest.raises(
+            LocationError, match=rf"words.txt: line {line} has .* again"
+        ):
+            Vocabulary.from_file(tmp_path / "words.txt")
+
+
 def test_repeated_words_are_refused():
     with pytest.raises(ValueError, match="differ"):
         Vocabulary(["a", "a"])

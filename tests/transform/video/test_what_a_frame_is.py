@@ -1,8 +1,4 @@
-"""Fields, pixels that are not square, stamps that begin anew: frames as players show.
-
-Whatever container, codec and rate a clip has, what is found of it is held against
-FFmpeg's own decoding, which PyAV brings.
-"""
+"""Fields, pixels that are not square, stamps that begin anew: as players show it."""
 
 from __future__ import annotations
 
@@ -12,8 +8,6 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.support import clips, field_coded
 from transform.schema.frame_placement import FrameSampling
@@ -176,85 +170,3 @@ def leaps_of(packets):
     from transform.video.timeline import _leaps
 
     return _leaps(packets, Fraction(1, 90_000), True)
-
-
-# ------------------------------------------------- whatever comes, as FFmpeg has it
-
-CODECS = {
-    "mp4": ("libx264", "mpeg4"),
-    "mkv": ("libx264", "mpeg4", "mjpeg", "ffv1"),
-    "ts": ("libx264", "mpeg2video"),
-    "mpg": ("mpeg2video",),
-    "avi": ("mpeg4", "mjpeg"),
-    "mov": ("libx264", "mjpeg"),
-}
-KINDS = [(name, codec) for name, codecs in CODECS.items() for codec in codecs]
-
-
-def check_like_ffmpeg(path, kind, rate, frames, aspect, size, interlaced):
-    name, codec = kind
-    path = path / f"a.{name}"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.codec_context.sample_aspect_ratio = aspect
-        if interlaced and codec == "libx264":
-            stream.options = {"x264-params": "tff=1"}
-        elif interlaced and codec in ("mpeg2video", "mpeg4"):
-            stream.options = {"flags": "+ildct+ilme"}
-        for number in range(frames):
-            image = np.ascontiguousarray(clips.picture(number, *size))
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
-        container.mux(stream.encode(None))
-    info = reader.inspect(path)
-    try:
-        container = av.open(str(path))
-    except av.error.FFmpegError:  # a file of less bytes than it takes to know its kind
-        assert info.status == "failed"
-        return
-    with container:
-        stream = container.streams.video[0]
-        decoded = [float(f.pts * f.time_base) for f in container.decode(stream)]
-        shown = stream.sample_aspect_ratio or Fraction(1)
-        rate = stream.average_rate or rate
-    assert (info.status, info.reason) == ("ok", "")
-    assert info.frames == len(decoded)
-    assert info.fps == pytest.approx(float(rate), rel=0.06)
-    assert info.width / info.height == pytest.approx(
-        size[0] * float(shown) / size[1], rel=0.02
-    )
-    found, _ = read(path)
-    np.testing.assert_allclose(
-        found.frame_seconds, np.array(decoded) - decoded[0], atol=0.002
-    )
-
-
-CLIPS = {
-    "kind": st.sampled_from(KINDS),
-    "rate": st.sampled_from([24, 25, 30, Fraction(30_000, 1001), 50]),
-    "frames": st.integers(2, 24),
-    "aspect": st.sampled_from([Fraction(1), Fraction(16, 11), Fraction(8, 9)]),
-    "size": st.sampled_from([(64, 48), (96, 64), (176, 144)]),
-    "interlaced": st.booleans(),
-}
-QUICK = settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-
-@QUICK
-@given(**CLIPS)
-def test_clips_are_what_ffmpeg_says(tmp_path, **clip):
-    check_like_ffmpeg(tmp_path, **clip)
-
-
-@pytest.mark.slow
-@settings(QUICK, max_examples=300, derandomize=False)
-@given(**CLIPS)
-def test_many_clips_are_what_ffmpeg_says(tmp_path, **clip):
-    check_like_ffmpeg(tmp_path, **clip)
