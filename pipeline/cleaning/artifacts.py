@@ -73,16 +73,17 @@ def forget(root: str, uris: Sequence[str]) -> None:
 def _uses(root: str, uri: str) -> list[RunUse]:
     """Returns what an artifact's records consist of, if it is an index of records."""
     dataset = ExtractedDataset(uri)
-    records = os.path.join(root, "records")
+    records = os.path.abspath(os.path.join(root, "records"))
     try:
         clips = [row.clip_hash for row in dataset.manifest.rows if row.clip_hash]
         files = [path for split in dataset.splits for path in dataset.files(split)]
         spec = dataset.spec.content_hash
     except DataError:  # an artifact of another kind
         return []
+    paths = [os.path.abspath(path) for path in files]
     below = [
         os.path.relpath(path, records)
-        for path in files
+        for path in paths
         if path.startswith(records + os.sep)
     ]
     return [RunUse(records=below, spec_hash=spec, clips=clips)]

@@ -20,6 +20,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from transform.common import outputs, storage
+from transform.common.location import Location
 from transform.datasets import AnnotationSource, VideoRecord
 from transform.jobs import import_readers
 from transform.jobs.assemble_examples import AssembleShared, Shard, id_hash
@@ -76,6 +77,8 @@ def extract_shared(
     """
     for folder in folders:
         outputs.require_folder(folder)
+    if not Location(folders.records).is_remote:  # as whoever reads it may be elsewhere
+        folders = folders._replace(records=os.path.abspath(folders.records))
     # Workers on other machines have to reach it.
     job = os.path.join(folders.records, f".job-{uuid.uuid4().hex[:12]}")
     found = find_features(source, spec, store, job, settings, pipeline_options)

@@ -1,12 +1,18 @@
 """Which files a growing corpus rewrites; what is in them is the component's test."""
 
+import json
+import os
+
 import pytest
 
-from transform.datasets import VideoRecord
+from tests.support.clips import write as write_clip
+from transform.datasets import Jsonl, VideoRecord
 from transform.jobs import shared_records
 from transform.jobs.extraction_job import Found
+from transform.jobs.extraction_settings import ExtractionSettings
+from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import Manifest, ManifestRow
-from transform.schema import FeatureSpec, Flow
+from transform.schema import FeatureSpec, Flow, FrameSampling
 from transform.video.video_info import VideoInfo
 
 SPEC = FeatureSpec(features=(Flow(),))
@@ -56,3 +62,24 @@ def test_same_clips_give_the_same_files_in_the_same_order():
         row.video_id for shard in shards(range(50)).values() for _, row in shard.clips
     ]
     assert sorted(clips) == sorted(f"video{n}" for n in range(50))
+
+
+def test_records_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "a.mp4", 6)
+    clip = {"id": "a", "video": "a.mp4", "split": "train", "captions": ["a cat"]}
+    (tmp_path / "clips.jsonl").write_text(json.dumps(clip))
+    sampling = FrameSampling(frames=2, window=2)
+    shared_records.extract_shared(
+        Jsonl(file="clips.jsonl"),
+        FeatureSpec(sampling=sampling, features=(Flow(size=32),)),
+        store="store",
+        folders=shared_records.Folders("records", "index", "described", "evaluated"),
+        evaluated="train",
+        settings=ExtractionSettings(workers=1),
+    )
+    monkeypatch.chdir("/")
+    dataset = ExtractedDataset(str(tmp_path / "index"))
+    [file] = dataset.files("train")
+    [row] = dataset.manifest.rows
+    assert os.path.isfile(file) and dataset.path_of(row) == file
