@@ -2,18 +2,28 @@
 
 import os
 import signal
+from types import FrameType
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """Runs the command that this process' arguments name."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # While imports go on, nobody is there yet to catch an exception.
-        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    # While imports go on, and after the end, nobody is there to catch an exception.
+    if not ignored:
+        signal.signal(signal.SIGINT, _end)
     from kinescribe import cli
 
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        if not ignored:
+            signal.signal(signal.SIGINT, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -185,7 +185,10 @@ def main() -> None:
     After S3 was used, without exit handlers, one of which would abort it.
     """
     try:
-        _run()
+        try:
+            _run()
+        except KeyboardInterrupt:  # outside of what Typer runs
+            sys.exit(INTERRUPTED)
     except SystemExit as ended:
         if not filesystems.is_registered():
             raise
@@ -208,8 +211,6 @@ def _run() -> None:
             app()
         finally:
             terminal.flush()
-    except KeyboardInterrupt:  # outside of what Typer runs
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has had enough
         sys.exit(1)
     except Exception as error:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Annotated, Optional
 
 import typer
+
+_WRONG_HOST = frozenset(  # the system's and the resolver's errors
+    (
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+        socket.EAI_NONAME,
+        socket.EAI_AGAIN,
+        socket.EAI_FAIL,
+        socket.EAI_ADDRFAMILY,
+        socket.EAI_NODATA,
+    )
+)
 
 TokenFile = Annotated[
     Optional[str],
@@ -31,21 +44,26 @@ def check(certificate: str | None, key: str | None, log_format: str) -> None:
 
 
 def check_port(host: str, port: int | None, option: str) -> None:
-    """Says that a port is in use before TensorFlow is loaded, which takes a while.
+    """Says that a host is wrong or a port in use before TensorFlow is loaded.
 
     Raises:
         ServingError: It cannot be opened.
     """
-    if not port or host.startswith("unix:"):
+    if port is None or host.startswith("unix:"):
         return
-    bare = host.strip("[]")
-    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-    try:
-        socket.create_server((bare, port), family=family).close()
-    except OSError as error:
-        from serving.errors import ServingError
+    from serving.errors import ServingError
 
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        socket.create_server(address[:2], family=family).close()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", "") or "it is no name of a host"
+        if isinstance(error, OSError) and error.errno not in _WRONG_HOST:
+            raise ServingError(
+                f"{host}:{port} cannot be opened: {reason}; choose another {option}, "
+                "or 0 for a free one."
+            ) from error
         raise ServingError(
-            f"{host}:{port} cannot be opened: {error.strerror}; choose another "
-            f"{option}, or 0 for a free one."
+            f"{host} is no address of this machine: {reason}; choose another --host."
         ) from error

@@ -20,7 +20,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from components.report.executor import PAGE
-from pipeline import stages
+from pipeline import metadata_store, stages
 from pipeline.configs import RUN_LOG, PipelineConfig
 from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
@@ -95,9 +95,7 @@ def run(
     digest = data_digest(datasets.read(config.corpus), config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())
-        connection = metadata.sqlite_metadata_connection_config(
-            str(root / stages.METADATA_FILE)
-        )
+        connection = metadata_store.connection(root)
         artifacts = root / "artifacts"
         for execution in stages.close_abandoned(metadata.Metadata(connection)):
             for folder in artifacts.glob(f"*/*/{execution}"):

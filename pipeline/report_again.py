@@ -6,12 +6,11 @@ import os
 import pathlib
 from typing import NamedTuple
 
-from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.types import Artifact
 
 from components.report.executor import PAGE, write_report
-from pipeline.stages import METADATA_FILE
+from pipeline import metadata_store
 from serving.judging import recorded
 from serving.report.index import IndexRow, render_index
 from transform.common import storage
@@ -35,7 +34,7 @@ def reported_runs(root: str | os.PathLike[str]) -> list[ReportedRun]:
     Raises:
         KinescribeError: No pipeline has run there.
     """
-    database = Location(root) / METADATA_FILE
+    database = Location(root) / metadata_store.FILE
     if database.is_remote:
         raise KinescribeError(
             f"{root} is in a bucket: a run on a cluster has its report beside its "
@@ -46,8 +45,7 @@ def reported_runs(root: str | os.PathLike[str]) -> list[ReportedRun]:
             f"there is no report in {root}: give the root of a pipeline that has run."
         )
     runs = []
-    connection = metadata.sqlite_metadata_connection_config(database)
-    with metadata.Metadata(connection) as handle:
+    with metadata_store.opened(root) as handle:
         store = handle.store
         for execution in sorted(store.get_executions(), key=lambda e: e.id):
             (kind,) = store.get_execution_types_by_id([execution.type_id])

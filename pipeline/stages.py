@@ -18,8 +18,6 @@ from tfx.orchestration.portable.mlmd import execution_lib
 
 from transform.common.errors import KinescribeError, UnfitDataError
 
-METADATA_FILE = "metadata.sqlite"  # in the root of a run on this machine
-
 
 class StageError(KinescribeError):
     """A stage of the pipeline failed; the outputs of earlier stages are kept."""

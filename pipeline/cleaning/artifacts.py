@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 
+from pipeline import metadata_store
 from pipeline.cleaning.removal import Removal, Rules, state
-from pipeline.stages import METADATA_FILE
 from transform.common.errors import DataError
 from transform.common.location import Location
 from transform.records.dataset import ExtractedDataset
@@ -26,11 +24,10 @@ def removable(
 
     A run on a cluster has its artifacts in the backend's bucket: then there are none.
     """
-    database = pathlib.Path(root) / METADATA_FILE
-    if Location(root).is_remote or not database.is_file():
+    database = os.path.join(root, metadata_store.FILE)
+    if Location(root).is_remote or not os.path.isfile(database):
         return [], []
-    connection = metadata.sqlite_metadata_connection_config(str(database))
-    with metadata.Metadata(connection) as handle:
+    with metadata_store.opened(root) as handle:
         runs = sorted(
             handle.store.get_contexts_by_type(_RUN),
             key=lambda run: -run.create_time_since_epoch,
@@ -60,10 +57,7 @@ def forget(root: str, uris: Sequence[str]) -> None:
     """Marks artifacts as deleted, so that no later run takes them from the cache."""
     if not uris:
         return
-    connection = metadata.sqlite_metadata_connection_config(
-        str(pathlib.Path(root) / METADATA_FILE)
-    )
-    with metadata.Metadata(connection) as handle:
+    with metadata_store.opened(root) as handle:
         found = [a for uri in uris for a in handle.store.get_artifacts_by_uri(uri)]
         for artifact in found:
             artifact.state = metadata_store_pb2.Artifact.DELETED

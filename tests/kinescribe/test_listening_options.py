@@ -28,3 +28,12 @@ def test_a_free_port_and_a_socket_file_are_not_looked_at(tmp_path):
     listening_options.check_port("127.0.0.1", 0, "--port")
     listening_options.check_port("127.0.0.1", None, "--rest-port")
     listening_options.check_port(f"unix:{tmp_path}/socket", 8500, "--port")
+
+
+@pytest.mark.parametrize("port", [0, 8500])
+@pytest.mark.parametrize(
+    "host", ["nosuchhost.invalid", "192.0.2.1", "[2001:db8::1]", "x" * 99, "a..b", "é"]
+)
+def test_a_wrong_host_is_called_so(host, port):
+    with pytest.raises(ServingError, match=r"is no address of this machine.*--host"):
+        listening_options.check_port(host, port, "--port")

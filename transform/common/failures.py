@@ -52,7 +52,7 @@ def is_outside(error: BaseException) -> bool:
         isinstance(error, _OUTSIDE)
         or _is_name_refused(error)
         or _tensorflow_code(error) is not None
-        or _package(error) == "pyarrow"
+        or _package(error) in ("pyarrow", "ml_metadata")
     )
 
 

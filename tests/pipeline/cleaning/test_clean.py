@@ -6,7 +6,7 @@ import pytest
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from pipeline import configs, stages
+from pipeline import configs, metadata_store, stages
 from pipeline.cleaning import artifacts, clean
 from pipeline.cleaning.removal import Removal, Rules, remove
 from serving.pushing import destination as destinations
@@ -151,7 +151,7 @@ def test_artifacts_of_old_runs_go_and_are_never_taken_from_the_cache(tmp_path):
             components=[stage_fakes.First(log=str(tmp_path / log))],
             enable_cache=True,
             metadata_connection_config=metadata.sqlite_metadata_connection_config(
-                str(root / stages.METADATA_FILE)
+                str(root / metadata_store.FILE)
             ),
         )
         done = stages.StageRunner(Silent()).run(pipeline)["First"]
