@@ -8,7 +8,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
-from serving.client.caption_lines import FORMATS, SUBTITLES, CaptionLine
+from serving.client.caption_lines import (
+    FORMATS,
+    SUBTITLES,
+    WITH_PICTURES,
+    CaptionLine,
+)
 from transform.common import outputs
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
@@ -67,6 +72,11 @@ class CaptionFiles:
     def subtitles(self) -> bool:
         """Whether the files are subtitles, each line of which needs an end."""
         return self._ending in SUBTITLES
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether the files show a frame of each clip."""
+        return self._ending in WITH_PICTURES
 
     def require(self) -> None:
         """Makes sure, before the work, that they can be written.

@@ -41,6 +41,7 @@ COMMANDS = (
     "serve",
     "web",
     "caption",
+    "describe",
     "explain",
     "inspect",
     "compare",

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,9 +15,9 @@ from kinescribe import (
     caption_run,
     clip_names,
     figure_names,
-    starter_model,
+    model_options,
 )
-from serving.client import caption_lines, clip_parts
+from serving.client import clip_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from kinescribe.caption_run import Answer
     from serving.client.base import ClipCaptioner
-    from serving.client.caption_lines import CaptionLine
     from serving.client.caption_result import CaptionResult
     from transform.common.location import Location
 
@@ -37,42 +36,17 @@ def command(
             help="Videos and photographs, or their URIs; folders of them; patterns."
         ),
     ],
-    model: Annotated[
-        Optional[str],
-        typer.Option(
-            help="A model, or a folder of versions, such as demo/pushed; the starter "
-            "model, if neither this nor --server is given.",
-        ),
-    ] = None,
-    server: Annotated[
-        Optional[str],
-        typer.Option(help="host:port of `kinescribe serve` or TensorFlow Serving."),
-    ] = None,
-    model_name: Annotated[
-        str, typer.Option(help="The model's name on the server.")
-    ] = "kinescribe",
-    token_file: Annotated[
-        str, typer.Option(help="Holds the token for the server.")
-    ] = "",
-    tls_ca: Annotated[
-        str,
-        typer.Option(help="Authority that signed the server's certificate (PEM)."),
-    ] = "",
-    tls_cert: Annotated[str, typer.Option(help="Our certificate (PEM).")] = "",
-    tls_key: Annotated[str, typer.Option(help="Its private key (PEM).")] = "",
-    tls: Annotated[
-        bool, typer.Option("--tls", help="Encrypt, trusting the system's authorities.")
-    ] = False,
-    start: Annotated[
-        Optional[float], typer.Option(help="Caption from this second on.", min=0)
-    ] = None,
-    end: Annotated[
-        Optional[float], typer.Option(help="Caption up to this second.", min=0)
-    ] = None,
-    category: Annotated[
-        str,
-        typer.Option(help="What the clips are about, for models that read that."),
-    ] = "",
+    model: model_options.Model = None,
+    server: model_options.Server = None,
+    model_name: model_options.ModelName = "kinescribe",
+    token_file: model_options.TokenFile = "",
+    tls_ca: model_options.TlsCa = "",
+    tls_cert: model_options.TlsCert = "",
+    tls_key: model_options.TlsKey = "",
+    tls: model_options.Tls = False,
+    start: model_options.Start = None,
+    end: model_options.End = None,
+    category: model_options.Category = "",
     segments: Annotated[
         str,
         typer.Option(
@@ -83,8 +57,8 @@ def command(
     out: Annotated[
         str,
         typer.Option(
-            help="A .srt, .vtt, .jsonl, .csv or .txt file of the captions; or a "
-            "folder, for a file a clip."
+            help="A file of the captions: .srt, .vtt, .jsonl, .csv, .txt, .html, "
+            ".chapters or .ffmeta; or a folder, for a file a clip."
         ),
     ] = "",
     ending: Annotated[
@@ -108,10 +82,10 @@ def command(
     exit code is then 1. The percentage is the geometric mean of a caption's words'
     probabilities.
     """
-    if model and server:
-        raise typer.BadParameter("give --model or --server, not both")
-    if bool(tls_cert) != bool(tls_key):
-        raise typer.BadParameter("--tls-cert and --tls-key go together")
+    choice = model_options.ModelChoice(
+        model, server, model_name, token_file, tls_ca, tls_cert, tls_key, tls
+    )
+    choice.check()
     if attention and (segments or out):
         raise typer.BadParameter("--attention goes with neither --segments nor --out")
     cut = clip_parts.parsed(segments)
@@ -130,27 +104,17 @@ def command(
     if files:
         files.require()
     console = Console(stderr=True)
-    with console.status("Loading the model ..."):
-        if server:
-            secure = tls or tls_ca or tls_cert
-            tls_files = {
-                "ca_file": tls_ca,
-                "certificate_file": tls_cert,
-                "key_file": tls_key,
-            }
-            captioner = _connect(
-                server, model_name, token_file, tls_files if secure else None
-            )
-        else:
-            from serving.client.local_model import LocalModel
-
-            if model is None:
-                console.print(starter_model.NOTICE, style="dim", soft_wrap=True)
-            captioner = LocalModel(model or starter_model.folder())
+    captioner = choice.opened(console)
     if pictures:
         answers = _with_pictures(captioner, paths, pictures, category, console)
     else:
-        answers = caption_run.caption_all(captioner, paths, cut, start, end, category)
+        answers = caption_run.caption_all(
+            captioner,
+            paths,
+            caption_run.Parts(cut, start, end),
+            category,
+            show=bool(files and files.shows_pictures),
+        )
     failed = False
     with files or contextlib.nullcontext():
         for answer in answers:
@@ -158,7 +122,7 @@ def command(
             if answer.picture_problem:
                 _complain(console, answer.picture_problem)
             if files:
-                files.write(_line(answer))
+                files.write(answer.line)
             if answer.result is None:
                 _tell(answer, console, as_json)
             elif not files:
@@ -170,7 +134,7 @@ def command(
 
 def _show(answer: Answer, result: CaptionResult, top_k: int, as_json: bool) -> None:
     """Prints the captions of a clip, or of a part of one."""
-    captions = _best(result, top_k)
+    captions = caption_run.best(result, top_k)
     if not as_json:
         _print(answer.title, captions)
         return
@@ -191,19 +155,6 @@ def _tell(answer: Answer, console: Console, as_json: bool) -> None:
         print(json.dumps(line), flush=True)
     else:
         _complain(console, str(answer.problem))
-
-
-def _line(answer: Answer) -> CaptionLine:
-    """Returns what the files of captions say of a clip."""
-    best = _best(answer.result, 1) if answer.result else []
-    return caption_lines.CaptionLine(
-        answer.path,
-        answer.start,
-        answer.end,
-        best[0]["caption"] if best else "",
-        best[0]["confidence"] if best else 0.0,
-        str(answer.problem or ""),
-    )
 
 
 def _with_pictures(
@@ -243,23 +194,6 @@ def _with_pictures(
         yield answer
 
 
-def _connect(
-    address: str,
-    model_name: str,
-    token_file: str,
-    tls_files: dict[str, str] | None,
-) -> ClipCaptioner:
-    from serving.client.grpc_client import Client, ClientTLS
-    from serving.credentials import read_token
-
-    return Client(
-        address,
-        model_name,
-        token=read_token(token_file) if token_file else "",
-        tls=None if tls_files is None else ClientTLS.from_dict(tls_files),
-    )
-
-
 class _Pictures:
     """A folder of pictures, none of which takes the place of another."""
 
@@ -274,26 +208,6 @@ class _Pictures:
 
         place = figure_names.free(self._folder, clip, self.start, self.end)
         outputs.write(f"{place}.png", filmstrip.png(picture))
-
-
-def _best(result: CaptionResult, top_k: int) -> list[dict[str, Any]]:
-    """Returns the first captions; a search may find fewer than it has room for."""
-    return [
-        {
-            "caption": caption,
-            "confidence": confidence,
-            "probability": probability,
-            "log_prob": log_prob,
-        }
-        for caption, confidence, probability, log_prob in zip(
-            result.captions,
-            result.confidences,
-            result.probabilities,
-            result.log_probs,
-            strict=True,
-        )
-        if math.isfinite(log_prob)
-    ][:top_k]
 
 
 def _complain(console: Console, sentence: str) -> None:

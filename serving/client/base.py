@@ -6,6 +6,7 @@ import abc
 import functools
 import os
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,9 @@ from transform.extractors.clip_extractor import Extraction, Extractor
 from transform.records import example_codec
 from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
 from transform.video.frame_requests import FrameRequest
+
+if TYPE_CHECKING:
+    from serving.client.clip_parts import DecodedPart
 
 ROWS_PER_CALL = 8
 
@@ -132,6 +136,7 @@ class ClipCaptioner(abc.ABC):
         start: float | None = None,
         end: float | None = None,
         keep: Collection[FrameRequest] = (),
+        decoded: DecodedPart | None = None,
     ) -> Extraction:
         """Extracts a clip's features exactly as those of the training records.
 
@@ -140,8 +145,11 @@ class ClipCaptioner(abc.ABC):
             start: Where the clip begins in it, in seconds; None for its beginning.
             end: Where it ends; None for the file's end.
             keep: Frames to return beside the features, from the same decoding.
+            decoded: The clip's frames, if they were decoded already.
         """
-        return extractor_of(self.spec).extract(os.fspath(path), start, end, keep)
+        spec = self.spec
+        frames = decoded.frames if decoded and decoded.spec == spec else None
+        return extractor_of(spec).extract(os.fspath(path), start, end, keep, frames)
 
     def to_record(self, extraction: Extraction, category: str = "") -> bytes:
         """Serializes a clip's extracted features as a record without captions.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import math
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, NamedTuple
 
@@ -19,6 +22,7 @@ class CaptionLine(NamedTuple):
     caption: str  # '' where there is none
     confidence: float  # the geometric mean of its words' probabilities
     error: str = ""  # why there is none
+    picture: str = ""  # a data URL of a frame, for the formats in `WITH_PICTURES`
 
 
 Writer = Callable[[IO[str]], Callable[[CaptionLine], None]]
@@ -31,7 +35,7 @@ def _srt(file: IO[str]) -> Callable[[CaptionLine], None]:
         nonlocal number
         if line.caption:
             number += 1
-            file.write(f"{number}\n{_cue(line, ',')}\n{line.caption}\n\n")
+            file.write(f"{number}\n{_cue(line, ',')}\n{_rows(line.caption)}\n\n")
 
     return write
 
@@ -41,8 +45,8 @@ def _vtt(file: IO[str]) -> Callable[[CaptionLine], None]:
 
     def write(line: CaptionLine) -> None:
         if line.caption:
-            text = line.caption.replace("&", "&amp;").replace("<", "&lt;")
-            file.write(f"{_cue(line, '.')}\n{text.replace('>', '&gt;')}\n\n")
+            text = html.escape(_rows(line.caption), quote=False)
+            file.write(f"{_cue(line, '.')}\n{text}\n\n")
 
     return write
 
@@ -56,10 +60,12 @@ def _jsonl(file: IO[str]) -> Callable[[CaptionLine], None]:
 
 def _csv(file: IO[str]) -> Callable[[CaptionLine], None]:
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(CaptionLine._fields)
+    columns = [name for name in CaptionLine._fields if name != "picture"]
+    table.writerow(columns)
 
     def write(line: CaptionLine) -> None:
-        table.writerow("" if value is None else value for value in line)
+        values = (getattr(line, name) for name in columns)
+        table.writerow("" if value is None else value for value in values)
 
     return write
 
@@ -72,6 +78,44 @@ def _text(file: IO[str]) -> Callable[[CaptionLine], None]:
     return write
 
 
+def _chapters(file: IO[str]) -> Callable[[CaptionLine], None]:
+    def write(line: CaptionLine) -> None:
+        if line.caption:
+            file.write(f"{clock(line.start).partition('.')[0]} {line.caption}\n")
+
+    return write
+
+
+def _ffmetadata(file: IO[str]) -> Callable[[CaptionLine], None]:
+    file.write(";FFMETADATA1\n")
+
+    def write(line: CaptionLine) -> None:
+        if line.caption:
+            end = line.start if line.end is None else line.end
+            title = re.sub(r"([=;#\\\n])", r"\\\1", line.caption)
+            file.write(
+                f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={_thousandths(line.start)}\n"
+                f"END={_thousandths(end)}\ntitle={title}\n"
+            )
+
+    return write
+
+
+def _html(file: IO[str]) -> Callable[[CaptionLine], None]:
+    file.write('<!doctype html>\n<meta charset="utf-8">\n<title>Pictures</title>\n')
+
+    def write(line: CaptionLine) -> None:
+        if line.caption:
+            alt = html.escape(line.caption)
+            file.write(
+                f'<figure><img src="{line.picture}" alt="{alt}">'
+                f"<figcaption>{clock(line.start).partition('.')[0]}</figcaption>"
+                "</figure>\n"
+            )
+
+    return write
+
+
 # The endings of files → what writes them.
 FORMATS: Mapping[str, Writer] = {
     ".srt": _srt,
@@ -79,8 +123,14 @@ FORMATS: Mapping[str, Writer] = {
     ".jsonl": _jsonl,
     ".csv": _csv,
     ".txt": _text,
+    ".chapters": _chapters,
+    ".ffmeta": _ffmetadata,
+    ".html": _html,
 }
-SUBTITLES = (".srt", ".vtt")  # whose times are those of one video
+# Formats whose times are those of one video.
+SUBTITLES = (".srt", ".vtt", ".chapters", ".ffmeta")
+WITH_PICTURES = (".html",)  # each caption is the alternative text of one
+_COLUMNS = 42  # of a row of subtitles
 
 
 def to_text(ending: str, lines: Iterable[CaptionLine]) -> str:
@@ -94,16 +144,25 @@ def to_text(ending: str, lines: Iterable[CaptionLine]) -> str:
 
 def as_dict(line: CaptionLine) -> dict[str, Any]:
     """Returns a line as JSON, without what it lacks."""
-    return {k: v for k, v in line._asdict().items() if v not in (None, "")}
+    values = line._replace(picture="")._asdict()
+    return {name: value for name, value in values.items() if value not in (None, "")}
 
 
 def clock(seconds: float, point: str = ".") -> str:
     """Returns hours, minutes, seconds and thousandths: "01:02:03.456"."""
-    thousandths = max(0, math.floor(1000 * seconds + 0.5))
-    whole, rest = divmod(thousandths, 1000)
+    whole, rest = divmod(_thousandths(seconds), 1000)
     minutes, seconds_left = divmod(whole, 60)
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours:02}:{minutes_left:02}:{seconds_left:02}{point}{rest:03}"
+
+
+def _thousandths(seconds: float) -> int:
+    return max(0, math.floor(1000 * seconds + 0.5))
+
+
+def _rows(caption: str) -> str:
+    """Returns a caption in rows that fit on a picture."""
+    return textwrap.fill(caption, _COLUMNS, break_long_words=False)
 
 
 def _cue(line: CaptionLine, point: str) -> str:

@@ -95,6 +95,10 @@ FORMS: dict[str, list[str]] = {
         "NAME NAME --out NAME --segments NUMBER --format WORD",
         "NAME --server 127.0.0.1:9 --tls-ca absent",
     ],
+    "describe": [
+        "NAME --model NAME --every NUMBER --out NAME",
+        "NAME --shortest NUMBER --longest NUMBER --format WORD",
+    ],
     "explain": ["NAME --model NAME --out NAME", "NAME --model absent --start NUMBER"],
     "inspect": ["NAME", "NAME --json", "NAME --start NUMBER --end NUMBER"],
     "compare": ["--data NAME --rows WORD --root NAME", "--data a=NAME --seeds NUMBER"],

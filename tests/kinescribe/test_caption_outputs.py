@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 
+import av
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,38 @@ def test_json_lines_leave_out_what_is_lacking(tmp_path):
 
 def test_text_is_the_captions_alone(tmp_path):
     assert written(tmp_path, ".txt") == 'a cat <sits>\na "dog", then & a cat\n'
+
+
+def test_chapters_are_lines_and_what_ffmpeg_reads(tmp_path):
+    lines = [LINES[0]._replace(caption="a = b; c\\d #1"), LINES[2]]
+    assert written(tmp_path, ".chapters", lines) == (
+        '00:00:00 a = b; c\\d #1\n01:00:00 a "dog", then & a cat\n'
+    )
+    (tmp_path / "captions.chapters").unlink()
+    text = written(tmp_path, ".ffmeta", lines)
+    told = [line for line in text.splitlines() if line.startswith("title")]
+    assert told == [r"title=a \= b\; c\\d \#1", 'title=a "dog", then & a cat']
+    with av.open(io.BytesIO(text.encode()), format="ffmetadata") as read:
+        assert [
+            (each["start"], each["end"], each["metadata"]["title"])
+            for each in read.chapters()
+        ] == [(0, 2500, "a = b; c\\d #1"), (3600000, 3725250, lines[1].caption)]
+
+
+def test_a_page_has_the_captions_as_alternative_texts(tmp_path):
+    line = LINES[2]._replace(picture="data:image/jpeg;base64,AA==")
+    assert (
+        '<img src="data:image/jpeg;base64,AA==" '
+        'alt="a &quot;dog&quot;, then &amp; a cat">'
+    ) in written(tmp_path, ".html", [line])
+
+
+def test_long_captions_are_broken_into_rows_of_subtitles():
+    words = " ".join(["words"] * 15)
+    text = caption_lines.to_text(".srt", [LINES[0]._replace(caption=words)])
+    rows = text.splitlines()[2:-1]
+    assert " ".join(rows) == words
+    assert len(rows) == 3 and max(map(len, rows)) <= 42
 
 
 @settings(deadline=None)

@@ -62,12 +62,18 @@ class Extractor:
             )
         )
 
+    @property
+    def requests(self) -> tuple[FrameRequest, ...]:
+        """The frames that the features are made from."""
+        return self._requests
+
     def extract(
         self,
         path: str | os.PathLike[str],
         start: float | None = None,
         end: float | None = None,
         keep: Collection[FrameRequest] = (),
+        decoded: ClipFrames | None = None,
     ) -> Extraction:
         """Extracts the features of a local file or a part of it.
 
@@ -76,13 +82,17 @@ class Extractor:
             start: Where the clip begins in it, in seconds; None for its beginning.
             end: Where it ends; None for the file's end.
             keep: Frames to return beside the features, from the same decoding.
+            decoded: The clip's frames, for all of `requests` and `keep`, if they were
+                decoded already, as `one_pass` does.
 
         Raises:
             transform.video.video_info.DecodeError: Nothing of the clip can be decoded.
         """
         with self._batcher.clip() if self._batcher else contextlib.nullcontext():
             requests = (*self._requests, *keep)
-            frames = reader.read_frames(path, self.spec.sampling, requests, start, end)
+            frames = decoded or reader.read_frames(
+                path, self.spec.sampling, requests, start, end
+            )
             clip = Clip(path, frames, start, end)
             features: dict[str, np.ndarray] = {}
             for name, extractor in self._extractors.items():

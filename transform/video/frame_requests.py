@@ -99,6 +99,67 @@ class _FrameFormat(NamedTuple):
         return cls(request.size, request.resize, request.pixels)
 
 
+class ConvertedFrame(NamedTuple):
+    """A frame in every form that requests need, in place of the decoder's own."""
+
+    pictures: Mapping[_FrameFormat, np.ndarray]
+
+
+class FrameConverter:
+    """Turns frames upright, resizes them, and crops them as requests need it.
+
+    Args:
+        path: The file, for errors.
+        sampling: The filter that frames are resized with.
+        pixel_aspect: The width of a pixel over its height.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sampling: FrameSampling,
+        pixel_aspect: float = 1.0,
+    ) -> None:
+        self._pixel_aspect = pixel_aspect
+        self._path = path
+        self._filter = sampling.resize.upper()
+        self._scalers: dict[_FrameFormat, VideoReformatter] = {}
+
+    def converted(
+        self, frame: Any, requests: Collection[FrameRequest]
+    ) -> ConvertedFrame:
+        """Returns a frame in the forms of some requests."""
+        forms = {_FrameFormat.of(request) for request in requests}
+        return ConvertedFrame({form: self.picture(frame, form) for form in forms})
+
+    def picture(self, frame: Any, form: _FrameFormat) -> np.ndarray:
+        """Returns a frame upright, resized and cropped to its canvas."""
+        if isinstance(frame, ConvertedFrame):
+            return frame.pictures[form]
+        turns = round(frame.rotation / 90)  # counter-clockwise
+        width, height = shown_size(frame.width, frame.height, self._pixel_aspect)
+        if turns % 2:
+            height, width = width, height
+        canvas = form.resize.canvas(height, width, form.size)
+        rows, columns = form.resize.resized(height, width, form.size)
+        if turns % 2:  # the decoder's frame still lies on its side
+            rows, columns = columns, rows
+        scaler = self._scalers.setdefault(form, VideoReformatter())
+        try:
+            picture = scaler.reformat(
+                frame,
+                columns,
+                rows,
+                form.pixels,
+                interpolation=self._filter,
+                threads=1,
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            reason = f"its {frame.format.name} frames cannot be converted"
+            raise DecodeError(self._path, reason) from error
+        return centre_crop(np.rot90(picture.to_ndarray(), turns), *canvas)
+
+
 class FrameCollector:
     """Collects a plan's frames from one pass: upright, resized, each but once.
 
@@ -108,12 +169,14 @@ class FrameCollector:
     """
 
     def __init__(
-        self, path: str | os.PathLike, plan: FramePlan, sampling: FrameSampling
+        self,
+        path: str | os.PathLike,
+        plan: FramePlan,
+        sampling: FrameSampling,
+        pixel_aspect: float = 1.0,
     ) -> None:
-        self.pixel_aspect = 1.0  # the width of a pixel over its height
-        self._path = path
+        self._converter = FrameConverter(path, sampling, pixel_aspect)
         self._plan = plan
-        self._filter = sampling.resize.upper()
         self._keys = {int(index): row for row, index in enumerate(plan.keys)}
         self._seconds = np.zeros(len(plan.keys))
         self._missing = set(plan.wanted.tolist())
@@ -129,7 +192,6 @@ class FrameCollector:
             for form, indices in self._indices.items()
         }
         self._frames: dict[_FrameFormat, np.ndarray] = {}
-        self._scalers = {form: VideoReformatter() for form in wanted}
 
     @property
     def complete(self) -> bool:
@@ -146,35 +208,11 @@ class FrameCollector:
         for form, rows in self._rows.items():
             if index not in rows:
                 continue
-            picture = self._converted(frame, form)
+            picture = self._converter.picture(frame, form)
             if form not in self._frames:
                 self._frames[form] = np.zeros((len(rows), *picture.shape), np.uint8)
             canvas = self._frames[form].shape[1:3]
             self._frames[form][rows[index]] = centre_crop(picture, *canvas)
-
-    def _converted(self, frame: Any, form: _FrameFormat) -> np.ndarray:
-        """Returns a frame upright, resized and cropped to its canvas."""
-        turns = round(frame.rotation / 90)  # counter-clockwise
-        width, height = shown_size(frame.width, frame.height, self.pixel_aspect)
-        if turns % 2:
-            height, width = width, height
-        canvas = form.resize.canvas(height, width, form.size)
-        rows, columns = form.resize.resized(height, width, form.size)
-        if turns % 2:  # the decoder's frame still lies on its side
-            rows, columns = columns, rows
-        try:
-            picture = self._scalers[form].reformat(
-                frame,
-                columns,
-                rows,
-                form.pixels,
-                interpolation=self._filter,
-                threads=1,
-            )
-        except (av.error.FFmpegError, ValueError) as error:
-            reason = f"its {frame.format.name} frames cannot be converted"
-            raise DecodeError(self._path, reason) from error
-        return centre_crop(np.rot90(picture.to_ndarray(), turns), *canvas)
 
     @property
     def frame_sets(self) -> dict[FrameRequest, FrameSet]:

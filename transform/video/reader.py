@@ -69,13 +69,12 @@ def read_frames(
     timeline = scan(path, start, end)
     plan = FramePlan.of(timeline.timestamps, sampling, requests)
     if seeks := timeline.seeks(plan.wanted):
-        collector = FrameCollector(path, plan, sampling)
         with StreamDecoder(path) as decoder:
-            collector.pixel_aspect = decoder.pixel_aspect
+            collector = FrameCollector(path, plan, sampling, decoder.pixel_aspect)
             for index, frame in seek_frames(decoder, timeline, plan.wanted, seeks):
                 collector.add(index, frame, decoder.seconds_of(frame))
             if collector.complete and not (decoder.damaged or decoder.concealed):
-                info = _info(decoder, timeline, timeline.frames, sampling.frames)
+                info = info_of(decoder, timeline, timeline.frames, sampling.frames)
                 return ClipFrames(
                     info,
                     collector.frame_sets,
@@ -86,10 +85,9 @@ def read_frames(
     timestamps = timeline.timestamps
     for _ in range(3):
         plan = FramePlan.of(timestamps, sampling, requests)
-        collector = FrameCollector(path, plan, sampling)
         decoded: list[float] = []  # seconds
         with StreamDecoder(path, leaps=timeline.leaps) as decoder:
-            collector.pixel_aspect = decoder.pixel_aspect
+            collector = FrameCollector(path, plan, sampling, decoder.pixel_aspect)
             for frame in decoder.frames_between(start, end):
                 seconds = decoder.seconds_of(frame)
                 collector.add(len(decoded), frame, seconds)
@@ -97,7 +95,7 @@ def read_frames(
             if not decoded:
                 raise DecodeError(path, "no frame could be decoded")
             if len(decoded) == len(timestamps):
-                info = _info(decoder, timeline, len(decoded), sampling.frames)
+                info = info_of(decoder, timeline, len(decoded), sampling.frames)
                 return ClipFrames(
                     info, collector.frame_sets, collector.key_seconds, timestamps
                 )
@@ -162,7 +160,7 @@ def inspect(
             frames = sum(1 for _ in decoder.frames_between(start, end))
             if not frames:
                 raise DecodeError(path, "no frame could be decoded")
-            return _info(decoder, timeline, frames, wanted)
+            return info_of(decoder, timeline, frames, wanted)
     except DecodeError as error:
         return VideoInfo.failed(error.reason)
 
@@ -241,17 +239,32 @@ def seek_frames(
         yield index, frame
 
 
-def _info(
-    decoder: StreamDecoder, timeline: Timeline, frames: int, wanted: int
+def info_of(
+    decoder: StreamDecoder,
+    timeline: Timeline,
+    frames: int,
+    wanted: int,
+    is_whole: bool = False,
 ) -> VideoInfo:
-    """Sums up the decoding of `frames` frames, of which `wanted` were hoped for."""
-    lost = max(decoder.damaged, timeline.frames - frames) + timeline.missing
+    """Sums up the decoding of `frames` frames, of which `wanted` were hoped for.
+
+    Args:
+        decoder: What they were decoded with.
+        timeline: The clip's.
+        frames: How many came out.
+        wanted: How many key frames were hoped for.
+        is_whole: Whether what the decoder met of damage was not in the clip.
+    """
+    damaged, concealed = decoder.damaged, decoder.concealed
+    if is_whole:
+        damaged = concealed = 0
+    lost = max(damaged, timeline.frames - frames) + timeline.missing
     expected = max(timeline.frames + timeline.missing, lost)
     remarks = []
     if lost:
         remarks.append(f"{lost} of {expected} packets lost")
-    if decoder.concealed:
-        remarks.append(f"{_count(decoder.concealed)} damaged")
+    if concealed:
+        remarks.append(f"{_count(concealed)} damaged")
     if timeline.leaps:
         parts = len(timeline.leaps) + 1
         remarks.append(f"time stamps begin anew: {parts} parts, one after another")

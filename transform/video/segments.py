@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from av.video.reformatter import VideoReformatter
 
@@ -30,7 +31,7 @@ def by_length(index: StreamIndex, seconds: float) -> list[Segment]:
         index: The video's.
         seconds: The length of a segment; infinite for one segment.
     """
-    length = _length(index)
+    length = length_of(index)
     count = max(1, math.floor(length / seconds + 0.5))
     return _between([0.0, *(number * seconds for number in range(1, count))], length)
 
@@ -43,28 +44,57 @@ def by_scenes(path: str | os.PathLike, index: StreamIndex) -> list[Segment]:
     Raises:
         DecodeError: Nothing can be decoded.
     """
-    from scenedetect import AdaptiveDetector  # half a second, for those who need it
-
-    length = _length(index)
-    rate = len(index.seconds) / length if length else 1.0
-    detector = AdaptiveDetector(min_scene_len=max(1, round(_SHORTEST * rate)))
+    finder = SceneFinder(index)
     moments: list[float] = []
     cuts: list[int] = []
-    reformatter = VideoReformatter()
     with StreamDecoder(path, leaps=index.leaps) as decoder:
         for frame in decoder.frames():
-            height = max(2, round(frame.height * _WIDTH / frame.width))
-            small = reformatter.reformat(frame, _WIDTH, height, "bgr24")
-            cuts += detector.process_frame(len(moments), small.to_ndarray())
             moments.append(decoder.seconds_of(frame))
+            cuts += finder.add(frame)
     if not moments:
         raise DecodeError(path, "no frame could be decoded")
-    cuts += detector.post_process(len(moments))
     begins = sorted({moments[number] for number in cuts if 0 < moments[number]})
-    return _between([0.0, *begins], length)
+    return _between([0.0, *begins], length_of(index))
 
 
-def _length(index: StreamIndex) -> float:
+class SceneFinder:
+    """Finds where a video's picture changes at once, frame after frame.
+
+    Args:
+        index: The video's, for the rate of its frames.
+    """
+
+    def __init__(self, index: StreamIndex):
+        from scenedetect import AdaptiveDetector  # half a second, for those who need it
+
+        length = length_of(index)
+        rate = len(index.seconds) / length if length else 1.0
+        shortest = max(1, round(_SHORTEST * rate))
+        self._detector = AdaptiveDetector(min_scene_len=shortest)
+        self._reformatter = VideoReformatter()
+        self._frames = 0
+
+    def add(self, frame: Any) -> list[int]:
+        """Takes the next frame; returns which ones are now known to begin a scene."""
+        height = max(2, round(frame.height * _WIDTH / frame.width))
+        small = self._reformatter.reformat(frame, _WIDTH, height, "bgr24")
+        self._frames += 1
+        return self._detector.process_frame(self._frames - 1, small.to_ndarray())
+
+
+def clipped(
+    found: Iterable[Segment], start: float | None, end: float | None
+) -> list[Segment]:
+    """Returns what of some segments lies between two moments."""
+    begin, stop = start or 0.0, math.inf if end is None else end
+    return [
+        Segment(max(each.start, begin), min(each.end, stop))
+        for each in found
+        if each.end > begin and each.start < stop
+    ]
+
+
+def length_of(index: StreamIndex) -> float:
     """Returns when the last frame is over, in seconds."""
     if not index.seconds.size:
         return 0.0

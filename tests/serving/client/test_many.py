@@ -18,7 +18,7 @@ class Captioner:
         self._hold = hold or threading.Event()
         self._hold.set() if hold is None else None
 
-    def extract(self, path, start=None, end=None):
+    def extract(self, path, start=None, end=None, keep=(), decoded=None):
         self._hold.wait(5)
         self.decoded.append(path)
         if path.startswith("bad"):
