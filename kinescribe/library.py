@@ -115,6 +115,7 @@ def export(
     folder: str | os.PathLike[str],
     search: SearchConfig | None = None,
     precision: ServedPrecision | None = None,
+    frames: bool = False,
 ) -> str:
     """Writes a SavedModel that decodes whole captions in its graph.
 
@@ -123,10 +124,13 @@ def export(
         folder: Of the export; a number as its last part makes it a served version.
         search: How captions are written; beam search of width 5 by default.
         precision: That the exported model computes in; its training's by default.
+        frames: Whether the network that makes the features is in it, so that clients
+            without TensorFlow can send pictures.
 
     Returns:
         The folder.
     """
     from serving.export.export import export as write
 
-    return write(model, folder, search or BeamSearch(), precision=precision)
+    search = search or BeamSearch()
+    return write(model, folder, search, precision=precision, frames=frames)

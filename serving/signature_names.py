@@ -8,10 +8,12 @@ MODEL_NAME = "kinescribe"  # by which a server knows it
 CAPTION_EXAMPLES_SIGNATURE = "caption_examples"
 CAPTION_SIGNATURE = "caption"
 CAPTION_FIRST_PASS_SIGNATURE = "caption_first_pass"  # of models with two passes
+CAPTION_FRAMES_SIGNATURE = "caption_frames"  # of models that were exported with it
 FEATURE_SPEC_SIGNATURE = "feature_spec"
 
 # Inputs, besides the features and the hash of their specification.
 EXAMPLES = "examples"
+FRAMES = "frames"  # pictures of the key frames
 REQUEST = "request"
 
 # Outputs.

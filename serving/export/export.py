@@ -8,6 +8,7 @@ import posixpath
 import tempfile
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,6 +20,7 @@ from keras_models.inference.precision import ServedPrecision, check_precision_su
 from serving import signature_names
 from serving.errors import ServingError
 from serving.export import signatures, warmup
+from serving.export.frames import blank_inputs
 from serving.model_versions import read_spec
 from serving.weights_digest import write_settings
 from transform.common import storage
@@ -33,6 +35,7 @@ def export(
     search: SearchConfig,
     precision: ServedPrecision | None = None,
     examples: Sequence[bytes] = (),
+    frames: bool = False,
 ) -> str:
     """Writes a SavedModel whose graph generates whole captions, wholly or not at all.
 
@@ -43,6 +46,8 @@ def export(
         precision: The precision of the computation; by default that of the training.
             int8 is float32 but for the products with large kernels at every word.
         examples: Serialized records to warm a server up with; a blank clip by default.
+        frames: Whether the network that makes the features of key frames is exported,
+            too, so that callers can send pictures (`caption_frames`).
 
     Returns:
         `folder`.
@@ -56,7 +61,7 @@ def export(
     inference = int8_inference if precision == "int8" else packed_kernels
     if precision is not None:
         model = model.with_precision("float32" if precision == "int8" else precision)
-    module = signatures.CaptionModule(model, search)
+    module = signatures.CaptionModule(model, search, frames)
     partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
     try:
         with tempfile.TemporaryDirectory() as assets:
@@ -75,13 +80,20 @@ def export(
             with inference(model.captioner):
                 tf.saved_model.save(module, partial, signatures=module.signatures())
         blank = [warmup.blank_example(model.spec)] * 4
-        warmup.write(
-            partial,
-            warmup.requests(
-                signature_names.MODEL_NAME, model.spec, list(examples) or blank
-            ),
-        )
-        settings = {"search": search.to_dict(), "precision": precision}
+        name = signature_names.MODEL_NAME
+        calls = [*warmup.requests(name, model.spec, list(examples) or blank)]
+        if frames:
+            calls.append(
+                warmup.request(
+                    name,
+                    signature_names.CAPTION_FRAMES_SIGNATURE,
+                    blank_inputs(model.spec),
+                )
+            )
+        warmup.write(partial, calls)
+        settings: dict[str, Any] = {"search": search.to_dict(), "precision": precision}
+        if frames:
+            settings["frames"] = True
         if (tokenizer := model.vocabulary.tokenizer) != Words():
             settings["tokenizer"] = tokenizer.to_dict()
         write_settings(partial, json.dumps(settings, sort_keys=True))

@@ -4,6 +4,10 @@
     caption           features, masks and the specification's hash → captions
     feature_spec      (B,) anything → the model's specification, B times
 
+Models that are exported with `frames` also have
+
+    caption_frames    pictures of key frames, and flow as records hold it → captions
+
 Models that read a clip twice also have
 
     caption_first_pass  serialized records (B,) → captions after the first pass alone
@@ -26,6 +30,7 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
 from keras_models.structs import GenerationOutput, VideoBatch
 from serving import signature_names
+from serving.export.frames import FrameFeatures
 from transform.records import example_codec
 from transform.records.vocabulary import SPECIAL, Vocabulary
 from transform.schema import SPEC_HASH
@@ -38,9 +43,11 @@ class CaptionModule(tf.Module):
         self,
         model: CaptioningModel,
         search: SearchConfig,
+        frames: bool = False,
     ):
         super().__init__(name="kinescribe")
         spec = self._spec = model.spec
+        self._frames = FrameFeatures(spec) if frames else None
         captioner = model.captioner
         self._caption_batch = _caption_function(
             captioner.caption, model.vocabulary, search
@@ -78,6 +85,12 @@ class CaptionModule(tf.Module):
         caption = _named(self._caption_features, {**features, SPEC_HASH: strings})
         # Only the variables are tracked: Keras would add its own traces of the model.
         self.weights = _in_order_of_use(caption)
+        if frames := self._frames:
+            caption_frames = _named(
+                lambda inputs: self._caption_batch(frames.video(inputs)),
+                frames.inputs(),
+            )
+            self.network_weights = _in_order_of_use(caption_frames)
         signatures = {
             signature_names.CAPTION_EXAMPLES_SIGNATURE: caption_examples,
             tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: caption_examples,
@@ -86,6 +99,8 @@ class CaptionModule(tf.Module):
                 self._feature_spec, {signature_names.REQUEST: strings}
             ),
         }
+        if self._frames:
+            signatures[signature_names.CAPTION_FRAMES_SIGNATURE] = caption_frames
         if first_pass := self._caption_first_pass:
             signatures[signature_names.CAPTION_FIRST_PASS_SIGNATURE] = _named(
                 lambda inputs: first_pass(self._parse(inputs)),

@@ -14,6 +14,7 @@ _PNG_CHUNKS = {b"IHDR", b"IDAT", b"IEND"}  # others may hold compressed text
 _BASELINE = 0xC0
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the ways to code a frame
 _SCAN = 0xDA
+_COLOURS = 3
 _START = b"\xff\xd8"
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 
@@ -29,12 +30,13 @@ class ImageHeaderError(ValueError):
     """A picture that is damaged, or coded otherwise than our own encoder does."""
 
 
-def jpeg_size(data: bytes) -> PlaneSize:
-    """Returns what a baseline JPEG in grey says of its size.
+def jpeg_size(data: bytes, components: int = 1) -> PlaneSize:
+    """Returns what a baseline JPEG, in grey or in colour, says of its size.
 
     Progressive pictures, and colours in scans of their own, are refused: their work
     grows with the number of scans, not with their size.
     """
+    kind = "grey" if components == 1 else "colour"
     if not data.startswith(_START):
         raise ImageHeaderError("is no JPEG")
     position, size = 2, None
@@ -51,22 +53,30 @@ def jpeg_size(data: bytes) -> PlaneSize:
         if marker == _SCAN:
             if size is None:
                 break
+            if length < 3 or data[position + 4] != components:
+                raise ImageHeaderError(f"is no baseline JPEG in {kind}, in one scan")
             return size
         if marker in _FRAMES:
-            if marker != _BASELINE or length != 11 or size is not None:
-                raise ImageHeaderError("is no baseline JPEG in grey")
-            bits, height, width, components = struct.unpack_from(
-                ">BHHB", data, position + 4
-            )
-            if bits != 8 or components != 1:
-                raise ImageHeaderError("is no baseline JPEG in grey")
+            expected = 8 + 3 * components
+            if marker != _BASELINE or length != expected or size is not None:
+                raise ImageHeaderError(f"is no baseline JPEG in {kind}")
+            bits, height, width, found = struct.unpack_from(">BHHB", data, position + 4)
+            if bits != 8 or found != components:
+                raise ImageHeaderError(f"is no baseline JPEG in {kind}")
             size = PlaneSize(height, width)
         position += 2 + length
     raise ImageHeaderError("is a damaged JPEG")
 
 
-def png_size(data: bytes) -> PlaneSize:
-    """Returns what a PNG of eight bits of grey says of its size."""
+def picture_size(data: bytes) -> PlaneSize:
+    """Returns what a plain picture in colour, JPEG or PNG, says of its size."""
+    if data.startswith(_PNG):
+        return png_size(data, _COLOURS)
+    return jpeg_size(data, _COLOURS)
+
+
+def png_size(data: bytes, components: int = 1) -> PlaneSize:
+    """Returns what a PNG of eight bits a channel says of its size."""
     if not data.startswith(_PNG):
         raise ImageHeaderError("is no PNG")
     position, size = len(_PNG), None
@@ -80,8 +90,8 @@ def png_size(data: bytes) -> PlaneSize:
             if length != 13:
                 break
             width, height, *form = struct.unpack_from(">IIBBBBB", data, position + 8)
-            if form != [8, 0, 0, 0, 0]:
-                raise ImageHeaderError("is no plain PNG of eight bits of grey")
+            if form != [8, 0 if components == 1 else 2, 0, 0, 0]:
+                raise ImageHeaderError("is no plain PNG of eight bits a channel")
             size = PlaneSize(height, width)
         if kind == b"IEND" and size:
             return size

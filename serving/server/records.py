@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
+from serving import signature_names
 from serving.server import image_headers, messages
 from serving.server.refusals import BadInputError
 from transform import schema
 from transform.schema import (
     FeatureLayout,
     FeatureSpec,
+    FrameGrid,
     Jpeg,
     Label,
     Raw,
@@ -50,6 +52,27 @@ class RecordJudge:
         """
         judged = [self._judge(row, data) for row, data in enumerate(records.tolist())]
         return np.array(judged, object)
+
+    def check_pictures(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Refuses a call of `caption_frames` whose pictures are not what they must be.
+
+        Raises:
+            BadInputError: A row has another specification, no picture, or one that is
+                not as large as the network reads it.
+        """
+        for row, stored in enumerate(arrays[schema.SPEC_HASH].tolist()):
+            self._check_spec(row, stored)
+        (size,) = {f.size for f in self._spec.features if isinstance(f, FrameGrid)}
+        for row, pictures in enumerate(arrays[signature_names.FRAMES].tolist()):
+            if not any(pictures):
+                raise BadInputError(f"row {row} has no picture")
+            for step, data in enumerate(pictures):
+                if data and (fault := _picture_fault(data, size)):
+                    raise BadInputError(f"picture {step} of row {row} {fault}")
+        for name in arrays.keys() & self._tensors.keys():
+            for row, data in enumerate(arrays[name].tolist()):
+                if data and (fault := _fault(data, self._tensors[name])):
+                    raise BadInputError(f"feature {name} of row {row} {fault}")
 
     def _judge(self, row: int, data: bytes) -> bytes:
         record = messages.parse(tf.train.Example, data, f"row {row}")
@@ -94,6 +117,17 @@ def _value(record: tf.train.Example, name: str) -> bytes:
 
 def _values(record: tf.train.Example, name: str) -> Iterator[bytes]:
     yield from record.features.feature[name].bytes_list.value
+
+
+def _picture_fault(data: bytes, size: int) -> str:
+    """Returns what is wrong with a key frame's picture; '' if it fits."""
+    try:
+        found = image_headers.picture_size(data)
+    except image_headers.ImageHeaderError as error:
+        return str(error)
+    if (found.height, found.width) != (size, size):
+        return f"is {found.height} x {found.width}; expected {size} x {size}"
+    return ""
 
 
 def _fault(data: bytes, tensor: FeatureLayout) -> str:

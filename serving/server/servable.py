@@ -90,6 +90,8 @@ class Servable:
             return arrays
         for name, values in arrays.items():
             records.check_finite(name, values)
+        if signature == signature_names.CAPTION_FRAMES_SIGNATURE:
+            self._judge.check_pictures(arrays)
         if signature_names.EXAMPLES not in arrays:
             return arrays
         judged = self._judge.judged(arrays[signature_names.EXAMPLES])

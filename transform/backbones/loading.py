@@ -46,6 +46,11 @@ _POLICIES: Mapping[Precision, str] = {
 class Backbone(Protocol):
     """A 2-D network that returns a map for each feature that it was loaded for."""
 
+    @property
+    def model(self) -> tf.keras.Model:
+        """The network as a model, for graphs of one's own: float32 frames to maps."""
+        ...
+
     def __call__(self, frames: np.ndarray, /) -> tuple[np.ndarray, ...]:
         """Maps (N, size, size, 3) uint8 RGB to float32 (N, [rows, columns,] width)."""
         ...
@@ -220,6 +225,7 @@ class _Frozen:
         inputs: tf.TensorSpec,
         shapes: Sequence[tuple[int, ...]],
     ):
+        self.model = model
         self._shapes = shapes  # of one input's maps
 
         @tf.function(input_signature=[inputs])

@@ -70,6 +70,7 @@ def model_server(exported, tmp_path_factory) -> Iterator[Server]:
     config = {
         "model_base": str(base),
         "port": 0,
+        "rest_port": 0,
         "version_policy": {"kind": "latest", "count": 2},
     }
     with Server(ServerConfig.from_dict(config)) as server:
