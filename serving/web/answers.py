@@ -18,14 +18,30 @@ MEDIA_TYPES = {
 }
 
 
-class Word(Config):
+class Answer(Config):
+    """Part of an answer; its description says which values may be null."""
+
+    class Config(Config.Config):
+        """How the answers are described."""
+
+        @staticmethod
+        def schema_extra(schema: dict[str, Any], model: type[Answer]) -> None:
+            """Adds null, which pydantic leaves out, to what may be it."""
+            for name, field in model.__fields__.items():
+                described = schema["properties"][name]
+                if field.allow_none and "type" in described:
+                    kind = {"type": described.pop("type")}
+                    described["anyOf"] = [kind, {"type": "null"}]
+
+
+class Word(Answer):
     """A word of a caption."""
 
     word: str
     probability: Optional[float]  # after the words before it; None of older models
 
 
-class Caption(Config):
+class Caption(Answer):
     """A caption of a clip."""
 
     caption: str
@@ -35,14 +51,14 @@ class Caption(Config):
     words: tuple[Word, ...]
 
 
-class Picture(Config):
+class Picture(Answer):
     """A frame of a clip."""
 
     second: float  # from the clip's beginning
     picture: str  # a data URL
 
 
-class FlowPicture(Config):
+class FlowPicture(Answer):
     """The optical flow at a step: hue is direction, depth of colour is speed."""
 
     span: tuple[float, float]  # seconds from the clip's beginning
@@ -50,7 +66,7 @@ class FlowPicture(Config):
     picture: str  # a data URL
 
 
-class Segment(Config):
+class Segment(Answer):
     """A clip: a whole file, or a part of one."""
 
     start: float  # seconds, by the file's own clock
@@ -65,7 +81,7 @@ class Segment(Config):
     flow: tuple[FlowPicture, ...] = ()
 
 
-class ModelName(Config):
+class ModelName(Answer):
     """A version of a model."""
 
     name: str
@@ -73,7 +89,7 @@ class ModelName(Config):
     spec_hash: str = ""  # of the features that it reads
 
 
-class Captions(Config):
+class Captions(Answer):
     """The captions of an upload."""
 
     clip: str  # the name that the upload came with
@@ -84,7 +100,7 @@ class Captions(Config):
     segments: tuple[Segment, ...]  # one of a whole clip
 
 
-class JobState(Config):
+class JobState(Answer):
     """How far a job is."""
 
     id: str
@@ -94,13 +110,13 @@ class JobState(Config):
     error: str = ""  # why it failed
 
 
-class Problem(Config):
+class Problem(Answer):
     """Why a request was refused."""
 
     error: str
 
 
-class ServedModel(Config):
+class ServedModel(Answer):
     """A model that the gateway's server has."""
 
     name: str
@@ -108,7 +124,7 @@ class ServedModel(Config):
     error: str = ""  # why there are none
 
 
-class Models(Config):
+class Models(Answer):
     """The models that can be asked for."""
 
     models: tuple[ServedModel, ...]

@@ -60,6 +60,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     500: {"model": Problem, "description": "The gateway failed."},
     502: {"model": Problem, "description": "The model refused the clip."},
     503: {"model": Problem, "description": "The server cannot be reached."},
+    507: {"model": Problem, "description": "There is no room for the file."},
 }
 _TEXTS: dict[str, dict[str, Any]] = {
     "text/vtt": {"schema": {"type": "string"}},
@@ -125,7 +126,7 @@ def build(
             202: {"model": JobState, "description": "A job; see its Location."},
             **{
                 status: _PROBLEMS[status]
-                for status in (400, 404, 408, 413, 415, 422, 429, 499, 502, 503)
+                for status in (400, 404, 408, 413, 415, 422, 429, 499, 502, 503, 507)
             },
         },
         summary="Caption a video or a photograph.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import pathlib
 import time
 import urllib.parse
@@ -19,6 +20,7 @@ from serving.web.refusals import WebError
 
 FIELD = "file"  # the part of a form that is read; a nameless body is one itself
 _MULTIPART = "multipart/form-data"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NAME = 200  # characters of a file's name that are kept
 
 
@@ -38,13 +40,23 @@ async def receive(request: Request, path: pathlib.Path, limits: WebLimits) -> Up
         limits: How large it may be, and how long it may take.
 
     Raises:
-        WebError: The request holds no video or photograph, or exceeds a limit.
+        WebError: The request holds no video or photograph, or exceeds a limit; or the
+            disk is full.
     """
     if request.headers.get("content-encoding", "identity") != "identity":
         raise WebError(415, "compressed bodies are not unpacked here.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limits.upload_bytes + 2**16:
         raise _too_large(limits)
+    try:
+        return await _written(request, path, limits)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise WebError(507, "there is no room for the file just now.") from error
+
+
+async def _written(request: Request, path: pathlib.Path, limits: WebLimits) -> Upload:
     kind, options = multipart.parse_options_header(
         request.headers.get("content-type", "")
     )

@@ -126,6 +126,7 @@ def test_cues_are_as_long_as_is_asked_for(run, loaded, film):
     assert found[0]["start"] == 0 and found[-1]["end"] == pytest.approx(9)
 
 
+@pytest.mark.slow
 def test_a_server_answers_as_the_model_does(run, exported, film, tmp_path):
     base = tmp_path / "base"
     base.mkdir()
