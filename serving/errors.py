@@ -12,6 +12,10 @@ class ServingError(KinescribeError):
     """A model cannot be loaded, or a server cannot be reached or refuses."""
 
 
+class AbsentModelError(ServingError):
+    """The server has no model of this name, or not this version of it."""
+
+
 class RefusedError(ServingError):
     """The model does not accept these inputs; it may accept others."""
 

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import grpc
 
 from serving.credentials import read_secret
-from serving.errors import RefusedError, ServingError
+from serving.errors import AbsentModelError, RefusedError, ServingError
 from transform.common import loopback
 from transform.common.config import Config, Field
 
@@ -94,6 +94,10 @@ def explained(
     code, details = error.code(), " ".join((error.details() or "").split())
     if code in _REFUSED:
         return RefusedError(f"the server at {address} refuses: {details}")
+    if code is grpc.StatusCode.NOT_FOUND:
+        return AbsentModelError(
+            f"the server at {address} has no model {model_name!r} to offer: {details}"
+        )
     reasons = {
         grpc.StatusCode.UNAVAILABLE: (
             f"no server answers at {address} ({details}); start one with "
@@ -109,9 +113,6 @@ def explained(
         grpc.StatusCode.RESOURCE_EXHAUSTED: (
             f"the server at {address} has too much to do, or was sent too much at "
             f"once: {details}"
-        ),
-        grpc.StatusCode.NOT_FOUND: (
-            f"the server at {address} has no model {model_name!r} to offer: {details}"
         ),
     }
     fallback = f"the server at {address} failed with {code.name}: {details}"

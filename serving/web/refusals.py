@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.errors import RefusedError, ServingError
+from serving.errors import AbsentModelError, RefusedError, ServingError
 from transform.common.errors import KinescribeError
 from transform.video.video_info import DecodeError
 
@@ -23,6 +23,8 @@ def web_error(error: Exception) -> WebError:
         return WebError(422, str(error))
     if isinstance(error, RefusedError):
         return WebError(502, str(error))
+    if isinstance(error, AbsentModelError):
+        return WebError(404, str(error))
     if isinstance(error, ServingError):
         return WebError(503, str(error))
     if isinstance(error, KinescribeError):

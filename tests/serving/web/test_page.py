@@ -1,5 +1,6 @@
 """The page in a real browser: by file, by mouse, by keyboard, on a phone."""
 
+import importlib.resources
 import pathlib
 import time
 
@@ -127,6 +128,37 @@ def test_the_camera_is_recorded_and_captioned(page):
     page.value("document.querySelector('#camera').click()")
     page.wait_for(f"{WORDS} > 0")
     assert "camera.webm" in page.value("document.querySelector('#about').textContent")
+
+
+def test_axe_finds_no_serious_fault(page, clip, film, tmp_path):
+    axe = importlib.resources.files("axe_core_python") / "axe.min.js"
+    page.value(axe.read_text(encoding="utf-8") + "; true")
+    assert serious_faults(page) == []
+    caption(page, clip)
+    page.hover(".word")
+    assert serious_faults(page) == []
+    page.darken(True)
+    page.resize(360, 740, phone=True)
+    assert serious_faults(page) == []
+    page.darken(False)
+    page.value("document.querySelector('#segments').value = 'scenes'")
+    caption(page, film)
+    assert serious_faults(page) == []
+    (tmp_path / "text.mp4").write_text("no video")
+    page.choose_file("#file", tmp_path / "text.mp4")
+    page.wait_for("!document.querySelector('#problem').hidden")
+    assert serious_faults(page) == []
+    page.value("document.querySelector('main').append(new Image()); true")
+    assert [each["id"] for each in serious_faults(page)] == ["image-alt"]
+
+
+def serious_faults(page) -> list[dict]:
+    """What axe-core finds that keeps somebody from using the page."""
+    found = page.value(
+        "axe.run().then(found => found.violations.map("
+        "v => ({id: v.id, impact: v.impact, where: v.nodes.map(n => n.html)})))"
+    )
+    return [each for each in found if each["impact"] in ("serious", "critical")]
 
 
 def test_nothing_is_wider_than_a_phone_and_every_control_has_a_name(page, clip):
