@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections
 import os
+import time
 from collections.abc import Collection, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
@@ -17,6 +19,8 @@ from transform.schema import SpecMismatchError
 from transform.video.frame_requests import FrameRequest
 from transform.video.reader import ClipFrames
 from transform.video.video_info import DecodeError
+
+_GATHER_SECONDS = 0.5  # that a decoded clip waits for others to be captioned with
 
 
 class Captioned(NamedTuple):
@@ -73,13 +77,31 @@ def caption_many(
                     break  # frames take room
             if not decoded:
                 return
-            # What is decoded by now, but at least the next one.
-            batch = [decoded.popleft()]
-            while decoded and decoded[0][1].done() and len(batch) < ROWS_PER_CALL:
-                batch.append(decoded.popleft())
+            batch = _next_batch(decoded, workers)
             yield from _captioned(captioner, batch, category, keep)
     finally:
         threads.shutdown(cancel_futures=True)
+
+
+def _next_batch(
+    decoded: collections.deque[tuple[ClipPart, Future[_Record]]], workers: int
+) -> list[tuple[ClipPart, Future[_Record]]]:
+    """Takes what is decoded by now or in a moment, but at least the next clip.
+
+    A caption in a batch costs a model half of what it costs alone. Nobody waits for
+    more where that would leave workers without work.
+    """
+    batch = [decoded.popleft()]
+    futures.wait([batch[0][1]])
+    end = time.monotonic() + _GATHER_SECONDS
+    while decoded and len(batch) < ROWS_PER_CALL:
+        spare = _unfinished(decoded) > workers
+        left = end - time.monotonic() if spare else 0.0
+        futures.wait([decoded[0][1]], max(0.0, left))
+        if not decoded[0][1].done():
+            break
+        batch.append(decoded.popleft())
+    return batch
 
 
 def _unfinished(jobs: Iterable[tuple[ClipPart, Future[_Record]]]) -> int:

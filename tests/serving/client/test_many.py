@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -51,6 +52,25 @@ def test_clips_that_are_decoded_are_captioned_together():
     threading.Timer(0.3, hold.set).start()
     assert len(list(caption_many(captioner, map(ClipPart, "abcdefgh"), workers=8))) == 8
     assert max(captioner.batches) > 1
+
+
+def test_clips_that_come_steadily_are_captioned_in_batches():
+    class Steady(Captioner):
+        def extract(self, path, start=None, end=None, keep=(), decoded=None):
+            time.sleep(0.02)
+            return super().extract(path, start, end)
+
+    captioner = Steady()
+    clips = [ClipPart(str(number)) for number in range(64)]
+    assert len(list(caption_many(captioner, clips, workers=2))) == 64
+    assert sum(captioner.batches) == 64
+    assert len(captioner.batches) <= 20  # it would be one or two clips each
+
+
+def test_a_single_clip_waits_for_nobody():
+    begun = time.monotonic()
+    assert len(list(caption_many(Captioner(), [ClipPart("a")], workers=2))) == 1
+    assert time.monotonic() - begun < 0.4
 
 
 def test_no_more_is_decoded_ahead_than_two_batches_and_a_clip_a_worker():
