@@ -18,10 +18,13 @@ MEDIA_TYPES = {
 }
 
 
+_Settings = Config.Config  # pydantic's, of every configuration
+
+
 class Answer(Config):
     """Part of an answer; its description says which values may be null."""
 
-    class Config(Config.Config):
+    class Config(_Settings):
         """How the answers are described."""
 
         @staticmethod
