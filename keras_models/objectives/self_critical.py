@@ -15,11 +15,12 @@ from keras_models.objectives.rewards import RewardConfig, RewardEngine
 from keras_models.structs import (
     EncodedVideo,
     LossOutput,
+    TeacherForced,
     TrainingBatch,
     WordLogProbs,
 )
 from transform.common.config import BY_KIND, Config, Field, root_validator
-from transform.records.vocabulary import PAD
+from transform.records.vocabulary import FORBIDDEN_TOKENS, PAD
 
 
 class GreedyBaseline(Config):
@@ -58,12 +59,15 @@ class SelfCritical(Config):
         loss = (1 − w) · policy loss + w · cross-entropy,  w = cross_entropy_weight
 
     The reward and the baseline carry no gradient. <eos> counts as a word of the
-    caption in r and in log p.
+    caption in r and in log p. p is the model's distribution sharpened by `temperature`:
+    what it samples is then nearer to what a greedy or beam search writes, and so is
+    what is learnt.
     """
 
     kind: Literal["self_critical"] = "self_critical"
     reward: RewardConfig = RewardConfig()  # what a sampled caption is worth
     samples: int = Field(5, ge=1)  # per clip
+    temperature: float = Field(1.0, gt=0, le=1)  # below 1 sharpens what is sampled from
     baseline: Baseline = LeaveOneOutBaseline()  # what it is held against
     cross_entropy: CrossEntropy = CrossEntropy()  # how the cross-entropy is computed
     # share of the cross-entropy in the loss
@@ -114,7 +118,7 @@ class SelfCriticalObjective(Objective):
         samples, rewards, baseline = self._sample(captioner, batch, encoded)
         forced = captioner.teacher_force_encoded(encoded, samples)
         tokens = flatten_captions(samples)  # (R, L)
-        likelihood = sequence_log_probs(forced.words, tokens)  # (R,)
+        likelihood = sequence_log_probs(forced, tokens, config.temperature)  # (R,)
         advantage = tf.reshape(rewards - baseline, [-1])  # (R,)
         policy_loss = -tf.reduce_mean(tf.stop_gradient(advantage) * likelihood)
         metrics = {
@@ -138,7 +142,8 @@ class SelfCriticalObjective(Objective):
         """Returns samples (B, k, L), their rewards (B, k), baseline (B, 1 or k)."""
         config = self._config
         state, memory = captioner.start(encoded)
-        sampled = Sampling(samples=config.samples).search(
+        sampling = Sampling(samples=config.samples, temperature=config.temperature)
+        sampled = sampling.search(
             captioner.step,
             state,
             memory,
@@ -173,13 +178,33 @@ class SelfCriticalObjective(Objective):
         return tf.reshape(rewards, shape[:2])
 
 
-def sequence_log_probs(words: WordLogProbs, tokens: tf.Tensor) -> tf.Tensor:
+def sequence_log_probs(
+    forced: TeacherForced, tokens: tf.Tensor, temperature: float = 1.0
+) -> tf.Tensor:
     """Returns the log-probabilities (R,) of sampled captions under their policy.
 
     A search never writes <pad>, <bos> or <unk>: it samples from the distribution over
     the other tokens. At the last position it can only write <eos>, which is no choice.
     """
-    share = tf.minimum(tf.exp(words.forbidden[:, :-1]), 1 - 1e-6)
-    token_log_probs = words.given[:, :-1] - tf.math.log1p(-share)  # (R, L − 1)
+    if temperature == 1:
+        token_log_probs = _of_all_but_forbidden(forced.words)
+    else:
+        logits = forced.log_probs[:, :-1] / temperature  # (R, L − 1, V)
+        others = tf.logical_not(_forbidden(tf.shape(logits)[-1]))
+        norm = tf.reduce_logsumexp(tf.where(others, logits, logits.dtype.min), axis=-1)
+        given = tf.gather(logits, tokens[:, :-1], axis=-1, batch_dims=2)
+        token_log_probs = given - norm
     written = tokens[:, :-1] != PAD
     return tf.reduce_sum(tf.where(written, token_log_probs, 0.0), axis=-1)
+
+
+def _of_all_but_forbidden(words: WordLogProbs) -> tf.Tensor:
+    share = tf.minimum(tf.exp(words.forbidden[:, :-1]), 1 - 1e-6)
+    return words.given[:, :-1] - tf.math.log1p(-share)  # (R, L − 1)
+
+
+def _forbidden(words: tf.Tensor) -> tf.Tensor:
+    """Returns which words (V,) no search writes."""
+    return tf.reduce_any(
+        tf.equal(tf.range(words), tf.constant(FORBIDDEN_TOKENS)[:, tf.newaxis]), axis=0
+    )

@@ -3,6 +3,7 @@ import pytest
 
 from pipeline import local_runner
 from pipeline.configs import PipelineConfig
+from tests.support.small_pipeline import LENIENT
 
 COLOURS = ("red", "green", "blue", "white")
 
@@ -64,8 +65,7 @@ def config(tmp_path) -> PipelineConfig:
                         "modalities": ["image", "motion"],
                         "memory": {
                             "kind": "segments",
-                            "image": "image",
-                            "motion": "motion",
+                            "streams": ["image", "motion"],
                         },
                         "units": 16,
                     },
@@ -84,7 +84,7 @@ def config(tmp_path) -> PipelineConfig:
             },
             "search": {"kind": "beam", "width": 2},
         }
-    )
+    ).replace(gates=LENIENT)
 
 
 @pytest.mark.slow

@@ -55,11 +55,13 @@ def batch(clips: list[int]) -> TrainingBatch:
     return TrainingBatch(video, tf.tile([[[4, 5, 2]]], [len(clips), 1, 1]))
 
 
-def exact_expectation(captioner: TableCaptioner) -> tuple[tf.Tensor, np.ndarray]:
+def exact_expectation(
+    captioner: TableCaptioner, temperature: float = 1.0
+) -> tuple[tf.Tensor, np.ndarray]:
     """Gradient of −E[reward], from every caption; and the captions' probabilities.
 
-    Written from the search's rules: the words and <eos> share all probability, and
-    after `MAX_WORDS` words <eos> is certain.
+    Written from the search's rules: the words and <eos> share all probability,
+    sharpened by the temperature, and after `MAX_WORDS` words <eos> is certain.
     """
     tokens = np.array(EVERY_CAPTION)
     with tf.GradientTape() as tape:
@@ -73,7 +75,9 @@ def exact_expectation(captioner: TableCaptioner) -> tuple[tf.Tensor, np.ndarray]
                     if word == 0:
                         break
                     logits = captioner.table[clip, place, before]
-                    allowed = tf.nn.softmax(tf.gather(logits, [2, 4, 5, 6]))
+                    allowed = tf.nn.softmax(
+                        tf.gather(logits, [2, 4, 5, 6]) / temperature
+                    )
                     probability *= allowed[[2, 4, 5, 6].index(word)]
                     before = word
                 of_clip.append(probability)
@@ -95,11 +99,12 @@ def test_every_captions_probabilities_sum_to_one():
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
-    monkeypatch,
+    monkeypatch, temperature
 ):
     captioner = TableCaptioner(CLIPS, MAX_WORDS, SIZE)
-    exact, probabilities = exact_expectation(captioner)
+    exact, probabilities = exact_expectation(captioner, temperature)
     chosen = {}
 
     def search(config, step, state, memory, max_words, seed=None):
@@ -107,7 +112,7 @@ def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
         return Captions(tokens, tf.zeros([1, 1]), {}, tf.zeros(tokens.shape))
 
     monkeypatch.setattr(Sampling, "search", search)
-    loss = objective(samples=1, baseline=GreedyBaseline())
+    loss = objective(samples=1, baseline=GreedyBaseline(), temperature=temperature)
     total = np.zeros_like(exact)
     for clip in range(CLIPS):
         for caption, probability in zip(
@@ -119,11 +124,16 @@ def test_gradient_weighted_over_all_captions_is_that_of_the_expected_reward(
     np.testing.assert_allclose(total, exact, atol=1e-6)
 
 
-@pytest.mark.parametrize("baseline", [GreedyBaseline(), LeaveOneOutBaseline()])
-def test_sampled_gradient_is_within_five_standard_errors_of_the_exact_one(baseline):
+@pytest.mark.parametrize(
+    ("baseline", "temperature"),
+    [(GreedyBaseline(), 1.0), (LeaveOneOutBaseline(), 1.0), (GreedyBaseline(), 0.5)],
+)
+def test_sampled_gradient_is_within_five_standard_errors_of_the_exact_one(
+    baseline, temperature
+):
     captioner = TableCaptioner(CLIPS, MAX_WORDS, SIZE)
-    exact, _ = exact_expectation(captioner)
-    loss = objective(samples=4, baseline=baseline)
+    exact, _ = exact_expectation(captioner, temperature)
+    loss = objective(samples=4, baseline=baseline, temperature=temperature)
     both = batch([0, 1] * 64)
 
     @tf.function
@@ -141,12 +151,13 @@ def test_sampled_gradient_is_within_five_standard_errors_of_the_exact_one(baseli
     assert np.abs(exact).max() > 20 * error.max()  # the comparison says something
 
 
-def test_rescored_log_probability_is_that_of_drawing_the_caption():
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_rescored_log_probability_is_that_of_drawing_the_caption(temperature):
     captioner = TableCaptioner(CLIPS, MAX_WORDS, SIZE)
-    _, probabilities = exact_expectation(captioner)
+    _, probabilities = exact_expectation(captioner, temperature)
     tokens = tf.constant([EVERY_CAPTION], tf.int32)  # (1, 13, 3)
     forced = captioner.teacher_force(TrainingBatch(batch([1]).video, tokens))
-    found = self_critical.sequence_log_probs(forced.words, tokens[0])
+    found = self_critical.sequence_log_probs(forced, tokens[0], temperature)
     np.testing.assert_allclose(np.exp(found), probabilities[1], rtol=1e-5)
 
 
