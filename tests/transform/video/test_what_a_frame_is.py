@@ -170,3 +170,35 @@ def leaps_of(packets):
     from transform.video.timeline import _leaps
 
     return _leaps(packets, Fraction(1, 90_000), True)
+
+
+# -------------------------------------------------- what is no other frame, or another
+
+
+def test_a_picture_of_the_cover_is_not_the_video(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 640, 360, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        film = container.add_stream("libx264", rate=10)
+        film.width, film.height, film.pix_fmt = 64, 48, "yuv420p"
+        for stream, count in ((cover, 1), (film, 10)):
+            for number in range(count):
+                image = clips.picture(number, stream.width, stream.height)
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
+            container.mux(stream.encode(None))
+    info = reader.inspect(path)
+    assert (info.status, info.frames, info.width, info.height) == ("ok", 10, 64, 48)
+
+
+def test_frames_of_another_size_on_the_way_have_that_of_the_first(tmp_path):
+    small = clips.write(tmp_path / "small.ts", 10, rate=10, size=(64, 48))
+    large = clips.write(tmp_path / "large.ts", 10, rate=10, size=(128, 96))
+    (tmp_path / "both.ts").write_bytes(small.read_bytes() + large.read_bytes())
+    info = reader.inspect(tmp_path / "both.ts")
+    assert (info.frames, info.packets_lost, info.width) == (20, 0, 64)
+    _, [own] = read(tmp_path / "both.ts", [OwnShape()])
+    assert own.frames.shape[:3] == (4, 45, 60)
+    assert [clips.number_of(frame) for frame in own.frames] == [2, 7, 2, 7]
