@@ -13,7 +13,7 @@ import numpy as np
 from tests.support import clips, field_coded
 
 CODECS = {
-    "mp4": ("libx264", "mpeg4", "libx265"),
+    "mp4": ("libx264", "mpeg4"),
     "mov": ("libx264", "mjpeg", "prores"),
     "mkv": ("libx264", "mpeg4", "mjpeg", "ffv1"),
     "webm": ("libvpx", "libvpx-vp9"),
@@ -35,7 +35,6 @@ _JOINED = {"ts", "mpg"}
 _WRAPPING = {"ts"}
 _STAMPED = {"mp4", "mov", "mkv", "webm", "ts"}  # with stamps of their own
 _OPTIONS = {
-    "libx265": {"x265-params": "log-level=none"},
     "libvpx": {"cpu-used": "8", "deadline": "realtime"},
     "libvpx-vp9": {"cpu-used": "8", "deadline": "realtime"},
 }

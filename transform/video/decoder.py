@@ -6,6 +6,7 @@ that a damaged clip becomes a shorter one. Here each packet fails alone and is c
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -26,6 +27,7 @@ from transform.video.video_info import (
 
 _MAX_PACKETS = 5_000_000  # two days at 30 frames a second
 _MAX_UNREADABLE = 1000  # failed reads of the container before it counts as ended
+_MOST_REORDERED = 17  # packets in which the first frame that is shown has to be
 _MAX_ASPECT = 8  # more is a damaged header
 
 # (index of a packet, what is added to stamps from it on), ascending.
@@ -67,13 +69,25 @@ class StreamDecoder:
             if kind == "video":
                 context.options = {"max_pixels": str(MAX_PIXELS)}
             self.time_base = self.stream.time_base
-            self.zero = self.stream.start_time or 0
+            self.zero = self._first_stamp()
 
     def __enter__(self) -> StreamDecoder:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.container.close()
+
+    def _first_stamp(self) -> int:
+        """Returns when the stream begins; FFmpeg does not know of few frames."""
+        if self.stream.start_time is not None:
+            return self.stream.start_time
+        stamps = []
+        with contextlib.suppress(av.error.FFmpegError), _open(self.path)[1] as again:
+            packets = again.demux(again.streams[self.stream.index])
+            for packet in itertools.islice(packets, _MOST_REORDERED):
+                if packet.size and packet.pts is not None:
+                    stamps.append(packet.pts)
+        return min(stamps, default=0)
 
     def _check_video(self) -> None:
         reason = ""

@@ -215,6 +215,8 @@ def _demux(decoder: StreamDecoder, end: float | None) -> StreamIndex:
     key_stamps = [
         stamp for stamp, packet in zip(stamps, found, strict=True) if packet.is_key
     ]
+    # Matroska says when the file ends, not how long it takes from its first stamp on.
+    begin = origin if "matroska" in names else 0.0
     complete = all(packet.has_pts for packet in found)
     times = np.sort(np.array(stamps, np.int64))
     return StreamIndex(
@@ -224,7 +226,7 @@ def _demux(decoder: StreamDecoder, end: float | None) -> StreamIndex:
         time_base=decoder.time_base,
         rate=stream.average_rate or stream.guessed_rate,
         held=held,
-        declared=(container.duration or 0) / av.time_base,
+        declared=(container.duration or 0) / av.time_base - begin,
         announced=max(0, stream.frames - packets),
         counted=bool(stream.frames),
         seekable=bool(

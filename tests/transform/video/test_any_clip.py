@@ -96,6 +96,8 @@ QUICK = settings(
 @example(AnyClip(("ts", "libx264"), fields="apart, one stamp", stamps="joined"))
 @example(AnyClip(("ts", "mpeg2video"), stamps="wrapping"))
 @example(AnyClip(("mpg", "mpeg2video"), aspect=Fraction(16, 11), stamps="joined"))
+@example(AnyClip(("mkv", "libx264"), frames=2, rate=24, stamps="late"))
+@example(AnyClip(("webm", "libvpx"), stamps="late"))
 @example(AnyClip(("mp4", "libx264"), aspect=Fraction(16, 11), turn=90, stamps="slow"))
 def test_a_clip_is_what_ffmpeg_says(tmp_path, clip):
     check_like_ffmpeg(tmp_path, clip)
