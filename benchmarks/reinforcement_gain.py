@@ -1,11 +1,14 @@
 """The gain of self-critical training over its own cross-entropy checkpoint.
 
     python benchmarks/reinforcement_gain.py --out reinforcement_gain.jsonl
+    python benchmarks/reinforcement_gain.py --out gain.jsonl --row ROW --records RECORDS
 
 For every seed the demo's model is trained on moving_world by cross-entropy; then its
 decoder by REINFORCE, from the weights of that with the best validation score. Both
-caption the test clips, of a corpus that shares no clip with the demo's.
-Started again, the finished seeds stay and an unfinished one goes on where it was.
+caption the test clips, of a corpus that shares no clip with the demo's. With `--row`
+it is a row of the papers at the size that `kinescribe compare` gives it, on records of
+one's own. Started again, the finished seeds stay and an unfinished one goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import argparse
 import json
 import pathlib
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -24,13 +27,26 @@ from kinescribe.cli import quiet_frameworks
 
 quiet_frameworks()
 
+from keras_models.captioner_config import CaptionerConfig  # noqa: E402
+from keras_models.captioning_model import CaptionGenerator  # noqa: E402
 from keras_models.data.records import RecordDataset  # noqa: E402
-from keras_models.generation import Greedy  # noqa: E402
-from keras_models.metrics import diversity  # noqa: E402
-from keras_models.metrics.scorer import Scorer  # noqa: E402
-from keras_models.presets.preset_training import PresetTrainingConfig  # noqa: E402
-from keras_models.training.captioner_training import TrainingResult, train  # noqa: E402
+from keras_models.data.training_batches import ClipBatches  # noqa: E402
+from keras_models.generation import BeamSearch, Greedy, SearchConfig  # noqa: E402
+from keras_models.metrics import bootstrap, diversity  # noqa: E402
+from keras_models.metrics.scorer import MetricStatistics, Scorer  # noqa: E402
+from keras_models.objectives import CrossEntropy, SelfCritical  # noqa: E402
+from keras_models.presets import registry  # noqa: E402
+from keras_models.presets.compact import Budget, compact  # noqa: E402
+from keras_models.training.captioner_training import (  # noqa: E402
+    TrainingConfig,
+    TrainingResult,
+    train,
+)
+from keras_models.training.learning_rates import CosineRate  # noqa: E402
+from keras_models.training.optimizers import Adam  # noqa: E402
+from keras_models.training.plan import Plan, Stage  # noqa: E402
 from pipeline import configs  # noqa: E402
+from pipeline.comparison import data_sets  # noqa: E402
 from transform.datasets import Msrvtt  # noqa: E402
 from transform.jobs import extraction_job  # noqa: E402
 from transform.jobs.extraction_settings import ExtractionSettings  # noqa: E402
@@ -38,9 +54,22 @@ from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
 from transform.records.dataset import ExtractedDataset  # noqa: E402
 from transform.records.vocabulary import Vocabulary  # noqa: E402
 
-CROSS_ENTROPY, SELF_CRITICAL = 0, 1  # stages of the demo's plan
 CORPUS_SEED, HELD_OUT = 1, {"val": 100, "test": 300}
 SEARCHES, MEASURES = ("beam", "greedy"), ("CIDEr-D", "bad endings")
+
+
+class Experiment(NamedTuple):
+    """What is trained twice, on what, and how its captions are found."""
+
+    model: CaptionerConfig
+    before: Stage
+    after: Stage
+    config: TrainingConfig
+    vocabulary: Vocabulary
+    train: RecordDataset
+    val: RecordDataset
+    test: RecordDataset
+    search: SearchConfig
 
 
 def main() -> None:
@@ -51,17 +80,20 @@ def main() -> None:
         type=pathlib.Path,
         help="extracted records in place of a corpus that is rendered beside --out",
     )
+    parser.add_argument("--row", help="of the papers, in place of the demo's model")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--clips", type=int, default=1000, help="to train on, at most")
     parser.add_argument("--epochs", type=int, nargs=2, default=[16, 14])
     parser.add_argument("--rate", type=float, default=8e-4, help="of REINFORCE")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of samples")
     options = parser.parse_args()
 
     work = options.out.with_suffix("")
     records = options.records or _extracted(work, options.clips)
+    experiment = (_of_row if options.row else _of_demo)(options, records, work)
     for seed in options.seeds:
         if seed not in (row["seed"] for row in _rows(options.out)):
-            row = _compare(seed, options, records, work)
+            row = _compare(seed, experiment, work)
             with options.out.open("a") as file:
                 file.write(json.dumps(row) + "\n")
     _print([row for row in _rows(options.out) if row["seed"] in options.seeds])
@@ -83,72 +115,115 @@ def _extracted(work: pathlib.Path, clips: int) -> pathlib.Path:
     return work / "records"
 
 
-def _compare(
-    seed: int, options: argparse.Namespace, folder: pathlib.Path, work: pathlib.Path
-) -> dict[str, Any]:
+def _of_demo(
+    options: argparse.Namespace, folder: pathlib.Path, work: pathlib.Path
+) -> Experiment:
+    del work
     dataset = ExtractedDataset(folder)
-    spec = dataset.spec
     settings = configs.find("demo")
-    files = _enough(dataset.files("train"), spec, options.clips)
-    texts = [
-        text
-        for texts in RecordDataset(files, spec).references.values()
-        for text in texts
-    ]
-    vocabulary = Vocabulary.from_captions(texts, settings.vocabulary.min_count)
-    test = RecordDataset(dataset.files("test"), spec)
+    files = _enough(dataset.files("train"), dataset.spec, options.clips)
+    preset = settings.training.preset()
+    before, after = preset.plan.stages
+    splits = [RecordDataset(dataset.files(n), dataset.spec) for n in ("val", "test")]
+    training = RecordDataset(files, dataset.spec)
+    texts = [text for texts in training.references.values() for text in texts]
+    return Experiment(
+        preset.model,
+        before.replace(epochs=options.epochs[0]),
+        _reinforced(after, options).replace(frozen=("^encoder/",)),
+        settings.training,
+        Vocabulary.from_captions(texts, settings.vocabulary.min_count),
+        training,
+        *splits,
+        settings.search,
+    )
 
-    def stage(number: int, init_checkpoint: pathlib.Path | None) -> TrainingResult:
-        planned = settings.training.preset().plan.stages[number]
-        changes: dict[str, Any] = {"epochs": options.epochs[number]}
-        if number == SELF_CRITICAL:
-            changes["frozen"] = ["^encoder/"]
-            changes["learning_rate"] = {
-                "kind": "cosine",
-                "rate": options.rate,
-                "warmup": 0.05,
-                "final": options.rate / 10,
-            }
-        stages = [planned.override(changes).to_dict()]
-        config = PresetTrainingConfig.from_dict(
-            {
-                **settings.training.to_dict(),
-                "seed": seed,
-                "plan": {"stages": stages},
-            }
-        )
-        preset = config.preset()
+
+def _of_row(
+    options: argparse.Namespace, folder: pathlib.Path, work: pathlib.Path
+) -> Experiment:
+    """A row as `compare` has it, with few clips an update and smoothed labels."""
+    data = data_sets.from_folders(options.row, [str(folder)], str(work))
+    budget = Budget(epochs=options.epochs[0])
+    adapted, _ = compact(registry.get(options.row), data.spec, budget)
+    stage = Stage(
+        name="cross_entropy",
+        objective=CrossEntropy(label_smoothing=0.1),
+        epochs=options.epochs[0],
+        optimizer=Adam(),
+        learning_rate=CosineRate(rate=budget.rate, final=budget.rate / 10),
+        clip_norm=budget.clip_norm,
+    )
+    after = stage.replace(name="self_critical", objective=SelfCritical())
+    return Experiment(
+        adapted.model,
+        stage,
+        _reinforced(after, options),
+        TrainingConfig(batch=ClipBatches(size=4, captions=4), max_words=16),
+        data.split("train").vocabulary(10),
+        *(data.split(name) for name in ("train", "val", "test")),
+        BeamSearch(width=3),
+    )
+
+
+def _reinforced(stage: Stage, options: argparse.Namespace) -> Stage:
+    rate = CosineRate(rate=options.rate, warmup=0.05, final=options.rate / 10)
+    assert isinstance(stage.objective, SelfCritical)
+    objective = stage.objective.replace(temperature=options.temperature)
+    return stage.replace(
+        epochs=options.epochs[1], objective=objective, learning_rate=rate
+    )
+
+
+def _compare(seed: int, experiment: Experiment, work: pathlib.Path) -> dict[str, Any]:
+    test = experiment.test
+
+    def trained(stage: Stage, init_checkpoint: pathlib.Path | None) -> TrainingResult:
         return train(
-            config,
-            preset.model,
-            preset.plan,
-            spec,
-            files,
-            dataset.files("val"),
-            vocabulary,
+            experiment.config.replace(seed=seed),
+            experiment.model,
+            Plan(stages=(stage,)),
+            test.spec,
+            experiment.train.files,
+            experiment.val.files,
+            experiment.vocabulary,
             work,
             init_checkpoint=init_checkpoint,
         )
 
-    def measured(result: TrainingResult) -> dict[str, float]:
-        values = {"validation": result.score}
-        for name, search in zip(SEARCHES, (settings.search, Greedy()), strict=True):
-            model = result.model
-            videos = test.videos(32, model.captioner.config.features())
-            captions = model.caption(videos, search)
-            scores = Scorer(test.references).collect(captions, ["CIDEr-D"]).corpus()
+    def measured(
+        result: TrainingResult,
+    ) -> tuple[dict[str, float], dict[str, MetricStatistics]]:
+        values, statistics = {"validation": result.score}, {}
+        videos = test.videos(32, experiment.model.features())
+        for name, search in zip(SEARCHES, (experiment.search, Greedy()), strict=True):
+            captions = CaptionGenerator(result.model, search)(videos)
+            found = Scorer(test.references).collect(captions, ["CIDEr-D"])
             ends = diversity.bad_endings(captions.values())
-            for what, value in zip(MEASURES, (scores["CIDEr-D"], ends), strict=True):
+            scores = (found.corpus()["CIDEr-D"], ends)
+            for what, value in zip(MEASURES, scores, strict=True):
                 values[f"{name} {what}"] = value
-        return values
+            statistics[name] = found
+        return values, statistics
 
     began = time.monotonic()
-    before = stage(CROSS_ENTROPY, None)
+    first = trained(experiment.before, None)
     saved = work / f"seed-{seed}"
-    before.model.save(saved)
-    row = {"seed": seed, "before": measured(before)}
-    row["after"] = measured(stage(SELF_CRITICAL, saved))
-    return {**row, "seconds": round(time.monotonic() - began)}
+    first.model.save(saved)
+    before, theirs = measured(first)
+    after, ours = measured(trained(experiment.after, saved))
+    gains = {
+        name: bootstrap.differences(ours[name], theirs[name])["CIDEr-D"][:3]
+        for name in SEARCHES
+    }
+    seconds = round(time.monotonic() - began)
+    return {
+        "seed": seed,
+        "before": before,
+        "after": after,
+        "gains": gains,
+        "seconds": seconds,
+    }
 
 
 def _enough(files: list[str], spec: Any, clips: int) -> list[str]:
@@ -167,11 +242,16 @@ def _rows(path: pathlib.Path) -> list[dict[str, Any]]:
 
 def _print(rows: list[dict[str, Any]]) -> None:
     names = [f"{search} {what}" for search in SEARCHES for what in MEASURES]
-    table = Table("seed", *(f"{name}, before → after" for name in names), "s")
+    told = [
+        *(f"{name}, before → after" for name in names),
+        *(f"{s} gain" for s in SEARCHES),
+    ]
+    table = Table("seed", *told, "s")
     for row in rows:
         before, after = row["before"], row["after"]
         pairs = [f"{before[name]:.3f} → {after[name]:.3f}" for name in names]
-        table.add_row(str(row["seed"]), *pairs, str(row["seconds"]))
+        gains = [f"{v:+.3f} [{a:+.3f}, {b:+.3f}]" for v, a, b in row["gains"].values()]
+        table.add_row(str(row["seed"]), *pairs, *gains, str(row["seconds"]))
     console = Console()
     console.print(table)
     for name in names:

@@ -23,7 +23,9 @@ def test_one_document_is_expected_where_settings_are():
     assert documents.parse_yaml("", "a.yaml") is None
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"x" * 99)[:-9]])
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(b"x" * 99)[:-9]], ids=["other", "cut"]
+)
 def test_what_is_damaged_is_named(data):
     with pytest.raises(DocumentError, match=r"^a\.json\.gz is damaged: [^\n]*\.$"):
         documents.unzipped(data, "a.json.gz")
