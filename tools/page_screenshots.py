@@ -1,9 +1,10 @@
-"""Writes `docs/page.png` and `docs/page_phone.png`: the page of `kinescribe web`.
+"""Writes pictures of the pages that people look at to `docs`.
 
-python -m tools.page_screenshots [demo/pushed] [demo/new/new4.mp4]
+    python -m tools.page_screenshots [demo]
 
-A model, the demo's, captions a clip, one that it has never seen. Chromium has to be
-installed.
+`page.png` and `page_phone.png` are the page of `kinescribe web` while the demo's model
+captions a clip that it has never seen; `report.png` is the demo's report. Chromium has
+to be installed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 
 from PIL import Image
 
+from pipeline import report_again
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from serving.web.config import WebConfig
@@ -27,12 +29,13 @@ COLOURS = 256  # of a picture, which has few but for the photograph
 
 
 def main() -> None:
-    """Takes both pictures."""
+    """Takes all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model", nargs="?", default="demo/pushed")
-    parser.add_argument("clip", nargs="?", default="demo/new/new4.mp4")
-    options = parser.parse_args()
-    server_config = ServerConfig(model_base=options.model, port=0)
+    parser.add_argument("root", nargs="?", default="demo", type=pathlib.Path)
+    root = parser.parse_args().root
+    clip = (root / "new" / "new4.mp4").resolve()
+    report, _ = report_again.report_again(root)
+    server_config = ServerConfig(model_base=str(root / "pushed"), port=0)
     with (
         tempfile.TemporaryDirectory() as work,
         Server(server_config) as server,
@@ -46,19 +49,26 @@ def main() -> None:
             page.resize(width, height, phone)
             page.open(gateway.url)
             page.wait_for("document.querySelector('#model').options.length > 0")
-            page.choose_file("#file", pathlib.Path(options.clip).resolve())
+            page.choose_file("#file", clip)
             page.wait_for("document.querySelectorAll('.word').length > 0")
             _wait_for_all_words(page)
             page.hover("li:nth-child(2) .word")
             time.sleep(0.5)
-            target = DOCS / name
-            page.screenshot(target)
-            Image.open(target).convert("RGB").quantize(COLOURS).save(
-                target, optimize=True
-            )
-            size = target.stat().st_size
-            assert size <= MOST_BYTES, f"{target} has {size} bytes"
-            print(f"Written    {target} ({size:,} bytes)")
+            _take(page, name)
+        page.resize(1000, 1400, False)
+        page.open(report.resolve().as_uri())
+        page.wait_for("document.images.length > 0")
+        _take(page, "report.png")
+
+
+def _take(page: browser.Page, name: str) -> None:
+    """Writes a picture in few colours."""
+    target = DOCS / name
+    page.screenshot(target)
+    Image.open(target).convert("RGB").quantize(COLOURS).save(target, optimize=True)
+    size = target.stat().st_size
+    assert size <= MOST_BYTES, f"{target} has {size} bytes"
+    print(f"Written    {target} ({size:,} bytes)")
 
 
 def _wait_for_all_words(page: browser.Page) -> None:

@@ -47,6 +47,7 @@ LINES: dict[str, str] = {
     "serve": "pushed --port 0 --metrics-port 0",
     "web": "pushed --port 0 --decoders 1",
     "caption": "clip.mp4 -- -dash.mp4",
+    "describe": "clip.mp4 --every 1",
     "explain": "clip.mp4 --model pushed --out figures",
     "inspect": "clip.mp4",
     "compare": "--data records --rows mgsa --root compared --epochs 1",

@@ -145,7 +145,7 @@ def test_a_film_that_is_none_is_told(run, loaded, broken_clip, tmp_path):
 
 def test_a_film_in_a_bucket_that_is_not_there_is_told(run, loaded):
     with pytest.raises(DecodeError):
-        run("s3://nowhere/film.mp4")
+        run("ram://nowhere/film.mp4")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,10 @@ class WorkTracker:
         They come without their captions.
         """
         records = [VideoRecord(*json.loads(text)) for text in self._texts(".claim")]
-        return [record._replace(captions=()) for record in records]
+        return [
+            record._replace(captions=(), labels=tuple(record.labels))
+            for record in records
+        ]
 
     def _texts(self, suffix: str) -> Iterator[str]:
         for name in storage.names_in(self.folder):

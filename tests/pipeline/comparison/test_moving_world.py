@@ -110,7 +110,13 @@ def test_what_cannot_be_prepared_is_said():
         corpus_config("motion", Counts(4, 2, 3))
 
 
-@pytest.mark.parametrize("subset", DIAGNOSTIC)
+@pytest.mark.parametrize(
+    "subset",
+    [
+        pytest.param(subset, marks=() if subset == "motion" else pytest.mark.slow)
+        for subset in DIAGNOSTIC
+    ],
+)
 def test_a_twins_caption_lies_between_a_constant_and_a_person(subset):
     found = bounds(subset, Counts(60, 0, 60))
     for metric in ("CIDEr-D", "BLEU-4"):
