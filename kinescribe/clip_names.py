@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
 
 
-def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
+def find(names: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Returns the files that names mean: files, folders of clips, and patterns.
 
-    A name that is none of these stays: the decoder says what is wrong with it.
+    A name that is none of these, or has no clip, stays: the decoder says what is wrong
+    with it, and the other clips are captioned.
 
     Raises:
-        KinescribeError: A folder or a pattern has no clip.
+        KinescribeError: None of the folders and patterns has a clip, and no file is
+            named.
     """
     from pipeline.catalogue import rows
 
     found: list[str] = []
+    empty: list[str] = []
     for each in names:
         name = os.fspath(each)
         if Location(name).is_remote:
@@ -33,8 +36,10 @@ def find(names: Iterable[str | os.PathLike[str]]) -> list[str]:
         else:
             clips = [name]
         if not clips:
-            raise KinescribeError(f"{name} has no clip: no videos and no photographs.")
-        found += clips
+            empty.append(name)
+        found += clips or [name]
+    if empty and len(empty) == len(names):
+        raise KinescribeError(f"{empty[0]} has no clip: no videos and no photographs.")
     return found
 
 

@@ -309,3 +309,15 @@ def test_a_folder_without_clips_is_one_sentence(run, tmp_path):
     for name in (tmp_path, tmp_path / "*.mp4"):
         with pytest.raises(KinescribeError, match="has no clip"):
             run(name)
+
+
+def test_names_without_clips_leave_the_other_clips_their_captions(
+    run, exported, clip, tmp_path
+):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code, lines = run(empty, tmp_path / "*.mp4", clip, "--model", exported, "--json")
+    told = {line["clip"]: line for line in map(json.loads, lines)}
+    assert code == 1 and told[str(clip)]["captions"]
+    assert "it is not a file" in told[str(empty)]["error"]
+    assert "there is no such file" in told[f"{tmp_path}/*.mp4"]["error"]
