@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 from types import FrameType
 
 _INTERRUPTED = 130
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # by their numbers
 
 
 def main() -> None:
@@ -13,6 +15,7 @@ def main() -> None:
     # While imports go on, and after the end, nobody is there to catch an exception.
     if not ignored:
         signal.signal(signal.SIGINT, _end)
+    _open_streams()
     from kinescribe import cli
 
     try:
@@ -20,6 +23,21 @@ def main() -> None:
     finally:
         if not ignored:
             signal.signal(signal.SIGINT, _end)
+
+
+def _open_streams() -> None:
+    """Opens nothing in the place of standard streams that this process lacks.
+
+    Otherwise the next file that is opened gets the number of one, and takes all that
+    libraries print.
+    """
+    for number, (name, mode) in enumerate(_STREAMS):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -27,19 +27,15 @@ def command(
 
     The exit code is 1 if nothing can be decoded, and 0 else.
     """
+    from serving.client.local_clips import local_clip
     from transform.common.location import Location
     from transform.video import reader
     from transform.video.video_info import DecodeError
 
     clip = Location(clip)
     clip.refuse_web()
-    if clip.is_remote:
-        from serving.client.local_clips import local_clip
-
-        with local_clip(clip) as copy:
-            info = reader.inspect(copy, start, end, wanted=frames)
-    else:
-        info = reader.inspect(clip, start, end, wanted=frames)
+    with local_clip(clip) as copy:
+        info = reader.inspect(copy, start, end, wanted=frames)
     if json:
         import json as codec
 

@@ -70,8 +70,7 @@ class AsyncClient:
             outputs = await self.predict(
                 signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
             )
-            text = outputs[signature_names.SPEC_JSON][0].decode()
-            self._spec = FeatureSpec.from_json(text)
+            self._spec = caption_result.spec_from_outputs(outputs)
         return self._spec
 
     async def predict(

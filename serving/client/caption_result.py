@@ -1,4 +1,4 @@
-"""`CaptionResult`: the captions of a clip, from a local or a served model."""
+"""What a local or a served model answers: `CaptionResult`s, and its specification."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from serving import signature_names
+from transform.schema import FeatureSpec
 
 
 class CaptionResult(NamedTuple):
@@ -62,6 +63,15 @@ class CaptionResult(NamedTuple):
             tuple(math.exp(log_prob) for log_prob in log_probs)
             for log_probs in self.word_log_probs
         )
+
+
+def spec_from_outputs(outputs: Mapping[str, np.ndarray]) -> FeatureSpec:
+    """Returns the specification that a model's own signature tells.
+
+    Args:
+        outputs: Of that signature; strings as bytes objects.
+    """
+    return FeatureSpec.from_json(outputs[signature_names.SPEC_JSON][0].decode())
 
 
 def from_outputs(

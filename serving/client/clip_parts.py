@@ -108,7 +108,8 @@ def decoded_parts(
     damage, and those so long that seeking between key frames is faster.
 
     Args:
-        path: The file. One that cannot be cut, as a photograph, is one part.
+        path: The file, or its URI. One that cannot be cut, as a photograph, is one
+            part.
         segments: How it is cut.
         start: Seconds before which nothing is taken.
         end: Seconds from which on nothing is taken.
@@ -127,13 +128,13 @@ def decoded_parts(
 
     requests = (*extractor_of(spec).requests, *keep)
     wanted = one_pass.Wanted(spec.sampling, requests, start, end)
-    if is_photograph(path):
-        yield ClipPart(path, start, end), 0.0
-        return
     reached, offset = start, 0.0
     with contextlib.ExitStack() as stack:
         try:
             copy = stack.enter_context(local_clip(path))
+            if is_photograph(copy):
+                yield ClipPart(path, start, end), 0.0
+                return
             index = stack.enter_context(timeline.kept(copy))
             offset = index.offset
             read = (

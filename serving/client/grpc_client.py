@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 from keras_models import weight_axes
 from keras_models.weight_axes import NamedAxes
 from serving import signature_names
-from serving.client import channel
+from serving.client import caption_result, channel
 from serving.client.base import ClipCaptioner
 from serving.client.channel import ClientTLS, Retries
 from serving.errors import ServingError
@@ -92,7 +92,7 @@ class Client(ClipCaptioner):
         outputs = self.predict(
             signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
         )
-        spec = FeatureSpec.from_json(outputs[signature_names.SPEC_JSON][0].decode())
+        spec = caption_result.spec_from_outputs(outputs)
         served = outputs[SPEC_HASH][0].decode()
         if served != spec.content_hash:
             raise ServingError(

@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from transform.common import storage
 from transform.common.location import Location, LocationError
 from transform.video.video_info import DecodeError
 
@@ -50,6 +49,8 @@ class _Copy:
     def path(self) -> str:
         with self._making:
             if not self._path:
+                from transform.common import storage  # TensorFlow's: buckets need it
+
                 try:
                     copied = storage.local_copy(self._location)
                     self._path = self._stack.enter_context(copied)

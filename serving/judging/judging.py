@@ -201,11 +201,11 @@ def _slices(columns: Iterable[str], clips: _Clips) -> dict[str, tuple[str, ...]]
             continue
         features = tf.train.Example.FromString(record).features.feature
         row = clips.rows[clip]._asdict() if clip in clips.rows else {}
+        labels = [v.decode() for v in features[schema.LABELS].bytes_list.value]
         for column in columns:
             values = [v.decode() for v in features[column].bytes_list.value]
             if not values and column in row:
                 values = [str(row[column])]
-            labels = [v.decode() for v in features[schema.LABELS].bytes_list.value]
             names = [label for label in labels if label.startswith(f"{column}=")]
             for name in names or [f"{column}={value}" for value in values]:
                 found.setdefault(name, []).append(clip)

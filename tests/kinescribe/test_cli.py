@@ -243,3 +243,13 @@ def test_warnings_of_ours_are_lines_without_traces(capsys):
     except ValueError:
         log.exception("clip %s", "a")
     assert capsys.readouterr().err == "kinescribe: clip a: ValueError: odd\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+def test_a_process_without_standard_streams_does_its_work(tmp_path, closed):
+    line = f'"{sys.executable}" -m kinescribe preset mgsa --corpus msvd {closed}'
+    done = subprocess.run(
+        ["bash", "-c", f"exec {line}"], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">" not in closed)

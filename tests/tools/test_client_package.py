@@ -7,15 +7,13 @@ import sys
 
 import pytest
 
+from tests.support import blocked
 from tools import client_package
 
-CALL = """
+CALL = blocked.program(
+    ("tensorflow", "keras", "grpc", "kinescribe"),
+    """
 import sys
-class Blocked:
-    def find_spec(self, name, *rest):
-        if name.partition(".")[0] in ("tensorflow", "keras", "grpc", "kinescribe"):
-            raise ImportError(f"{name} is not installed")
-sys.meta_path.insert(0, Blocked())
 from serving.client import frames_client
 from serving.errors import ServingError
 client = frames_client.FramesClient("http://127.0.0.1:9", attempts=1)
@@ -23,7 +21,8 @@ try:
     client.caption_file(sys.argv[1])
 except ServingError as error:
     print(frames_client.__file__, error)
-"""
+""",
+)
 
 
 def test_the_package_has_all_that_the_client_imports(tmp_path):

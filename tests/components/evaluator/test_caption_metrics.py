@@ -8,6 +8,7 @@ from components.evaluator import caption_metrics
 from components.evaluator.analysis_config import eval_config, metric_classes
 from components.report import evaluator_output
 from keras_models.metrics import scorer
+from tests.support import string_records
 from transform import schema
 
 SUBJECTS = ("a man", "a woman", "a dog", "two children")
@@ -68,20 +69,7 @@ def workplace(tmp_path_factory):
                 strings["missing"] = ["log_mel"]
             if number < 5:
                 strings["labels"] = ["source=phone", f"year={2020 + number % 2}"]
-            writer.write(
-                tf.train.Example(
-                    features=tf.train.Features(
-                        feature={
-                            key: tf.train.Feature(
-                                bytes_list=tf.train.BytesList(
-                                    value=[text.encode() for text in texts]
-                                )
-                            )
-                            for key, texts in strings.items()
-                        }
-                    )
-                ).SerializeToString()
-            )
+            writer.write(string_records.serialized(**strings))
     for name in speeches:
         speaker = Speaker(name)
         tf.saved_model.save(

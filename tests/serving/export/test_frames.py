@@ -23,27 +23,24 @@ from serving.export.export import export
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from tests.serving.export.test_export import all_ops
-from tests.support import clips
+from tests.support import blocked, clips
 from tests.support.paths import ROOT
 from transform.common.config import ConfigError
 from transform.records import picture_features
 from transform.schema import FeatureSpec, Flow, FrameGrid, LogMel
 
 # Runs where TensorFlow cannot be imported, and says what it was told.
-WITHOUT_TENSORFLOW = """
-import sys
-class Blocked:
-    def find_spec(self, name, *rest):
-        if name.partition(".")[0] in ("tensorflow", "keras", "grpc", "tfx"):
-            raise ImportError(f"{name} is not installed")
-sys.meta_path.insert(0, Blocked())
-import json
+WITHOUT_TENSORFLOW = blocked.program(
+    ("tensorflow", "keras", "grpc", "tfx"),
+    """
+import sys, json
 from serving.client.frames_client import FramesClient
 client = FramesClient(sys.argv[1])
 found = client.caption_file(sys.argv[2])
 (record,) = client.caption_examples([sys.stdin.buffer.read()])
 print(json.dumps([found.captions, found.log_probs, record.captions]))
-"""
+""",
+)
 
 
 @pytest.fixture(scope="module")

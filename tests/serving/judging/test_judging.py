@@ -5,7 +5,6 @@ import math
 
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 
 from serving.gates.config import GateConfig
 from serving.judging import judgement_files, judging, recorded
@@ -14,6 +13,7 @@ from serving.judging.judging import BaselineModel, judge_model
 from serving.pushing import destination as destinations
 from serving.pushing.push import push
 from serving.weights_digest import weights_digest
+from tests.support import string_records
 from tests.support.candidates import CATEGORIES, CLIPS, REFERENCES, speaking
 from tests.support.pushing import RECORD
 from tests.support.speakers import OTHER_SPEC, write_records, write_speaker
@@ -155,27 +155,15 @@ def test_two_models_are_compared_on_records(workplace, tmp_path):
 
 
 def test_clips_are_sliced_by_columns_by_labels_and_by_the_manifest():
-    def record(**columns):
-        return tf.train.Example(
-            features=tf.train.Features(
-                feature={
-                    name: tf.train.Feature(
-                        bytes_list=tf.train.BytesList(
-                            value=[v.encode() for v in values]
-                        )
-                    )
-                    for name, values in columns.items()
-                }
-            )
-        ).SerializeToString()
-
     row = ManifestRow(*[""] * len(ManifestRow._fields))
     clips = judging._Clips(
         ids=("a", "b", "unreferenced"),
         records=(
-            record(category=["music"], labels=["tags=day", "tags=indoor", "tagsets=x"]),
-            record(category=["sport"]),
-            record(category=["sport"]),
+            string_records.serialized(
+                category=["music"], labels=["tags=day", "tags=indoor", "tagsets=x"]
+            ),
+            string_records.serialized(category=["sport"]),
+            string_records.serialized(category=["sport"]),
         ),
         references={"a": ["x"], "b": ["y"]},
         rows={"a": row._replace(status="ok"), "b": row._replace(status="repaired")},
