@@ -1,5 +1,6 @@
 """Runs the command line, whose interruption is quiet from the first moment on."""
 
+import atexit
 import os
 import signal
 import sys
@@ -15,14 +16,31 @@ def main() -> None:
     # While imports go on, and after the end, nobody is there to catch an exception.
     if not ignored:
         signal.signal(signal.SIGINT, _end)
+    interrupted: list[int] = []
+    atexit.register(_finish, interrupted)  # before all others, so it runs after them
     _open_streams()
     from kinescribe import cli
 
     try:
         cli.main()
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            interrupted.append(_INTERRUPTED)
+        raise
     finally:
         if not ignored:
             signal.signal(signal.SIGINT, _end)
+
+
+def _finish(interrupted: list[int]) -> None:
+    """Keeps the exit code of a command that is over.
+
+    An interpreter that ends takes interrupts as it did before ours, which would kill
+    it. And if one came in text that `exec` runs, as dataclasses do, it kills itself.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if interrupted:
+        os._exit(_INTERRUPTED)
 
 
 def _open_streams() -> None:

@@ -80,17 +80,18 @@ def command(
     from rich.console import Console
 
     from serving.client.local_clips import local_clip
+    from transform.video import reader
 
     console = Console(stderr=True)
     files = caption_outputs.CaptionFiles(out, ending, [film]) if out else None
     if files:
         files.require()
     lengths = cues.CueLengths(shortest, longest)
-    captioner = choice.opened(console)
     failed = False
 
     def captions(path: str) -> Iterator[CaptionLine]:
         nonlocal failed
+        captioner = choice.opened(console)
         parts = caption_run.Parts(
             "scenes" if every is None else every, start, end, longest
         )
@@ -103,6 +104,7 @@ def command(
             yield answer.line._replace(clip=film)
 
     with local_clip(film) as path, _writer(files, ending, console) as write:
+        reader.require_clip(path)  # before a model is loaded for it
         for line in cues.joined(captions(path), lengths):
             write(line)
     return int(failed)

@@ -10,6 +10,7 @@ import pytest
 
 import kinescribe
 from kinescribe import cli, terminal
+from tests.support.paths import ROOT
 from transform.common.errors import KinescribeError
 
 # Third-party packages that every `--help` may import: none of them is heavy.
@@ -231,6 +232,24 @@ def test_an_interrupt_while_imports_go_on_is_quiet():
         "import sys; sys.meta_path.insert(0, Late()); m.main()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_an_interrupt_in_text_that_is_run_ends_by_its_code(tmp_path):
+    (tmp_path / "interrupted.py").write_text(
+        "import sys, types, kinescribe.__main__ as m\n"
+        "def main():\n"
+        "    try: exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt: sys.exit(130)\n"
+        "cli = sys.modules['kinescribe.cli'] = types.SimpleNamespace(main=main)\n"
+        "sys.modules['kinescribe'].cli = cli; m.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        capture_output=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert (done.returncode, done.stderr) == (130, b"")
 
 

@@ -136,16 +136,15 @@ def test_a_server_answers_as_the_model_does(run, exported, film, tmp_path):
         assert run(film, "--server", address) == run(film, "--model", exported)
 
 
-def test_a_film_that_is_none_is_told(run, loaded, broken_clip, tmp_path):
+@pytest.mark.parametrize("place", ["broken", "absent.mp4", "ram://nowhere/film.mp4"])
+def test_a_film_that_is_none_is_told_before_a_model_is_loaded(
+    run, broken_clip, tmp_path, place
+):
+    film = broken_clip if place == "broken" else place
     out = tmp_path / "out.csv"
-    code, _ = run(broken_clip, "--out", out)
-    assert code == 1
-    assert "cannot decode" in out.read_text()
-
-
-def test_a_film_in_a_bucket_that_is_not_there_is_told(run, loaded):
     with pytest.raises(DecodeError):
-        run("ram://nowhere/film.mp4")
+        run(film, "--model", "absent", "--out", out)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

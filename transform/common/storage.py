@@ -121,7 +121,7 @@ def local_copy(path: str) -> Iterator[str]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        LocationError: It cannot be copied.
+        LocationError: It cannot be copied, or nothing answers there.
     """
     location = Location(path)
     if not location.is_remote:
@@ -133,6 +133,8 @@ def local_copy(path: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="kinescribe-") as folder:
         copy = os.path.join(folder, location.name)
         try:
+            # A copy's own retries go on for minutes where nobody answers.
+            filesystems.answered(path, lambda: tf.io.gfile.stat(location))
             tf.io.gfile.copy(location, copy)
         except tf.errors.NotFoundError as error:
             raise FileNotFoundError(path) from error

@@ -139,6 +139,16 @@ def _frames_shown(
     return shown
 
 
+def require_clip(path: str | os.PathLike) -> None:
+    """Looks at the head of a clip's file.
+
+    Raises:
+        DecodeError: There is none, or it is neither a video nor a photograph.
+    """
+    if not is_photograph(path):
+        StreamDecoder(path).container.close()
+
+
 def inspect(
     path: str | os.PathLike,
     start: float | None = None,

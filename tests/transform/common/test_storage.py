@@ -1,9 +1,10 @@
 import os
+import time
 
 import pytest
 import tensorflow as tf
 
-from transform.common import storage
+from transform.common import filesystems, storage
 from transform.common.location import LocationError
 
 
@@ -53,6 +54,16 @@ def test_remote_file_is_copied_for_the_time_of_the_block():
 @pytest.mark.parametrize("uri", ["/nowhere/clip.mp4", "ram://nowhere/clip.mp4"])
 def test_missing_file_is_named(uri):
     with pytest.raises(FileNotFoundError, match=uri), storage.local_copy(uri):
+        pass
+
+
+def test_a_bucket_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(filesystems, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(tf.io.gfile, "stat", lambda place: time.sleep(1))
+    with (
+        pytest.raises(LocationError, match="has not answered"),
+        storage.local_copy("ram://nowhere/clip.mp4"),
+    ):
         pass
 
 
