@@ -21,6 +21,7 @@ from transform.common.errors import KinescribeError
 from transform.common.location import Location
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
+from transform.records import picture_features
 from transform.records.tokenizers import AnyTokenizer, Words
 from transform.schema import FeatureSpec, Flow
 
@@ -48,6 +49,8 @@ class PipelineConfig(Config):
     start from.
     """
 
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"served_frames"})
+
     # of the pipeline; lower-case letters, digits and hyphens
     name: str = Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
     root: Location  # artifacts, metadata, feature store, training runs; and by default:
@@ -60,6 +63,7 @@ class PipelineConfig(Config):
     training: PresetTrainingConfig  # the model and how it is trained
     search: SearchConfig = BeamSearch(width=5)  # of the served model
     served_precision: Optional[ServedPrecision] = None  # by default its training's
+    served_frames: bool = False  # callers may send pictures of key frames, too
     gates: GateConfig = GateConfig()  # what a model must reach to be pushed
     retrain: RetrainConfig = RetrainConfig()  # when a scheduled run trains a model
     kubeflow: KubeflowConfig = KubeflowConfig()  # how a cluster runs the stages
@@ -101,6 +105,11 @@ class PipelineConfig(Config):
             raise ValueError(
                 "features.sampling.window is 1, but optical flow needs 2 or more"
             )
+        if values["served_frames"]:
+            try:
+                picture_features.maps_of(spec)
+            except ConfigError as error:
+                raise ValueError(f"served_frames: {error}") from error
         return values
 
     @property
@@ -130,9 +139,9 @@ class PipelineConfig(Config):
 
     def deciding_settings(self) -> dict[str, Any]:
         """Returns the settings that decide a model, but for its features and clips."""
-        names = ("vocabulary", "training", "search", "served_precision")
+        names = "vocabulary", "training", "search", "served_precision", "served_frames"
         settings = self.hashed()
-        return {name: settings[name] for name in names}
+        return {name: settings[name] for name in names if name in settings}
 
     @property
     def run_log(self) -> str:

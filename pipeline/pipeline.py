@@ -112,6 +112,7 @@ def create_pipeline(
         training=config.training,
         search=config.search,
         precision=config.served_precision,
+        frames=config.served_frames,
         tokenizer=tokenizer,
         workdir=config.training_folder,
     )

@@ -108,6 +108,7 @@ def command(
             training=run.training,
             search=run.search,
             precision=run.served_precision,
+            frames=run.served_frames,
             workdir=os.path.join(out, "runs"),
         ),
         spec,

@@ -29,6 +29,7 @@ class TrainerSettings(Config):
     training: PresetTrainingConfig
     search: SearchConfig  # of the exported model, and its precision:
     precision: Optional[ServedPrecision] = None  # that the exported model computes in
+    frames: bool = False  # whether callers may send it pictures of key frames
     tokenizer: AnyTokenizer = Words()  # of the vocabulary
     workdir: str  # outlives a failed run: checkpoints are there
 
@@ -74,6 +75,7 @@ def train_and_export(
         serving_model,
         settings.search,
         precision=settings.precision,
+        frames=settings.frames,
     )
     result.model.save(captioner_folder(serving_model))
     return result

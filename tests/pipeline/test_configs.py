@@ -154,6 +154,16 @@ def test_a_folder_for_a_configuration_that_reads_none_is_refused():
         configs.with_data(configs.find("demo"), "mine.yaml", "/elsewhere")
 
 
+def test_pictures_are_served_of_features_that_are_made_of_them_alone():
+    assert demo(served_frames=True).served_frames
+    elsewhere = configs.find("demo").features.to_dict()
+    for feature in elsewhere["features"]:
+        if feature["kind"] == "frame_grid":
+            feature["at"] = {"kind": "whole", "max_frames": 9}
+    with pytest.raises(ConfigError, match=r"served_frames: .* not made at the key fr"):
+        demo(features=elsewhere, served_frames=True)
+
+
 def test_slices_are_columns_or_labels_of_the_annotations():
     corpus = {"kind": "jsonl", "file": "clips.jsonl"}
     for gates in ({"slices": ["source"]}, {"on_slices": {"source=phone": {}}}):
