@@ -107,7 +107,7 @@ def compile_stages(
             use_pipeline_spec_2_1=True,
         )
     ).run(pipeline, write_out=False)
-    spec = overlay.renamed(job["pipelineSpec"])
+    spec = overlay.with_system_types(overlay.renamed(job["pipelineSpec"]))
     spec = overlay.with_containers(spec, settings, stages, run_log)
     last = overlay.container(settings, TELLING, _image(settings, TELLING), TELL)
     last["args"] = [

@@ -88,8 +88,9 @@ def published(
 ) -> dict[str, Any]:
     """Returns what a task tells the backend about its outputs.
 
-    The URIs are those that the backend gave, byte for byte. Each output parameter is
-    the property of that name which one of the output artifacts has.
+    The URIs are those that the backend gave, byte for byte, but for artifacts that a
+    page shows: it can show a single object only, and is told which. Each output
+    parameter is the property of that name which one of the output artifacts has.
 
     Args:
         output: TFX's `ExecutorOutput`, as JSON.
@@ -99,11 +100,15 @@ def published(
     Raises:
         StepError: No artifact has the property that a parameter asks for.
     """
+    from components.shown_artifacts import SHOWN_FILE
+
     theirs = copy.deepcopy(dict(output))
     uris = output_uris(invocation, base)
     for listed in theirs.get("artifacts", {}).values():
         for artifact in listed["artifacts"]:
             artifact["uri"] = uris.get(artifact["uri"], artifact["uri"])
+            if shown := artifact.get("metadata", {}).get(SHOWN_FILE):
+                artifact["uri"] = f"{artifact['uri']}/{shown}"
     known = properties(theirs)
     for name in invocation.get("outputs", {}).get("parameters", {}):
         if name not in known:

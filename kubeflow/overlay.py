@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
+
 from kubeflow.run_log import RUN_ID_VARIABLE
 from pipeline.kubeflow_config import KubeflowConfig, seconds
 
@@ -56,6 +58,26 @@ def renamed(spec: Mapping[str, Any]) -> Spec:
         "deploymentSpec": {"executors": executors},
         "root": {"dag": {"tasks": tasks}},
     }
+
+
+def with_system_types(spec: Mapping[str, Any]) -> Spec:
+    """Returns a specification whose outputs that pages show are declared as such.
+
+    TFX describes each type by a schema of its own; Vertex AI and Kubeflow's commands
+    know theirs by title and version.
+    """
+    result = copy.deepcopy(dict(spec))
+    for component in result["components"].values():
+        outputs = component.get("outputDefinitions", {}).get("artifacts", {})
+        for output in outputs.values():
+            schema = yaml.safe_load(output["artifactType"].get("instanceSchema", ""))
+            title = (schema or {}).get("title", "")
+            if title.startswith("system."):
+                output["artifactType"] = {
+                    "schemaTitle": title,
+                    "schemaVersion": "0.0.1",
+                }
+    return result
 
 
 def with_containers(

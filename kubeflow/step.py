@@ -120,6 +120,7 @@ def _execute(
     theirs = json.loads(options.json_serialized_invocation_args)
     spec = json.loads(options.json_serialized_inputs_spec_args)
     ours = invocation.localized(theirs, spec, options.task, pod.base)
+    _make_types_known()
     _check_types(ours, options.task)
     for folder in invocation.output_uris(theirs, pod.base):
         os.makedirs(folder, exist_ok=True)
@@ -141,6 +142,15 @@ def _execute(
     told = invocation.published(json.loads(output.read_text()), theirs, pod.base)
     output.write_text(json.dumps(told))
     return invocation.properties(told)
+
+
+def _make_types_known() -> None:
+    """Lets TFX, which has a closed list of titles, make the artifacts of ours."""
+    from tfx.orchestration.kubeflow.v2 import compiler_utils
+
+    from components.shown_artifacts import CLASS_PATHS
+
+    compiler_utils.TITLE_TO_CLASS_PATH.update(CLASS_PATHS)
 
 
 def _check_types(ours: dict, task: str) -> None:

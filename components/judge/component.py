@@ -11,6 +11,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
 from components.judge import executor
+from components.shown_artifacts import Metrics
 
 
 @component
@@ -23,6 +24,7 @@ def Judge(  # noqa: N802
     judgement: OutputArtifact[standard_artifacts.ModelEvaluation],
     blessing: OutputArtifact[standard_artifacts.ModelBlessing],
     infra_blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    scores: OutputArtifact[Metrics],
     gates: Parameter[str],
     split: Parameter[str],
     destination: Parameter[str],
@@ -41,6 +43,7 @@ def Judge(  # noqa: N802
         judgement: Takes the verdict, the scores and every caption.
         blessing: Whether the model is to be pushed.
         infra_blessing: Whether a server can serve it.
+        scores: Has each score of the test clips as a property, by the metric's name.
         gates: `GateConfig` as JSON.
         split: The clips to judge by.
         destination: The folder that models are pushed to, with what is recorded there.
@@ -59,6 +62,7 @@ def Judge(  # noqa: N802
         judgement,
         blessing,
         infra_blessing,
+        scores,
         gates,
         split,
         destination,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ def write_judgement(
     judgement: Artifact,
     blessing: Artifact,
     infra_blessing: Artifact,
+    scores: Artifact,
     gates: str,
     split: str,
     destination: str,
@@ -52,6 +54,7 @@ def write_judgement(
         judgement: Takes the files of `judgement_files.write`.
         blessing: Takes TFX's mark of a blessed model, or of one that is not.
         infra_blessing: Takes TFX's mark of a model that can be served.
+        scores: Takes the scores as properties, which a backend's page shows.
         gates: `GateConfig` as JSON.
         split: The clips to judge by.
         destination: The folder that models are pushed to.
@@ -79,6 +82,9 @@ def write_judgement(
     _mark(infra_blessing, verdict.servable, "INFRA_BLESSED", "INFRA_NOT_BLESSED")
     for artifact in (judgement, blessing, infra_blessing):
         _describe(artifact, verdict)
+    for name, value in verdict.scores.items():
+        if math.isfinite(value):  # no backend takes another number
+            scores.set_float_custom_property(name, value)
 
 
 def _mark(artifact: Artifact, good: bool, yes: str, no: str) -> None:

@@ -11,6 +11,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
 from components.report import executor
+from components.shown_artifacts import HTML
 
 
 @component
@@ -21,8 +22,7 @@ def Report(  # noqa: N802
     model_run: InputArtifact[standard_artifacts.ModelRun],
     evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
     judgement: InputArtifact[standard_artifacts.ModelEvaluation],
-    # Not a type of our own: Kubeflow's backend would not know it.
-    report: OutputArtifact[standard_artifacts.ModelEvaluation],
+    report: OutputArtifact[HTML],
     title: Parameter[str],
 ) -> None:
     """Writes one page of the verdict, the scores, and clips with attention.

@@ -8,6 +8,7 @@ from tfx.types import Artifact
 from tfx.utils import path_utils
 
 from components.report import evaluator_output
+from components.shown_artifacts import SHOWN_FILE
 from components.trainer.history_file import read_history
 from serving.report import content, page
 from transform.common import storage
@@ -47,3 +48,4 @@ def write_report(
     )
     storage.write(os.path.join(report.uri, SCORES), judged.scores_text)
     storage.write(os.path.join(report.uri, PAGE), page.render(report_page))
+    report.set_string_custom_property(SHOWN_FILE, PAGE)

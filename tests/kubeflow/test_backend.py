@@ -19,7 +19,7 @@ from tfx.orchestration.pipeline import Pipeline
 from kubeflow import compiler
 from kubeflow.check import check
 from pipeline.kubeflow_config import KubeflowConfig
-from tests.support import stage_fakes, unprivileged
+from tests.support import kubeflow_page, stage_fakes, unprivileged
 from tests.support.kubeflow_backend import Backend, in_this_process
 from tests.support.paths import ROOT
 from transform.common import lease
@@ -44,7 +44,7 @@ class Bench:
         self.said: list[str] = []
         self.backend = Backend(folder / "backend", self.start)
 
-    def pipeline(self, answer="retrain", look=""):
+    def pipeline(self, answer="retrain", look="", shows=False):
         decide = stage_fakes.Decide(answer=answer, log=str(self.log), force=0, note="")
         first = stage_fakes.First(log=str(self.log))
         second = stage_fakes.Second(
@@ -56,6 +56,8 @@ class Bench:
         if look:
             stages.append(stage_fakes.Look(answer=look).with_id("Drift"))
             second.add_upstream_node(stages[-1])
+        if shows:
+            stages.append(stage_fakes.Show())
         return Pipeline("fake", "unused", components=stages)
 
     def compiled(self, **arguments):
@@ -230,6 +232,17 @@ def test_what_comes_after_drift_runs_only_if_it_says_so(bench, look):
     assert run.state == "SUCCEEDED"
     assert {"decide", "first", "drift", "tell"} <= set(run.ran)
     assert ("second" in run.ran) == (look == "retrain")
+
+
+def test_pages_and_figures_are_shown_on_the_page_of_the_run(bench):
+    path = bench.compiled(shows=True)
+    assert check(path) == []
+    run = bench.backend.run(path)
+    assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
+    assert kubeflow_page.shown(bench.backend, run) == (
+        {"show.page": "content of page.html"},
+        {"show.figures": {"CIDEr-D": 0.5}},
+    )
 
 
 def test_a_second_run_is_told_who_holds_the_root_and_writes_nothing(bench):

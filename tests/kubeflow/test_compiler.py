@@ -109,6 +109,17 @@ def test_every_task_starts_our_entry_point_in_its_image(compiled):
         assert set(container) == {"image", "command", "args", "env", "resources"}
 
 
+def test_report_and_scores_are_of_types_that_the_runs_page_shows(compiled):
+    components = compiled.specification["components"]
+    assert [
+        components[f"comp-{task}"]["outputDefinitions"]["artifacts"][key]
+        for task, key in (("report", "report"), ("judge", "scores"))
+    ] == [
+        {"artifactType": {"schemaTitle": title, "schemaVersion": "0.0.1"}}
+        for title in ("system.HTML", "system.Metrics")
+    ]
+
+
 def test_trainer_has_its_accelerator_time_and_place(compiled):
     resources = containers(compiled)["trainer"]["resources"]
     assert resources["accelerator"] == {

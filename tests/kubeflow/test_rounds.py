@@ -8,6 +8,7 @@ import pytest
 from kubeflow import compiler
 from serving.pushing import destination, rollback
 from serving.pushing.origin import Origin
+from tests.support import kubeflow_page
 from tests.support.kubeflow_backend import Backend, in_this_process
 from tests.support.small_pipeline import small_pipeline
 from transform.moving_world import CorpusConfig, render_corpus
@@ -63,6 +64,9 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     first = destination.latest(config.push_destination)
     assert run.tasks["pusher"].artifacts["pushed_model"]["metadata"]["pushed"] == 1
     assert Origin.read(first.folder).parent == ""
+    page = kubeflow_page.shown(backend, run)
+    assert "Blessed" in page.pages["report.report"]
+    assert set(page.figures["judge.scores"]) >= {"CIDEr-D", "BLEU-4"}
     for task in ("statistics-gen", "curated-schema", "caption-references", "transform"):
         assert backend.downloaded[task] < 50_000  # no features
 

@@ -25,9 +25,9 @@ Launcher
   exit       any code but 0 is a failure; nothing is uploaded   launcher_v2.go execute
   parameters each output parameter is there, of its type
              launcher_v2.go collectOutputParameters
-  upload     files below the local path of the URI that the task tells: none is allowed,
-             and a URI of no bucket is passed over
-             launcher_v2.go uploadOutputArtifacts
+  upload     the local path of the URI that the task tells, a file or files below it:
+             none is allowed, and a URI of no bucket is passed over
+             launcher_v2.go uploadOutputArtifacts, object_store.go UploadBlob
   merge      the task's metadata over the driver's  launcher_v2.go mergeRuntimeArtifacts
 """
 
@@ -223,7 +223,7 @@ class Backend:
         output = json.loads(output_file.read_text()) if output_file.exists() else {}
         for artifact in _in_a_bucket(output):
             local = _local(pod, artifact["uri"])
-            for file in local.rglob("*") if local.exists() else ():
+            for file in [local, *local.rglob("*")]:
                 if file.is_file():
                     stored = self.stored(artifact["uri"]) / file.relative_to(local)
                     stored.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import Model, Schema
 
+from components.shown_artifacts import HTML, SHOWN_FILE, Metrics
 from transform.common.errors import KinescribeError
 
 
@@ -66,6 +67,15 @@ def Look(drift: OutputArtifact[File], answer: Parameter[str]) -> None:  # noqa: 
     """Decides about what comes after it, as it is told to."""
     drift.set_string_custom_property("decision", answer)
     drift.set_string_custom_property("reason", "Stopped: Drift: seconds 0.41.")
+
+
+@component
+def Show(page: OutputArtifact[HTML], figures: OutputArtifact[Metrics]) -> None:  # noqa: N802
+    """Has a page and figures to be looked at, and a file beside the page."""
+    for name in ("page.html", "page.json"):
+        pathlib.Path(page.uri, name).write_text(f"content of {name}")
+    page.set_string_custom_property(SHOWN_FILE, "page.html")
+    figures.set_float_custom_property("CIDEr-D", 0.5)
 
 
 def _say(log: str, name: str) -> None:

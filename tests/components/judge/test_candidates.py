@@ -55,6 +55,14 @@ def files(folder: pathlib.Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in paths}
 
 
+def shown(found) -> dict[str, float]:
+    """Returns the scores that Kubeflow's page shows of a judged model."""
+    scores = found.stages["Judge"].outputs["scores"]
+    return {
+        name: scores.get_float_custom_property(name) for name in found.verdict.scores
+    }
+
+
 def without_a_graph(folder: pathlib.Path) -> str:
     model = write_speaker(folder, BETTER)
     (folder / "saved_model.pb").write_bytes(b"\xff" * 9)
@@ -94,6 +102,7 @@ def test_a_model_of_empty_captions_is_refused_and_changes_nothing(workplace, tmp
     before = files(workplace)
     empty = write_speaker(tmp_path / "empty", dict.fromkeys(CLIPS, ""))
     found = judged(workplace, empty, NO_SERVER)
+    assert shown(found) == found.verdict.scores
     assert "empty captions is 1.00" in found.verdict.sentence
     assert not found.pushed and files(workplace) == before
 
