@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "init",
     "check",
+    "schema",
     "run",
     "extract",
     "import-features",

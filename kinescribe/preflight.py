@@ -132,7 +132,7 @@ def _examine(request: Request) -> Examination:
         return found._replace(
             findings=[
                 each
-                if each.about in ("features", "model")
+                if each.about in ("features", "model", "schema")
                 else each._replace(severity="warning")
                 for each in found.findings
             ]

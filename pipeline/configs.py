@@ -59,6 +59,9 @@ class PipelineConfig(Config):
     corpus: AnnotationSource  # the annotated clips
     features: FeatureSpec  # what is extracted of each clip
     extraction: ExtractionSettings = ExtractionSettings()  # how the Beam job runs
+    # what records may hold, as a person has reviewed it: a file that `kinescribe
+    # schema` wrote; by default what follows from the features
+    data_schema: Location = Location()
     vocabulary: VocabularyConfig = VocabularyConfig()  # which words the model knows
     training: PresetTrainingConfig  # the model and how it is trained
     search: SearchConfig = BeamSearch(width=5)  # of the served model

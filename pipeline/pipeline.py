@@ -83,7 +83,12 @@ def create_pipeline(
             feature_allowlist=list(described(config.features))
         ),
     )
-    curated_schema = CuratedSchema(examples=descriptions)
+    curated_schema = CuratedSchema(
+        examples=descriptions,
+        # Its content: a cluster has no such file, and a change of it is noticed.
+        reviewed=config.data_schema.read_text() if config.data_schema else "",
+        name=config.data_schema,
+    )
     schema = curated_schema.outputs["schema"]
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema

@@ -23,6 +23,7 @@ from transform.datasets import AnnotationSource, VideoRecord
 from transform.datasets import read as read_annotations
 from transform.jobs import check_categories
 from transform.jobs.records_config import RecordsConfig
+from transform.records import reviewed_schema
 from transform.records.tokenizers import Tokenizer
 from transform.schema import (
     Category,
@@ -50,6 +51,7 @@ def examine_run(config: PipelineConfig) -> Examination:
     clips, findings = _annotated(config.corpus)
     findings += _data(clips, records)
     findings += features(config.features)
+    findings += data_schema(config)
     findings += model(config)
     findings += disk(config.root, config.features, len(clips))
     facts = _facts(clips, config.features)
@@ -141,6 +143,20 @@ def model(config: PipelineConfig) -> Iterator[Finding]:
             where = f"model {name}: " if name else ""
             yield error("model", f"{where}{problem}")
     yield from _word_vectors(config)
+
+
+def data_schema(config: PipelineConfig) -> Iterator[Finding]:
+    """Finds a reviewed schema that is damaged, or is one of other records."""
+    if not config.data_schema:
+        return
+    try:
+        spec = loading.resolve(config.features)
+    except KinescribeError:  # `features` tells of it; records have no hash yet
+        return
+    try:
+        reviewed_schema.parse(config.data_schema.read_text(), spec, config.data_schema)
+    except KinescribeError as problem:
+        yield error("schema", str(problem))
 
 
 def disk(folder: str, spec: FeatureSpec, clips: int) -> Iterator[Finding]:

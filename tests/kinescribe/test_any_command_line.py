@@ -69,6 +69,7 @@ FORMS: dict[str, list[str]] = {
     "demo": ["--root NAME --config NAME --train NUMBER", "--config absent.yaml"],
     "init": ["NAME --out NAME", "NAME NAME", "NAME --out new/x.yaml --seed NUMBER"],
     "check": ["NAME", "NAME --root NAME --json"],
+    "schema": ["NAME", "NAME --out NAME"],
     "run": ["NAME --root NAME", "NAME --preset WORD --corpus WORD --set WORD"],
     "extract": ["NAME --out NAME --store NAME", "NAME --out NAME --workers NUMBER"],
     "import-features": ["NAME --out NAME --workers NUMBER"],

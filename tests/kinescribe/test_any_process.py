@@ -32,6 +32,7 @@ LINES: dict[str, str] = {
     "demo": "--root demo --train 9 --held-out 3",
     "init": "clips.csv --out new.yaml --force",
     "check": "run.yaml",
+    "schema": "run.yaml --out schema.pbtxt",
     "run": "run.yaml --root run",
     "extract": "clips.yaml --out extracted --workers 2",
     "import-features": "clips.yaml --out imported",

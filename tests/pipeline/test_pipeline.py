@@ -14,3 +14,12 @@ def test_the_trainer_is_told_how_the_model_is_served(tmp_path):
     assert settings.precision == "int8" and settings.frames
     assert settings.search == config.search
     assert settings.training == config.training
+
+
+def test_a_reviewed_schema_travels_by_its_content(tmp_path):
+    path = tmp_path / "schema.pbtxt"
+    path.write_text("# reviewed")
+    config = configs.find("demo").replace(data_schema=str(path))
+    pipeline = create_pipeline(config, pipeline_root=str(tmp_path))
+    [schema] = [node for node in pipeline.components if node.id == "CuratedSchema"]
+    assert schema.exec_properties == {"reviewed": "# reviewed", "name": str(path)}

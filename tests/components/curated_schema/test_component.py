@@ -3,6 +3,7 @@ from tfx.types import standard_artifacts
 
 from components.curated_schema import component
 from tests.support.component_records import SPEC, write_records
+from transform.records import reviewed_schema
 from transform.records.metadata_schema import described, schema_for
 from transform.schema import Category
 
@@ -28,6 +29,20 @@ def test_component_writes_the_schema_that_tfdv_reads(tmp_path):
         "flow",
         "grid",
     }
+
+
+def test_a_reviewed_schema_takes_the_derived_ones_place(tmp_path):
+    examples, schema = standard_artifacts.Examples(), standard_artifacts.Schema()
+    examples.uri = schema.uri = str(tmp_path)
+    (tmp_path / "feature_spec.json").write_text(SPEC.to_json())
+    text = reviewed_schema.written(SPEC).replace(
+        'name: "video_id"', 'name: "video_id"\n lifecycle_stage: BETA'
+    )
+    component.CuratedSchema.test_call(
+        examples=examples, schema=schema, reviewed=text, name="mine.pbtxt"
+    )
+    read = tfdv.load_schema_text(str(tmp_path / "schema.pbtxt"))
+    assert read == reviewed_schema.parse(text, SPEC, "mine.pbtxt") != schema_for(SPEC)
 
 
 def test_category_stands_in_the_schema_once():

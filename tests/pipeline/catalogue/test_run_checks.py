@@ -5,7 +5,9 @@ import pytest
 from pipeline.catalogue import run_checks
 from pipeline.configs import PipelineConfig
 from tests.support import clips
+from transform.backbones import loading
 from transform.jobs.records_config import RecordsConfig
+from transform.records import reviewed_schema
 
 SPLITS = ("train", "train", "train", "val", "test")
 
@@ -66,6 +68,19 @@ def test_a_run_in_order_has_its_facts_and_only_the_warning_of_few_clips(tmp_path
     (few,) = examination.findings
     assert (few.severity, few.about) == ("warning", "captions")
     assert "3 training clips with 6 captions, 1 step an epoch, are too lit" in few[2]
+
+
+def test_a_reviewed_schema_is_one_of_these_records_or_an_error(tmp_path, rows):
+    config = PipelineConfig.from_dict(settings(tmp_path, rows))
+    path = tmp_path / "schema.pbtxt"
+    path.write_text(reviewed_schema.written(loading.resolve(config.features)))
+    errors, _ = found(tmp_path, rows, data_schema=str(path))
+    assert not errors
+    path.write_text(path.read_text().replace("captions", "caption"))
+    errors, _ = found(tmp_path, rows, data_schema=str(path))
+    assert errors[0][0] == "schema" and "describes 'caption', which" in errors[0][1]
+    errors, _ = found(tmp_path, rows, data_schema=str(tmp_path / "absent"))
+    assert errors[0][0] == "schema" and f"read {tmp_path}/absent: No" in errors[0][1]
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
