@@ -16,6 +16,8 @@ from transform.common.errors import UnfitDataError
 from transform.datasets import AnnotationSource
 from transform.jobs.extraction_settings import ExtractionSettings
 from transform.jobs.shared_records import Folders, extract_shared
+from transform.records import spans
+from transform.records.dataset import ExtractedDataset
 from transform.schema import FeatureSpec
 
 EVALUATION = "evaluation_examples"
@@ -62,7 +64,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 f"no clip is in split {evaluated}, by which the model is scored: give "
                 "some that split."
             )
+        dataset = ExtractedDataset(made["examples"].uri)
+        edition = spans.number(
+            exec_properties["records"],
+            [row.clip_hash for row in manifest.rows if row.usable],
+            [file for split in splits for file in dataset.files(split)],
+        )
         for key, artifact in made.items():
+            artifact.span, artifact.version = edition
             artifact.split_names = artifact_utils.encode_split_names(
                 [evaluated] if key == EVALUATION else splits
             )

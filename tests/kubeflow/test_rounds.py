@@ -82,6 +82,8 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     run = backend.run(path)
     assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
     assert len(files(store) - extracted) == 4
+    examples = run.tasks["video-example-gen"].artifacts["examples"]["metadata"]
+    assert (examples["span"], examples["version"]) == (2, 1)
     assert len(kept & files(tmp_path / "run" / "records")) == len(kept)
     second = destination.latest(config.push_destination)
     origin = Origin.read(second.folder)

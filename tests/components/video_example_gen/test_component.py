@@ -110,6 +110,15 @@ def test_artifact_says_what_is_in_it(examples):
     assert counts == [3, 0, 0, 2]
 
 
+def test_artifacts_are_numbered_as_those_of_an_example_gen(source, tmp_path):
+    some = part(source, 0, 4)
+    editions = [
+        {(artifact.span, artifact.version) for artifact in run(tmp_path, of).values()}
+        for of in (some, part(source, 0, 1, 4, name="more"), some)
+    ]
+    assert editions == [{(1, 1)}, {(2, 1)}, {(1, 1)}]
+
+
 def test_standard_components_read_every_split(outputs, tmp_path):
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(tmp_path)
@@ -146,10 +155,10 @@ def test_what_each_stage_is_handed_is_as_small_as_what_it_reads(outputs):
     assert sum(file.stat().st_size for file in index.glob("Split-*/*")) < 1000
 
 
-def part(source, *places):
+def part(source, *places, name="part"):
     folder = pathlib.Path(source.file).parent
     lines = pathlib.Path(source.file).read_text().splitlines()
-    path = folder / "part.jsonl"
+    path = folder / f"{name}.jsonl"
     path.write_text("\n".join(lines[place] for place in places))
     return Jsonl(file=str(path))
 
