@@ -7,6 +7,7 @@ those of open-source Kubeflow Pipelines v2; "TFX on KFP v2: the traps" in
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,17 @@ def check(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         ConfigError: The file cannot be read as a pipeline.
     """
+    found = read(path)
+    with well_formed(path):
+        return list(problems(*found))
+
+
+def read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Returns the documents of a compiled file: a pipeline or a job, and a platform.
+
+    Raises:
+        ConfigError: The file cannot be read as a pipeline.
+    """
     try:
         parsed = documents.parse_all_yaml(Location(path).read_text(), str(path))
     except (LocationError, documents.DocumentError) as error:
@@ -46,10 +58,24 @@ def check(path: str | os.PathLike[str]) -> list[str]:
             f"{path} is no pipeline: a mapping is expected, and at most a second one "
             "of platforms."
         )
-    spec, *platform = found
+    return found
+
+
+def problems(
+    spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Finds what is wrong in a specification and its document of platforms."""
+    yield from _whole(spec)
+    yield from _tasks(spec)
+    yield from _executors(spec, platform)
+
+
+@contextlib.contextmanager
+def well_formed(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Lets one kind of value in place of another be a `ConfigError` of the file's."""
     try:
-        return [*_whole(spec), *_tasks(spec), *_executors(spec, *platform)]
-    except (AttributeError, TypeError) as error:  # one kind of value for another
+        yield
+    except (AttributeError, TypeError) as error:
         raise ConfigError(
             f"{path} is no pipeline: {error}, where the specification has another kind "
             "of value."
@@ -60,7 +86,7 @@ def _whole(spec: Mapping[str, Any]) -> Iterator[str]:
     if "pipelineSpec" in spec:
         yield (
             "the file is a PipelineJob, which Vertex AI takes: a backend wants the "
-            "PipelineSpec within it."
+            "PipelineSpec within it (or is it to be checked with --target vertex?)."
         )
     if spec.get("schemaVersion") != SCHEMA_VERSION:
         yield (
@@ -126,7 +152,7 @@ def _inputs(
 
 
 def _executors(
-    spec: Mapping[str, Any], platform: Mapping[str, Any] | None = None
+    spec: Mapping[str, Any], platform: Mapping[str, Any] | None
 ) -> Iterator[str]:
     executors = spec.get("deploymentSpec", {}).get("executors", {})
     for label, executor in executors.items():

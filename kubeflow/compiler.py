@@ -67,16 +67,23 @@ def compile_pipeline(
     output = Location(output)
     if not output.endswith((".yaml", ".yml")):
         raise ConfigError(f"{output} must end in .yaml to be taken by Kubeflow.")
+    compiled = compile_config(config)
+    storage.write(output, compiled.to_yaml())
+    return compiled
+
+
+def compile_config(config: PipelineConfig) -> Compiled:
+    """Compiles a configuration's pipeline, as `compile_pipeline` writes it.
+
+    Raises:
+        ConfigError: The configuration cannot run on a cluster.
+    """
     _check_paths(config)
     # The backend takes no root from the file: a run has to be given it.
     pipeline = create_pipeline(
         config, pipeline_root=config.kubeflow.pipeline_root, decides=True
     )
-    compiled = compile_stages(
-        pipeline, config.kubeflow, config.run_log, _described(config)
-    )
-    storage.write(output, compiled.to_yaml())
-    return compiled
+    return compile_stages(pipeline, config.kubeflow, config.run_log, _described(config))
 
 
 def compile_stages(

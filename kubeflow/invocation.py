@@ -69,7 +69,10 @@ def localized(
     for listed in (*inputs.values(), *outputs.values()):
         for artifact in listed["artifacts"]:
             artifact["uri"] = local_path(artifact["uri"], base)
-    ours.get("outputs", {}).pop("parameters", None)
+    told = ours.setdefault("outputs", {})
+    told.pop("parameters", None)
+    if "outputFile" in told:
+        told["outputFile"] = local_path(told["outputFile"], base)
     return ours
 
 

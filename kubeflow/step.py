@@ -5,7 +5,8 @@
 
 TFX's own entry point was written for Vertex AI, which hands typed inputs and paths that
 TensorFlow can open. An open-source backend does neither; see "TFX on KFP v2: the traps"
-in `docs/operations.md`.
+in `docs/operations.md`. Vertex AI starts this one, too: it mounts its buckets where a
+launcher would put copies.
 
 A task that fails says why in one sentence, on stderr and in the pod's termination
 message, and exits with 1; one that is stopped by SIGTERM exits with 143.
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--task", required=True)
     parser.add_argument("--run-log", default="")
+    parser.add_argument("--run-id", default=os.environ.get(RUN_ID_VARIABLE, ""))
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     return parser
@@ -103,13 +105,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _lease(options: argparse.Namespace) -> contextlib.AbstractContextManager:
     """Keeps other runs out of the root, until `tell` lets them in."""
-    run_id = os.environ.get(RUN_ID_VARIABLE, "")
-    if not options.run_log or not run_id:
+    if not options.run_log or not options.run_id:
         return contextlib.nullcontext()
     from transform.common import lease
 
     return lease.held(
-        options.run_log, owner=run_id, seconds=BETWEEN_TASKS, release=False
+        options.run_log, owner=options.run_id, seconds=BETWEEN_TASKS, release=False
     )
 
 
@@ -138,7 +139,7 @@ def _execute(
             ]
         )
     )
-    output = pathlib.Path(theirs["outputs"]["outputFile"])
+    output = pathlib.Path(ours["outputs"]["outputFile"])
     told = invocation.published(json.loads(output.read_text()), theirs, pod.base)
     output.write_text(json.dumps(told))
     return invocation.properties(told)
@@ -185,9 +186,8 @@ def _leave_message(sentence: str, pod: Pod) -> None:
 
 def _write_down(options: argparse.Namespace, entry: TaskEnd) -> None:
     """Adds the task to its run's log; outside of a run there is none."""
-    run_id = os.environ.get(RUN_ID_VARIABLE, "")
-    if options.run_log and run_id:
-        RunLog(options.run_log, run_id).write(entry)
+    if options.run_log and options.run_id:
+        RunLog(options.run_log, options.run_id).write(entry)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -149,12 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run-log", required=True)
     parser.add_argument("--pipeline", required=True)
     parser.add_argument("--status", required=True)
+    parser.add_argument("--run-id", default=os.environ.get(RUN_ID_VARIABLE, ""))
     options = parser.parse_args(arguments)
-    run_id = os.environ.get(RUN_ID_VARIABLE, "")
     filesystems.register([options.run_log])
-    ends = RunLog(options.run_log, run_id).read()
-    if run_id:
-        lease.release(options.run_log, run_id)
+    ends = RunLog(options.run_log, options.run_id).read()
+    if options.run_id:
+        lease.release(options.run_log, options.run_id)
     ended = outcome(json.loads(options.status), ends)
     print(ended.sentence)
     print(json.dumps({"state": ended.state, "sentence": ended.sentence}))

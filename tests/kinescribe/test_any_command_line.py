@@ -108,7 +108,12 @@ FORMS: dict[str, list[str]] = {
     "presets": ["--paper WORD", "--json"],
     "preset": ["WORD --corpus WORD --data NAME --set WORD", "WORD --seed NUMBER"],
     "variants": ["--words NUMBER", "--json --words NUMBER", "--markdown"],
-    "compile": ["NAME --output NAME --root NAME", "NAME --image WORD", "NAME --check"],
+    "compile": [
+        "NAME --output NAME --root NAME",
+        "NAME --image WORD",
+        "NAME --check",
+        "NAME --target vertex",
+    ],
     "submit": ["NAME --root NAME"],
     "schedule": ["list NAME", "WORD NAME --cron WORD"],
     "runs": ["NAME", "NAME --count NUMBER --json"],

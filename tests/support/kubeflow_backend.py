@@ -151,15 +151,21 @@ class Backend:
         spec = documents[0]
         assert spec["schemaVersion"] == "2.1.0"
         platform = documents[1] if len(documents) > 1 else {}
+        root = f"{pipeline_root or DEFAULT_ROOT}/{spec['pipelineInfo']['name']}"
+        pods = platform.get("platforms", {}).get("kubernetes", {})
+        return self.execute(spec, pods, root, parameters)
+
+    def execute(
+        self,
+        spec: dict,
+        pods: dict,
+        root: str,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Runs a specification, with what Kubernetes adds to its pods."""
         run_id = f"run-{next(self._ids)}"
         self.downloaded = {}
-        execution = _Execution(
-            self,
-            spec,
-            platform.get("platforms", {}).get("kubernetes", {}),
-            f"{pipeline_root or DEFAULT_ROOT}/{spec['pipelineInfo']['name']}/{run_id}",
-            run_id,
-        )
+        execution = _Execution(self, spec, pods, f"{root}/{run_id}", run_id)
         definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
         values = {
             name: definition["defaultValue"] for name, definition in definitions.items()
@@ -178,11 +184,26 @@ class Backend:
             )
         return self._folder / "store" / scheme / key
 
-    def launch(
-        self, task: str, attempt: int, request: dict, container: Mapping, env: Mapping
-    ) -> tuple[dict, str]:
-        """Does the launcher's work; returns `ExecutorOutput` and the pod's message."""
-        pod = self._folder / "pods" / env["KFP_RUN_ID"] / f"{task}-{attempt}"
+    def task_root(self, root: str, task: str, attempt: int) -> str:
+        """Returns the folder of the outputs of one attempt at a task."""
+        return f"{root}/{task}/{attempt:08d}"
+
+    def handed(self, artifact: Mapping, number: int) -> dict:
+        """Returns an output as the next task is handed it, through ML Metadata."""
+        metadata = {k: _as_number(v) for k, v in artifact["metadata"].items()}
+        return {
+            "name": str(number),
+            "uri": artifact["uri"],
+            "type": {"instanceSchema": ""},
+            "metadata": {
+                **metadata,
+                "display_name": artifact["name"],
+                "store_session_info": '{"Provider": "minio"}',
+            },
+        }
+
+    def prepare(self, task: str, request: dict, pod: pathlib.Path) -> pathlib.Path:
+        """Copies inputs to a pod and makes folders; returns the file of outputs."""
         for artifact in _in_a_bucket(request["inputs"]):
             local, stored = _local(pod, artifact["uri"]), self.stored(artifact["uri"])
             for file in stored.rglob("*") if stored.is_dir() else ():
@@ -194,13 +215,42 @@ class Backend:
                     self.downloaded[task] = self.downloaded.get(task, 0) + size
         for artifact in _artifacts(request["outputs"]):
             _local(pod, artifact["uri"]).parent.mkdir(parents=True, exist_ok=True)
-        pod.mkdir(parents=True, exist_ok=True)
-        request = copy.deepcopy(request)
         output_file = pod / "tmp/kfp_outputs/output_metadata.json"
-        request["outputs"]["outputFile"] = str(output_file)
         output_file.parent.mkdir(parents=True)
+        return output_file
+
+    def collect(self, output: Mapping, pod: pathlib.Path) -> None:
+        """Uploads what a task has made, where it says that it lies."""
+        for artifact in _in_a_bucket(output):
+            local = _local(pod, artifact["uri"])
+            for file in [local, *local.rglob("*")]:
+                if file.is_file():
+                    stored = self.stored(artifact["uri"]) / file.relative_to(local)
+                    stored.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, stored)
+
+    def filled(self, argument: str, request: Mapping, run_id: str) -> str:
+        """Returns a container's argument with its placeholders replaced."""
+        del run_id  # which is in the environment
+        return _filled(argument, request)
+
+    def launch(
+        self,
+        run_id: str,
+        task: str,
+        attempt: int,
+        request: dict,
+        container: Mapping,
+        env: Mapping,
+    ) -> tuple[dict, str]:
+        """Does the launcher's work; returns `ExecutorOutput` and the pod's message."""
+        pod = self._folder / "pods" / run_id / f"{task}-{attempt}"
+        pod.mkdir(parents=True)
+        request = copy.deepcopy(request)
+        output_file = self.prepare(task, request, pod)
+        request["outputs"]["outputFile"] = str(output_file)
         command = [
-            _filled(argument, request)
+            self.filled(argument, request, run_id)
             for argument in (*container["command"], *container["args"])
         ]
         log = pod / "termination-log"
@@ -221,13 +271,7 @@ class Backend:
         if code:
             raise TaskFailedError(message or f"exit status {code}")
         output = json.loads(output_file.read_text()) if output_file.exists() else {}
-        for artifact in _in_a_bucket(output):
-            local = _local(pod, artifact["uri"])
-            for file in [local, *local.rglob("*")]:
-                if file.is_file():
-                    stored = self.stored(artifact["uri"]) / file.relative_to(local)
-                    stored.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(file, stored)
+        self.collect(output, pod)
         return output, message
 
 
@@ -292,7 +336,7 @@ class _Execution:
 
     def _attempt(self, name, attempt, component, container, parameters, artifacts):
         outputs = component.get("outputDefinitions", {})
-        folder = f"{self._root}/{name}/{attempt:08d}"
+        folder = self._backend.task_root(self._root, name, attempt)
         self._backend.stored(folder)  # a root that is no bucket fails here
         request: dict[str, Any] = {
             "inputs": {
@@ -321,8 +365,9 @@ class _Execution:
         }
         pod = self._pods.get(component["executorLabel"], {})
         env = {e["name"]: self._run_id for e in pod.get("fieldPathAsEnv", ())}
-        env["KFP_RUN_ID"] = self._run_id
-        output, message = self._backend.launch(name, attempt, request, container, env)
+        output, message = self._backend.launch(
+            self._run_id, name, attempt, request, container, env
+        )
         values = output.get("parameterValues", {})
         for key, definition in outputs.get("parameters", {}).items():
             if key not in values:
@@ -367,25 +412,13 @@ class _Execution:
                 found[key] = artifacts[place]
             elif kind == "taskOutputArtifact":
                 producer = done[place["producerTask"]]
-                found[key] = self._through_mlmd(
-                    producer.artifacts[place["outputArtifactKey"]]
+                found[key] = self._backend.handed(
+                    producer.artifacts[place["outputArtifactKey"]],
+                    next(self._mlmd_ids),
                 )
             else:
                 raise AssertionError(f"{kind}: not implemented")
         return values, found
-
-    def _through_mlmd(self, artifact: Mapping) -> dict:
-        metadata = {k: _as_number(v) for k, v in artifact["metadata"].items()}
-        return {
-            "name": str(next(self._mlmd_ids)),
-            "uri": artifact["uri"],
-            "type": {"instanceSchema": ""},
-            "metadata": {
-                **metadata,
-                "display_name": artifact["name"],
-                "store_session_info": '{"Provider": "minio"}',
-            },
-        }
 
 
 def _upstream(task: Mapping) -> set[str]:
