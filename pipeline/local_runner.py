@@ -100,6 +100,8 @@ def run(
         for execution in stages.close_abandoned(metadata.Metadata(connection)):
             for folder in artifacts.glob(f"*/*/{execution}"):
                 shutil.rmtree(folder)
+        with metadata_store.opened(root) as handle:
+            metadata_store.skip_used_ids(handle, artifacts)
         pipeline = create_pipeline(
             config,
             pipeline_root=str(artifacts),

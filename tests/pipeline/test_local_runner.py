@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from keras_models.evaluation.evaluate import BEST_CONSTANT, HUMAN, SHUFFLED_FEATURES
-from pipeline import local_runner, report_again
+from pipeline import local_runner, metadata_store, report_again
 from pipeline.configs import PipelineConfig
 from serving.client.local_model import LocalModel
 from serving.pushing import destination
@@ -120,6 +120,17 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
     assert "below the 9.90 that is asked for" in refused.verdict.sentence
     assert refused.pushed is None
     assert destination.latest(small.push_destination) == latest
+
+
+@pytest.mark.slow
+def test_a_lost_database_costs_stages_but_no_second_version(small):
+    first, _ = run(small)
+    (pathlib.Path(small.root) / metadata_store.FILE).unlink()
+    versions = os.listdir(small.push_destination)
+    again, ran = run(small)
+    assert len(ran) == len(again.stages)
+    assert os.listdir(small.push_destination) == versions
+    assert first.report.exists() and again.report != first.report
 
 
 def test_second_run_at_the_same_time_is_refused(small):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from pipeline import stages
+from pipeline import metadata_store, stages
 from pipeline.console_progress import ConsoleProgress
 from tests.support import stage_fakes
 from transform.common.errors import KinescribeError
@@ -136,6 +136,29 @@ def test_killed_stage_is_closed_and_runs_again(bench):
     bench.obstacle.unlink()
     bench.run()
     assert bench.ran() == ["Second"]
+
+
+def artifacts(bench):
+    return {p for p in (bench.folder / "artifacts").rglob("*") if p.is_file()}
+
+
+def test_without_its_database_a_run_writes_beside_what_is_there(bench, caplog):
+    bench.run()
+    before = {path: path.read_text() for path in artifacts(bench)}
+    (bench.folder / metadata_store.FILE).unlink()
+    bench.ran()
+    for skipped in (2, 0):
+        with metadata_store.opened(bench.folder) as handle:
+            found = metadata_store.skip_used_ids(handle, bench.folder / "artifacts")
+        assert found == skipped
+    assert [
+        record.message[:36] for record in caplog.records if "lost" in record.msg
+    ] == ["the notes of runs up to number 2 are"]
+    done = bench.run()
+    assert bench.ran() == ["First", "Second"]
+    assert pathlib.Path(done["Second"].outputs["model"].uri).name == "4"
+    assert before == {path: path.read_text() for path in before}
+    assert len(artifacts(bench)) == 2 * len(before)
 
 
 @given(st.text(max_size=200))
