@@ -1,3 +1,6 @@
+import json
+import pathlib
+
 import pytest
 import yaml
 
@@ -6,6 +9,7 @@ from kubeflow.check import check
 from kubeflow.overlay import task_name
 from pipeline import published_runs
 from pipeline.pipeline import create_pipeline
+from tests.support.kubeflow_backend import Backend
 from tests.support.kubeflow_settings import DIGEST, SETTINGS
 from transform.common.config import ConfigError
 
@@ -41,6 +45,24 @@ def containers(compiled):
 def pod(compiled, task):
     executors = compiled.platform["platforms"]["kubernetes"]["deploymentSpec"]
     return executors["executors"][f"exec-{task}"]
+
+
+class Puppets:
+    """Containers that do nothing but give what is asked of them; one is evicted."""
+
+    def __init__(self, evicted: str):
+        self.evicted = evicted
+
+    def __call__(self, pod):
+        if pod.task == self.evicted and pod.folder.name.endswith("-1"):
+            return 137  # 128 + SIGKILL
+        if "--json_serialized_invocation_args" in pod.command:
+            place = pod.command.index("--json_serialized_invocation_args") + 1
+            asked = json.loads(pod.command[place])["outputs"]
+            values = dict.fromkeys(asked["parameters"], "retrain")
+            told = json.dumps({"parameterValues": values})
+            pathlib.Path(asked["outputFile"]).write_text(told)
+        return 0
 
 
 def test_nothing_in_it_is_beyond_a_backend(path):
@@ -161,6 +183,18 @@ def test_stages_are_tried_again_and_cached_by_nobody(compiled):
             assert "cachingOptions" not in task
             if name not in ("retrain", "train"):
                 assert task["retryPolicy"]["maxRetryCount"] == 2
+
+
+def test_the_pod_of_any_task_is_started_again_after_an_eviction(compiled, tmp_path):
+    pods = compiled.platform["platforms"]["kubernetes"]
+    tasks = containers(compiled).keys() - {"tell"}
+    assert len(tasks) == 14
+    for task in tasks:
+        backend = Backend(tmp_path / task, Puppets(task))
+        run = backend.execute(compiled.specification, pods, "s3://bucket")
+        assert run.state == "SUCCEEDED"
+        attempts = {name: run.tasks[name].attempts for name in run.ran}
+        assert attempts == dict.fromkeys([*tasks, "tell"], 1) | {task: 2}
 
 
 @pytest.mark.parametrize(

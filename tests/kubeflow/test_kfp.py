@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from kubeflow import compiler
+from kubeflow import compiler, vertex
 from pipeline import published_runs
 from tests.support.kubeflow_api import Api
 from tests.support.kubeflow_settings import SETTINGS
@@ -37,6 +37,21 @@ for pod in pods.values():
         pod, kubernetes_executor_config_pb2.KubernetesExecutorConfig()
     )
 print(components.load_component_from_file(sys.argv[1]).name)
+"""
+
+READ_JOB_STRICTLY = """
+import json
+import sys
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+job = json.load(open(sys.argv[1]))
+json_format.ParseDict(job, pipeline_spec_pb2.PipelineJob())
+specification = job["pipelineSpec"]
+json_format.ParseDict(specification, pipeline_spec_pb2.PipelineSpec())
+deployment = pipeline_spec_pb2.PipelineDeploymentConfig()
+json_format.ParseDict(specification["deploymentSpec"], deployment)
+print(deployment.executors["exec-trainer"].container.resources.accelerator.type)
 """
 
 SCHEDULE = """
@@ -90,6 +105,18 @@ def test_compiled_file_is_strictly_what_kubeflow_describes(tmp_path):
         config.override({"corpus": {"files": files}, "kubeflow": SETTINGS}), path
     )
     assert kfp(READ_STRICTLY, str(path)).strip() == "mgsa-msrvtt"
+
+
+def test_job_for_vertex_is_strictly_what_kubeflow_describes(tmp_path):
+    config = published_runs.configuration("mgsa", "msrvtt", root="gs://bucket/run")
+    files = [f"gs://bucket/data/{name}.json" for name in ("train", "test")]
+    gpu = {"accelerator": {"type": "NVIDIA_L4"}}
+    kubeflow = {"image": SETTINGS["image"], "resources": {"Trainer": gpu}}
+    path = tmp_path / "pipeline.json"
+    vertex.compile_job(
+        config.override({"corpus": {"files": files}, "kubeflow": kubeflow}), path
+    )
+    assert kfp(READ_JOB_STRICTLY, str(path)).strip() == "NVIDIA_L4"
 
 
 def test_official_client_takes_the_tests_server_for_a_backend():

@@ -30,6 +30,29 @@ def size(paths) -> int:
     return sum(path.stat().st_size for path in paths)
 
 
+EVICTED = 137  # 128 + SIGKILL, as Kubernetes tells of a pod that it put out
+
+
+def all_evicted_once(pod):
+    """Runs a container; what its first attempt made is never uploaded."""
+    code = in_this_process(pod)
+    return EVICTED if pod.folder.name.endswith("-1") and pod.task != "tell" else code
+
+
+@pytest.mark.slow
+def test_every_pod_is_evicted_after_its_work_and_one_version_is_pushed(tmp_path):
+    config = small_pipeline(tmp_path).override(
+        {"kubeflow": {"image": {"default": "k"}, "allow_tags": True}}
+    )
+    path = tmp_path / "pipeline.yaml"
+    compiler.compile_pipeline(config, path)
+    run = Backend(tmp_path / "backend", all_evicted_once).run(path)
+    assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
+    assert {run.tasks[name].attempts for name in run.ran if name != "tell"} == {2}
+    assert len(destination.versions(config.push_destination)) == 1
+    assert run.tasks["pusher"].artifacts["pushed_model"]["metadata"]["pushed"] == 1
+
+
 @pytest.mark.slow
 def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_path):
     corpus = render_corpus(
