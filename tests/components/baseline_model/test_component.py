@@ -1,9 +1,11 @@
+import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.baseline_model import executor
 from components.baseline_model.component import BaselineModel
-from tests.support.pushing import write_model
+from serving.pushing import destination, push
+from tests.support.pushing import RECORD, write_model
 
 
 def run_component(tmp_path):
@@ -28,3 +30,38 @@ def test_component_copies_the_candidate_and_says_so(tmp_path):
 def test_component_copies_the_pushed_model_and_says_so(tmp_path):
     write_model(tmp_path / "pushed" / "3", "pushed")
     assert run_component(tmp_path) == ("pushed", "pushed", "3")
+
+
+def other_weights(folder):
+    write_model(folder, "others")
+
+
+def half_of_the_weights(folder):
+    [path] = (folder / "variables").glob("*.data-*")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (other_weights, "its weights are not those that were pushed. Delete"),
+        (half_of_the_weights, "cannot be read: "),
+    ],
+)
+def test_a_damaged_version_stops_with_a_sentence_and_is_gone_once_deleted(
+    tmp_path, damage, said
+):
+    place = str(tmp_path / "pushed")
+    for content in ("first", "second"):
+        folder = write_model(tmp_path / content, content)
+        record = RECORD.replace(weights_digest=executor.weights_digest(str(folder)))
+        push.push(str(folder), place, record)
+    damaged = destination.latest(place)
+    damage(tmp_path / "pushed" / damaged.version)
+    with pytest.raises(executor.DamagedVersionError, match=said) as caught:
+        run_component(tmp_path)
+    assert str(caught.value).startswith(f"the pushed version {damaged.version} cannot")
+    assert damaged.folder in str(caught.value)
+    tf.io.gfile.rmtree(damaged.folder)
+    content, source, version = run_component(tmp_path)
+    assert (content, source) == ("first", "pushed") and version != damaged.version
