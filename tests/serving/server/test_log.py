@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 import sys
@@ -38,6 +40,31 @@ def test_a_log_that_nobody_reads_holds_nobody_up(monkeypatch):
     assert log._handler.dropped == 7
     monkeypatch.setattr("serving.server.log._FLUSH_SECONDS", 0.01)
     log.close()
+
+
+class Disk(io.StringIO):
+    """A file on a disk that can be full."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+def test_a_log_whose_disk_was_full_goes_on_when_there_is_room(monkeypatch):
+    disk = Disk()
+    monkeypatch.setattr(sys, "stderr", disk)
+    log = BackgroundLog("text")
+    log.start()
+    logging.getLogger("kinescribe.serving").info("one")
+    log._handler.queue.join()
+    disk.full = False
+    logging.getLogger("kinescribe.serving").info("two")
+    assert log.close()
+    (line,) = disk.getvalue().splitlines()
+    assert line.endswith("INFO two")
 
 
 def test_traces_are_part_of_a_json_line():
