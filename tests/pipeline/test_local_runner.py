@@ -133,6 +133,20 @@ def test_a_lost_database_costs_stages_but_no_second_version(small):
     assert first.report.exists() and again.report != first.report
 
 
+@pytest.mark.slow
+def test_what_is_lost_besides_is_made_again_and_is_no_second_version(small):
+    first, _ = run(small)
+    root = pathlib.Path(small.root)
+    for folder in ("features", "training", "records", "artifacts", "references"):
+        shutil.rmtree(root / folder)
+    shutil.rmtree(pathlib.Path(small.push_destination) / ".ledger", ignore_errors=True)
+    versions = destination.versions(small.push_destination)
+    again, ran = run(small)
+    assert "Trainer" in ran and "VideoExampleGen" in ran
+    assert destination.versions(small.push_destination) == versions
+    assert again.verdict.weights_digest == first.verdict.weights_digest
+
+
 def test_second_run_at_the_same_time_is_refused(small):
     root = pathlib.Path(small.root)
     root.mkdir(parents=True, exist_ok=True)
