@@ -19,7 +19,6 @@ from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
-from components.baseline_model.executor import require_whole
 from components.report.executor import PAGE
 from pipeline import metadata_store, stages
 from pipeline.configs import RUN_LOG, PipelineConfig
@@ -27,7 +26,7 @@ from pipeline.pipeline import create_pipeline
 from pipeline.stages import Stage
 from serving.gates.verdict import Verdict
 from serving.judging import judgement_files, recorded
-from serving.pushing import destination as destinations
+from serving.pushing import soundness
 from serving.pushing.baseline import baseline_version
 from transform import datasets
 from transform.backbones import loading
@@ -94,8 +93,7 @@ def run(
     config = config.replace(features=loading.resolve(config.features))
     if vectors := config.training.word_vectors:
         vectors.locate()
-    if served := destinations.latest(config.push_destination):
-        require_whole(served)
+    soundness.newest_sound(config.push_destination)  # says what is passed over
     digest = data_digest(datasets.read(config.corpus), config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())

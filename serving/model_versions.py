@@ -71,8 +71,8 @@ def is_complete(folder: str) -> bool:
     return bool(shards) and all(int(shard[1]) == len(shards) for shard in shards)
 
 
-def complete_versions(base: str) -> dict[int, str]:
-    """Returns the folders of the complete versions by number, ascending.
+def numbered_folders(base: str) -> dict[int, str]:
+    """Returns the folders of versions by number, ascending, whatever is in them.
 
     Whole numbers that the protocol does not have are left out with a warning, and so
     is the second of two folders of one number, as 7 and 007.
@@ -88,11 +88,13 @@ def complete_versions(base: str) -> dict[int, str]:
             _leave_out(folder, f"{folders[int(name)]} is of the same number")
         else:
             folders[int(name)] = folder
-    return {
-        version: folder
-        for version, folder in sorted(folders.items())
-        if is_complete(folder)
-    }
+    return dict(sorted(folders.items()))
+
+
+def complete_versions(base: str) -> dict[int, str]:
+    """Returns the folders of the complete versions by number, ascending."""
+    folders = numbered_folders(base).items()
+    return {number: folder for number, folder in folders if is_complete(folder)}
 
 
 @functools.cache

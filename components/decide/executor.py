@@ -14,8 +14,7 @@ from components.decide import decision
 from components.decide.corpus import Stamps, read_clips
 from components.decide.decision import Decision, Served, decide
 from components.decide.retrain_config import RetrainConfig
-from serving.pushing import destination as destinations
-from serving.pushing import ledger
+from serving.pushing import ledger, soundness
 from serving.pushing.origin import Origin, weights_folder
 from transform.backbones import loading
 from transform.common import outputs, storage
@@ -72,15 +71,16 @@ def write_decision(
 
 
 def served_version(destination: str) -> Served | None:
-    """Returns the newest version that is to be served, if there is one."""
-    withdrawn = ledger.withdrawn(destination)
-    for pushed in reversed(destinations.versions(destination)):
-        record = pushed.record()
-        if record and record.weights_digest in withdrawn:
-            continue
-        # Versions are numbered by the second of their push.
-        return Served(pushed.version, int(pushed.version), Origin.read(pushed.folder))
-    return None
+    """Returns the newest version that is to be served, if there is one.
+
+    Raises:
+        DamagedVersionError: There are versions, and none is whole.
+    """
+    pushed = soundness.newest_sound(destination).pushed
+    if not pushed:
+        return None
+    # Versions are numbered by the second of their push.
+    return Served(pushed.version, int(pushed.version), Origin.read(pushed.folder))
 
 
 def attempts(destination: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from components.baseline_model.executor import VERSION
 from components.judge.executor import OUTCOME, VERDICT
 from serving import model_versions
 from serving.pushing import destination as destinations
-from serving.pushing import ledger
+from serving.pushing import ledger, soundness
 from serving.pushing.destination import PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
@@ -74,6 +74,18 @@ def push_if_blessed(
         logging.warning("The model is not pushed: %s", event.in_words())
         pushed_model.set_int_custom_property("pushed", 0)
         pushed_model.set_string_custom_property("verdict", event.in_words())
+        return
+    if event := soundness.lost(destination, record.weights_digest):
+        said = (
+            f"version {event.version} had the same weights and was removed or damaged "
+            f"since; `kinescribe rollback {destination} --forgive {event.version}` "
+            "lets it be pushed again"
+        )
+        logging.warning("The model is not pushed: %s.", said)
+        pushed_model.set_int_custom_property("pushed", 0)
+        pushed_model.set_string_custom_property("verdict", f"{said}.")
+        if origin:
+            ledger.record(destination, "refused", origin_digest=made_from, reason=said)
         return
     before = destinations.latest(destination)
     pushed = push(

@@ -25,6 +25,7 @@ from serving.judging.cost import measure_costs
 from serving.judging.recorded import RecordedCaption
 from serving.judging.trial import try_serving
 from serving.pushing import destination as destinations
+from serving.pushing import soundness
 from serving.pushing.destination import PushedVersion
 from serving.weights_digest import weights_digest
 from transform import schema
@@ -97,7 +98,7 @@ def judge_model(
         captions, clips.references, references, tokenizer=candidate.tokenizer
     )
     base_model = LocalModel(baseline.folder) if baseline.folder else None
-    served_now = destinations.latest(destination)
+    served_now = soundness.newest_sound(destination).pushed
     theirs = (
         _texts(clips.ids, base_model.caption_examples(clips.records))
         if base_model

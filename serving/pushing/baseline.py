@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from serving import model_versions
-from serving.pushing import destination as destinations
+from serving.pushing import soundness
 
 
 class Baseline(NamedTuple):
@@ -17,40 +17,51 @@ class Baseline(NamedTuple):
 
 
 def choose_baseline(candidate: str, destination: str) -> Baseline:
-    """Returns the latest model in `destination`, or the candidate if none can be used.
+    """Returns the newest model in `destination`, or the candidate if none can be used.
 
-    A model that reads features of another specification cannot run on the records at
-    hand, so it cannot be compared with either.
+    Versions that are damaged, not complete or withdrawn are passed over, and the reason
+    says so. A model that reads features of another specification cannot run on the
+    records at hand, so it cannot be compared with either.
 
     Args:
         candidate: Folder of the new SavedModel.
         destination: The folder that models are pushed to.
+
+    Raises:
+        DamagedVersionError: There are versions, and none is whole.
     """
-    pushed = destinations.latest(destination)
+    pushed, skipped = sound = soundness.newest_sound(destination)
     if not pushed:
         reason = f"nothing has been pushed to {destination} yet"
+        if skipped:
+            reason = f"{destination} has no version to compare with{sound.in_words()}"
         return Baseline(candidate, "", reason)
     candidate_hash = model_versions.read_spec(candidate).content_hash
     pushed_hash = model_versions.read_spec(pushed.folder).content_hash
     if candidate_hash != pushed_hash:
         reason = (
             f"the pushed version {pushed.version} reads features of specification "
-            f"{pushed_hash}, the records have {candidate_hash}"
+            f"{pushed_hash}, the records have {candidate_hash}{sound.in_words()}"
         )
         return Baseline(candidate, "", reason)
-    reason = f"version {pushed.version} is the latest in {destination}"
+    rank = "newest whole one" if skipped else "latest"
+    reason = f"version {pushed.version} is the {rank} in {destination}"
+    reason += sound.in_words()
     return Baseline(pushed.folder, pushed.version, reason)
 
 
 def baseline_version(destination: str, config_digest: str, data_digest: str) -> str:
     """Returns the version that a run of this configuration and data compares with.
 
-    It is the latest one, unless this very configuration and data made that: then it
-    is the one that was compared with at the time. Hence a run that is repeated with
-    nothing new gets the same answer, and one that goes back to an earlier
-    configuration does not.
+    It is the newest whole one, unless this very configuration and data made that: then
+    it is the one that was compared with at the time. Hence a run that is repeated with
+    nothing new gets the same answer, and one that goes back to an earlier configuration
+    does not.
+
+    Raises:
+        DamagedVersionError: There are versions, and none is whole.
     """
-    pushed = destinations.latest(destination)
+    pushed = soundness.newest_sound(destination).pushed
     if not pushed:
         return ""
     record = pushed.record()

@@ -10,9 +10,11 @@ import time
 
 import tensorflow as tf
 
+from serving import model_versions
 from serving.errors import ServingError
 from serving.model_versions import MAX_VERSION
 from serving.pushing import destination as destinations
+from serving.pushing import ledger, soundness
 from serving.pushing.destination import (
     CLIPS,
     EVALUATION,
@@ -40,8 +42,9 @@ def push(
 
     A reader sees the whole version or none of it: the copy goes to a hidden sibling,
     is flushed to the disk and gets its number by a rename. The remains of a killed push
-    are removed. If the latest version is this same model, nothing is copied. Pushes and
-    roll-backs to one folder wait for each other, from whatever machines they come.
+    are removed. If the latest version is this same model, and whole, nothing is copied.
+    Pushes and roll-backs to one folder wait for each other, from whatever machines they
+    come.
 
     Args:
         model: Folder of a SavedModel.
@@ -54,7 +57,8 @@ def push(
     with lease.held(destination, seconds=_LEASE, wait=_WAIT) as mine:
         current = destinations.latest(destination)
         served = current.record() if current else None
-        if current and served and served.weights_digest == record.weights_digest:
+        same = served and served.weights_digest == record.weights_digest
+        if current and same and not soundness.damage(current):
             return current
         if "://" in destination:
             return _push_to_object_store(
@@ -78,9 +82,15 @@ def push(
 
 
 def _next_version(destination: str) -> str:
-    """Returns the time in seconds, as TFX does, but above every existing version."""
-    current = destinations.latest(destination)
-    number = max(int(time.time()), int(current.version) + 1 if current else 0)
+    """Returns the time in seconds, as TFX does, but above every existing version.
+
+    The number of a version that was removed is not given again: the ledger has it.
+    """
+    folders = model_versions.numbered_folders(destination)
+    number = max(int(time.time()), max(folders, default=-1) + 1)
+    taken = {event.version for event in ledger.events(destination)}
+    while str(number) in taken:
+        number += 1
     if number > MAX_VERSION:
         raise ServingError(
             f"{destination} has version {number - 1}, after which no number is left: "

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from serving.errors import ServingError
 from serving.pushing import destination as destinations
-from serving.pushing import ledger
+from serving.pushing import ledger, soundness
 from serving.pushing.destination import PushedVersion, PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
@@ -17,8 +17,8 @@ class VersionState(NamedTuple):
     """A version of a push destination, and what has become of it."""
 
     version: str
-    state: str  # live, earlier, rolled back or rejected
-    reason: str  # of a withdrawal
+    state: str  # live, earlier, damaged, rolled back or rejected
+    reason: str  # of a withdrawal, or what is damaged
     record: PushRecord | None
     origin: Origin | None
 
@@ -32,13 +32,17 @@ def states(destination: str) -> list[VersionState]:
         record = pushed.record()
         event = withdrawn.get(record.weights_digest) if record else None
         state = event.event.replace("-", " ") if event else "earlier"
+        reason = event.in_words() if event else ""
         if not live and not event:
-            state, live = "live", True
+            if problem := soundness.damage(pushed):  # servers pass it over
+                state, reason = "damaged", f"version {pushed.version}: {problem}."
+            else:
+                state, live = "live", True
         found.append(
             VersionState(
                 pushed.version,
                 state,
-                event.in_words() if event else "",
+                reason,
                 record,
                 Origin.read(pushed.folder),
             )
@@ -104,10 +108,10 @@ def target(destination: str) -> PushedVersion | None:
 
 
 def forgive(destination: str, version: str, reason: str, by: str = "") -> None:
-    """Lets the model of a withdrawn version be pushed again.
+    """Lets the model of a withdrawn, removed or damaged version be pushed again.
 
     Raises:
-        ServingError: There is no such version, or it was not withdrawn.
+        ServingError: There is no such version, or nothing is held against it.
     """
     for state in states(destination):
         if state.version == version and state.state in ("rolled back", "rejected"):
@@ -122,6 +126,19 @@ def forgive(destination: str, version: str, reason: str, by: str = "") -> None:
                 by=by,
             )
             return
+    for event in ledger.events(destination):
+        if (event.event, event.version) == ("pushed", version):
+            if soundness.lost(destination, event.weights_digest):
+                ledger.record(
+                    destination,
+                    "forgiven",
+                    version=version,
+                    weights_digest=event.weights_digest,
+                    origin_digest=event.origin_digest,
+                    reason=reason,
+                    by=by,
+                )
+                return
     raise ServingError(f"{destination} has no version {version} that was withdrawn.")
 
 

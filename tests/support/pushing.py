@@ -9,6 +9,7 @@ from transform.schema import FeatureSpec, Flow
 
 SPEC = FeatureSpec(features=(Flow(),))
 OTHER_SPEC = FeatureSpec(features=(Flow(clip=10),))
+_GRAPH = "\x08\x01\x12\x00"  # a SavedModel of one empty graph
 RECORD = PushRecord(
     version="",
     weights_digest="m" * 16,
@@ -24,7 +25,7 @@ def write_model(
 ) -> pathlib.Path:
     """Files of the right names, with `content` for weights."""
     for name, text in {
-        "saved_model.pb": "graph",
+        "saved_model.pb": _GRAPH,
         "assets/feature_spec.json": spec.to_json(),
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

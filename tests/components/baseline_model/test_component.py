@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
@@ -5,10 +7,12 @@ from tfx.types import standard_artifacts
 from components.baseline_model import executor
 from components.baseline_model.component import BaselineModel
 from serving.pushing import destination, push
+from serving.pushing.soundness import DamagedVersionError
+from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 
-def run_component(tmp_path):
+def run_component(tmp_path, *properties):
     candidate, baseline = standard_artifacts.Model(), standard_artifacts.Model()
     candidate.uri = str(tmp_path / "candidate")
     baseline.uri = str(tmp_path / "baseline")
@@ -19,7 +23,7 @@ def run_component(tmp_path):
     weights = tmp_path / "baseline/Format-Serving/variables"
     reader = tf.train.load_checkpoint(str(weights / "variables"))
     content = reader.get_tensor("weights").decode()
-    properties = (executor.SOURCE, executor.VERSION)
+    properties = (executor.SOURCE, executor.VERSION, *properties)
     return content, *map(baseline.get_string_custom_property, properties)
 
 
@@ -32,36 +36,30 @@ def test_component_copies_the_pushed_model_and_says_so(tmp_path):
     assert run_component(tmp_path) == ("pushed", "pushed", "3")
 
 
-def other_weights(folder):
-    write_model(folder, "others")
-
-
-def half_of_the_weights(folder):
-    [path] = (folder / "variables").glob("*.data-*")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (other_weights, "its weights are not those that were pushed. Delete"),
-        (half_of_the_weights, "cannot be read: "),
-    ],
-)
-def test_a_damaged_version_stops_with_a_sentence_and_is_gone_once_deleted(
-    tmp_path, damage, said
-):
+def push_two(tmp_path):
     place = str(tmp_path / "pushed")
     for content in ("first", "second"):
         folder = write_model(tmp_path / content, content)
-        record = RECORD.replace(weights_digest=executor.weights_digest(str(folder)))
+        record = RECORD.replace(weights_digest=weights_digest(str(folder)))
         push.push(str(folder), place, record)
-    damaged = destination.latest(place)
-    damage(tmp_path / "pushed" / damaged.version)
-    with pytest.raises(executor.DamagedVersionError, match=said) as caught:
+    return destination.versions(place)
+
+
+def test_component_passes_a_damaged_version_over_and_says_so(tmp_path):
+    first, second = push_two(tmp_path)
+    write_model(pathlib.Path(second.folder), "others")
+    content, source, version, reason = run_component(tmp_path, executor.REASON)
+    assert (content, source, version) == ("first", "pushed", first.version)
+    assert f"version {second.version}: its weights are not those that" in reason
+
+
+def test_where_no_version_is_whole_a_sentence_says_what_to_delete(tmp_path):
+    versions = push_two(tmp_path)
+    for version in versions:
+        write_model(pathlib.Path(version.folder), "others")
+    with pytest.raises(DamagedVersionError, match="no pushed version can be") as caught:
         run_component(tmp_path)
-    assert str(caught.value).startswith(f"the pushed version {damaged.version} cannot")
-    assert damaged.folder in str(caught.value)
-    tf.io.gfile.rmtree(damaged.folder)
-    content, source, version = run_component(tmp_path)
-    assert (content, source) == ("first", "pushed") and version != damaged.version
+    for version in versions:
+        assert version.folder in str(caught.value)
+        tf.io.gfile.rmtree(version.folder)
+    assert run_component(tmp_path) == ("candidate", "candidate", "")

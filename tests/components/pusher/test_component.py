@@ -1,9 +1,11 @@
+import shutil
+
 import pytest
 from tfx.types import standard_artifacts
 
 from components.baseline_model.executor import VERSION
 from components.pusher.component import Pusher
-from serving.pushing import destination
+from serving.pushing import destination, rollback
 from tests.support.pushing import SPEC, files_of, write_model
 
 
@@ -83,3 +85,21 @@ def test_component_pushes_nothing_without_every_blessing(tmp_path, missing):
     pushed = run_component(tmp_path, **{missing: 0})
     assert pushed.get_int_custom_property("pushed") == 0
     assert not (tmp_path / "pushed").exists()
+
+
+def test_a_model_that_was_removed_by_hand_is_pushed_again_once_forgiven(tmp_path):
+    place = tmp_path / "pushed"
+    older = write_model(place / "7", "older")
+    run_component(tmp_path)
+    version = destination.latest(str(place)).version
+    shutil.rmtree(place / version)
+    for name in ("judgement", "drift", "artifact"):
+        shutil.rmtree(tmp_path / name)
+    pushed = run_component(tmp_path)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert f"--forgive {version}" in pushed.get_string_custom_property("verdict")
+    assert destination.latest(str(place)).folder == str(older)
+    rollback.forgive(str(place), version, "by mistake")
+    for name in ("judgement", "drift", "artifact"):
+        shutil.rmtree(tmp_path / name)
+    assert run_component(tmp_path).get_int_custom_property("pushed") == 1

@@ -1,5 +1,6 @@
 from serving.pushing.baseline import baseline_version, choose_baseline
 from serving.pushing.push import push
+from serving.weights_digest import weights_digest
 from tests.support.pushing import OTHER_SPEC, RECORD, write_model
 
 
@@ -34,16 +35,21 @@ def test_model_of_another_specification_is_not_compared_with(tmp_path):
 def test_repeated_run_finds_the_same_comparison_and_a_changed_one_does_not(tmp_path):
     destination = str(tmp_path / "pushed")
     assert baseline_version(destination, "config a", "data") == ""
-    record = RECORD.replace(config_digest="config a", data_digest="data")
-    first = push(str(write_model(tmp_path / "a", "a")), destination, record)
+    models = [write_model(tmp_path / name, name) for name in "ab"]
+    record = RECORD.replace(
+        config_digest="config a",
+        data_digest="data",
+        weights_digest=weights_digest(models[0]),
+    )
+    first = push(str(models[0]), destination, record)
     assert baseline_version(destination, "config a", "data") == ""
     assert baseline_version(destination, "config b", "data") == first.version
     assert baseline_version(destination, "config a", "more data") == first.version
     record = record.replace(
         config_digest="config b",
-        weights_digest="b" * 16,
+        weights_digest=weights_digest(models[1]),
         baseline_version=first.version,
     )
-    second = push(str(write_model(tmp_path / "b", "b")), destination, record)
+    second = push(str(models[1]), destination, record)
     assert baseline_version(destination, "config b", "data") == first.version
     assert baseline_version(destination, "config a", "data") == second.version
