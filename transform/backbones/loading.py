@@ -14,7 +14,7 @@ from transform.audio.codebook import Codebook
 from transform.backbones.boxes import Detections
 from transform.backbones.registry import CHUNK_NETWORKS, DETECTORS, NETWORKS
 from transform.common.config import Config, ConfigError
-from transform.common.precision import dtype_policy
+from transform.common.precision import dtype_policy, sums_chunks_in_bfloat16
 from transform.common.weight_files import WeightsError, WeightsFile, find_file
 from transform.schema import (
     AudioWords,
@@ -273,7 +273,10 @@ def _model(
     *other_features: FrameGrid | ChunkGrid,
 ) -> tf.keras.Model:
     weights = checked_weights(feature)
-    with dtype_policy(_POLICIES[feature.precision]):
+    precision = feature.precision
+    if isinstance(feature, ChunkGrid) and sums_chunks_in_bfloat16():
+        precision = "float32"
+    with dtype_policy(_POLICIES[precision]):
         return _entry(table, feature).model(feature, weights, *other_features)
 
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from transform.backbones import loading
-from transform.common.precision import dtype_policy
+from transform.common.precision import dtype_policy, sums_chunks_in_bfloat16
 from transform.schema import (
     ChunkGrid,
     FeatureSpec,
@@ -100,7 +100,18 @@ def test_bfloat16_stays_near_float32_in_chunks(feature):
     if isinstance(feature.input, FlowInput):
         chunks = (chunks.astype(np.float32) - 128) / 128
     error = relative_error(loading.load_chunks, feature, chunks[None])
-    assert 1e-4 < error < 0.03
+    assert (error > 1e-4) != sums_chunks_in_bfloat16()
+    assert error < 0.03
+
+
+@pytest.mark.parametrize(("sums", "cells"), [(False, 1), (True, 2)])
+def test_chunks_are_not_summed_in_bfloat16(sums, cells, monkeypatch):
+    monkeypatch.setattr(loading, "sums_chunks_in_bfloat16", lambda: sums)
+    size = 32 * cells  # each loads a network of its own, as loaded ones are kept
+    feature = chunk("tiny3d", "pool5", 1, cells, 64, size, 16, input=PixelInput())
+    chunks = smooth(16, size, size, 3)[None]
+    error = relative_error(loading.load_chunks, feature, chunks)
+    assert (error == 0) == sums
 
 
 def test_networks_loaded_afterwards_compute_in_float32():
