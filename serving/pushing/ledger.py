@@ -44,6 +44,7 @@ class Event(Config):
     by: str = ""  # the person or the run
     content_of: str = ""  # rolled-back: the version whose content is served again
     label: str = ""  # labelled, unlabelled: a name of the version
+    content: str = ""  # rejected: digest of the folder's listing
 
     def in_words(self) -> str:
         """Returns a sentence: what happened to which version, when, by whom and why."""
@@ -93,13 +94,27 @@ def labels(destination: str) -> dict[str, str]:
     return named
 
 
+def rejections(destination: str) -> dict[str, Event]:
+    """Returns, by version, what no server could load and nobody has forgiven since."""
+    rejected: dict[str, Event] = {}
+    for event in events(destination):
+        if event.event == "rejected":
+            rejected[event.version] = event
+        elif event.event == "forgiven":
+            rejected.pop(event.version, None)
+    return rejected
+
+
 def withdrawn(destination: str) -> dict[str, Event]:
     """Returns, by the digest of their weights, the models that must not be served.
 
-    They were rolled back or rejected by a server, and nobody has forgiven them since.
+    They were rolled back or rejected by a server, and nobody has forgiven them since. A
+    version that was rejected for its damage withdraws no model.
     """
     bad: dict[str, Event] = {}
     for event in events(destination):
+        if not event.weights_digest:
+            continue
         if event.event in ("rolled-back", "rejected"):
             bad[event.weights_digest] = event
         elif event.event == "forgiven":

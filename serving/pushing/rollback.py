@@ -26,6 +26,7 @@ class VersionState(NamedTuple):
 def states(destination: str) -> list[VersionState]:
     """Returns the complete versions, newest first; the live one is what is served."""
     withdrawn = ledger.withdrawn(destination)
+    rejected = ledger.rejections(destination)
     found = []
     live = False
     for pushed in reversed(destinations.versions(destination)):
@@ -36,6 +37,8 @@ def states(destination: str) -> list[VersionState]:
         if not live and not event:
             if problem := soundness.damage(pushed):  # servers pass it over
                 state, reason = "damaged", f"version {pushed.version}: {problem}."
+                if event := rejected.get(pushed.version):
+                    state, reason = "rejected", event.in_words()
             else:
                 state, live = "live", True
         found.append(

@@ -30,7 +30,7 @@ class Catalogue:
         load: Loads a version; given the model's name, a number and a folder.
         model_config_file: Read again whenever it changes; '' for none.
         on_change: Called whenever a version goes live or retires.
-        on_failure: Called with a model's name and the version that does not load.
+        on_failure: Called with a model, the version that does not load, and the error.
     """
 
     def __init__(
@@ -38,7 +38,9 @@ class Catalogue:
         load: Callable[[str], Load],
         model_config_file: str = "",
         on_change: Callable[[], None] = lambda: None,
-        on_failure: Callable[[str, int], None] = lambda model, version: None,
+        on_failure: Callable[
+            [ModelConfig, int, Exception], None
+        ] = lambda model, version, error: None,
     ):
         self._load = load
         self._file = model_config_file
@@ -188,13 +190,12 @@ class Catalogue:
         self._on_change()
 
     def _manager(self, config: ModelConfig) -> ServableManager:
-        name = config.name
         return ServableManager(
             config.base_path,
-            self._load(name),
+            self._load(config.name),
             config.policy,
             self._on_change,
-            lambda version: self._on_failure(name, version),
+            lambda version, error: self._on_failure(config, version, error),
         )
 
     def _change(

@@ -71,7 +71,8 @@ class ServableManager:
         load: Loads and warms up a servable, given a version's number and folder.
         policy: Which versions are to be live.
         on_change: Called after the live versions have changed.
-        on_failure: Called with the version's number whenever one fails to load.
+        on_failure: Called with the version's number and the error whenever one fails
+            to load.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class ServableManager:
         load: Load,
         policy: VersionPolicy = _NEWEST,
         on_change: Callable[[], None] = lambda: None,
-        on_failure: Callable[[int], None] = lambda version: None,
+        on_failure: Callable[[int, Exception], None] = lambda version, error: None,
     ):
         self.base = base
         self.policy = policy
@@ -204,7 +205,7 @@ class ServableManager:
             LOG.error("version %d does not load: %s", version, sentence)
             self._failed[version] = snapshot
             self._set(version, VersionStatus(State.END, sentence, _code_of(error)))
-            self._on_failure(version)
+            self._on_failure(version, error)
             return False
         self._failed.pop(version, None)
         with self._lock:

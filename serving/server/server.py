@@ -16,6 +16,7 @@ import grpc
 import tensorflow as tf
 
 from serving.errors import ServingError
+from serving.pushing import rejections
 from serving.server import auth, model_configs
 from serving.server.admission import Admission
 from serving.server.catalogue import Catalogue
@@ -66,7 +67,7 @@ class Server:
             lambda name: load,
             config.model_config_file,
             on_change=self._models_changed,
-            on_failure=self._metrics.load_failed,
+            on_failure=self._load_failed,
         )
         self._metrics.watch(
             lambda: sum(
@@ -296,6 +297,12 @@ class Server:
             asyncio.run_coroutine_threadsafe(
                 self._health.set(self._is_ready()), _event_loop()
             )
+
+    def _load_failed(
+        self, model: model_configs.ModelConfig, version: int, error: Exception
+    ) -> None:
+        self._metrics.load_failed(model.name, version)
+        rejections.note(model.base_path, version, error)
 
     def _refresh_files(self) -> None:
         for tokens in (self._tokens, self._admin_tokens):

@@ -154,3 +154,19 @@ def test_looking_survives_a_folder_that_cannot_be_listed(
     monkeypatch.setattr(tf.io.gfile, "listdir", listing)
     push_stub("a", 2)
     eventually(lambda: live(catalogue) == {"a": [2]})
+
+
+def test_a_version_that_does_not_load_is_told_with_its_folder_and_error(
+    push_stub, loaders
+):
+    told = []
+    a, loader = push_stub("a", 1, 2), FakeLoader()
+    loader.broken.add(2)
+    catalogue = Catalogue(
+        lambda name: loader, on_failure=lambda *said: told.append(said)
+    )
+    catalogue.configure([config(a)])
+    [(model, version, error)] = told
+    assert (model.base_path, version) == (a, 2)
+    assert "is damaged" in str(error)
+    catalogue.close()
