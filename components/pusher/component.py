@@ -39,7 +39,7 @@ def Pusher(  # noqa: N802
         judgement: The verdict and the captions, which are kept beside the model.
         drift: The table of the run's clips, likewise.
         pushed_model: A copy of the pushed model, with the properties `pushed`,
-            `pushed_destination` and `pushed_version`, and the fields of its
+            `pushed_destination` and `pushed_version`, and the digests of its
             `PushRecord`.
         destination: The folder that a model server watches.
         config_digest: Digest of the configuration that made the model.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from absl import logging
@@ -12,12 +13,23 @@ from tfx.utils import io_utils, path_utils
 from components.baseline_model.executor import VERSION
 from components.judge.executor import OUTCOME, VERDICT
 from serving import model_versions
+from serving.judging import recorded
 from serving.pushing import destination as destinations
-from serving.pushing import ledger, soundness
-from serving.pushing.destination import PushRecord
+from serving.pushing import ledger, provenance, soundness
+from serving.pushing.destination import CLIPS, PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
 from serving.weights_digest import weights_digest
+from transform.records.clip_table import ClipTable
+
+# Fields of the record that are properties of the artifact, too.
+_TOLD = (
+    "weights_digest",
+    "config_digest",
+    "data_digest",
+    "spec_hash",
+    "baseline_version",
+)
 
 
 def push_if_blessed(
@@ -69,6 +81,17 @@ def push_if_blessed(
         data_digest=data_digest,
         spec_hash=model_versions.read_spec(folder).content_hash,
         baseline_version=baseline.get_string_custom_property(VERSION),
+        **_facts(origin, judgement, drift),
+        artifacts={
+            name: artifact.uri
+            for name, artifact in {
+                "model": model,
+                "baseline": baseline,
+                "judgement": judgement,
+                "drift": drift,
+                "pushed_model": pushed_model,
+            }.items()
+        },
     )
     if event := ledger.withdrawn(destination).get(record.weights_digest):
         logging.warning("The model is not pushed: %s", event.in_words())
@@ -106,6 +129,42 @@ def push_if_blessed(
     pushed_model.set_int_custom_property("pushed", 1)
     pushed_model.set_string_custom_property("pushed_destination", pushed.folder)
     pushed_model.set_string_custom_property("pushed_version", pushed.version)
-    for name, value in record.to_dict().items():
-        if name != "version":
-            pushed_model.set_string_custom_property(name, value)
+    for name in _TOLD:
+        pushed_model.set_string_custom_property(name, getattr(record, name))
+
+
+def _facts(origin: Origin | None, judgement: Artifact, drift: Artifact) -> dict:
+    """Returns the fields of a push record that say how the model came to be."""
+    verdict = recorded.read_verdict(judgement.uri)
+    code = provenance.code()
+    facts = {
+        "format": 2,
+        "run_id": origin.run_id if origin else "",
+        "parent": origin.parent if origin else "",
+        "start": "warm" if origin and origin.parent else "fresh",
+        "decision": origin.reason if origin else "",
+        "clips": _counts(ClipTable.read(os.path.join(drift.uri, CLIPS))),
+        "revision": code.revision,
+        "changed": code.changed,
+        "image": provenance.image(),
+        "libraries": provenance.libraries(),
+    }
+    if verdict:
+        facts |= {
+            "outcome": verdict.outcome,
+            "verdict": verdict.sentence,
+            "scores": verdict.scores,
+            "intervals": verdict.intervals,
+        }
+    return facts
+
+
+def _counts(table: ClipTable | None) -> dict[str, dict[str, int]]:
+    """Counts the usable clips by split and status."""
+    counts: dict[str, dict[str, int]] = {}
+    if table is not None:
+        columns = table.columns["split"], table.columns["status"]
+        for split, status in zip(*columns, strict=True):
+            of_split = counts.setdefault(split, {})
+            of_split[status] = of_split.get(status, 0) + 1
+    return counts

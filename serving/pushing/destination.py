@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+from typing import Optional
 
 import tensorflow as tf
 
 from serving import model_versions
-from transform.common.config import Config
+from transform.common.config import Config, Field
 
 RECORD = os.path.join("assets.extra", "push.json")
 # What is kept of a version's evaluation, so that later models can be compared with it.
@@ -22,7 +23,10 @@ CLIPS = "clip_table.parquet"  # beside them: numbers of the run's clips, for dri
 
 
 class PushRecord(Config):
-    """The origin of a pushed model; stored inside its version's folder."""
+    """The origin of a pushed model; stored inside its version's folder.
+
+    Records of format 1 end with `baseline_version`; the rest is empty in them.
+    """
 
     version: str
     weights_digest: str
@@ -30,6 +34,25 @@ class PushRecord(Config):
     data_digest: str
     spec_hash: str
     baseline_version: str  # that it was compared with; "" if there was none
+    format: int = 1  # 2 since there are the fields below
+    time: str = ""  # of the push, UTC, ISO 8601
+    run_id: str = ""  # of the run on a cluster
+    # The run's artifacts by their names; TFX's execution ids are parts of the URIs.
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    graph_digest: str = ""  # of saved_model.pb
+    parent: str = ""  # the version whose weights training started from
+    start: str = ""  # warm or fresh
+    decision: str = ""  # why the model was trained
+    outcome: str = ""  # of the verdict
+    verdict: str = ""  # its sentence
+    scores: dict[str, float] = Field(default_factory=dict)  # on the test clips
+    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    # Usable clips of the run by split and status.
+    clips: dict[str, dict[str, int]] = Field(default_factory=dict)
+    revision: str = ""  # of the code; "" where it was in no checkout
+    changed: Optional[bool] = None  # whether the code's files differed from it
+    image: str = ""  # that the Pusher ran in, by digest
+    libraries: dict[str, str] = Field(default_factory=dict)  # versions by name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -126,12 +126,44 @@ def card(chain: Sequence[Ancestor]) -> str:
         for name, value in record.to_dict().items():
             if name.endswith(("digest", "hash")) and value:
                 lines.append(f"| {name.replace('_', ' ')} | `{value}` |")
+        lines += ["", "## Push", "", *(f"- {fact}" for fact in facts(record))]
     lines += ["", "## Ancestors", ""]
     lines += [f"- {in_words(ancestor)}" for ancestor in chain]
     if model.events:
         lines += ["", "## Events", ""]
         lines += [f"- {event.in_words()}" for event in model.events]
     return "\n".join(lines) + "\n"
+
+
+def facts(record: PushRecord) -> list[str]:
+    """Returns what a record of format 2 says of push, run, code and clips, in lines."""
+    lines = []
+    if record.time:
+        run = f" by run {record.run_id}" if record.run_id else ""
+        lines.append(f"pushed {record.time}{run}, {record.start or 'unknown'} start")
+    if record.clips:
+        lines.append(
+            "clips: "
+            + "; ".join(
+                f"{split} "
+                + ", ".join(f"{number:,} {status}" for status, number in of.items())
+                for split, of in record.clips.items()
+            )
+        )
+    for name, value in sorted(record.scores.items()):
+        interval = record.intervals.get(name)
+        said = f" ({interval[0]:.3f} … {interval[1]:.3f})" if interval else ""
+        lines.append(f"{name} {value:.3f}{said}")
+    if record.revision:
+        changed = ", with changes" if record.changed else ""
+        lines.append(f"code {record.revision}{changed}")
+    if record.image:
+        lines.append(f"image {record.image}")
+    if record.libraries:
+        versions = (f"{name} {number}" for name, number in record.libraries.items())
+        lines.append(f"libraries: {', '.join(versions)}")
+    lines += [f"artifact {name}: {uri}" for name, uri in record.artifacts.items()]
+    return lines
 
 
 def in_words(ancestor: Ancestor) -> str:

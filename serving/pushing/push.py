@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import glob
 import os
 import pathlib
@@ -49,7 +50,8 @@ def push(
     Args:
         model: Folder of a SavedModel.
         destination: The folder that a model server watches.
-        record: Written beside the model; its version is filled in here.
+        record: Written beside the model; its version, its time and, where they are
+            not known yet, the digest of its graph are filled in here.
         evaluation: Folder of the model's verdict and captions, of which
             `EVALUATION_FILES` are kept beside the model.
         drift: Folder of the table of the run's clips, which is kept there, too.
@@ -60,6 +62,8 @@ def push(
         same = served and served.weights_digest == record.weights_digest
         if current and same and not soundness.damage(current):
             return current
+        graph = record.graph_digest or soundness.graph_digest(model)
+        record = record.replace(time=_now(), graph_digest=graph)
         if "://" in destination:
             return _push_to_object_store(
                 model, destination, record, evaluation, drift, mine
@@ -97,6 +101,11 @@ def _next_version(destination: str) -> str:
             "rename it."
         )
     return str(number)
+
+
+def _now() -> str:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now.isoformat(timespec="seconds")
 
 
 def _flush(*paths: str | pathlib.Path) -> None:

@@ -6,6 +6,7 @@ compare with the newest sound version, say which ones they passed over, and push
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import posixpath
 from collections.abc import Iterator
@@ -46,11 +47,13 @@ def damage(pushed: PushedVersion) -> str:
     record = pushed.record()
     try:
         digest = weights_digest(pushed.folder)
-        _require_graph(pushed.folder)
+        graph = _whole_graph(pushed.folder)
     except ServingError as error:
         return str(error).removesuffix(".")
     if record and digest != record.weights_digest:
         return "its weights are not those that were pushed"
+    if record and record.graph_digest not in ("", graph):
+        return "its graph is not the one that was pushed"
     return ""
 
 
@@ -121,15 +124,24 @@ def lost(destination: str, digest: str) -> Event | None:
     return pushes if others else None
 
 
-def _require_graph(folder: str) -> None:
+def graph_digest(folder: str) -> str:
+    """Returns sixteen hex digits of a model's graph, byte for byte."""
+    with tf.io.gfile.GFile(posixpath.join(folder, "saved_model.pb"), "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:16]
+
+
+def _whole_graph(folder: str) -> str:
+    """Returns the digest of a version's graph; raises `ServingError` without one."""
     path = posixpath.join(folder, "saved_model.pb")
     try:
+        digest = graph_digest(folder)
         with tf.io.gfile.GFile(path, "rb") as file:
             saved = saved_model_pb2.SavedModel.FromString(file.read())
     except (DecodeError, tf.errors.OpError) as error:
         raise ServingError(f"{path} is damaged: {error}.") from error
     if not saved.meta_graphs:
         raise ServingError(f"{path} is damaged: it has no graph.")
+    return digest
 
 
 def _absent(destination: str, happened: list[Event]) -> Iterator[tuple[int, str]]:

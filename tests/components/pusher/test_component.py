@@ -1,12 +1,36 @@
 import shutil
 
+import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
 from components.baseline_model.executor import VERSION
 from components.pusher.component import Pusher
-from serving.pushing import destination, rollback
+from serving.gates.verdict import Verdict
+from serving.judging import recorded
+from serving.pushing import destination, provenance, rollback
+from serving.pushing.origin import Origin
+from serving.weights_digest import weights_digest
 from tests.support.pushing import SPEC, files_of, write_model
+from transform.records.clip_table import ClipTable
+
+VERDICT = Verdict(
+    outcome="blessed",
+    sentence="Blessed: CIDEr-D 2.06.",
+    servable=True,
+    clips=60,
+    clips_wanted=60,
+    scores={"CIDEr-D": 2.06},
+    intervals={"CIDEr-D": (1.74, 2.4)},
+)
+TABLE = ClipTable(
+    {
+        "key": np.array(["a", "b", "c"], object),
+        "split": np.array(["train", "train", "test"], object),
+        "status": np.array(["ok", "repaired", "ok"], object),
+    },
+    np.empty(0, object),
+)
 
 
 def artifact(kind, folder, **properties):
@@ -28,8 +52,8 @@ def run_component(folder, evaluated=1, blessed=1, servable=1):
     judgement.mkdir()
     for name in (*destination.EVALUATION_FILES, "scores.json"):
         (judgement / name).write_text(f"{name} of the candidate")
-    (folder / "drift").mkdir()
-    (folder / "drift" / destination.CLIPS).write_text("clips of the run")
+    recorded.write_verdict(str(judgement), VERDICT)
+    TABLE.write(str(folder / "drift" / destination.CLIPS))
     Pusher.test_call(
         model=artifact(standard_artifacts.Model, folder / "candidate"),
         baseline=artifact(
@@ -66,6 +90,31 @@ def test_component_pushes_a_blessed_model_and_says_where_it_comes_from(tmp_path)
     assert latest.record().baseline_version == "7"
     assert latest.record().config_digest == "c" * 16
     assert files_of(pushed.uri) == files_of(latest.folder)
+
+
+def test_record_says_of_run_code_scores_and_clips_what_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv(provenance.IMAGE_VARIABLE, "registry/steps@sha256:ab")
+    Origin(
+        clips={"a": ("train", "b", "c")},
+        settings={},
+        parent="7",
+        reason="Retraining: 1 clip was added.",
+        run_id="run-1",
+    ).write(str(tmp_path / "candidate" / "Format-Serving"))
+    run_component(tmp_path)
+    latest = destination.latest(str(tmp_path / "pushed"))
+    record = latest.record()
+    assert record.format == 2 and record.time.endswith("+00:00")
+    assert (record.run_id, record.parent, record.start) == ("run-1", "7", "warm")
+    assert record.decision == "Retraining: 1 clip was added."
+    assert (record.outcome, record.verdict) == ("blessed", VERDICT.sentence)
+    assert record.scores == VERDICT.scores and record.intervals == VERDICT.intervals
+    assert record.clips == {"train": {"ok": 1, "repaired": 1}, "test": {"ok": 1}}
+    assert record.artifacts["model"] == str(tmp_path / "candidate")
+    assert record.image == "registry/steps@sha256:ab"
+    assert record.revision == provenance.code().revision
+    assert {"python", "tensorflow", "tfx"} <= record.libraries.keys()
+    assert record.weights_digest == weights_digest(latest.folder)
 
 
 def test_verdict_captions_and_training_clips_travel_inside_the_version(tmp_path):

@@ -87,3 +87,35 @@ def test_a_version_that_is_not_there_is_one_sentence(place, tmp_path):
         lineage.trace(place[0], "7")
     with pytest.raises(ServingError, match="has no version at all"):
         lineage.trace(str(tmp_path / "nothing"))
+
+
+def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
+    model = write_model(tmp_path / "a", "a")
+    record = RECORD.replace(
+        weights_digest=weights_digest(model),
+        format=2,
+        run_id="run-1",
+        start="warm",
+        scores={"CIDEr-D": 2.06},
+        intervals={"CIDEr-D": (1.74, 2.4)},
+        clips={"train": {"ok": 1200, "repaired": 3}, "test": {"ok": 60}},
+        revision="abc",
+        changed=True,
+        image="registry/steps@sha256:ab",
+        libraries={"tensorflow": "2.15.1"},
+        artifacts={"model": "/root/Trainer/model/12"},
+    )
+    version = push(str(model), str(tmp_path / "pushed"), record)
+    found = lineage.facts(version.record())
+    assert found[0].endswith(" by run run-1, warm start")
+    assert found[1:] == [
+        "clips: test 60 ok; train 1,200 ok, 3 repaired",
+        "CIDEr-D 2.060 (1.740 … 2.400)",
+        "code abc, with changes",
+        "image registry/steps@sha256:ab",
+        "libraries: tensorflow 2.15.1",
+        "artifact model: /root/Trainer/model/12",
+    ]
+    card = lineage.card(lineage.trace(str(tmp_path / "pushed")))
+    assert "## Push" in card and "- code abc, with changes" in card
+    assert lineage.facts(RECORD) == []

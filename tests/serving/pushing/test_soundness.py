@@ -40,6 +40,10 @@ def empty_graph(folder):
     (folder / "saved_model.pb").write_bytes(b"")
 
 
+def other_graph(folder):
+    (folder / "saved_model.pb").write_bytes(b"\x08\x01\x12\x00\x12\x00")
+
+
 def empty_folder(folder):
     shutil.rmtree(folder)
     folder.mkdir()
@@ -49,6 +53,7 @@ DAMAGES = [
     (truncate_variables, "cannot be read"),
     (garble_graph, "saved_model.pb is damaged"),
     (empty_graph, "it has no graph"),
+    (other_graph, "its graph is not the one that was pushed"),
     (empty_folder, "is not complete"),
     (shutil.rmtree, "was removed by hand"),
 ]
