@@ -31,10 +31,15 @@ from tensorflow_serving.apis import (
 
 from serving.client.grpc_client import Client, ClientTLS
 from serving.export import warmup
+from serving.pushing import ledger, soundness
+from serving.pushing.push import push
 from serving.server.config import ServerTLS
+from serving.server.model_configs import LatestVersions
 from serving.server.refusals import Code
 from serving.server.server import Server
+from serving.weights_digest import weights_digest
 from tests.serving.server.test_auth import Authority
+from tests.support.pushing import RECORD, write_model
 from transform.schema import SPEC_HASH
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -347,6 +352,23 @@ def test_a_broken_version_is_never_served_and_says_why(
         whole = doubling_model / "variables" / "variables.data-00000-of-00001"
         shutil.copy(whole, repaired / "variables" / whole.name)
         eventually(lambda: is_live(server, 2))
+
+
+def test_a_pushed_version_that_does_not_load_is_rejected_in_the_ledger_once(
+    serving_of, doubling_model, eventually, tmp_path
+):
+    server = serving_of(doubling_model, poll_seconds=0.05)
+    base = server._config.model_base
+    model = write_model(tmp_path / "model")  # whole, and without a graph to serve
+    record = RECORD.replace(weights_digest=weights_digest(model))
+    pushed = push(str(model), base, record)
+    eventually(lambda: ledger.rejections(base))
+    [event] = ledger.events(base)
+    assert (event.event, event.version) == ("rejected", pushed.version)
+    assert "has no graph to serve" in event.reason
+    assert is_live(server, 1) and soundness.newest_sound(base).pushed.version == "1"
+    server._catalogue.find("kinescribe").versions.change_policy(LatestVersions())
+    assert ledger.events(base) == [event]
 
 
 def test_odd_names_and_links_are_versions_as_tensorflow_serving_has_them(
