@@ -6,6 +6,7 @@ compare with the newest sound version, say which ones they passed over, and push
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import posixpath
@@ -90,8 +91,14 @@ def newest_sound(destination: str) -> Sound:
     newer = int(found.version) if found else -1
     passed = tuple(skipped[n] for n in sorted(skipped, reverse=True) if n > newer)
     for sentence in passed:
-        _log.warning("Passed over: %s", sentence)
+        _say(destination, sentence)
     return Sound(found, passed)
+
+
+@functools.cache
+def _say(destination: str, sentence: str) -> None:
+    """Warns once in a process: several stages of a run ask."""
+    _log.warning("%s: passed over: %s", destination, sentence)
 
 
 def lost(destination: str, digest: str) -> Event | None:
