@@ -55,6 +55,7 @@ class RunResult(NamedTuple):
     verdict: Verdict  # whether it was pushed, and why
     pushed: pathlib.Path | None  # the version's folder
     stages: tuple[Stage, ...]
+    withheld: str = ""  # why a model that the gates let pass was not pushed
 
 
 def run(
@@ -135,6 +136,7 @@ def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
     assert verdict is not None
     pushed = artifact("Pusher", "pushed_model")
     destination = pushed.get_string_custom_property("pushed_destination")
+    told = pushed.get_string_custom_property("verdict")
     return RunResult(
         root=pathlib.Path(config.root),
         examples=pathlib.Path(examples.uri),
@@ -149,6 +151,7 @@ def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
         verdict=verdict,
         pushed=pathlib.Path(destination) if destination else None,
         stages=tuple(finished.values()),
+        withheld="" if destination else told,
     )
 
 

@@ -201,5 +201,6 @@ def _print(result: RunResult) -> None:
     if result.pushed:
         line("Pushed", result.pushed, "bold green")
     else:
-        line("Not pushed", "the served model stays", "bold yellow")
+        why = result.withheld or "the served model stays"
+        line("Not pushed", why, "bold yellow")
     console.print(result.verdict.sentence, markup=False, soft_wrap=True)

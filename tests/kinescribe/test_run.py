@@ -71,6 +71,14 @@ def test_refused_model_is_said_not_to_be_pushed(monkeypatch):
         assert done.exit_code == 3
 
 
+def test_a_model_that_was_withdrawn_is_not_pushed_and_says_why(monkeypatch):
+    withheld = RESULT._replace(pushed=None, withheld="version 7 was rolled back")
+    for arguments in ((), ("--json",)):
+        done, _ = invoke(monkeypatch, withheld, *arguments)
+        assert "version 7 was rolled back" in done.stdout
+        assert done.exit_code == 0
+
+
 def test_an_equal_model_is_no_failure(monkeypatch):
     verdict = BLESSED.replace(outcome="equal", sentence="Equal: version 7 stays.")
     done, _ = invoke(monkeypatch, RESULT._replace(verdict=verdict, pushed=None))
