@@ -85,7 +85,7 @@ def refusing(status: int | None) -> Iterator[dict[str, str]]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield environment(server.server_port)
     finally:
