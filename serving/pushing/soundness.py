@@ -134,21 +134,25 @@ def lost(destination: str, digest: str) -> Event | None:
 def graph_digest(folder: str) -> str:
     """Returns sixteen hex digits of a model's graph, byte for byte."""
     with tf.io.gfile.GFile(posixpath.join(folder, "saved_model.pb"), "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()[:16]
+        return _digest(file.read())
 
 
 def _whole_graph(folder: str) -> str:
     """Returns the digest of a version's graph; raises `ServingError` without one."""
     path = posixpath.join(folder, "saved_model.pb")
     try:
-        digest = graph_digest(folder)
         with tf.io.gfile.GFile(path, "rb") as file:
-            saved = saved_model_pb2.SavedModel.FromString(file.read())
+            content = file.read()
+        saved = saved_model_pb2.SavedModel.FromString(content)
     except (DecodeError, tf.errors.OpError) as error:
         raise ServingError(f"{path} is damaged: {error}.") from error
     if not saved.meta_graphs:
         raise ServingError(f"{path} is damaged: it has no graph.")
-    return digest
+    return _digest(content)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _absent(destination: str, happened: list[Event]) -> Iterator[tuple[int, str]]:

@@ -274,7 +274,8 @@ def _model(
 ) -> tf.keras.Model:
     weights = checked_weights(feature)
     precision = feature.precision
-    if isinstance(feature, ChunkGrid) and sums_chunks_in_bfloat16():
+    rounds = precision == "bfloat16" and isinstance(feature, ChunkGrid)
+    if rounds and sums_chunks_in_bfloat16():
         precision = "float32"
     with dtype_policy(_POLICIES[precision]):
         return _entry(table, feature).model(feature, weights, *other_features)

@@ -103,7 +103,7 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         changed=True,
         image="registry/steps@sha256:ab",
         libraries={"tensorflow": "2.15.1"},
-        artifacts={"model": "/root/Trainer/model/12"},
+        artifacts={"model": "/runs/a/Trainer/model/12"},
     )
     version = push(str(model), str(tmp_path / "pushed"), record)
     found = lineage.facts(version.record())
@@ -114,7 +114,7 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         "code abc, with changes",
         "image registry/steps@sha256:ab",
         "libraries: tensorflow 2.15.1",
-        "artifact model: /root/Trainer/model/12",
+        "artifact model: /runs/a/Trainer/model/12",
     ]
     card = lineage.card(lineage.trace(str(tmp_path / "pushed")))
     assert "## Push" in card and "- code abc, with changes" in card
