@@ -9,6 +9,7 @@ import pytest
 from typer import BadParameter
 from typer.testing import CliRunner
 
+from kinescribe import caption_run
 from kinescribe.cli import app
 from kinescribe.model_options import ModelChoice
 from serving.client import caption_lines, cues
@@ -134,6 +135,25 @@ def test_a_server_answers_as_the_model_does(run, exported, film, tmp_path):
     with Server(ServerConfig(model_base=str(base), port=0)) as server:
         address = f"127.0.0.1:{server.port}"
         assert run(film, "--server", address) == run(film, "--model", exported)
+
+
+def test_a_part_that_cannot_be_decoded_is_named_and_left_out(
+    run, loaded, film, monkeypatch
+):
+    captioned = caption_run.caption_all
+
+    def broken_in_the_middle(*arguments):
+        for number, answer in enumerate(captioned(*arguments)):
+            if number == 1:
+                problem = DecodeError(film, "it is damaged")
+                answer = answer._replace(result=None, problem=problem)
+            yield answer
+
+    monkeypatch.setattr(caption_run, "caption_all", broken_in_the_middle)
+    code, text = run(film, "--shortest", 0, "--format", "jsonl")
+    assert code == 1
+    *_, broken, _ = map(json.loads, text.splitlines())
+    assert not broken.get("caption") and "it is damaged" in str(broken)
 
 
 @pytest.mark.parametrize("place", ["broken", "absent.mp4", "ram://nowhere/film.mp4"])
