@@ -9,7 +9,6 @@ import random
 import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 
 import grpc
@@ -30,6 +29,7 @@ from serving.server.prometheus import Metrics
 from serving.server.refusals import Code, RefusalError
 from serving.server.server import Server
 from tests.support.leaks import no_leak
+from tests.support.server_metrics import metric
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 TOKEN = "0123456789abcdef-a-token"
@@ -91,13 +91,6 @@ def headers_only(server: Server, count: int) -> Iterator[list[grpc.Future]]:
             done.set()
             for call in calls:
                 call.cancel()
-
-
-def metric(server: Server, line: str) -> float:
-    url = f"http://127.0.0.1:{server.metrics_port}/metrics"
-    with urllib.request.urlopen(url, timeout=20) as page:
-        rows = page.read().decode().splitlines()
-    return sum(float(row.rsplit(" ", 1)[1]) for row in rows if row.startswith(line))
 
 
 # --- A. Whoever reaches the port -----------------------------------------------------

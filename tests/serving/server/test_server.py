@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import urllib.request
 from concurrent import futures
 
@@ -23,6 +24,7 @@ from serving.errors import RefusedError, ServingError
 from serving.export import warmup
 from serving.server.config import BatchingConfig, ServerConfig
 from serving.server.server import Server
+from tests.support.server_metrics import metric
 
 NAME = "kinescribe"
 STATES = get_model_status_pb2.ModelVersionStatus
@@ -364,22 +366,14 @@ def test_more_calls_than_allowed_are_turned_away(
 
 def test_stopping_answers_what_is_under_way(serve, push, doubling_model):
     push(doubling_model, 1)
-    patient = BatchingConfig(max_rows=8, max_wait_seconds=0.3)
+    patient = BatchingConfig(max_rows=8, max_wait_seconds=1)
     server = serve(batching=patient, metrics_port=0)
     with Client(server.address, timeout=20) as client:
-        double(client, 0)
         with futures.ThreadPoolExecutor(1) as caller:
             answer = caller.submit(double, client, 5)
-            begun = threading.Event()
-            while not _in_progress(server):
-                begun.wait(0.005)
+            while not (metric(server, "kinescribe_waiting_rows") or answer.done()):
+                time.sleep(0.005)
             server.stop()
             assert answer.result(20) == [10]
         with pytest.raises(ServingError, match="no server answers at"):
             double(client, 1)
-
-
-def _in_progress(server: Server) -> bool:
-    url = f"http://127.0.0.1:{server.metrics_port}/metrics"
-    with urllib.request.urlopen(url, timeout=20) as page:
-        return "kinescribe_requests_in_progress 1.0" in page.read().decode()
