@@ -1,14 +1,16 @@
 """The gain of self-critical training over its own cross-entropy checkpoint.
 
-    python benchmarks/reinforcement_gain.py --out reinforcement_gain.jsonl
-    python benchmarks/reinforcement_gain.py --out gain.jsonl --row ROW --records RECORDS
+    python benchmarks/reinforcement_gain.py --out gain.jsonl
+    python benchmarks/reinforcement_gain.py --out gain.jsonl --config CONFIG --records R
+    python benchmarks/reinforcement_gain.py --out gain.jsonl --row ROW --records R \
+      --epochs 16 8 --rate 3e-4
 
-For every seed the demo's model is trained on moving_world by cross-entropy; then its
-decoder by REINFORCE, from the weights of that with the best validation score. Both
-caption the test clips, of a corpus that shares no clip with the demo's. With `--row`
-it is a row of the papers at the size that `kinescribe compare` gives it, on records of
-one's own. Started again, the finished seeds stay and an unfinished one goes on where it
-was.
+For every seed the model of a run's configuration, the demo's by default, is trained by
+its first stage, cross-entropy; then by its second, REINFORCE, from the weights of the
+first with the best validation score. Both caption the test clips, by default those of a
+corpus that shares no clip with the demo's. With `--row` it is a row of the papers at
+the size that `kinescribe compare` gives it. Started again, the finished seeds stay and
+an unfinished one goes on where it was.
 """
 
 from __future__ import annotations
@@ -80,17 +82,20 @@ def main() -> None:
         type=pathlib.Path,
         help="extracted records in place of a corpus that is rendered beside --out",
     )
-    parser.add_argument("--row", help="of the papers, in place of the demo's model")
+    parser.add_argument("--config", default="demo", help="a run's, of two stages")
+    parser.add_argument("--row", help="of the papers, in place of a configuration")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--clips", type=int, default=1000, help="to train on, at most")
-    parser.add_argument("--epochs", type=int, nargs=2, default=[16, 14])
-    parser.add_argument("--rate", type=float, default=8e-4, help="of REINFORCE")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of samples")
+    parser.add_argument("--epochs", type=int, nargs=2, help="in place of the stages'")
+    parser.add_argument("--rate", type=float, help="of REINFORCE, likewise")
+    parser.add_argument("--temperature", type=float, help="of its samples, likewise")
     options = parser.parse_args()
+    if options.row and not (options.epochs and options.rate):
+        parser.error("--row needs --epochs and --rate: no configuration has them")
 
     work = options.out.with_suffix("")
     records = options.records or _extracted(work, options.clips)
-    experiment = (_of_row if options.row else _of_demo)(options, records, work)
+    experiment = (_of_row if options.row else _of_config)(options, records, work)
     for seed in options.seeds:
         if seed not in (row["seed"] for row in _rows(options.out)):
             row = _compare(seed, experiment, work)
@@ -115,22 +120,24 @@ def _extracted(work: pathlib.Path, clips: int) -> pathlib.Path:
     return work / "records"
 
 
-def _of_demo(
+def _of_config(
     options: argparse.Namespace, folder: pathlib.Path, work: pathlib.Path
 ) -> Experiment:
     del work
     dataset = ExtractedDataset(folder)
-    settings = configs.find("demo")
+    settings = configs.find(options.config)
     files = _enough(dataset.files("train"), dataset.spec, options.clips)
     preset = settings.training.preset()
     before, after = preset.plan.stages
+    if options.epochs:
+        before = before.replace(epochs=options.epochs[0])
     splits = [RecordDataset(dataset.files(n), dataset.spec) for n in ("val", "test")]
     training = RecordDataset(files, dataset.spec)
     texts = [text for texts in training.references.values() for text in texts]
     return Experiment(
         preset.model,
-        before.replace(epochs=options.epochs[0]),
-        _reinforced(after, options).replace(frozen=("^encoder/",)),
+        before,
+        _reinforced(after, options),
         settings.training,
         Vocabulary.from_captions(texts, settings.vocabulary.min_count),
         training,
@@ -167,12 +174,16 @@ def _of_row(
 
 
 def _reinforced(stage: Stage, options: argparse.Namespace) -> Stage:
-    rate = CosineRate(rate=options.rate, warmup=0.05, final=options.rate / 10)
     assert isinstance(stage.objective, SelfCritical)
-    objective = stage.objective.replace(temperature=options.temperature)
-    return stage.replace(
-        epochs=options.epochs[1], objective=objective, learning_rate=rate
-    )
+    if options.epochs:
+        stage = stage.replace(epochs=options.epochs[1])
+    if options.rate:
+        rate = CosineRate(rate=options.rate, warmup=0.05, final=options.rate / 10)
+        stage = stage.replace(learning_rate=rate)
+    if options.temperature:
+        objective = stage.objective.replace(temperature=options.temperature)
+        stage = stage.replace(objective=objective)
+    return stage
 
 
 def _compare(seed: int, experiment: Experiment, work: pathlib.Path) -> dict[str, Any]:

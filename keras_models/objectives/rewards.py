@@ -9,6 +9,7 @@ from typing import Any, Union
 import numpy as np
 
 from keras_models.metrics import METRICS, canonical_name
+from keras_models.metrics.diversity import BAD_ENDINGS
 from keras_models.metrics.metric import Candidates, References
 from keras_models.metrics.ngrams import ReferenceNgrams, TokenSequences
 from transform.common.config import Config, Field, root_validator, with_fields
@@ -45,7 +46,12 @@ class RewardConfig(Config):
     There is a field for each metric that has a `token_reward`, named as `cider_d` and
     `bleu_4` are. CIDEr-D ranges from 0 to 10, the others from 0 to 1. METEOR asks a
     Java process and takes a hundred times as long as the others together.
+
+    `bad_endings` is taken off the reward of a caption that breaks off: n-gram metrics
+    alone let a policy trade the end of a sentence for the words before it.
     """
+
+    bad_endings: float = Field(0.0, ge=0)  # what a caption loses that breaks off
 
     def __init__(self, **weights: float):
         super().__init__(**weights)
@@ -56,8 +62,10 @@ class RewardConfig(Config):
 
     @root_validator(skip_on_failure=True)
     def _some_weight(cls, values: dict) -> dict:
-        if not any(values.values()):
-            raise ValueError("one of the reward's weights must be above 0")
+        if not any(weight for name, weight in values.items() if name != "bad_endings"):
+            raise ValueError(
+                "the weight of one of the reward's metrics must be above 0"
+            )
         return values
 
     def weights(self) -> dict[str, float]:
@@ -79,7 +87,8 @@ class RewardEngine:
         references: Each clip's captions as token ids, with or without <eos> and padding
             behind it.
         config: The weights of the metrics.
-        words: Every id's word, as `Vocabulary.words`; needed for METEOR only.
+        words: Every id's word, as `Vocabulary.words`; needed for METEOR and for
+            `bad_endings`.
     """
 
     def __init__(
@@ -96,6 +105,11 @@ class RewardEngine:
                 raise ValueError(
                     f"{metric.name} reads words; pass the vocabulary's words"
                 )
+        if config.bad_endings and not words:
+            raise ValueError("bad_endings reads words; pass the vocabulary's words")
+        self._bad_endings = config.bad_endings
+        self._ends_badly = np.array([word in BAD_ENDINGS for word in words], bool)
+        self._ends_badly[:EOS] = True  # the last "word" of an empty caption
         self._rows = {clip: row for row, clip in enumerate(references)}
         self.references = _TokenReferences(list(references.values()), words)
 
@@ -111,6 +125,8 @@ class RewardEngine:
         for weight, metric in self._parts:
             assert metric.token_reward is not None
             reward += weight * metric.token_reward(candidates, self.references)
+        if self._bad_endings:
+            reward -= self._bad_endings * self._ends_badly[_last_words(tokens)]
         return reward.astype(np.float32)
 
     def candidates(self, video_ids: VideoIds, tokens: np.ndarray) -> Candidates:
@@ -203,11 +219,22 @@ def _sentences(tokens: np.ndarray) -> TokenSequences:
     """Cuts (N, L) ids behind the first <eos>, or before the first <pad>."""
     if tokens.ndim != 2:
         raise ValueError(f"tokens must be (N, L); received shape {tokens.shape}")
-    ends = np.pad(
-        (tokens == EOS) | (tokens == PAD), ((0, 0), (0, 1)), constant_values=1
-    )
-    lengths = ends.argmax(axis=1)  # (N,) words before the end
+    lengths = _word_counts(tokens)
     padded = np.pad(tokens, ((0, 0), (0, 1)))
     lengths += padded[np.arange(len(tokens)), lengths] == EOS
     inside = np.arange(tokens.shape[1]) < lengths[:, np.newaxis]
     return TokenSequences.from_flat(tokens[inside], lengths)
+
+
+def _word_counts(tokens: np.ndarray) -> np.ndarray:
+    """Counts the words before the first <eos> or <pad> of (N, L) ids: (N,)."""
+    ends = np.pad(
+        (tokens == EOS) | (tokens == PAD), ((0, 0), (0, 1)), constant_values=1
+    )
+    return ends.argmax(axis=1)
+
+
+def _last_words(tokens: np.ndarray) -> np.ndarray:
+    """Returns the last word's id of (N, L) captions, <pad> of empty ones: (N,)."""
+    before = np.pad(tokens, ((0, 0), (1, 0)), constant_values=PAD)
+    return before[np.arange(len(tokens)), _word_counts(tokens)]

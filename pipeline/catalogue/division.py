@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from pipeline.catalogue import content
+from pipeline.catalogue.finding import counted
 from transform.common.errors import DataError
 from transform.datasets import Split, VideoRecord
 
@@ -48,8 +49,9 @@ def divide(
     trained = "train" in given.values() and bool(free)
     if len(pool) < len(absent) + (not trained):
         raise DataError(
-            f"{len(pool)} different clips without another split are too few to divide: "
-            f"each of {', '.join((*absent, 'train'))} needs one."
+            f"too few clips to divide: each of {', '.join((*absent, 'train'))} needs "
+            f"one of its own, and there {'is' if len(pool) == 1 else 'are'} "
+            f"{counted(len(pool), 'different clip')} without another split."
         )
     random.Random(seed).shuffle(pool)
     share = 0.15 if len(clips) < 100 else 0.1

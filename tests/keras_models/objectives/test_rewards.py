@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 from pycocoevalcap.rouge.rouge import Rouge
 
-from keras_models.metrics import meteor
+from keras_models.metrics import diversity, meteor
 from keras_models.objectives.rewards import EOS, PAD, RewardConfig, RewardEngine
 from transform.common.config import ConfigError
 
@@ -134,16 +134,41 @@ def test_metrics_may_be_named_as_papers_name_them():
     assert config == RewardConfig(cider_d=0.5, bleu_4=2.0)
     assert config.weights() == {"BLEU-4": 2.0, "CIDEr-D": 0.5}
     assert RewardConfig() == RewardConfig(cider_d=1.0)
-    assert set(config.to_dict()) == {"cider_d", "bleu_4", "meteor", "rouge_l"}
+    metrics = {"cider_d", "bleu_4", "meteor", "rouge_l"}
+    assert set(config.to_dict()) == {*metrics, "bad_endings"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(4, 9), max_size=5), min_size=1, max_size=6))
+def test_what_breaks_off_loses_what_bad_endings_says(captions):
+    weights = {"rouge_l": 1.0}
+    ids = ["one"] * len(captions)
+    rows = [[*caption, EOS] for caption in captions]
+    plain = reward(weights, ids, rows)
+    found = reward({**weights, "bad_endings": 0.5}, ids, rows, words=WORDS)
+    texts = [" ".join(WORDS[word] for word in caption) for caption in captions]
+    broken_off = [diversity.bad_endings([text]) for text in texts]
+    np.testing.assert_allclose(found, plain - 0.5 * np.array(broken_off), rtol=1e-6)
+
+
+def test_a_caption_at_its_longest_has_an_end_as_well():
+    tokens = np.array([[4, 5], [5, 4]], np.int32)  # "a man", "man a", no room for <eos>
+    config = RewardConfig(**{**ONLY, "rouge_l": 1.0, "bad_endings": 9.0})
+    found = RewardEngine(REFERENCES, config, WORDS).score(["one", "one"], tokens)
+    assert list(found < -7) == [False, True]
 
 
 def test_wrong_use_is_told():
     with pytest.raises(ConfigError, match="must be above 0"):
         RewardConfig.from_dict(ONLY)
+    with pytest.raises(ConfigError, match="must be above 0"):
+        RewardConfig.from_dict({**ONLY, "bad_endings": 1.0})
     with pytest.raises(ConfigError, match="cider_d = -1"):
         RewardConfig.from_dict({"cider_d": -1})
     with pytest.raises(ValueError, match="pass the vocabulary's words"):
         RewardEngine(REFERENCES, RewardConfig(meteor=1.0))
+    with pytest.raises(ValueError, match="bad_endings reads words"):
+        RewardEngine(REFERENCES, RewardConfig(bad_endings=1.0))
     engine = RewardEngine(REFERENCES, RewardConfig())
     with pytest.raises(ValueError, match="no references for clip 'four'"):
         engine.score(["four"], np.zeros((1, 3), np.int32))
