@@ -16,8 +16,9 @@ from serving import signature_names
 from serving.client import base, caption_result, channel
 from serving.client.caption_result import CaptionResult
 from serving.client.channel import ClientTLS, Retries
+from serving.errors import RefusedError
 from serving.export import warmup
-from transform.schema import FeatureSpec
+from transform.schema import FeatureSpec, SpecMismatchError
 
 _RETRIES = Retries()
 
@@ -65,7 +66,10 @@ class AsyncClient:
         await self._channel.close()
 
     async def spec(self) -> FeatureSpec:
-        """Returns the specification of the model's features; requested once."""
+        """Returns the specification of the model's features.
+
+        It is requested once, and anew when the server refuses what fits it.
+        """
         if self._spec is None:
             outputs = await self.predict(
                 signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
@@ -102,11 +106,18 @@ class AsyncClient:
         """Captions serialized records, as `example_codec.to_example` writes them.
 
         Raises:
+            SpecMismatchError: A model of another specification came in meanwhile.
             serving.errors.ServingError: The server does not respond, or refuses.
         """
         spec = await self.spec()
         inputs = {signature_names.EXAMPLES: list(examples)}
-        outputs = await self.predict(signature_names.CAPTION_EXAMPLES_SIGNATURE, inputs)
+        signature = signature_names.CAPTION_EXAMPLES_SIGNATURE
+        try:
+            outputs = await self.predict(signature, inputs)
+        except RefusedError:
+            self._spec = None
+            caption_result.check_same_model(await self.spec(), spec)
+            raise
         return caption_result.from_outputs(outputs, spec.content_hash)
 
     async def caption_file(
@@ -128,6 +139,18 @@ class AsyncClient:
             transform.video.video_info.DecodeError: The clip cannot be read.
             serving.errors.ServingError: The server does not respond, or refuses.
         """
+        try:
+            return await self._caption_clip(path, start, end, category)
+        except SpecMismatchError:  # a new model came in; `spec` is now its own
+            return await self._caption_clip(path, start, end, category)
+
+    async def _caption_clip(
+        self,
+        path: str | os.PathLike[str],
+        start: float | None,
+        end: float | None,
+        category: str,
+    ) -> CaptionResult:
         spec = await self.spec()
 
         def record() -> bytes:

@@ -95,9 +95,7 @@ class ClipCaptioner(abc.ABC):
                 outputs = self._call(signature, rows)
             except RefusedError:
                 self.refresh()
-                self.spec.check_same(
-                    spec, ours="the model that came in", theirs="the one before"
-                )
+                caption_result.check_same_model(self.spec, spec)
                 _check_records(rows, spec)
                 raise
             results.extend(caption_result.from_outputs(outputs, spec.content_hash))

@@ -74,6 +74,11 @@ def spec_from_outputs(outputs: Mapping[str, np.ndarray]) -> FeatureSpec:
     return FeatureSpec.from_json(outputs[signature_names.SPEC_JSON][0].decode())
 
 
+def check_same_model(now: FeatureSpec, before: FeatureSpec) -> None:
+    """Raises `SpecMismatchError` if a model of another specification came in."""
+    now.check_same(before, ours="the model that came in", theirs="the one before")
+
+
 def from_outputs(
     outputs: Mapping[str, np.ndarray], spec_hash: str
 ) -> list[CaptionResult]:

@@ -23,7 +23,7 @@ from transform.common import loopback
 from transform.extractors.flow import FlowExtractor
 from transform.records import feature_bytes
 from transform.records.picture_features import maps_of, others_of
-from transform.schema import SPEC_HASH, FeatureSpec, Flow, Label
+from transform.schema import SPEC_HASH, FeatureSpec, Flow, Label, SpecMismatchError
 from transform.video import reader
 from transform.video.clip import Clip
 from transform.video.frame_requests import FrameRequest
@@ -75,7 +75,10 @@ class FramesClient:
 
     @property
     def spec(self) -> FeatureSpec:
-        """The specification of the model's features; requested once."""
+        """The specification of the model's features.
+
+        It is requested once, and anew when the server refuses what fits it.
+        """
         if self._spec is None:
             outputs = self.predict(
                 signature_names.FEATURE_SPEC_SIGNATURE, {signature_names.REQUEST: [b""]}
@@ -104,6 +107,18 @@ class FramesClient:
                 of pictures.
             serving.errors.ServingError: The server does not respond, or refuses.
         """
+        try:
+            return self._caption_clip(path, start, end, category)
+        except SpecMismatchError:  # a new model came in; `spec` is now its own
+            return self._caption_clip(path, start, end, category)
+
+    def _caption_clip(
+        self,
+        path: str | os.PathLike[str],
+        start: float | None,
+        end: float | None,
+        category: str,
+    ) -> CaptionResult:
         spec = self.spec
         first = maps_of(spec)[0]
         pictures = FrameRequest(first.size, first.at, first.fit)
@@ -142,6 +157,7 @@ class FramesClient:
                 what a clip lacks is left out.
 
         Raises:
+            SpecMismatchError: A model of another specification came in meanwhile.
             serving.errors.ServingError: The server does not respond, or refuses.
         """
         spec = self.spec
@@ -153,20 +169,29 @@ class FramesClient:
         }
         for tensor in others_of(spec):
             inputs[tensor.name] = [row.get(tensor.name, b"") for row in features]
-        outputs = self.predict(signature_names.CAPTION_FRAMES_SIGNATURE, inputs)
-        return caption_result.from_outputs(outputs, spec.content_hash)
+        return self._captioned(signature_names.CAPTION_FRAMES_SIGNATURE, inputs)
 
     def caption_examples(self, examples: Sequence[bytes]) -> list[CaptionResult]:
         """Captions serialized records, whose features somebody extracted.
 
         Raises:
+            SpecMismatchError: A model of another specification came in meanwhile.
             serving.errors.ServingError: The server does not respond, or refuses.
         """
-        outputs = self.predict(
-            signature_names.CAPTION_EXAMPLES_SIGNATURE,
-            {signature_names.EXAMPLES: list(examples)},
-        )
-        return caption_result.from_outputs(outputs, self.spec.content_hash)
+        inputs = {signature_names.EXAMPLES: list(examples)}
+        return self._captioned(signature_names.CAPTION_EXAMPLES_SIGNATURE, inputs)
+
+    def _captioned(
+        self, signature: str, inputs: Mapping[str, Any]
+    ) -> list[CaptionResult]:
+        spec = self.spec
+        try:
+            outputs = self.predict(signature, inputs)
+        except RefusedError:
+            self._spec = None
+            caption_result.check_same_model(self.spec, spec)
+            raise
+        return caption_result.from_outputs(outputs, spec.content_hash)
 
     def predict(
         self, signature: str, inputs: Mapping[str, Any]

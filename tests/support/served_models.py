@@ -139,12 +139,17 @@ def exported(captioning_model, tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def other_exported(captioner, vocabulary, other_spec, tmp_path_factory) -> pathlib.Path:
+def other_model(captioner, vocabulary, other_spec) -> CaptioningModel[Captioner]:
     """The same model for records of `other_spec`."""
-    folder = tmp_path_factory.mktemp("other_exported") / "model"
     other = Captioner(captioner.config, other_spec, len(vocabulary), max_words=6)
     other.build_from_spec().set_weights(captioner.get_weights())
-    export(CaptioningModel(other, vocabulary), folder, Greedy())
+    return CaptioningModel(other, vocabulary)
+
+
+@pytest.fixture(scope="session")
+def other_exported(other_model, tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("other_exported") / "model"
+    export(other_model, folder, Greedy())
     return folder
 
 

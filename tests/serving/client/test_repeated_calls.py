@@ -77,3 +77,22 @@ def test_the_twin_repeats_calls_too(server, absent_for_a_while):
             assert await client.spec()
 
     asyncio.run(far())
+
+
+def test_the_twin_takes_up_a_new_model_of_another_specification(
+    spec, other_spec, exported, other_exported, tmp_path, push, clip, eventually
+):
+    push(exported, 1)
+    base = str(tmp_path / "base")
+    config = ServerConfig(model_base=base, port=0, poll_seconds=0.05)
+
+    async def far(server: Server) -> None:
+        async with AsyncClient(server.address) as client:
+            assert (await client.caption_file(clip)).spec_hash == spec.content_hash
+            push(other_exported, 2)
+            eventually(lambda: server.version == 2)
+            found = await client.caption_file(clip)
+            assert found.spec_hash == other_spec.content_hash
+
+    with Server(config) as server:
+        asyncio.run(far(server))

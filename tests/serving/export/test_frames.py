@@ -193,6 +193,23 @@ def test_a_picture_that_ends_early_harms_its_own_call_alone(client):
     assert client.caption_frames([[whole]], [{}])[0].captions
 
 
+def test_a_new_model_of_another_specification_is_taken_up(
+    framed, other_model, spec, other_spec, tmp_path, push, clip, eventually
+):
+    push(framed, 1)
+    other = tmp_path / "other"
+    export(other_model, other, Greedy(), frames=True)
+    config = ServerConfig(
+        model_base=str(tmp_path / "base"), port=0, rest_port=0, poll_seconds=0.05
+    )
+    with Server(config) as server:
+        client = FramesClient(f"http://127.0.0.1:{server.rest_port}")
+        assert client.caption_file(clip).spec_hash == spec.content_hash
+        push(other, 2)
+        eventually(lambda: server.version == 2)
+        assert client.caption_file(clip).spec_hash == other_spec.content_hash
+
+
 def test_nobody_there_is_said():
     client = FramesClient("http://127.0.0.1:9", attempts=2)
     with pytest.raises(ServingError, match=r"no server answers at http://127.0.0.1:9"):
