@@ -1,6 +1,7 @@
 """For every test process: quiet frameworks, and temporary files among pytest's own."""
 
 import os
+import signal
 import sys
 import tempfile
 
@@ -11,6 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# A job in a shell's background ignores interrupts, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
