@@ -165,6 +165,7 @@ def create_pipeline(
         accept=accept,
     )
     pusher = Pusher(
+        examples=examples,
         model=model,
         baseline=baseline_model.outputs["baseline"],
         evaluation_blessing=evaluator.outputs["blessing"],

@@ -16,6 +16,7 @@ from components.pusher import executor
 @component
 @typing.no_type_check  # TFX reads the annotations in its own way
 def Pusher(  # noqa: N802
+    examples: InputArtifact[standard_artifacts.Examples],
     model: InputArtifact[standard_artifacts.Model],
     baseline: InputArtifact[standard_artifacts.Model],
     evaluation_blessing: InputArtifact[standard_artifacts.ModelBlessing],
@@ -31,6 +32,7 @@ def Pusher(  # noqa: N802
     """Pushes a blessed model; its properties are those of TFX's own Pusher.
 
     Args:
+        examples: The records, of whose manifest the push's record tells.
         model: The model just trained.
         baseline: The model that it was compared with.
         evaluation_blessing: The Evaluator's: there was something to evaluate.
@@ -46,6 +48,7 @@ def Pusher(  # noqa: N802
         data_digest: Digest of the clips and captions that it was trained on.
     """
     executor.push_if_blessed(
+        examples,
         model,
         baseline,
         (evaluation_blessing, blessing),

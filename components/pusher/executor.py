@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from absl import logging
@@ -14,13 +13,13 @@ from components.baseline_model.executor import VERSION
 from components.judge.executor import OUTCOME, VERDICT
 from serving import model_versions
 from serving.judging import recorded
+from serving.pushing import clip_outcomes, ledger, provenance, soundness
 from serving.pushing import destination as destinations
-from serving.pushing import ledger, provenance, soundness
-from serving.pushing.destination import CLIPS, PushRecord
+from serving.pushing.destination import PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
 from serving.weights_digest import weights_digest
-from transform.records.clip_table import ClipTable
+from transform.records.dataset import ExtractedDataset
 
 # Fields of the record that are properties of the artifact, too.
 _TOLD = (
@@ -33,6 +32,7 @@ _TOLD = (
 
 
 def push_if_blessed(
+    examples: Artifact,
     model: Artifact,
     baseline: Artifact,
     blessings: Sequence[Artifact],
@@ -47,6 +47,7 @@ def push_if_blessed(
     """Pushes `model` to `destination` if all blessings say so.
 
     Args:
+        examples: The records, of whose manifest the record tells.
         model: The model just trained.
         baseline: The model that it was compared with.
         blessings: The Evaluator's and the Judge's blessings, or their refusals.
@@ -81,10 +82,11 @@ def push_if_blessed(
         data_digest=data_digest,
         spec_hash=model_versions.read_spec(folder).content_hash,
         baseline_version=baseline.get_string_custom_property(VERSION),
-        **_facts(origin, judgement, drift),
+        **_facts(origin, judgement, examples),
         artifacts={
             name: artifact.uri
             for name, artifact in {
+                "examples": examples,
                 "model": model,
                 "baseline": baseline,
                 "judgement": judgement,
@@ -133,17 +135,17 @@ def push_if_blessed(
         pushed_model.set_string_custom_property(name, getattr(record, name))
 
 
-def _facts(origin: Origin | None, judgement: Artifact, drift: Artifact) -> dict:
+def _facts(origin: Origin | None, judgement: Artifact, examples: Artifact) -> dict:
     """Returns the fields of a push record that say how the model came to be."""
     verdict = recorded.read_verdict(judgement.uri)
     code = provenance.code()
     facts = {
-        "format": 2,
+        "format": 3,
         "run_id": origin.run_id if origin else "",
         "parent": origin.parent if origin else "",
         "start": "warm" if origin and origin.parent else "fresh",
         "decision": origin.reason if origin else "",
-        "clips": _counts(ClipTable.read(os.path.join(drift.uri, CLIPS))),
+        **clip_outcomes.of_records(ExtractedDataset(examples.uri))._asdict(),
         "revision": code.revision,
         "changed": code.changed,
         "image": provenance.image(),
@@ -157,14 +159,3 @@ def _facts(origin: Origin | None, judgement: Artifact, drift: Artifact) -> dict:
             "intervals": verdict.intervals,
         }
     return facts
-
-
-def _counts(table: ClipTable | None) -> dict[str, dict[str, int]]:
-    """Counts the usable clips by split and status."""
-    counts: dict[str, dict[str, int]] = {}
-    if table is not None:
-        columns = table.columns["split"], table.columns["status"]
-        for split, status in zip(*columns, strict=True):
-            of_split = counts.setdefault(split, {})
-            of_split[status] = of_split.get(status, 0) + 1
-    return counts

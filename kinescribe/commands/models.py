@@ -43,21 +43,31 @@ def command(
             state.version,
             state.state,
             destination.numbered_at(state.version),
-            f"{len(origin.clips):,}" if origin else "",
+            _clips(state),
             start,
             state.reason or (origin.reason if origin else ""),
         )
     Console(markup=False).print(table)
 
 
+def _clips(state: VersionState) -> str:
+    """Returns how many clips were used of how many, as far as that is known."""
+    record = state.record
+    if record and record.clips_wanted is not None:
+        return f"{record.clips_used:,} of {record.clips_wanted:,}"
+    return f"{len(state.origin.clips):,}" if state.origin else ""
+
+
 def _json(state: VersionState) -> dict[str, Any]:
-    origin = state.origin
+    origin, record = state.origin, state.record
     return {
         "version": state.version,
         "state": state.state,
         "withdrawn": state.reason,
-        "record": state.record.to_dict() if state.record else None,
+        "record": record.to_dict() if record else None,
         "clips": len(origin.clips) if origin else None,
+        "clips_used": record.clips_used if record and record.clips else None,
+        "clips_wanted": record.clips_wanted if record else None,
         "parent": origin.parent if origin else None,
         "reason": origin.reason if origin else None,
         "run_id": origin.run_id if origin else None,

@@ -25,7 +25,8 @@ CLIPS = "clip_table.parquet"  # beside them: numbers of the run's clips, for dri
 class PushRecord(Config):
     """The origin of a pushed model; stored inside its version's folder.
 
-    Records of format 1 end with `baseline_version`; the rest is empty in them.
+    Records of format 1 end with `baseline_version`; the rest is empty in them. Those of
+    format 2 count usable clips alone, and know neither failures nor manifest.
     """
 
     version: str
@@ -34,7 +35,7 @@ class PushRecord(Config):
     data_digest: str
     spec_hash: str
     baseline_version: str  # that it was compared with; "" if there was none
-    format: int = 1  # 2 since there are the fields below
+    format: int = 1  # 3 is written
     time: str = ""  # of the push, UTC, ISO 8601
     run_id: str = ""  # of the run on a cluster
     # The run's artifacts by their names; TFX's execution ids are parts of the URIs.
@@ -47,12 +48,31 @@ class PushRecord(Config):
     verdict: str = ""  # its sentence
     scores: dict[str, float] = Field(default_factory=dict)  # on the test clips
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    # Usable clips of the run by split and status.
+    # Annotated clips of the run by split and status.
     clips: dict[str, dict[str, int]] = Field(default_factory=dict)
+    failures: dict[str, int] = Field(default_factory=dict)  # failed clips by reason
+    manifest_digest: str = ""  # of the manifest.csv of the run's records
     revision: str = ""  # of the code; "" where it was in no checkout
     changed: Optional[bool] = None  # whether the code's files differed from it
     image: str = ""  # that the Pusher ran in, by digest
     libraries: dict[str, str] = Field(default_factory=dict)  # versions by name
+
+    @property
+    def clips_used(self) -> int:
+        """How many of the run's clips could be used."""
+        return sum(
+            count
+            for of_split in self.clips.values()
+            for status, count in of_split.items()
+            if status != "failed"
+        )
+
+    @property
+    def clips_wanted(self) -> int | None:
+        """How many clips were annotated; None where the record does not know it."""
+        if self.format < 3 or not self.clips:
+            return None
+        return sum(sum(of_split.values()) for of_split in self.clips.values())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -136,20 +136,18 @@ def card(chain: Sequence[Ancestor]) -> str:
 
 
 def facts(record: PushRecord) -> list[str]:
-    """Returns what a record of format 2 says of push, run, code and clips, in lines."""
+    """Returns what a record says of push, run, code and clips, in lines."""
     lines = []
     if record.time:
         run = f" by run {record.run_id}" if record.run_id else ""
         lines.append(f"pushed {record.time}{run}, {record.start or 'unknown'} start")
     if record.clips:
-        lines.append(
-            "clips: "
-            + "; ".join(
-                f"{split} "
-                + ", ".join(f"{number:,} {status}" for status, number in of.items())
-                for split, of in record.clips.items()
-            )
-        )
+        lines.append(_clips_in_words(record))
+    if record.failures:
+        reasons = (f"{n:,} × {reason}" for reason, n in _commonest(record.failures))
+        lines.append(f"failed: {'; '.join(reasons)}")
+    if record.manifest_digest:
+        lines.append(f"manifest {record.manifest_digest}")
     for name, value in sorted(record.scores.items()):
         interval = record.intervals.get(name)
         said = f" ({interval[0]:.3f} … {interval[1]:.3f})" if interval else ""
@@ -164,6 +162,20 @@ def facts(record: PushRecord) -> list[str]:
         lines.append(f"libraries: {', '.join(versions)}")
     lines += [f"artifact {name}: {uri}" for name, uri in record.artifacts.items()]
     return lines
+
+
+def _clips_in_words(record: PushRecord) -> str:
+    said = []
+    if record.clips_wanted is not None:
+        said.append(f"{record.clips_used:,} of {record.clips_wanted:,} used")
+    for split, of_split in record.clips.items():
+        counts = (f"{count:,} {status}" for status, count in _commonest(of_split))
+        said.append(f"{split} {', '.join(counts)}")
+    return f"clips: {'; '.join(said)}"
+
+
+def _commonest(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def in_words(ancestor: Ancestor) -> str:

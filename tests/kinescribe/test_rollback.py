@@ -47,6 +47,20 @@ def test_models_tells_what_is_served_and_what_was_rolled_back(pushed):
     assert [row["state"] for row in found] == ["live", "earlier", "earlier"]
 
 
+def test_models_tells_how_many_clips_were_used_of_how_many(pushed, tmp_path):
+    model = str(write_model(tmp_path / "c", "c"))
+    record = RECORD.replace(
+        weights_digest=weights_digest(model),
+        format=3,
+        clips={"train": {"ok": 1200, "failed": 3}, "test": {"short": 60}},
+    )
+    pushing.push(model, pushed, record)
+    assert "1,260 of 1,263" in invoke("models", pushed)
+    newest, *older = json.loads(invoke("models", pushed, "--json"))
+    assert (newest["clips_used"], newest["clips_wanted"]) == (1260, 1263)
+    assert {(row["clips_used"], row["clips_wanted"]) for row in older} == {(None, None)}
+
+
 def test_versions_may_be_numbered_by_any_rule(pushed):
     folder = pathlib.Path(pushed)
     for version in destinations.versions(pushed):

@@ -98,6 +98,7 @@ def judge(
         destination=destination,
     )
     pusher = Pusher(
+        examples=examples,
         model=exported,
         baseline=baseline.outputs["baseline"],
         evaluation_blessing=evaluator.outputs["blessing"],

@@ -1,6 +1,5 @@
 import shutil
 
-import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
@@ -11,8 +10,9 @@ from serving.judging import recorded
 from serving.pushing import destination, provenance, rollback
 from serving.pushing.origin import Origin
 from serving.weights_digest import weights_digest
+from tests.support.manifests import row
 from tests.support.pushing import SPEC, files_of, write_model
-from transform.records.clip_table import ClipTable
+from transform.records.manifest import Manifest
 
 VERDICT = Verdict(
     outcome="blessed",
@@ -23,13 +23,13 @@ VERDICT = Verdict(
     scores={"CIDEr-D": 2.06},
     intervals={"CIDEr-D": (1.74, 2.4)},
 )
-TABLE = ClipTable(
-    {
-        "key": np.array(["a", "b", "c"], object),
-        "split": np.array(["train", "train", "test"], object),
-        "status": np.array(["ok", "repaired", "ok"], object),
-    },
-    np.empty(0, object),
+MANIFEST = Manifest(
+    [
+        row("a", "train"),
+        row("b", "train", "repaired"),
+        row("c", "train", "failed", "no frames"),
+        row("d", "test"),
+    ]
 )
 
 
@@ -53,8 +53,11 @@ def run_component(folder, evaluated=1, blessed=1, servable=1):
     for name in (*destination.EVALUATION_FILES, "scores.json"):
         (judgement / name).write_text(f"{name} of the candidate")
     recorded.write_verdict(str(judgement), VERDICT)
-    TABLE.write(str(folder / "drift" / destination.CLIPS))
+    MANIFEST.write(str(folder / "examples"))
+    (folder / "drift").mkdir()
+    (folder / "drift" / destination.CLIPS).write_text("numbers of clips")
     Pusher.test_call(
+        examples=artifact(standard_artifacts.Examples, folder / "examples"),
         model=artifact(standard_artifacts.Model, folder / "candidate"),
         baseline=artifact(
             standard_artifacts.Model,
@@ -104,12 +107,19 @@ def test_record_says_of_run_code_scores_and_clips_what_is_known(tmp_path, monkey
     run_component(tmp_path)
     latest = destination.latest(str(tmp_path / "pushed"))
     record = latest.record()
-    assert record.format == 2 and record.time.endswith("+00:00")
+    assert record.format == 3 and record.time.endswith("+00:00")
     assert (record.run_id, record.parent, record.start) == ("run-1", "7", "warm")
     assert record.decision == "Retraining: 1 clip was added."
     assert (record.outcome, record.verdict) == ("blessed", VERDICT.sentence)
     assert record.scores == VERDICT.scores and record.intervals == VERDICT.intervals
-    assert record.clips == {"train": {"ok": 1, "repaired": 1}, "test": {"ok": 1}}
+    assert record.clips == {
+        "train": {"ok": 1, "repaired": 1, "failed": 1},
+        "test": {"ok": 1},
+    }
+    assert (record.clips_used, record.clips_wanted) == (3, 4)
+    assert record.failures == {"no frames": 1}
+    assert len(record.manifest_digest) == 16
+    assert record.artifacts["examples"] == str(tmp_path / "examples")
     assert record.artifacts["model"] == str(tmp_path / "candidate")
     assert record.image == "registry/steps@sha256:ab"
     assert record.revision == provenance.code().revision

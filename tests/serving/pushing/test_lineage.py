@@ -93,12 +93,14 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
     model = write_model(tmp_path / "a", "a")
     record = RECORD.replace(
         weights_digest=weights_digest(model),
-        format=2,
+        format=3,
         run_id="run-1",
         start="warm",
         scores={"CIDEr-D": 2.06},
         intervals={"CIDEr-D": (1.74, 2.4)},
-        clips={"train": {"ok": 1200, "repaired": 3}, "test": {"ok": 60}},
+        clips={"train": {"ok": 1200, "repaired": 3, "failed": 7}, "test": {"ok": 60}},
+        failures={"it has no video stream": 2, "no frames": 5},
+        manifest_digest="e" * 16,
         revision="abc",
         changed=True,
         image="registry/steps@sha256:ab",
@@ -109,7 +111,9 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
     found = lineage.facts(version.record())
     assert found[0].endswith(" by run run-1, warm start")
     assert found[1:] == [
-        "clips: test 60 ok; train 1,200 ok, 3 repaired",
+        "clips: 1,263 of 1,270 used; test 60 ok; train 1,200 ok, 7 failed, 3 repaired",
+        "failed: 5 × no frames; 2 × it has no video stream",
+        f"manifest {'e' * 16}",
         "CIDEr-D 2.060 (1.740 … 2.400)",
         "code abc, with changes",
         "image registry/steps@sha256:ab",
@@ -117,5 +121,8 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         "artifact model: /runs/a/Trainer/model/12",
     ]
     card = lineage.card(lineage.trace(str(tmp_path / "pushed")))
+    assert f"| manifest digest | `{'e' * 16}` |" in card
     assert "## Push" in card and "- code abc, with changes" in card
     assert lineage.facts(RECORD) == []
+    older = RECORD.replace(format=2, clips={"test": {"ok": 60}})
+    assert lineage.facts(older) == ["clips: test 60 ok"]
