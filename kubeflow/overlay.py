@@ -15,6 +15,7 @@ import yaml
 
 from kubeflow.run_log import RUN_ID_VARIABLE
 from pipeline.kubeflow_config import KubeflowConfig, seconds
+from serving.pushing import provenance
 
 Spec = dict[str, Any]
 
@@ -105,13 +106,13 @@ def with_containers(
 def container(
     settings: KubeflowConfig, stage: str, image: str, command: Iterable[str]
 ) -> Spec:
-    """Returns a stage's container, without its arguments."""
-    found: Spec = {"image": image, "command": list(command)}
-    if settings.env:
-        found["env"] = [
-            {"name": name, "value": value}
-            for name, value in sorted(settings.env.items())
-        ]
+    """Returns a stage's container, without its arguments; it knows its own image."""
+    env = {**settings.env, provenance.IMAGE_VARIABLE: image}
+    found: Spec = {
+        "image": image,
+        "command": list(command),
+        "env": [{"name": name, "value": env[name]} for name in sorted(env)],
+    }
     if resources := settings.of("resources", stage):
         found["resources"] = _resources(resources)
     return found

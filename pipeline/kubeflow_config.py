@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from serving.pushing.provenance import IMAGE_VARIABLE
 from transform.common.config import Config, Field, root_validator, validator
 
 DEFAULT = "default"  # the key of what holds for every stage without a value of its own
@@ -136,10 +137,15 @@ class KubeflowConfig(Config):
         return values
 
     @validator("env")
-    def _no_secret(cls, values: dict[str, str]) -> dict[str, str]:
+    def _checked_names(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
             if not _ENVIRONMENT_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name of an environment variable")
+            if name == IMAGE_VARIABLE:
+                raise ValueError(
+                    f"{name} is set to each stage's own image when the pipeline is "
+                    "compiled: leave it out"
+                )
             if any(word in name.upper() for word in _SECRET_WORDS):
                 raise ValueError(
                     f"{name} looks like a secret, which would stand in the compiled "

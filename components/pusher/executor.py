@@ -149,6 +149,7 @@ def _facts(origin: Origin | None, judgement: Artifact, examples: Artifact) -> di
         "revision": code.revision,
         "changed": code.changed,
         "image": provenance.image(),
+        "training_image": origin.image if origin else "",
         "libraries": provenance.libraries(),
     }
     if verdict:

@@ -16,6 +16,7 @@ from serving.export.train_and_export import (
     captioner_folder,
     train_and_export,
 )
+from serving.pushing import provenance
 from serving.pushing.origin import Origin, weights_folder
 from transform.common import storage
 from transform.common.errors import KinescribeError
@@ -55,7 +56,7 @@ def run_fn(fn_args: FnArgs) -> None:
     exported = fn_args.serving_model_dir
     storage.copy_folder(captioner_folder(exported), weights_folder(exported))
     if fn_args.base_model and (origin := Origin.read(fn_args.base_model)):
-        origin.write(exported)
+        origin.replace(image=provenance.image()).write(exported)
     write_history(fn_args.model_run_dir, result.history)
 
 

@@ -55,6 +55,7 @@ class PushRecord(Config):
     revision: str = ""  # of the code; "" where it was in no checkout
     changed: Optional[bool] = None  # whether the code's files differed from it
     image: str = ""  # that the Pusher ran in, by digest
+    training_image: str = ""  # that the Trainer ran in, which may be one for GPUs
     libraries: dict[str, str] = Field(default_factory=dict)  # versions by name
 
     @property

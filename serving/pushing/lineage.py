@@ -155,8 +155,10 @@ def facts(record: PushRecord) -> list[str]:
     if record.revision:
         changed = ", with changes" if record.changed else ""
         lines.append(f"code {record.revision}{changed}")
+    if record.training_image:
+        lines.append(f"trained in {record.training_image}")
     if record.image:
-        lines.append(f"image {record.image}")
+        lines.append(f"pushed by {record.image}")
     if record.libraries:
         versions = (f"{name} {number}" for name, number in record.libraries.items())
         lines.append(f"libraries: {', '.join(versions)}")

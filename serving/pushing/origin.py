@@ -33,6 +33,7 @@ class Origin(Config):
     reason: str = ""  # why the model was trained
     run_id: str = ""  # of the run on a cluster
     note: str = Field("", max_length=1000)  # of the person who started the run
+    image: str = ""  # that the model was trained in, by digest; "" before it is
 
     @property
     def fingerprint(self) -> str:

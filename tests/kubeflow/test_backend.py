@@ -214,13 +214,14 @@ def test_containers_get_their_environment(bench):
     start = bench.backend._start
 
     def remember(pod):
-        seen[pod.task] = pod.environment["PLACE"], pod.environment["KFP_RUN_ID"]
+        names = ("PLACE", "KFP_RUN_ID", "KINESCRIBE_IMAGE")
+        seen[pod.task] = tuple(pod.environment[name] for name in names)
         return start(pod)
 
     bench.backend._start = remember
     bench.backend.run(bench.compiled())
     assert seen == dict.fromkeys(
-        ("decide", "first", "second", "tell"), ("here", "run-1")
+        ("decide", "first", "second", "tell"), ("here", "run-1", "registry/k:7")
     )
 
 

@@ -126,7 +126,8 @@ def test_every_task_starts_our_entry_point_in_its_image(compiled):
         image = "r/trainer" if task == "trainer" else "r/steps"
         assert container["image"] == image + DIGEST
         assert container["env"] == [
-            {"name": "S3_ENDPOINT", "value": "http://minio:9000"}
+            {"name": "KINESCRIBE_IMAGE", "value": image + DIGEST},
+            {"name": "S3_ENDPOINT", "value": "http://minio:9000"},
         ]
         assert set(container) == {"image", "command", "args", "env", "resources"}
 
@@ -235,6 +236,7 @@ def test_missing_image_is_no_image_of_somebody_else(config, tmp_path):
         ({"image": {"default": "r/k:7"}}, "has no digest"),
         ({"pipeline_root": "/mnt/captions"}, "in a bucket only"),
         ({"env": {"AWS_SECRET_ACCESS_KEY": "x"}}, "looks like a secret"),
+        ({"env": {"KINESCRIBE_IMAGE": "r/k"}}, "is set to each stage's own image"),
         ({"timeouts": {"default": "2 hours"}}, "is no duration"),
         ({"resources": {"default": {"memory": "lots"}}}, "quantity of Kubernetes"),
         ({"retries": {"default": {"backoff": "1"}}}, "is no duration"),

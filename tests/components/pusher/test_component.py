@@ -103,6 +103,7 @@ def test_record_says_of_run_code_scores_and_clips_what_is_known(tmp_path, monkey
         parent="7",
         reason="Retraining: 1 clip was added.",
         run_id="run-1",
+        image="registry/trainer@sha256:cd",
     ).write(str(tmp_path / "candidate" / "Format-Serving"))
     run_component(tmp_path)
     latest = destination.latest(str(tmp_path / "pushed"))
@@ -122,6 +123,7 @@ def test_record_says_of_run_code_scores_and_clips_what_is_known(tmp_path, monkey
     assert record.artifacts["examples"] == str(tmp_path / "examples")
     assert record.artifacts["model"] == str(tmp_path / "candidate")
     assert record.image == "registry/steps@sha256:ab"
+    assert record.training_image == "registry/trainer@sha256:cd"
     assert record.revision == provenance.code().revision
     assert {"python", "tensorflow", "tfx"} <= record.libraries.keys()
     assert record.weights_digest == weights_digest(latest.folder)

@@ -11,6 +11,7 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import Greedy
 from serving.client.local_model import LocalModel
 from serving.export.train_and_export import TrainerSettings
+from serving.pushing import provenance
 from serving.pushing.origin import Origin, weights_folder
 from tests.support import corpora, exported, small_runs
 from transform.records.vocabulary import Vocabulary
@@ -37,7 +38,8 @@ def save_model(folder: pathlib.Path, units: int) -> pathlib.Path:
     return serving_model
 
 
-def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
+def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path, monkeypatch):
+    monkeypatch.setenv(provenance.IMAGE_VARIABLE, "registry/trainer@sha256:cd")
     training = corpora.write(tmp_path / "examples" / "Split-train")
     corpora.write(tmp_path / "examples" / "Split-val", clips=6, seed=1)
     (tmp_path / "examples" / "feature_spec.json").write_text(training.spec.to_json())
@@ -67,7 +69,9 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path):
     for folder in (tmp_path / "model/captioner", weights_folder(str(serving_model))):
         saved = CaptioningModel.load(folder)
         assert saved.captioner.config.to_dict()
-    assert Origin.read(str(serving_model)) == origin
+    assert Origin.read(str(serving_model)) == origin.replace(
+        image="registry/trainer@sha256:cd"
+    )
     assert saved.vocabulary.words == training.vocabulary.words
     assert saved.spec == training.spec
     rows = read_history(str(tmp_path / "model_run"))

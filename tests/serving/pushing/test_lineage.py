@@ -104,6 +104,7 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         revision="abc",
         changed=True,
         image="registry/steps@sha256:ab",
+        training_image="registry/trainer@sha256:cd",
         libraries={"tensorflow": "2.15.1"},
         artifacts={"model": "/runs/a/Trainer/model/12"},
     )
@@ -116,7 +117,8 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         f"manifest {'e' * 16}",
         "CIDEr-D 2.060 (1.740 … 2.400)",
         "code abc, with changes",
-        "image registry/steps@sha256:ab",
+        "trained in registry/trainer@sha256:cd",
+        "pushed by registry/steps@sha256:ab",
         "libraries: tensorflow 2.15.1",
         "artifact model: /runs/a/Trainer/model/12",
     ]
