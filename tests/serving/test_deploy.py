@@ -40,6 +40,8 @@ def test_alerts_and_board_read_metrics_that_there_are():
     alerts = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())
     rules = [rule for group in alerts["groups"] for rule in group["rules"]]
     assert all(rule["annotations"]["summary"] for rule in rules)
+    explained = [rule for rule in rules if "runbook_url" in rule["annotations"]]
+    assert explained and all(map(has_its_page, explained))
     board = json.loads((DEPLOY / "grafana/dashboards/kinescribe.json").read_text())
     queries = [
         target["expr"] for panel in board["panels"] for target in panel["targets"]
@@ -66,6 +68,13 @@ def test_every_alert_fires_and_is_silent(room):
         assert {test["alertname"] for test in case["alert_rule_test"]} == named
 
 
+def has_its_page(rule):
+    anchor = rule["annotations"]["runbook_url"].partition("#")[2]
+    page = (ROOT / "docs" / "operations.md").read_text()
+    named = f"#### Alert {rule['alert']}\n" in page
+    return named and anchor == f"alert-{rule['alert'].lower()}"
+
+
 def test_alerts_of_runs_read_what_is_told_of_runs_and_have_a_page():
     from kubeflow import tell
 
@@ -78,13 +87,10 @@ def test_alerts_of_runs_read_what_is_told_of_runs_and_have_a_page():
         },
     )
     known = set(re.findall(r"^kinescribe_[a-z_]+", tell.metrics(ended, "a", 1), re.M))
-    page = (ROOT / "docs" / "operations.md").read_text()
     groups = yaml.safe_load((ROOT / "kubeflow" / "alerts.yaml").read_text())["groups"]
     for rule in (rule for group in groups for rule in group["rules"]):
         assert named_metrics(rule["expr"]) <= known, rule["expr"]
-        anchor = rule["annotations"]["runbook_url"].partition("#")[2]
-        assert f"#### Alert {rule['alert']}" in page
-        assert anchor == f"alert-{rule['alert'].lower()}"
+        assert has_its_page(rule), rule["alert"]
 
 
 @pytest.mark.parametrize(
