@@ -116,32 +116,29 @@ def forgive(destination: str, version: str, reason: str, by: str = "") -> None:
     Raises:
         ServingError: There is no such version, or nothing is held against it.
     """
+    weights, origin = _held_against(destination, version)
+    ledger.record(
+        destination,
+        "forgiven",
+        version=version,
+        weights_digest=weights,
+        origin_digest=origin,
+        reason=reason,
+        by=by,
+    )
+
+
+def _held_against(destination: str, version: str) -> tuple[str, str]:
+    """Returns the digests of the weights and the origin that no run pushes again."""
     for state in states(destination):
         if state.version == version and state.state in ("rolled back", "rejected"):
             assert state.record
-            ledger.record(
-                destination,
-                "forgiven",
-                version=version,
-                weights_digest=state.record.weights_digest,
-                origin_digest=state.origin.fingerprint if state.origin else "",
-                reason=reason,
-                by=by,
-            )
-            return
+            origin = state.origin.fingerprint if state.origin else ""
+            return state.record.weights_digest, origin
     for event in ledger.events(destination):
         if (event.event, event.version) == ("pushed", version):
             if soundness.lost(destination, event.weights_digest):
-                ledger.record(
-                    destination,
-                    "forgiven",
-                    version=version,
-                    weights_digest=event.weights_digest,
-                    origin_digest=event.origin_digest,
-                    reason=reason,
-                    by=by,
-                )
-                return
+                return event.weights_digest, event.origin_digest
     raise ServingError(f"{destination} has no version {version} that was withdrawn.")
 
 
