@@ -74,7 +74,9 @@ def outcome(status: Mapping[str, Any], ends: Mapping[str, TaskEnd]) -> Outcome:
         return ended._replace(
             state="pushed", sentence=f"Pushed version {version}. {why}".strip()
         )
-    said = ended.of("pusher", "verdict") or ended.of("judge", "verdict")
+    if why := ended.of("pusher", "withheld"):
+        return ended._replace(state="refused", sentence=f"Not pushed: {why}")
+    said = ended.of("judge", "verdict")
     state = "equal" if ended.of("judge", "outcome") == "equal" else "refused"
     return ended._replace(
         state=state, sentence=said or "Refused: the gates were not passed."

@@ -19,6 +19,7 @@ from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
+from components.pusher import executor as pusher
 from components.report.executor import PAGE
 from pipeline import metadata_store, stages
 from pipeline.configs import RUN_LOG, PipelineConfig
@@ -135,8 +136,7 @@ def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
     verdict = recorded.read_verdict(judgement)
     assert verdict is not None
     pushed = artifact("Pusher", "pushed_model")
-    destination = pushed.get_string_custom_property("pushed_destination")
-    told = pushed.get_string_custom_property("verdict")
+    destination = pushed.get_string_custom_property(pusher.DESTINATION)
     return RunResult(
         root=pathlib.Path(config.root),
         examples=pathlib.Path(examples.uri),
@@ -151,7 +151,7 @@ def _result(config: PipelineConfig, finished: stages.Stages) -> RunResult:
         verdict=verdict,
         pushed=pathlib.Path(destination) if destination else None,
         stages=tuple(finished.values()),
-        withheld="" if destination else told,
+        withheld=pushed.get_string_custom_property(pusher.WITHHELD),
     )
 
 

@@ -42,7 +42,7 @@ def Pusher(  # noqa: N802
         drift: The table of the run's clips, likewise.
         pushed_model: A copy of the pushed model, with the properties `pushed`,
             `pushed_destination` and `pushed_version`, and the digests of its
-            `PushRecord`.
+            `PushRecord`; `withheld` says why a blessed model was not pushed.
         destination: The folder that a model server watches.
         config_digest: Digest of the configuration that made the model.
         data_digest: Digest of the clips and captions that it was trained on.

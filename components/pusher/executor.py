@@ -9,11 +9,11 @@ from tfx.components.util import model_utils
 from tfx.types import Artifact
 from tfx.utils import io_utils, path_utils
 
-from components.baseline_model.executor import VERSION
+from components.baseline_model import executor as baseline_model
 from components.judge.executor import OUTCOME, VERDICT
 from serving import model_versions
 from serving.judging import recorded
-from serving.pushing import clip_outcomes, ledger, provenance, soundness
+from serving.pushing import clip_outcomes, ledger, provenance, withheld
 from serving.pushing import destination as destinations
 from serving.pushing.destination import PushRecord
 from serving.pushing.origin import Origin
@@ -21,6 +21,11 @@ from serving.pushing.push import push
 from serving.weights_digest import weights_digest
 from transform.records.dataset import ExtractedDataset
 
+# Properties of the pushed model's artifact; the first three are named by TFX.
+PUSHED = "pushed"
+DESTINATION = "pushed_destination"
+VERSION = "pushed_version"
+WITHHELD = "withheld"  # why a model that the gates let pass was not pushed
 # Fields of the record that are properties of the artifact, too.
 _TOLD = (
     "weights_digest",
@@ -62,18 +67,20 @@ def push_if_blessed(
     folder = path_utils.serving_model_path(model.uri)
     origin = Origin.read(folder)  # of a scheduled run's model
     made_from = origin.fingerprint if origin else ""
+
+    def keep_back(event: ledger.Kind, why: str) -> None:
+        logging.info("The model is not pushed: %s", why)
+        pushed_model.set_int_custom_property(PUSHED, 0)
+        if origin:  # the next run need not make it again
+            ledger.record(destination, event, origin_digest=made_from, reason=why)
+
     blessed = all(map(model_utils.is_model_blessed, blessings))
     if not (blessed and model_utils.is_infra_validated(infra_blessing)):
-        logging.info("The model is not blessed, so it is not pushed.")
-        pushed_model.set_int_custom_property("pushed", 0)
-        if origin:  # the next run need not make it again
-            equal = judgement.get_string_custom_property(OUTCOME) == "equal"
-            ledger.record(
-                destination,
-                "equal" if equal else "refused",
-                origin_digest=made_from,
-                reason=judgement.get_string_custom_property(VERDICT),
-            )
+        equal = judgement.get_string_custom_property(OUTCOME) == "equal"
+        keep_back(
+            "equal" if equal else "refused",
+            judgement.get_string_custom_property(VERDICT),
+        )
         return
     record = PushRecord(
         version="",
@@ -81,7 +88,7 @@ def push_if_blessed(
         config_digest=config_digest,
         data_digest=data_digest,
         spec_hash=model_versions.read_spec(folder).content_hash,
-        baseline_version=baseline.get_string_custom_property(VERSION),
+        baseline_version=baseline.get_string_custom_property(baseline_model.VERSION),
         **_facts(origin, judgement, examples),
         artifacts={
             name: artifact.uri
@@ -95,22 +102,9 @@ def push_if_blessed(
             }.items()
         },
     )
-    if event := ledger.withdrawn(destination).get(record.weights_digest):
-        logging.warning("The model is not pushed: %s", event.in_words())
-        pushed_model.set_int_custom_property("pushed", 0)
-        pushed_model.set_string_custom_property("verdict", event.in_words())
-        return
-    if event := soundness.lost(destination, record.weights_digest):
-        said = (
-            f"version {event.version} had the same weights and was removed or damaged "
-            f"since; `kinescribe rollback {destination} --forgive {event.version}` "
-            "lets it be pushed again"
-        )
-        logging.warning("The model is not pushed: %s.", said)
-        pushed_model.set_int_custom_property("pushed", 0)
-        pushed_model.set_string_custom_property("verdict", f"{said}.")
-        if origin:
-            ledger.record(destination, "refused", origin_digest=made_from, reason=said)
+    if why := withheld.reason(destination, record.weights_digest):
+        pushed_model.set_string_custom_property(WITHHELD, why)
+        keep_back("refused", why)
         return
     before = destinations.latest(destination)
     pushed = push(
@@ -128,9 +122,9 @@ def push_if_blessed(
         )
     logging.info("The model is version %s in %s.", pushed.version, destination)
     io_utils.copy_dir(pushed.folder, pushed_model.uri)
-    pushed_model.set_int_custom_property("pushed", 1)
-    pushed_model.set_string_custom_property("pushed_destination", pushed.folder)
-    pushed_model.set_string_custom_property("pushed_version", pushed.version)
+    pushed_model.set_int_custom_property(PUSHED, 1)
+    pushed_model.set_string_custom_property(DESTINATION, pushed.folder)
+    pushed_model.set_string_custom_property(VERSION, pushed.version)
     for name in _TOLD:
         pushed_model.set_string_custom_property(name, getattr(record, name))
 

@@ -76,6 +76,15 @@ def ends(**tasks):
             "equal",
             "Equal: not pushed.",
         ),
+        (
+            GOOD,
+            ends(
+                judge={"outcome": "blessed", "verdict": "Blessed: CIDEr-D 2.06."},
+                pusher={"pushed": 0.0, "withheld": "version 7 was rolled back."},
+            ),
+            "refused",
+            "Not pushed: version 7 was rolled back.",
+        ),
         (BAD, {}, "failed", "Failed: no task said why"),
         (
             {**BAD, "error": {"message": "OOMKilled"}},

@@ -5,9 +5,10 @@ from tfx.types import standard_artifacts
 
 from components.baseline_model.executor import VERSION
 from components.pusher.component import Pusher
+from components.pusher.executor import WITHHELD
 from serving.gates.verdict import Verdict
 from serving.judging import recorded
-from serving.pushing import destination, provenance, rollback
+from serving.pushing import destination, ledger, provenance, rollback
 from serving.pushing.origin import Origin
 from serving.weights_digest import weights_digest
 from tests.support.manifests import row
@@ -22,6 +23,14 @@ VERDICT = Verdict(
     clips_wanted=60,
     scores={"CIDEr-D": 2.06},
     intervals={"CIDEr-D": (1.74, 2.4)},
+)
+ORIGIN = Origin(
+    clips={"a": ("train", "b", "c")},
+    settings={},
+    parent="7",
+    reason="Retraining: 1 clip was added.",
+    run_id="run-1",
+    image="registry/trainer@sha256:cd",
 )
 MANIFEST = Manifest(
     [
@@ -97,14 +106,7 @@ def test_component_pushes_a_blessed_model_and_says_where_it_comes_from(tmp_path)
 
 def test_record_says_of_run_code_scores_and_clips_what_is_known(tmp_path, monkeypatch):
     monkeypatch.setenv(provenance.IMAGE_VARIABLE, "registry/steps@sha256:ab")
-    Origin(
-        clips={"a": ("train", "b", "c")},
-        settings={},
-        parent="7",
-        reason="Retraining: 1 clip was added.",
-        run_id="run-1",
-        image="registry/trainer@sha256:cd",
-    ).write(str(tmp_path / "candidate" / "Format-Serving"))
+    ORIGIN.write(str(tmp_path / "candidate" / "Format-Serving"))
     run_component(tmp_path)
     latest = destination.latest(str(tmp_path / "pushed"))
     record = latest.record()
@@ -148,19 +150,38 @@ def test_component_pushes_nothing_without_every_blessing(tmp_path, missing):
     assert not (tmp_path / "pushed").exists()
 
 
+def run_again(folder):
+    for name in ("judgement", "drift", "artifact"):
+        shutil.rmtree(folder / name)
+    return run_component(folder)
+
+
 def test_a_model_that_was_removed_by_hand_is_pushed_again_once_forgiven(tmp_path):
     place = tmp_path / "pushed"
     older = write_model(place / "7", "older")
     run_component(tmp_path)
     version = destination.latest(str(place)).version
     shutil.rmtree(place / version)
-    for name in ("judgement", "drift", "artifact"):
-        shutil.rmtree(tmp_path / name)
-    pushed = run_component(tmp_path)
+    pushed = run_again(tmp_path)
     assert pushed.get_int_custom_property("pushed") == 0
-    assert f"--forgive {version}" in pushed.get_string_custom_property("verdict")
+    assert f"--forgive {version}" in pushed.get_string_custom_property(WITHHELD)
     assert destination.latest(str(place)).folder == str(older)
     rollback.forgive(str(place), version, "by mistake")
-    for name in ("judgement", "drift", "artifact"):
-        shutil.rmtree(tmp_path / name)
-    assert run_component(tmp_path).get_int_custom_property("pushed") == 1
+    assert run_again(tmp_path).get_int_custom_property("pushed") == 1
+
+
+def test_a_model_that_was_rolled_back_is_not_pushed_and_not_made_again(tmp_path):
+    place = str(tmp_path / "pushed")
+    write_model(tmp_path / "pushed" / "7", "older")
+    ORIGIN.write(str(tmp_path / "candidate" / "Format-Serving"))
+    run_component(tmp_path)
+    rollback.roll_back(place, "it is worse")
+    served = destination.latest(place)
+    pushed = run_again(tmp_path)
+    assert pushed.get_int_custom_property("pushed") == 0
+    why = pushed.get_string_custom_property(WITHHELD)
+    assert "rolled back" in why and "it is worse" in why
+    assert destination.latest(place) == served
+    event = ledger.events(place)[-1]
+    assert (event.event, event.reason) == ("refused", why)
+    assert event.origin_digest == ORIGIN.fingerprint
