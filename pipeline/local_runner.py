@@ -95,7 +95,8 @@ def run(
     config = config.replace(features=loading.resolve(config.features))
     if vectors := config.training.word_vectors:
         vectors.locate()
-    soundness.newest_sound(config.push_destination)  # says what is passed over
+    # Before hours of work: it says what is passed over, or that nothing is whole.
+    served = soundness.newest_sound(config.push_destination).pushed
     digest = data_digest(datasets.read(config.corpus), config.features)
     with _exclusive_run(root), _without_arguments(), _silenced(verbose):
         storage.write(str(root / CONFIG_FILE), config.to_yaml())
@@ -111,9 +112,7 @@ def run(
             pipeline_root=str(artifacts),
             metadata=connection,
             data_digest=digest,
-            baseline_version=baseline_version(
-                config.push_destination, config.digest(), digest
-            ),
+            baseline_version=baseline_version(served, config.digest(), digest),
             accept=accept,
             enable_cache=True,
         )

@@ -114,6 +114,7 @@ def judge_model(
             models.append((base_model, baseline.folder))
         measured_costs = measure_costs(models, clips.records, gates.cost.calls)
         costs = [*measured_costs, None][:2]
+    digest = weights_digest(model)
     evidence = Evidence(
         model=Captioned(CANDIDATE, captions, measured.statistics),
         controls=_controls(measured),
@@ -124,8 +125,7 @@ def judge_model(
         baseline_note=baseline.note,
         baseline_clips=_judged_clips(kept),
         champion=_champion(measured, clips, destination, version, gates.min_common),
-        same_weights=bool(base_model)
-        and weights_digest(baseline.folder) == weights_digest(model),
+        same_weights=bool(base_model) and weights_digest(baseline.folder) == digest,
         leaks=_leaks(clips, training, version, kept),
         cost=costs[0],
         baseline_cost=costs[1],
@@ -135,7 +135,7 @@ def judge_model(
         baseline_version=version,
         baseline_note=baseline.note,
         time=_now(),
-        weights_digest=weights_digest(model),
+        weights_digest=digest,
         spec_hash=dataset.spec.content_hash,
     )
     statistics = {"model": measured.statistics}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from serving import model_versions
 from serving.pushing import soundness
+from serving.pushing.destination import PushedVersion
 
 
 class Baseline(NamedTuple):
@@ -50,7 +51,9 @@ def choose_baseline(candidate: str, destination: str) -> Baseline:
     return Baseline(pushed.folder, pushed.version, reason)
 
 
-def baseline_version(destination: str, config_digest: str, data_digest: str) -> str:
+def baseline_version(
+    newest: PushedVersion | None, config_digest: str, data_digest: str
+) -> str:
     """Returns the version that a run of this configuration and data compares with.
 
     It is the newest whole one, unless this very configuration and data made that: then
@@ -58,16 +61,17 @@ def baseline_version(destination: str, config_digest: str, data_digest: str) -> 
     nothing new gets the same answer, and one that goes back to an earlier configuration
     does not.
 
-    Raises:
-        DamagedVersionError: There are versions, and none is whole.
+    Args:
+        newest: The newest whole version, if there is one.
+        config_digest: Digest of the configuration.
+        data_digest: Digest of the clips and captions.
     """
-    pushed = soundness.newest_sound(destination).pushed
-    if not pushed:
+    if not newest:
         return ""
-    record = pushed.record()
+    record = newest.record()
     if record and (record.config_digest, record.data_digest) == (
         config_digest,
         data_digest,
     ):
         return record.baseline_version
-    return pushed.version
+    return newest.version

@@ -34,7 +34,7 @@ def test_model_of_another_specification_is_not_compared_with(tmp_path):
 
 def test_repeated_run_finds_the_same_comparison_and_a_changed_one_does_not(tmp_path):
     destination = str(tmp_path / "pushed")
-    assert baseline_version(destination, "config a", "data") == ""
+    assert baseline_version(None, "config a", "data") == ""
     models = [write_model(tmp_path / name, name) for name in "ab"]
     record = RECORD.replace(
         config_digest="config a",
@@ -42,14 +42,14 @@ def test_repeated_run_finds_the_same_comparison_and_a_changed_one_does_not(tmp_p
         weights_digest=weights_digest(models[0]),
     )
     first = push(str(models[0]), destination, record)
-    assert baseline_version(destination, "config a", "data") == ""
-    assert baseline_version(destination, "config b", "data") == first.version
-    assert baseline_version(destination, "config a", "more data") == first.version
+    assert baseline_version(first, "config a", "data") == ""
+    assert baseline_version(first, "config b", "data") == first.version
+    assert baseline_version(first, "config a", "more data") == first.version
     record = record.replace(
         config_digest="config b",
         weights_digest=weights_digest(models[1]),
         baseline_version=first.version,
     )
     second = push(str(models[1]), destination, record)
-    assert baseline_version(destination, "config b", "data") == first.version
-    assert baseline_version(destination, "config a", "data") == second.version
+    assert baseline_version(second, "config b", "data") == first.version
+    assert baseline_version(second, "config a", "data") == second.version
