@@ -7,18 +7,16 @@ import yaml
 from kubeflow import compiler
 from kubeflow.check import check
 from kubeflow.overlay import task_name
-from pipeline import published_runs
 from pipeline.pipeline import create_pipeline
+from tests.support import kubeflow_settings
 from tests.support.kubeflow_backend import Backend
-from tests.support.kubeflow_settings import DIGEST, SETTINGS
+from tests.support.kubeflow_settings import DIGEST
 from transform.common.config import ConfigError
 
 
 @pytest.fixture(scope="module")
 def config():
-    config = published_runs.configuration("mgsa", "msrvtt", root="/mnt/captions/run")
-    files = [f"/mnt/captions/data/{name}.json" for name in ("train", "test")]
-    return config.override({"corpus": {"files": files}, "kubeflow": SETTINGS})
+    return kubeflow_settings.configuration("/mnt/captions")
 
 
 @pytest.fixture(scope="module")

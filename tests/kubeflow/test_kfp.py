@@ -6,9 +6,8 @@ import subprocess
 import pytest
 
 from kubeflow import compiler, vertex
-from pipeline import published_runs
 from tests.support.kubeflow_api import Api
-from tests.support.kubeflow_settings import SETTINGS
+from tests.support.kubeflow_settings import SETTINGS, configuration
 from tests.support.paths import ROOT
 
 PYTHON = ROOT / ".venv-kfp" / "bin" / "python"
@@ -98,24 +97,16 @@ def kfp(code, *arguments):
 
 
 def test_compiled_file_is_strictly_what_kubeflow_describes(tmp_path):
-    config = published_runs.configuration("mgsa", "msrvtt", root="/mnt/captions/run")
-    files = [f"/mnt/captions/data/{name}.json" for name in ("train", "test")]
     path = tmp_path / "pipeline.yaml"
-    compiler.compile_pipeline(
-        config.override({"corpus": {"files": files}, "kubeflow": SETTINGS}), path
-    )
+    compiler.compile_pipeline(configuration("/mnt/captions"), path)
     assert kfp(READ_STRICTLY, str(path)).strip() == "mgsa-msrvtt"
 
 
 def test_job_for_vertex_is_strictly_what_kubeflow_describes(tmp_path):
-    config = published_runs.configuration("mgsa", "msrvtt", root="gs://bucket/run")
-    files = [f"gs://bucket/data/{name}.json" for name in ("train", "test")]
     gpu = {"accelerator": {"type": "NVIDIA_L4"}}
     kubeflow = {"image": SETTINGS["image"], "resources": {"Trainer": gpu}}
     path = tmp_path / "pipeline.json"
-    vertex.compile_job(
-        config.override({"corpus": {"files": files}, "kubeflow": kubeflow}), path
-    )
+    vertex.compile_job(configuration("gs://bucket", kubeflow), path)
     assert kfp(READ_JOB_STRICTLY, str(path)).strip() == "NVIDIA_L4"
 
 

@@ -6,9 +6,8 @@ import pytest
 from tfx.orchestration.pipeline import Pipeline
 
 from kubeflow import compiler, vertex, vertex_check
-from pipeline import published_runs
 from pipeline.kubeflow_config import KubeflowConfig, Resources
-from tests.support import stage_fakes
+from tests.support import kubeflow_settings, stage_fakes
 from tests.support.kubeflow_backend import in_this_process
 from tests.support.kubeflow_page import shown
 from tests.support.kubeflow_settings import DIGEST
@@ -29,9 +28,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def config():
-    config = published_runs.configuration("mgsa", "msrvtt", root="gs://bucket/run")
-    files = [f"gs://bucket/data/{name}.json" for name in ("train", "test")]
-    return config.override({"corpus": {"files": files}, "kubeflow": SETTINGS})
+    return kubeflow_settings.configuration("gs://bucket", SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -147,13 +147,17 @@ class Backend:
         pipeline_root: str = "",
     ) -> Run:
         """Runs a compiled pipeline; tasks that fail are told of, not raised."""
+        return self.execute(*self.read(file, pipeline_root), parameters)
+
+    def read(self, file: pathlib.Path, pipeline_root: str) -> tuple[dict, dict, str]:
+        """Returns a file's specification, what its pods have besides, and the root."""
         documents = list(yaml.safe_load_all(file.read_text()))
         spec = documents[0]
         assert spec["schemaVersion"] == "2.1.0"
         platform = documents[1] if len(documents) > 1 else {}
         root = f"{pipeline_root or DEFAULT_ROOT}/{spec['pipelineInfo']['name']}"
         pods = platform.get("platforms", {}).get("kubernetes", {})
-        return self.execute(spec, pods, root, parameters)
+        return spec, pods, root
 
     def execute(
         self,

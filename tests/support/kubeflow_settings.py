@@ -1,4 +1,10 @@
-"""A section `kubeflow` with something in every setting."""
+"""A run of MSR-VTT for a cluster, and a section `kubeflow` with every setting."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline import published_runs
+from pipeline.configs import PipelineConfig
 
 DIGEST = "@sha256:" + "7" * 64
 SETTINGS = {
@@ -19,3 +25,10 @@ SETTINGS = {
     "secrets": [{"name": "s3", "env": {"AWS_ACCESS_KEY_ID": "access"}}],
     "env": {"S3_ENDPOINT": "http://minio:9000"},
 }
+
+
+def configuration(place: str, settings: Mapping[str, Any] = SETTINGS) -> PipelineConfig:
+    """Returns a run below `place`, which all pods can reach."""
+    config = published_runs.configuration("mgsa", "msrvtt", root=f"{place}/run")
+    files = [f"{place}/data/{name}.json" for name in ("train", "test")]
+    return config.override({"corpus": {"files": files}, "kubeflow": settings})
