@@ -7,7 +7,6 @@ import os
 import pathlib
 from typing import Any, ClassVar, Optional, TypeVar
 
-from components.decide.retrain_config import RetrainConfig
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import BeamSearch, SearchConfig
 from keras_models.inference.precision import ServedPrecision
@@ -15,6 +14,7 @@ from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
 from pipeline.kubeflow_config import KubeflowConfig
 from serving.gates.config import GateConfig
+from serving.retraining.retrain_config import RetrainConfig
 from transform import schema
 from transform.common.config import Config, ConfigError, Field, root_validator
 from transform.common.errors import KinescribeError

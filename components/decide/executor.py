@@ -10,12 +10,12 @@ from absl import logging
 from tfx.types import Artifact
 from tfx.utils import path_utils
 
-from components.decide import decision
 from components.decide.corpus import Stamps, read_clips
-from components.decide.decision import Decision, Served, decide
-from components.decide.retrain_config import RetrainConfig
 from serving.pushing import ledger, soundness
 from serving.pushing.origin import Origin, weights_folder
+from serving.retraining import decision
+from serving.retraining.decision import Decision, Served, decide
+from serving.retraining.retrain_config import RetrainConfig
 from transform.backbones import loading
 from transform.common import outputs, storage
 from transform.common.config import Config

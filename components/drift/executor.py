@@ -8,12 +8,12 @@ import os
 from absl import logging
 from tfx.types import Artifact
 
-from components.decide.decision import RETRAIN, STOP
 from components.decide.executor import served_version
-from components.decide.retrain_config import RetrainConfig
-from components.drift.findings import Findings, compare
 from serving import model_versions, signature_names
 from serving.pushing.destination import CLIPS, EVALUATION
+from serving.retraining.decision import RETRAIN, STOP
+from serving.retraining.drift_findings import Findings, compare
+from serving.retraining.retrain_config import RetrainConfig
 from transform.common import storage
 from transform.records.clip_table import ClipTable
 from transform.records.dataset import ExtractedDataset

@@ -3,10 +3,10 @@ import json
 import pytest
 from tfx.types import standard_artifacts
 
-from components.decide.retrain_config import RetrainConfig
 from components.drift.component import Drift
 from components.drift.executor import FINDINGS
 from serving.pushing.destination import CLIPS, EVALUATION
+from serving.retraining.retrain_config import RetrainConfig
 from tests.support.component_records import SPEC, write_records
 from tests.support.pushing import write_model
 from transform.records.clip_table import ClipTable

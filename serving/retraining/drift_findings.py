@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from components.decide.drift_config import DriftConfig
+from serving.retraining.drift_config import DriftConfig
 from transform.records import sample_distances
 from transform.records.clip_table import CATEGORIES, ClipTable
 from transform.records.vocabulary import Vocabulary

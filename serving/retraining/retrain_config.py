@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from components.decide.drift_config import DriftConfig
+from serving.retraining.drift_config import DriftConfig
 from transform.common.config import Config, Field, validator
 
 

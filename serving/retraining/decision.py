@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from components.decide.retrain_config import RetrainConfig
 from serving.pushing.origin import Clips, Origin
+from serving.retraining.retrain_config import RetrainConfig
 from transform.common.config import first_difference
 
 RETRAIN, NOTHING_NEW, STOP = "retrain", "nothing-new", "stop"

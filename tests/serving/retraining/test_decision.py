@@ -1,8 +1,8 @@
 import pytest
 
-from components.decide.decision import Served, decide
-from components.decide.retrain_config import RetrainConfig
 from serving.pushing.origin import Origin
+from serving.retraining.decision import Served, decide
+from serving.retraining.retrain_config import RetrainConfig
 
 DAY = 86400.0
 SETTINGS = {"training": {"variant": "mgsa", "epochs": 9}}

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.decide.drift_config import DriftConfig
-from components.drift.findings import compare
+from serving.retraining.drift_config import DriftConfig
+from serving.retraining.drift_findings import compare
 from transform.records import sample_distances
 from transform.records.clip_table import CATEGORIES, ClipTable
 from transform.records.vocabulary import Vocabulary
