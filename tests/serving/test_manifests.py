@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from serving.manifests import Deployment, manifests, write
-from tests.support.deploy_tools import tool
+from tests.support.deploy_tools import operator_schemas, tool
 from transform.common.config import ConfigError
 
 IMAGE = "r/serve@sha256:" + "7" * 64
@@ -13,7 +13,10 @@ SETTINGS = {
     "tf-serving": {"models": "s3://bucket/models", "secret": "s3"},
     "kserve": {"models": "pvc://captions/models", "canary_percent": 10},
 }
-OF_OPERATORS = ("InferenceService", "ServiceMonitor")  # their schemas are elsewhere
+OF_OPERATORS = (
+    "InferenceService",
+    "ServiceMonitor",
+)  # Kubernetes has no schemas of them
 
 
 def deployment(server, **changes):
@@ -71,6 +74,56 @@ def test_a_field_that_kubernetes_does_not_know_is_found(tmp_path):
     )
     assert done.returncode != 0
     assert "lifcycle" in done.stdout + done.stderr
+
+
+def test_operators_know_every_field_of_their_kinds(server, tmp_path):
+    write(deployment(server), str(tmp_path))
+    files = [
+        tmp_path / name
+        for name, thing in manifests(deployment(server)).items()
+        if thing["kind"] in OF_OPERATORS
+    ]
+    assert files
+    assert operator_schemas(*files) == []
+
+
+@pytest.mark.parametrize(
+    ("server", "file", "place", "value", "fault"),
+    [
+        ("kserve", "inference-service", "predictor.canaryTraffic", 5, "canaryTraffic"),
+        (
+            "kserve",
+            "inference-service",
+            "predictor.canaryTrafficPercent",
+            "5",
+            "$.spec.predictor.canaryTrafficPercent: '5' is not of type 'integer'",
+        ),
+        ("kserve", "inference-service", "predictor.model.uri", "s3://b/m", "uri"),
+        (
+            "kserve",
+            "inference-service",
+            "predictor.model.resources.request",
+            {"cpu": "2"},
+            "$.spec.predictor.model.resources: Additional properties",
+        ),
+        ("embedded", "service-monitor", "selectors", {}, "selectors"),
+        ("embedded", "service-monitor", "endpoints", {"port": "x"}, "$.spec.endpoints"),
+        ("embedded", "service-monitor", "endpoints", [{"every": "1s"}], "every"),
+    ],
+)
+def test_a_field_that_an_operator_does_not_know_is_found(
+    tmp_path, server, file, place, value, fault
+):
+    wrong = manifests(deployment(server))[f"{file}.yaml"]
+    *folders, name = place.split(".")
+    spot = wrong["spec"]
+    for folder in folders:
+        spot = spot[folder]
+    spot[name] = value
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(wrong))
+    found = operator_schemas(path)
+    assert len(found) == 1 and fault in found[0]
 
 
 def pod(server, **changes):
