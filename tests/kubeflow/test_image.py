@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from serving.pushing import provenance
 from tests.support.deploy_tools import tool
 from tests.support.paths import ROOT
 
@@ -110,6 +111,12 @@ def test_what_is_copied_is_there_and_reaches_the_builder(recipe):
     assert "*" in ignore
     assert set(copied(recipe)) == kept
     assert all((ROOT / path).exists() for path in kept)
+
+
+def test_code_without_a_repository_knows_its_revision(recipe, environment):
+    assert ("ARG", 'REVISION=""') in recipe
+    assert environment[provenance.REVISION_VARIABLE] == "$REVISION"
+    assert not any(path.startswith(".git") for path in copied(recipe))
 
 
 def test_weights_are_looked_for_where_the_image_says(environment):
