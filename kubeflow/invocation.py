@@ -78,10 +78,19 @@ def localized(
 
 def output_uris(invocation: Mapping[str, Any], base: str = "/") -> dict[str, str]:
     """Returns each output's local path with the URI that it stands for."""
-    outputs = invocation.get("outputs", {}).get("artifacts", {})
+    return _uris(invocation.get("outputs", {}), base)
+
+
+def all_uris(invocation: Mapping[str, Any], base: str = "/") -> dict[str, str]:
+    """Returns each artifact's local path with the URI that it stands for."""
+    inputs = _uris(invocation.get("inputs", {}), base)
+    return {**inputs, **output_uris(invocation, base)}
+
+
+def _uris(side: Mapping[str, Any], base: str) -> dict[str, str]:
     return {
         local_path(artifact["uri"], base): artifact["uri"]
-        for listed in outputs.values()
+        for listed in side.get("artifacts", {}).values()
         for artifact in listed["artifacts"]
     }
 

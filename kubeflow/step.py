@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, NoReturn
 from kubeflow import invocation
 from kubeflow.invocation import StepError
 from kubeflow.run_log import FAILED, RUN_ID_VARIABLE, SUCCEEDED, RunLog, TaskEnd
+from serving.pushing import provenance
 from transform.common import filesystems
 
 STOPPED = 143  # 128 + SIGTERM
@@ -125,6 +126,9 @@ def _execute(
     _check_types(ours, options.task)
     for folder in invocation.output_uris(theirs, pod.base):
         os.makedirs(folder, exist_ok=True)
+    # What is written down for later is to name artifacts as others know them.
+    uris = invocation.all_uris(theirs, pod.base)
+    os.environ[provenance.ARTIFACTS_VARIABLE] = json.dumps(uris)
 
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 

@@ -91,7 +91,7 @@ def push_if_blessed(
         baseline_version=baseline.get_string_custom_property(baseline_model.VERSION),
         **_facts(origin, judgement, examples),
         artifacts={
-            name: artifact.uri
+            name: provenance.artifact(artifact.uri)
             for name, artifact in {
                 "examples": examples,
                 "model": model,

@@ -1,9 +1,10 @@
-"""What a process knows of itself: its code, its image, its libraries."""
+"""What a process knows of itself: its code, image, artifacts and libraries."""
 
 from __future__ import annotations
 
 import functools
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 REVISION_VARIABLE = "KINESCRIBE_REVISION"  # of an image, which has no repository
 IMAGE_VARIABLE = "KINESCRIBE_IMAGE"  # by its digest
+# URIs by the paths of the copies that a task works on, as JSON.
+ARTIFACTS_VARIABLE = "KINESCRIBE_ARTIFACTS"
 
 _LIBRARIES = ("kinescribe", "tensorflow", "tfx", "apache-beam", "numpy")
 _CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
@@ -44,6 +47,16 @@ def code(checkout: pathlib.Path = _CHECKOUT) -> Code:
 def image() -> str:
     """Returns the image of this process, if its environment says which."""
     return os.environ.get(IMAGE_VARIABLE, "")
+
+
+def artifact(path: str) -> str:
+    """Returns where an artifact lies of which this process may have a copy.
+
+    Args:
+        path: The folder that the process reads or writes.
+    """
+    uris = json.loads(os.environ.get(ARTIFACTS_VARIABLE, "{}"))
+    return uris.get(path, path)
 
 
 def libraries() -> dict[str, str]:

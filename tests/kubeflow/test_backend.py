@@ -107,6 +107,7 @@ def test_every_task_runs_on_artifacts_of_a_bucket_that_tensorflow_does_not_know(
     assert model["uri"].startswith("minio://mlpipeline/v2/artifacts/fake/run-1/second/")
     assert (bench.backend.stored(model["uri"]) / "model").read_text() == "content"
     assert model["metadata"]["property"] == "value"
+    assert model["metadata"]["made_of"] == run.tasks["first"].artifacts["schema"]["uri"]
     assert bench.backend.downloaded == {"second": len("content")}
 
 

@@ -87,6 +87,10 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     first = destination.latest(config.push_destination)
     assert run.tasks["pusher"].artifacts["pushed_model"]["metadata"]["pushed"] == 1
     assert Origin.read(first.folder).parent == ""
+    uris = first.record().artifacts
+    assert uris["model"] == run.tasks["trainer"].artifacts["model"]["uri"]
+    assert uris["examples"].startswith("minio://")
+    assert (first.record().image, first.record().training_image) == ("k", "k")
     page = kubeflow_page.shown(backend, run)
     assert "Blessed" in page.pages["report.report"]
     assert set(page.figures["judge.scores"]) >= {"CIDEr-D", "BLEU-4"}

@@ -204,6 +204,7 @@ def test_every_task_runs_on_typed_inputs_in_mounted_buckets(bench):
     model = run.tasks["second"].artifacts["model"]
     assert model["uri"].startswith("gs://bucket/root/123456789/run-1/second_-")
     assert (bench.backend.stored(model["uri"]) / "model").read_text() == "content"
+    assert model["metadata"]["made_of"] == run.tasks["first"].artifacts["schema"]["uri"]
     assert shown(bench.backend, run).pages == {"show.page": "content of page.html"}
 
 

@@ -51,6 +51,7 @@ import yaml
 from absl import logging
 
 from kubeflow import step, tell
+from serving.pushing import provenance
 from tests.support.paths import ROOT
 from transform.common import filesystems
 
@@ -112,6 +113,7 @@ def in_this_process(pod: Pod) -> int:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in pod.environment.items():
             patch.setenv(name, value)
+        patch.setenv(provenance.ARTIFACTS_VARIABLE, "{}")  # which a step sets
         # After tensorflow-io was imported a process aborts in its exit handlers.
         patch.setattr(filesystems, "register", lambda arguments: False)
         patch.setattr("sys.argv", ["test"])

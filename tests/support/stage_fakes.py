@@ -14,6 +14,7 @@ from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import Model, Schema
 
 from components.shown_artifacts import HTML, SHOWN_FILE, Metrics
+from serving.pushing import provenance
 from transform.common.errors import KinescribeError
 
 
@@ -60,6 +61,7 @@ def Second(  # noqa: N802
         pathlib.Path(schema.uri, "file").read_text()
     )
     model.set_string_custom_property("property", "value")
+    model.set_string_custom_property("made_of", provenance.artifact(schema.uri))
 
 
 @component

@@ -50,3 +50,13 @@ def test_without_a_checkout_the_revision_is_what_the_image_says(tmp_path, monkey
     assert provenance.code.__wrapped__(tmp_path) == ("abc", None)
     (tmp_path / ".git").mkdir()  # that git does not take for one
     assert provenance.code.__wrapped__(tmp_path) == ("abc", None)
+
+
+def test_an_artifact_is_named_by_where_it_lies_not_by_its_copy(monkeypatch):
+    monkeypatch.delenv(provenance.ARTIFACTS_VARIABLE, raising=False)
+    assert provenance.artifact("/runs/a/model") == "/runs/a/model"
+    monkeypatch.setenv(
+        provenance.ARTIFACTS_VARIABLE, '{"/minio/b/model": "minio://b/model"}'
+    )
+    assert provenance.artifact("/minio/b/model") == "minio://b/model"
+    assert provenance.artifact("/runs/a/model") == "/runs/a/model"
