@@ -44,7 +44,7 @@ class Catalogue:
     ):
         self._load = load
         self._file = model_config_file
-        self._file_text = b""
+        self._file_text = ""  # an empty file names no model
         self._on_change = on_change
         self._on_failure = on_failure
         self._models: dict[str, ServedModel] = {}  # replaced, never changed
@@ -93,16 +93,15 @@ class Catalogue:
         """Reads the model config file, if there is one and it has changed.
 
         Raises:
-            OSError: It cannot be read.
-            model_configs.ModelConfigError: It says what cannot be served.
+            model_configs.ModelConfigError: It cannot be read, or says what cannot be
+                served.
         """
         if not self._file:
             return
-        with open(self._file, "rb") as file:
-            text = file.read()
+        text = model_configs.text_of(self._file)
         if text != self._file_text:
             self._file_text = text
-            self.configure(model_configs.read_file(self._file))
+            self.configure(model_configs.parse(text, self._file))
 
     def start(self, poll_seconds: float) -> None:
         """Looks at the folders from now on in a separate thread."""
@@ -119,7 +118,7 @@ class Catalogue:
         """Looks at the model config file and at every model's folder once."""
         try:
             self.read_file()
-        except (OSError, model_configs.ModelConfigError) as error:
+        except model_configs.ModelConfigError as error:
             LOG.error("the models stay as they are: %s", error)
         for model in self._models.values():
             with self._changing:

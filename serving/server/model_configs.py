@@ -117,14 +117,24 @@ def from_proto(
 
 def read_file(path: str) -> tuple[ModelConfig, ...]:
     """Reads a file in TensorFlow Serving's text format."""
+    return parse(text_of(path), path)
+
+
+def text_of(path: str) -> str:
+    """Returns the text of a file; `ModelConfigError` if it cannot be read."""
+    try:
+        return Location(path).read_text()
+    except LocationError as error:
+        raise ModelConfigError(str(error)) from error
+
+
+def parse(text: str, path: str) -> tuple[ModelConfig, ...]:
+    """Reads the text of a file whose path errors name."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
     try:
-        text = Location(path).read_text()
         proto = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    except LocationError as error:
-        raise ModelConfigError(str(error)) from error
     except text_format.ParseError as error:
         raise ModelConfigError(f"{path} is no model config: {error}.") from error
     try:
