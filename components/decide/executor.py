@@ -11,10 +11,10 @@ from tfx.types import Artifact
 from tfx.utils import path_utils
 
 from components.decide.corpus import Stamps, read_clips
-from serving.pushing import ledger, soundness
-from serving.pushing.origin import Origin, weights_folder
+from serving.pushing.origin import weights_folder
 from serving.retraining import decision
-from serving.retraining.decision import Decision, Served, decide
+from serving.retraining.decision import Decision, decide
+from serving.retraining.earlier_models import attempts, served_version
 from serving.retraining.retrain_config import RetrainConfig
 from transform.backbones import loading
 from transform.common import outputs, storage
@@ -68,37 +68,6 @@ def write_decision(
         assert served
         weights = weights_folder(os.path.join(destination, served.version))
         storage.copy_folder(weights, weights_folder(folder))
-
-
-def served_version(destination: str) -> Served | None:
-    """Returns the newest version that is to be served, if there is one.
-
-    Raises:
-        DamagedVersionError: There are versions, and none is whole.
-    """
-    pushed = soundness.newest_sound(destination).pushed
-    if not pushed:
-        return None
-    # Versions are numbered by the second of their push.
-    return Served(pushed.version, int(pushed.version), Origin.read(pushed.folder))
-
-
-def attempts(destination: str) -> dict[str, str]:
-    """Returns in words what became of models that are not served, by their origins."""
-    words = {
-        "refused": "refused",
-        "equal": "found to be equal to the one that is served",
-        "rejected": "rejected by a server",
-        "rolled-back": "rolled back",
-    }
-    found: dict[str, str] = {}
-    for event in ledger.events(destination):
-        if event.event in words and event.origin_digest:
-            why = f": {event.reason}" if event.reason else ""
-            found[event.origin_digest] = words[event.event] + why.removesuffix(".")
-        elif event.event == "forgiven":
-            found.pop(event.origin_digest, None)
-    return found
 
 
 def _describe(basis: Artifact, decided: Decision) -> None:

@@ -8,11 +8,11 @@ import os
 from absl import logging
 from tfx.types import Artifact
 
-from components.decide.executor import served_version
 from serving import model_versions, signature_names
 from serving.pushing.destination import CLIPS, EVALUATION
 from serving.retraining.decision import RETRAIN, STOP
 from serving.retraining.drift_findings import Findings, compare
+from serving.retraining.earlier_models import served_version
 from serving.retraining.retrain_config import RetrainConfig
 from transform.common import storage
 from transform.records.clip_table import ClipTable
