@@ -1,4 +1,4 @@
-"""Counts a package's rooms, the arrows between them and the circles of its modules.
+"""Counts a package's rooms and the arrows between them, and finds circles of imports.
 
     python -m tools.rooms keras_models transform serving components
 
@@ -8,6 +8,7 @@ counted once. Imports under `TYPE_CHECKING` count.
 
 from __future__ import annotations
 
+import graphlib
 import sys
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ class Rooms(NamedTuple):
 
     rooms: int
     arrows: int
-    circles: list[frozenset[str]]  # modules that import each other in a circle
+    circle: list[str]  # modules that import each other, if there are such
 
 
 def plan(package: str) -> Rooms:
@@ -38,50 +39,30 @@ def plan(package: str) -> Rooms:
         if _room(a, package) != _room(b, package)
     }
     rooms = {_room(name, package) for name in inside}
-    return Rooms(len(rooms), len(arrows), _circles(inside, edges))
+    return Rooms(len(rooms), len(arrows), _circle(edges))
 
 
 def _room(module: str, package: str) -> str:
     return module[len(package) + 1 :].split(".")[0]
 
 
-def _circles(modules: set[str], edges: set[tuple[str, str]]) -> list[frozenset[str]]:
-    """Strongly connected components of more than one module (Tarjan)."""
-    after: dict[str, list[str]] = {module: [] for module in modules}
-    for source, target in edges:
-        after[source].append(target)
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    circles = []
-
-    def visit(module: str) -> None:
-        index[module] = low[module] = len(index)
-        stack.append(module)
-        for target in after[module]:
-            if target not in index:
-                visit(target)
-                low[module] = min(low[module], low[target])
-            elif target in stack:
-                low[module] = min(low[module], index[target])
-        if low[module] == index[module]:
-            members = stack[stack.index(module) :]
-            del stack[stack.index(module) :]
-            if len(members) > 1:
-                circles.append(frozenset(members))
-
-    for module in sorted(modules):
-        if module not in index:
-            visit(module)
-    return circles
+def _circle(edges: set[tuple[str, str]]) -> list[str]:
+    after: dict[str, set[str]] = {}
+    for module, imported in edges:
+        after.setdefault(module, set()).add(imported)
+    try:
+        graphlib.TopologicalSorter(after).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
 def main(packages: list[str]) -> None:
     """Prints a row for each package."""
     for package in packages:
-        rooms, arrows, circles = plan(package)
-        sizes = ", ".join(str(len(each)) for each in circles) or "none"
-        print(f"{package}: {rooms} rooms, {arrows} arrows, circles: {sizes}")
+        rooms, arrows, circle = plan(package)
+        found = " → ".join(circle) or "none"
+        print(f"{package}: {rooms} rooms, {arrows} arrows, circles: {found}")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving import signature_names
-from serving.client import base, caption_result, channel
+from serving.client import caption_result, channel
 from serving.client.caption_result import CaptionResult
 from serving.client.channel import ClientTLS, Retries
+from serving.client.clip_features import extractor_of, record_of_extraction
 from serving.errors import RefusedError
 from serving.export import warmup
 from transform.schema import FeatureSpec, SpecMismatchError
@@ -154,8 +155,8 @@ class AsyncClient:
         spec = await self.spec()
 
         def record() -> bytes:
-            found = base.extractor_of(spec).extract(os.fspath(path), start, end)
-            return base.record_of_extraction(spec, found, category)
+            found = extractor_of(spec).extract(os.fspath(path), start, end)
+            return record_of_extraction(spec, found, category)
 
         (result,) = await self.caption_examples([await asyncio.to_thread(record)])
         return result

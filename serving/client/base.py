@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import abc
-import functools
 import os
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -16,14 +14,13 @@ from keras_models.weight_axes import NamedAxes
 from serving import signature_names
 from serving.client import caption_result
 from serving.client.caption_result import CaptionResult
+from serving.client.clip_features import extractor_of, record_of_extraction
+from serving.client.clip_parts import DecodedPart
 from serving.errors import RefusedError
-from transform.extractors.clip_extractor import Extraction, Extractor
+from transform.extractors.clip_extractor import Extraction
 from transform.records import example_codec
 from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
 from transform.video.frame_requests import FrameRequest
-
-if TYPE_CHECKING:
-    from serving.client.clip_parts import DecodedPart
 
 ROWS_PER_CALL = 8
 
@@ -179,20 +176,6 @@ class ClipCaptioner(abc.ABC):
         return self.caption_extraction(self.extract(path, start, end), category)
 
 
-def record_of_extraction(
-    spec: FeatureSpec, extraction: Extraction, category: str = ""
-) -> bytes:
-    """Serializes a clip's extracted features as a record without captions.
-
-    Args:
-        spec: What the features were made by.
-        extraction: The clip.
-        category: The clip's category, for models that read it.
-    """
-    video = example_codec.VideoExample("", (), extraction.features, category)
-    return example_codec.to_example(video, spec).SerializeToString()
-
-
 def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
     for row, data in enumerate(examples):
         try:
@@ -202,9 +185,3 @@ def _check_records(examples: Sequence[bytes], spec: FeatureSpec) -> None:
         hashes = record.features.feature[SPEC_HASH].bytes_list.value
         text = hashes[0].decode(errors="replace") if hashes else ""
         example_codec.check_spec_hash(text, spec, f"record {row}")
-
-
-@functools.lru_cache(maxsize=2)
-def extractor_of(spec: FeatureSpec) -> Extractor:
-    """Returns the extractor of a specification, which is kept for the next clip."""
-    return Extractor(spec)

@@ -120,7 +120,7 @@ def decoded_parts(
     Yields:
         (part, the seconds from the file's beginning to its video's).
     """
-    from serving.client.base import extractor_of
+    from serving.client.clip_features import extractor_of
     from serving.client.local_clips import local_clip
     from transform.video import one_pass, timeline
     from transform.video.photograph import is_photograph

@@ -23,7 +23,7 @@ from PIL import Image
 
 from keras_models import weight_axes
 from serving.client import clip_parts
-from serving.client.base import extractor_of, record_of_extraction
+from serving.client.clip_features import extractor_of, record_of_extraction
 from serving.client.clip_parts import ClipPart, Parts
 from serving.visualization import overlays
 from serving.visualization.clip_view import FILM_FRAMES
