@@ -32,7 +32,8 @@ def Pusher(  # noqa: N802
     """Pushes a blessed model; its properties are those of TFX's own Pusher.
 
     Args:
-        examples: The records, of whose manifest the push's record tells.
+        examples: The records; their manifest is counted in the push's record and kept
+            beside the model.
         model: The model just trained.
         baseline: The model that it was compared with.
         evaluation_blessing: The Evaluator's: there was something to evaluate.

@@ -18,6 +18,7 @@ from serving.pushing import destination as destinations
 from serving.pushing.destination import PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
+from serving.pushing.run_folders import RunFolders
 from serving.weights_digest import weights_digest
 from transform.records.dataset import ExtractedDataset
 
@@ -52,7 +53,7 @@ def push_if_blessed(
     """Pushes `model` to `destination` if all blessings say so.
 
     Args:
-        examples: The records, of whose manifest the record tells.
+        examples: The records; their manifest is counted in the record and kept.
         model: The model just trained.
         baseline: The model that it was compared with.
         blessings: The Evaluator's and the Judge's blessings, or their refusals.
@@ -107,9 +108,8 @@ def push_if_blessed(
         keep_back("refused", why)
         return
     before = destinations.latest(destination)
-    pushed = push(
-        folder, destination, record, evaluation=judgement.uri, drift=drift.uri
-    )
+    run = RunFolders(judgement.uri, drift.uri, examples.uri)
+    pushed = push(folder, destination, record, run)
     same = before is not None and before.version == pushed.version
     if origin or not same:
         ledger.record(

@@ -39,7 +39,7 @@ def command(
             typer.echo(f"  {ancestor.origin.reason}")
         if ancestor.verdict:
             typer.echo(f"  {ancestor.verdict.sentence}")
-        for fact in lineage.facts(ancestor.record) if ancestor.record else ():
+        for fact in lineage.facts(ancestor):
             typer.echo(f"  {fact}")
         for event in ancestor.events:
             typer.echo(f"  {event.in_words()}")

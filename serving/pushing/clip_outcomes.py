@@ -9,8 +9,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from transform.records.dataset import ExtractedDataset
+from transform.records.manifest import Manifest
 
-_FILE = "manifest.csv"
 _REASONS = 20  # that are kept: those of broken imports may name each clip's file
 OTHER_REASONS = "other reasons"
 
@@ -40,6 +40,7 @@ def of_records(records: ExtractedDataset) -> ClipOutcomes:
     failures = dict(reasons[:_REASONS])
     if rest := sum(count for _, count in reasons[_REASONS:]):
         failures[OTHER_REASONS] = rest
-    with tf.io.gfile.GFile(os.path.join(records.folder, _FILE), "rb") as file:
+    path = os.path.join(records.folder, Manifest.TEXT_FILE)
+    with tf.io.gfile.GFile(path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()[:16]
     return ClipOutcomes(clips, failures, digest)

@@ -13,6 +13,8 @@ from serving import model_versions
 from transform.common.config import Config, Field
 
 RECORD = os.path.join("assets.extra", "push.json")
+# The copy of the manifest of the records that a version was trained from.
+MANIFEST = os.path.join("assets.extra", "manifest.csv.gz")
 # What is kept of a version's evaluation, so that later models can be compared with it.
 EVALUATION = os.path.join("assets.extra", "evaluation")
 CAPTIONS = "captions.jsonl"

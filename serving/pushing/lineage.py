@@ -13,7 +13,13 @@ from serving.errors import ServingError
 from serving.gates.verdict import Verdict
 from serving.pushing import destination as destinations
 from serving.pushing import ledger
-from serving.pushing.destination import EVALUATION, VERDICT, PushedVersion, PushRecord
+from serving.pushing.destination import (
+    EVALUATION,
+    MANIFEST,
+    VERDICT,
+    PushedVersion,
+    PushRecord,
+)
 from serving.pushing.ledger import Event
 from serving.pushing.origin import Clips, Origin
 from transform.common.config import first_difference
@@ -32,6 +38,7 @@ class Ancestor(NamedTuple):
     removed: tuple[str, ...]
     changed: tuple[str, ...]
     settings: str  # the first setting that differs from its parent's
+    manifest: str  # the file with the outcome of each clip; "" where none was kept
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything as plain JSON types."""
@@ -90,7 +97,13 @@ def _ancestor(
         tuple(sorted(then.keys() - now.keys())),
         tuple(sorted(i for i in now.keys() & then.keys() if now[i] != then[i])),
         first_difference(before.settings, origin.settings) if before and origin else "",
+        _manifest(version),
     )
+
+
+def _manifest(version: PushedVersion) -> str:
+    path = os.path.join(version.folder, MANIFEST)
+    return path if tf.io.gfile.exists(path) else ""
 
 
 def _verdict(version: PushedVersion) -> Verdict | None:
@@ -126,7 +139,7 @@ def card(chain: Sequence[Ancestor]) -> str:
         for name, value in record.to_dict().items():
             if name.endswith(("digest", "hash")) and value:
                 lines.append(f"| {name.replace('_', ' ')} | `{value}` |")
-        lines += ["", "## Push", "", *(f"- {fact}" for fact in facts(record))]
+        lines += ["", "## Push", "", *(f"- {fact}" for fact in facts(model))]
     lines += ["", "## Ancestors", ""]
     lines += [f"- {in_words(ancestor)}" for ancestor in chain]
     if model.events:
@@ -135,8 +148,11 @@ def card(chain: Sequence[Ancestor]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def facts(record: PushRecord) -> list[str]:
-    """Returns what a record says of push, run, code and clips, in lines."""
+def facts(ancestor: Ancestor) -> list[str]:
+    """Returns what a version's record says of push, run, code and clips, in lines."""
+    record = ancestor.record
+    if not record:
+        return []
     lines = []
     if record.time:
         run = f" by run {record.run_id}" if record.run_id else ""
@@ -147,7 +163,8 @@ def facts(record: PushRecord) -> list[str]:
         reasons = (f"{n:,} × {reason}" for reason, n in _commonest(record.failures))
         lines.append(f"failed: {'; '.join(reasons)}")
     if record.manifest_digest:
-        lines.append(f"manifest {record.manifest_digest}")
+        kept = f" in {ancestor.manifest}" if ancestor.manifest else ""
+        lines.append(f"manifest {record.manifest_digest}{kept}")
     for name, value in sorted(record.scores.items()):
         interval = record.intervals.get(name)
         said = f" ({interval[0]:.3f} … {interval[1]:.3f})" if interval else ""

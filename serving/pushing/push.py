@@ -16,28 +16,22 @@ from serving.errors import ServingError
 from serving.model_versions import MAX_VERSION
 from serving.pushing import destination as destinations
 from serving.pushing import ledger, soundness
-from serving.pushing.destination import (
-    CLIPS,
-    EVALUATION,
-    EVALUATION_FILES,
-    RECORD,
-    PushedVersion,
-    PushRecord,
-)
+from serving.pushing.destination import RECORD, PushedVersion, PushRecord
+from serving.pushing.run_folders import RunFolders
 from transform.common import lease, storage
 
 _INCOMING = ".incoming-"
 _GRAPH = "saved_model.pb"
 _LEASE = 120.0  # seconds that a push that was killed keeps others out
 _WAIT = 180.0  # seconds that another push is waited for
+_NO_RUN = RunFolders()
 
 
 def push(
     model: str,
     destination: str,
     record: PushRecord,
-    evaluation: str = "",
-    drift: str = "",
+    run: RunFolders = _NO_RUN,
 ) -> PushedVersion:
     """Makes `model` the latest version in `destination`.
 
@@ -52,9 +46,8 @@ def push(
         destination: The folder that a model server watches.
         record: Written beside the model; its version, its time and, where they are
             not known yet, the digest of its graph are filled in here.
-        evaluation: Folder of the model's verdict and captions, of which
-            `EVALUATION_FILES` are kept beside the model.
-        drift: Folder of the table of the run's clips, which is kept there, too.
+        run: The folders of the run that made it, of which something is kept beside
+            the model.
     """
     with lease.held(destination, seconds=_LEASE, wait=_WAIT) as mine:
         current = destinations.latest(destination)
@@ -65,9 +58,7 @@ def push(
         graph = record.graph_digest or soundness.graph_digest(model)
         record = record.replace(time=_now(), graph_digest=graph)
         if "://" in destination:
-            return _push_to_object_store(
-                model, destination, record, evaluation, drift, mine
-            )
+            return _push_to_object_store(model, destination, record, run, mine)
         for remains in glob.glob(
             os.path.join(glob.escape(destination), f"{_INCOMING}*")
         ):
@@ -76,7 +67,7 @@ def push(
         incoming = os.path.join(destination, _INCOMING + version)
         storage.copy_folder(model, incoming)
         _write_record(incoming, record.replace(version=version))
-        _keep_evaluation(evaluation, drift, incoming)
+        run.keep(incoming)
         _flush(*pathlib.Path(incoming).rglob("*"), incoming)
         folder = os.path.join(destination, version)
         mine.check()
@@ -122,8 +113,7 @@ def _push_to_object_store(
     model: str,
     destination: str,
     record: PushRecord,
-    evaluation: str,
-    drift: str,
+    run: RunFolders,
     mine: lease.Lease,
 ) -> PushedVersion:
     """Copies the graph last, since object stores cannot rename a folder.
@@ -134,20 +124,10 @@ def _push_to_object_store(
     folder = os.path.join(destination, version)
     storage.copy_folder(model, folder, exclude=(_GRAPH,))
     _write_record(folder, record.replace(version=version))
-    _keep_evaluation(evaluation, drift, folder)
+    run.keep(folder)
     mine.check()
     tf.io.gfile.copy(os.path.join(model, _GRAPH), os.path.join(folder, _GRAPH))
     return PushedVersion(version, folder)
-
-
-def _keep_evaluation(evaluation: str, drift: str, folder: str) -> None:
-    kept = os.path.join(folder, EVALUATION)
-    files = [(evaluation, name) for name in EVALUATION_FILES] + [(drift, CLIPS)]
-    for source, name in files:
-        path = os.path.join(source, name)
-        if source and tf.io.gfile.exists(path):
-            tf.io.gfile.makedirs(kept)
-            tf.io.gfile.copy(path, os.path.join(kept, name))
 
 
 def _write_record(folder: str, record: PushRecord) -> None:

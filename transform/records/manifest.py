@@ -74,6 +74,7 @@ class Manifest:
     """The rows of all clips of a dataset, sorted by video id."""
 
     FILE: ClassVar[str] = "manifest.parquet"
+    TEXT_FILE: ClassVar[str] = "manifest.csv"
 
     def __init__(self, rows: Iterable[ManifestRow]):
         self.rows = tuple(sorted(rows))
@@ -146,7 +147,7 @@ class Manifest:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(ManifestRow._fields)
         writer.writerows(self.rows)
-        storage.write(os.path.join(folder, "manifest.csv"), text.getvalue().encode())
+        storage.write(os.path.join(folder, self.TEXT_FILE), text.getvalue().encode())
 
     @classmethod
     def read(cls, folder: str) -> Manifest | None:

@@ -1,3 +1,6 @@
+import gzip
+import hashlib
+import pathlib
 import shutil
 
 import pytest
@@ -8,7 +11,8 @@ from components.pusher.component import Pusher
 from components.pusher.executor import WITHHELD
 from serving.gates.verdict import Verdict
 from serving.judging import recorded
-from serving.pushing import destination, ledger, provenance, rollback
+from serving.pushing import destination, ledger, provenance, rollback, soundness
+from serving.pushing.destination import MANIFEST as MANIFEST_COPY
 from serving.pushing.origin import Origin
 from serving.weights_digest import weights_digest
 from tests.support.manifests import row
@@ -141,6 +145,16 @@ def test_verdict_captions_and_training_clips_travel_inside_the_version(tmp_path)
     }
     text = (kept / destination.CAPTIONS).read_text()
     assert text == "captions.jsonl of the candidate"
+
+
+def test_manifest_travels_inside_the_version_and_has_the_records_digest(tmp_path):
+    run_component(tmp_path)
+    latest = destination.latest(str(tmp_path / "pushed"))
+    kept = gzip.decompress(pathlib.Path(latest.folder, MANIFEST_COPY).read_bytes())
+    assert kept == (tmp_path / "examples" / Manifest.TEXT_FILE).read_bytes()
+    digest = hashlib.sha256(kept).hexdigest()
+    assert digest.startswith(latest.record().manifest_digest)
+    assert soundness.damage(latest) == ""
 
 
 @pytest.mark.parametrize("missing", ["evaluated", "blessed", "servable"])

@@ -12,6 +12,7 @@ from serving.judging.comparing import compare_models
 from serving.judging.judging import BaselineModel, judge_model
 from serving.pushing import destination as destinations
 from serving.pushing.push import push
+from serving.pushing.run_folders import RunFolders
 from serving.weights_digest import weights_digest
 from tests.support import string_records
 from tests.support.candidates import CATEGORIES, CLIPS, REFERENCES, speaking
@@ -42,9 +43,8 @@ def workplace(tmp_path_factory):
     )
     judgement_files.write(str(folder / "judgement"), judged)
     record = RECORD.replace(weights_digest=weights_digest(model))
-    pushed = push(
-        model, str(folder / "pushed"), record, evaluation=str(folder / "judgement")
-    )
+    run = RunFolders(evaluation=str(folder / "judgement"))
+    pushed = push(model, str(folder / "pushed"), record, run)
     return folder, dataset, judged, pushed
 
 

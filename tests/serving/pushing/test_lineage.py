@@ -8,8 +8,11 @@ from serving.pushing import lineage, rollback
 from serving.pushing.destination import VERDICT
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
+from serving.pushing.run_folders import RunFolders
 from serving.weights_digest import weights_digest
+from tests.support.manifests import row
 from tests.support.pushing import RECORD, write_model
+from transform.records.manifest import Manifest
 
 BLESSED = Verdict(
     outcome="blessed",
@@ -45,8 +48,8 @@ def place(tmp_path):
             note="new labels" if name == "c" else "",
         ).write(str(model))
         record = RECORD.replace(weights_digest=weights_digest(model))
-        judged = str(tmp_path / "judgement")
-        parent = push(str(model), str(tmp_path / "pushed"), record, judged).version
+        run = RunFolders(evaluation=str(tmp_path / "judgement"))
+        parent = push(str(model), str(tmp_path / "pushed"), record, run).version
         made.append(parent)
     return str(tmp_path / "pushed"), made
 
@@ -108,13 +111,16 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         libraries={"tensorflow": "2.15.1"},
         artifacts={"model": "/runs/a/Trainer/model/12"},
     )
-    version = push(str(model), str(tmp_path / "pushed"), record)
-    found = lineage.facts(version.record())
+    Manifest([row("a", "train")]).write(str(tmp_path / "records"))
+    run = RunFolders(records=str(tmp_path / "records"))
+    version = push(str(model), str(tmp_path / "pushed"), record, run)
+    chain = lineage.trace(str(tmp_path / "pushed"))
+    found = lineage.facts(chain[0])
     assert found[0].endswith(" by run run-1, warm start")
     assert found[1:] == [
         "clips: 1,263 of 1,270 used; test 60 ok; train 1,200 ok, 7 failed, 3 repaired",
         "failed: 5 × no frames; 2 × it has no video stream",
-        f"manifest {'e' * 16}",
+        f"manifest {'e' * 16} in {version.folder}/assets.extra/manifest.csv.gz",
         "CIDEr-D 2.060 (1.740 … 2.400)",
         "code abc, with changes",
         "trained in registry/trainer@sha256:cd",
@@ -122,9 +128,12 @@ def test_facts_of_a_record_are_lines_of_lineage_and_card(tmp_path):
         "libraries: tensorflow 2.15.1",
         "artifact model: /runs/a/Trainer/model/12",
     ]
-    card = lineage.card(lineage.trace(str(tmp_path / "pushed")))
+    card = lineage.card(chain)
     assert f"| manifest digest | `{'e' * 16}` |" in card
     assert "## Push" in card and "- code abc, with changes" in card
-    assert lineage.facts(RECORD) == []
+    other = chain[0]._replace(manifest="")
+    assert lineage.facts(other)[3] == f"manifest {'e' * 16}"
+    assert lineage.facts(other._replace(record=RECORD)) == []
+    assert lineage.facts(other._replace(record=None)) == []
     older = RECORD.replace(format=2, clips={"test": {"ok": 60}})
-    assert lineage.facts(older) == ["clips: test 60 ok"]
+    assert lineage.facts(other._replace(record=older)) == ["clips: test 60 ok"]

@@ -1,3 +1,4 @@
+import gzip
 import os
 import pathlib
 import shutil
@@ -10,9 +11,14 @@ import tensorflow as tf
 from serving.errors import ServingError
 from serving.pushing import destination as destinations
 from serving.pushing import push as pushing
+from serving.pushing import rollback
+from serving.pushing.destination import MANIFEST
+from serving.pushing.run_folders import RunFolders
 from serving.weights_digest import weights_digest
+from tests.support.manifests import row
 from tests.support.pushing import RECORD, SPEC, files_of, write_model
 from transform.common import storage
+from transform.records.manifest import Manifest
 
 
 def push(model, destination, digest=None):
@@ -60,6 +66,40 @@ def test_record_travels_inside_the_version(tmp_path):
     assert record.version == pushed.version
     assert record.spec_hash == SPEC.content_hash
     assert record.weights_digest == weights_digest(pushed.folder)
+
+
+def push_with_records(folder, destination):
+    model = write_model(folder / "a")
+    record = RECORD.replace(weights_digest=weights_digest(model))
+    run = RunFolders(records=str(folder / "records"))
+    return pushing.push(str(model), destination, record, run)
+
+
+def test_manifest_is_kept_and_goes_with_a_version_that_is_served_again(tmp_path):
+    destination = str(tmp_path / "pushed")
+    Manifest([row("a", "train")]).write(str(tmp_path / "records"))
+    first = push_with_records(tmp_path, destination)
+    second = push(write_model(tmp_path / "b", "b"), destination)
+    rollback.roll_back(destination, "it is worse")
+    third = destinations.latest(destination)
+    kept = []
+    for version in (first, third):
+        kept.append(pathlib.Path(version.folder, MANIFEST).read_bytes())
+    assert kept[0] == kept[1]
+    text = (tmp_path / "records" / Manifest.TEXT_FILE).read_bytes()
+    assert gzip.decompress(kept[0]) == text
+    assert not pathlib.Path(second.folder, MANIFEST).exists()
+
+
+@pytest.mark.parametrize("store", ["", "ram:/"])  # in memory it is as in buckets
+def test_a_push_that_cannot_keep_the_manifest_leaves_no_version(tmp_path, store):
+    destination = f"{store}{tmp_path}/pushed"
+    with pytest.raises(tf.errors.NotFoundError, match=Manifest.TEXT_FILE):
+        push_with_records(tmp_path, destination)
+    assert destinations.versions(destination) == []
+    Manifest([row("a", "train")]).write(str(tmp_path / "records"))
+    pushed = push_with_records(tmp_path, destination)
+    assert destinations.versions(destination) == [pushed]
 
 
 def slow_copy(copied: threading.Event, go_on: threading.Event):
