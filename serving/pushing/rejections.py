@@ -43,7 +43,7 @@ def note(destination: str, version: int, error: Exception) -> None:
         version: The number of the version that did not load.
         error: Why.
     """
-    if _is_passing(error):
+    if is_passing(error):
         return
     folder = model_versions.numbered_folders(destination).get(version, "")
     pushed = PushedVersion(str(version), folder)
@@ -72,7 +72,8 @@ def note(destination: str, version: int, error: Exception) -> None:
         )
 
 
-def _is_passing(error: BaseException | None) -> bool:
+def is_passing(error: BaseException | None) -> bool:
+    """Returns whether a load failed for what the server lacks, not for the version."""
     while error:
         # TensorFlow's own complaints of files are OSErrors without a number.
         system = isinstance(error, OSError) and error.errno is not None

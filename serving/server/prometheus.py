@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import prometheus_client
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from serving.server.calls import Call
 from serving.server.refusals import cut, refusal_of
@@ -13,6 +16,45 @@ from serving.server.refusals import cut, refusal_of
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class ModelVersions(NamedTuple):
+    """The versions of one model, as its metrics tell of them."""
+
+    live: Sequence[int]  # ascending
+    rejected: int | None  # newer than those, and passed over for what it is
+
+
+class _VersionMetrics(Collector):
+    """Reads the versions when it is asked, so that none is told that is no more."""
+
+    def __init__(self, models: Callable[[], Mapping[str, ModelVersions]]):
+        self._models = models
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yields the metrics of all models."""
+        newest = GaugeMetricFamily(
+            "kinescribe_model_version",
+            "The newest live version; absent without one.",
+            labels=("model",),
+        )
+        live = GaugeMetricFamily(
+            "kinescribe_live_versions",
+            "How many versions are live.",
+            labels=("model",),
+        )
+        rejected = GaugeMetricFamily(
+            "kinescribe_rejected_version",
+            "The version passed over that is newer than the live ones; absent without.",
+            labels=("model",),
+        )
+        for model, versions in self._models().items():
+            live.add_metric((model,), len(versions.live))
+            if versions.live:
+                newest.add_metric((model,), versions.live[-1])
+            if versions.rejected is not None:
+                rejected.add_metric((model,), versions.rejected)
+        yield from (newest, live, rejected)
 
 
 class Metrics:
@@ -78,18 +120,6 @@ class Metrics:
             "How long the longest of the present runs has taken.",
             registry=registry,
         )
-        self._version = prometheus_client.Gauge(
-            "kinescribe_model_version",
-            "The newest live version; absent without one.",
-            ("model",),
-            registry=registry,
-        )
-        self._live = prometheus_client.Gauge(
-            "kinescribe_live_versions",
-            "How many versions are live.",
-            ("model",),
-            registry=registry,
-        )
         self._failures = prometheus_client.Counter(
             "kinescribe_model_load_failures",
             "Versions that did not load.",
@@ -142,17 +172,15 @@ class Metrics:
         self._empty.inc(count)
 
     def watch(
-        self, waiting_rows: Callable[[], float], run: Callable[[], float]
+        self,
+        waiting_rows: Callable[[], float],
+        run: Callable[[], float],
+        models: Callable[[], Mapping[str, ModelVersions]],
     ) -> None:
-        """Takes the functions that say what is waiting and running just now."""
+        """Takes the functions that say what waits, runs and is served just now."""
         self._waiting_rows.set_function(waiting_rows)
         self._running.set_function(run)
-
-    def live(self, model: str, versions: list[int]) -> None:
-        """Records which versions of a model are live."""
-        self._live.labels(model).set(len(versions))
-        if versions:
-            self._version.labels(model).set(versions[-1])
+        self.registry.register(_VersionMetrics(models))
 
     def load_failed(self, model: str, version: int) -> None:
         """Records that a version failed to load."""

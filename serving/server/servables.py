@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from serving import errors, model_versions
 from serving.errors import ServingError
+from serving.pushing import rejections
 from serving.server.model_configs import LatestVersions, VersionPolicy
 from transform.common.errors import KinescribeError
 
@@ -91,6 +92,7 @@ class ServableManager:
         self._failed: dict[int, model_versions.Snapshot] = {}
         self._lock = threading.Lock()  # guards what follows
         self._live: dict[int, _Live] = {}
+        self._rejected: set[int] = set()
         self._statuses: dict[int, VersionStatus] = {}
 
     @property
@@ -103,6 +105,18 @@ class ServableManager:
     def version(self) -> int | None:
         """The number of the newest live version, if there is one."""
         return max(self.versions, default=None)
+
+    @property
+    def rejected(self) -> int | None:
+        """The newest version, if it was passed over for what it is.
+
+        What the server itself is short of rejects no version.
+        """
+        with self._lock:
+            newest = max(self._rejected, default=None)
+            if newest is None or newest < max(self._live, default=newest):
+                return None
+            return newest
 
     @property
     def waiting_rows(self) -> int:
@@ -154,6 +168,8 @@ class ServableManager:
         """
         before = self.versions
         self._failed.clear()
+        with self._lock:
+            self._rejected.clear()
         wanted = self._load_wanted(policy)
         if missing := policy.missing(wanted):
             self._retire_all_but(before)
@@ -183,6 +199,9 @@ class ServableManager:
     def _load_wanted(self, policy: VersionPolicy) -> list[int]:
         """Loads what a policy wants; returns which of that is live."""
         folders = model_versions.complete_versions(self.base)
+        self._failed = {v: seen for v, seen in self._failed.items() if v in folders}
+        with self._lock:
+            self._rejected &= folders.keys()
         limit = policy.limit()
         live: list[int] = []
         for version in policy.candidates(folders):
@@ -204,11 +223,16 @@ class ServableManager:
             sentence = errors.one_sentence(error)
             LOG.error("version %d does not load: %s", version, sentence)
             self._failed[version] = snapshot
+            with self._lock:
+                self._rejected.discard(version)
+                if not rejections.is_passing(error):
+                    self._rejected.add(version)
             self._set(version, VersionStatus(State.END, sentence, _code_of(error)))
             self._on_failure(version, error)
             return False
         self._failed.pop(version, None)
         with self._lock:
+            self._rejected.discard(version)
             self._live[version] = _Live(servable)
             self._statuses[version] = VersionStatus(State.AVAILABLE)
         LOG.info("version %d is live", version)

@@ -29,7 +29,7 @@ from serving.server.grpc_services import (
 )
 from serving.server.http import HttpEndpoint
 from serving.server.predictor import Predictor
-from serving.server.prometheus import Metrics
+from serving.server.prometheus import Metrics, ModelVersions
 from serving.server.rest import Probes, RestInterface, operator_app
 from serving.server.servable import load_version
 
@@ -74,6 +74,10 @@ class Server:
                 model.versions.waiting_rows for model in self._catalogue.models.values()
             ),
             self._catalogue.running_seconds,
+            lambda: {
+                name: ModelVersions(model.versions.versions, model.versions.rejected)
+                for name, model in self._catalogue.models.items()
+            },
         )
         self._tokens = auth.Tokens(config.token_file) if config.token_file else None
         self._admin_tokens = (
@@ -291,8 +295,6 @@ class Server:
         )
 
     def _models_changed(self) -> None:
-        for name, model in self._catalogue.models.items():
-            self._metrics.live(name, model.versions.versions)
         if self._health and self._is_running:
             asyncio.run_coroutine_threadsafe(
                 self._health.set(self._is_ready()), _event_loop()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from kinescribe.commands import serve
-from serving.server.prometheus import Metrics
+from serving.server.prometheus import Metrics, ModelVersions
 from tests.support.deploy_tools import tool
 from tests.support.paths import ROOT
 
@@ -21,7 +21,7 @@ DEPLOY = ROOT / "serving" / "deploy"
 
 def known_metrics() -> set[str]:
     metrics = Metrics()
-    metrics.live("kinescribe", [1])
+    metrics.watch(lambda: 0, lambda: 0, lambda: {"m": ModelVersions((1,), rejected=2)})
     names = set()
     for family in metrics.registry.collect():
         suffixes = {

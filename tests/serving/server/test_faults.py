@@ -366,6 +366,10 @@ def test_a_pushed_version_that_does_not_load_is_rejected_in_the_ledger_once(
     [event] = ledger.events(base)
     assert (event.event, event.version) == ("rejected", pushed.version)
     assert "has no graph to serve" in event.reason
+    told = server._metrics.registry.get_sample_value(
+        "kinescribe_rejected_version", {"model": "kinescribe"}
+    )
+    assert told == int(pushed.version)
     assert is_live(server, 1) and soundness.newest_sound(base).pushed.version == "1"
     server._catalogue.find("kinescribe").versions.change_policy(LatestVersions())
     assert ledger.events(base) == [event]

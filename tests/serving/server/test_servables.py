@@ -43,13 +43,14 @@ class FakeLoader:
 
     def __init__(self):
         self.broken = set()
+        self.error = OSError
         self.attempts = []
         self.loaded = {}
 
     def __call__(self, version: int, folder: str) -> FakeServable:
         self.attempts.append(version)
         if version in self.broken:
-            raise OSError(f"{folder} is damaged")
+            raise self.error(f"{folder} is damaged")
         self.loaded[version] = FakeServable(version)
         return self.loaded[version]
 
@@ -112,6 +113,44 @@ def test_a_version_in_use_closes_when_its_last_user_is_done(
     eventually(lambda: first.closed)
     eventually(lambda: manager.statuses()[1].state is State.END)
     assert not load.loaded[2].closed
+
+
+def test_a_version_is_rejected_until_it_loads_goes_or_a_newer_one_is_live(
+    manager, load, push_stub
+):
+    load.broken |= {2, 3}
+    push_stub(1)
+    manager.poll()
+    assert manager.rejected is None
+    folder = push_stub(2)
+    for _ in range(2):
+        manager.poll()
+        assert (manager.version, manager.rejected) == (1, 2)
+    removed = push_stub(3)
+    manager.poll()
+    assert manager.rejected == 3
+    shutil.rmtree(removed)
+    manager.poll()
+    assert manager.rejected == 2
+    load.broken.clear()
+    (folder / "saved_model.pb").write_bytes(b"mended")
+    manager.poll()
+    assert (manager.version, manager.rejected) == (2, None)
+    load.broken.add(4)
+    push_stub(4)
+    manager.poll()
+    push_stub(5)
+    manager.poll()
+    assert (manager.version, manager.rejected) == (5, None)
+
+
+def test_what_the_server_lacks_rejects_no_version(manager, load, push_stub):
+    load.error = MemoryError
+    load.broken.add(2)
+    push_stub(2)
+    manager.poll()
+    assert manager.statuses()[2].state is State.END
+    assert manager.rejected is None
 
 
 def test_a_failed_load_keeps_the_old_and_waits_for_a_change(manager, load, push_stub):
