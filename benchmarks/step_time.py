@@ -237,6 +237,7 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
     from keras_models.decoders.decoder import Decoder
     from keras_models.generation import BeamSearch
     from serving.export.export import export
+    from serving.export.served_config import ServedConfig
     from transform.records.vocabulary import EOS
 
     captioner = build(name)
@@ -246,7 +247,7 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
             bias.assign(tf.tensor_scatter_nd_update(bias, [[EOS]], [-50.0]))
     beam = BeamSearch(width=BEAM)
     model = CaptioningModel(captioner, words())
-    export(model, folder, beam, precision=precision)
+    export(model, folder, beam, ServedConfig(precision=precision))
     sizes = [
         path.stat().st_size for path in pathlib.Path(folder, "variables").iterdir()
     ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         RelevanceTraining,
     )
     from keras_models.generation import BeamSearch, SearchConfig
+    from serving.export.served_config import ServedConfig
     from transform.records.vocabulary import Vocabulary
 
 Members = Annotated[
@@ -87,7 +88,7 @@ def make_ensemble(
     weights: dict[str, float],
     out: str,
     search: SearchConfig,
-    precision: Precision,
+    served: ServedConfig,
 ) -> tuple[str, dict[str, float]]:
     """Joins trained models to an ensemble, and exports it.
 
@@ -96,7 +97,7 @@ def make_ensemble(
         weights: How much members count, where that is not 1.
         out: Folder of the ensemble, whose versions are in `models`.
         search: How captions are written.
-        precision: What the members compute in.
+        served: What the members compute in.
 
     Returns:
         The folder of the version, and the members' shares.
@@ -110,7 +111,7 @@ def make_ensemble(
         weights=weights,
     )
     ensemble = CaptioningModel(Ensemble(config, captioners), vocabulary)
-    return _export_version(ensemble, out, search, precision), config.shares()
+    return _export_version(ensemble, out, search, served), config.shares()
 
 
 def make_late_fusion(
@@ -119,7 +120,7 @@ def make_late_fusion(
     records: str,
     out: str,
     search: SearchConfig,
-    precision: Precision,
+    served: ServedConfig,
 ) -> Fused:
     """Trains a relevance model, fuses trained models by it, and exports the fusion.
 
@@ -130,7 +131,7 @@ def make_late_fusion(
         records: Folder that an extraction wrote.
         out: Folder of the fusion: versions in `models`, its training in `runs`.
         search: How each member writes captions.
-        precision: What the members compute in.
+        served: What the members compute in.
     """
     import os
 
@@ -169,14 +170,14 @@ def make_late_fusion(
         relevance=training.relevance,
     )
     fusion = CaptioningModel(LateFusion(config, captioners, result.model), vocabulary)
-    model = _export_version(fusion, out, search, precision)
+    model = _export_version(fusion, out, search, served)
     weights = os.path.join(out, "models", "relevance")
     relevance_saving.save(result.model, vocabulary, weights)
     return Fused(model, weights, result)
 
 
 def _export_version(
-    model: CaptioningModel, out: str, search: SearchConfig, precision: Precision
+    model: CaptioningModel, out: str, search: SearchConfig, served: ServedConfig
 ) -> str:
     """Exports a model as the next version below a folder; returns its folder."""
     import os
@@ -185,4 +186,4 @@ def _export_version(
     from serving.export.export import export
 
     version = model_versions.next_version(os.path.join(out, "models"))
-    return export(model, version, search, precision=precision)
+    return export(model, version, search, served)

@@ -71,7 +71,7 @@ def _join(config: JointConfig, members: Mapping[str, RunResult], records: str) -
     parts: dict[str, Any] = {
         "join": config.join.to_dict(),
         "search": config.search.to_dict(),
-        "precision": config.served_precision,
+        **config.served.hashed(),
         "members": {name: storage.folder_digest(f) for name, f in folders.items()},
     }
     content = json.dumps(parts, sort_keys=True).encode()
@@ -79,15 +79,12 @@ def _join(config: JointConfig, members: Mapping[str, RunResult], records: str) -
     if os.path.exists(mark):
         with open(mark) as file:
             return json.load(file)["model"]
-    search, precision = config.search, config.served_precision
-    join = config.join
+    search, served, join = config.search, config.served, config.join
     if isinstance(join, EnsembleJoin):
-        model, _ = ensembling.make_ensemble(
-            folders, join.weights, out, search, precision
-        )
+        model, _ = ensembling.make_ensemble(folders, join.weights, out, search, served)
     else:
         model = ensembling.make_late_fusion(
-            folders, join.training, records, out, search, precision
+            folders, join.training, records, out, search, served
         ).model
     storage.write(mark, json.dumps({"model": model, **parts}))
     return model

@@ -131,6 +131,7 @@ def export(
         The folder.
     """
     from serving.export.export import export as write
+    from serving.export.served_config import ServedConfig
 
-    search = search or BeamSearch()
-    return write(model, folder, search, precision=precision, frames=frames)
+    served = ServedConfig(precision=precision, frames=frames)
+    return write(model, folder, search or BeamSearch(), served)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.resources
 import os
 import pathlib
-from typing import Any, ClassVar, Optional, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from keras_models.captioner_config import CaptionerConfig
 from keras_models.generation import BeamSearch, SearchConfig
-from keras_models.inference.precision import ServedPrecision
 from keras_models.presets.adaptation import adapt
 from keras_models.presets.preset_training import PresetTrainingConfig, run_settings
 from pipeline.kubeflow_config import KubeflowConfig
+from serving.export.served_config import ServedConfig
 from serving.gates.config import GateConfig
 from serving.retraining.retrain_config import RetrainConfig
 from transform import schema
@@ -49,7 +49,7 @@ class PipelineConfig(Config):
     start from.
     """
 
-    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"served_frames"})
+    hash_default_omitted: ClassVar[frozenset[str]] = frozenset({"served"})
 
     # of the pipeline; lower-case letters, digits and hyphens
     name: str = Field(regex=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=63)
@@ -65,8 +65,7 @@ class PipelineConfig(Config):
     vocabulary: VocabularyConfig = VocabularyConfig()  # which words the model knows
     training: PresetTrainingConfig  # the model and how it is trained
     search: SearchConfig = BeamSearch(width=5)  # of the served model
-    served_precision: Optional[ServedPrecision] = None  # by default its training's
-    served_frames: bool = False  # callers may send pictures of key frames, too
+    served: ServedConfig = ServedConfig()  # what else an export is made of
     gates: GateConfig = GateConfig()  # what a model must reach to be pushed
     retrain: RetrainConfig = RetrainConfig()  # when a scheduled run trains a model
     kubeflow: KubeflowConfig = KubeflowConfig()  # how a cluster runs the stages
@@ -108,11 +107,11 @@ class PipelineConfig(Config):
             raise ValueError(
                 "features.sampling.window is 1, but optical flow needs 2 or more"
             )
-        if values["served_frames"]:
+        if values["served"].frames:
             try:
                 picture_features.maps_of(spec)
             except ConfigError as error:
-                raise ValueError(f"served_frames: {error}") from error
+                raise ValueError(f"served.frames: {error}") from error
         return values
 
     @property
@@ -142,7 +141,7 @@ class PipelineConfig(Config):
 
     def deciding_settings(self) -> dict[str, Any]:
         """Returns the settings that decide a model, but for its features and clips."""
-        names = "vocabulary", "training", "search", "served_precision", "served_frames"
+        names = "vocabulary", "training", "search", "served"
         settings = self.hashed()
         return {name: settings[name] for name in names if name in settings}
 

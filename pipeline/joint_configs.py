@@ -41,8 +41,8 @@ class JointConfig(PipelineConfig):
     def _members_can_run(cls, values: dict[str, Any]) -> dict[str, Any]:
         if len(values["members"]) < 2:
             raise ValueError("members: two models or more are needed")
-        if values["served_frames"]:
-            raise ValueError("served_frames: joint models are sent features")
+        if values["served"].frames:
+            raise ValueError("served.frames: joint models are sent features")
         for name in values["members"]:
             if not name.strip(".") or "/" in name:
                 raise ValueError(f"members: {name!r} is no name of a folder")

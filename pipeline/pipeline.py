@@ -116,8 +116,7 @@ def create_pipeline(
     settings = TrainerSettings(
         training=config.training,
         search=config.search,
-        precision=config.served_precision,
-        frames=config.served_frames,
+        served=config.served,
         tokenizer=tokenizer,
         workdir=config.training_folder,
     )

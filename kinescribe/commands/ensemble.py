@@ -40,8 +40,12 @@ def command(
     folders = ensembling.member_folders(members)
     outputs.refuse_patterns(outputs.require_folder(out))
     weights = _weights(weight or [], folders)
+
+    from serving.export.served_config import ServedConfig
+
     search = ensembling.beam_search(width, captions)
-    model, shares = ensembling.make_ensemble(folders, weights, out, search, precision)
+    served = ServedConfig(precision=precision)
+    model, shares = ensembling.make_ensemble(folders, weights, out, search, served)
     if as_json:
         typer.echo(json.dumps({"model": model, "shares": shares}))
         return

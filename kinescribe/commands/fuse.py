@@ -45,6 +45,7 @@ def command(
     outputs.refuse_patterns(outputs.require_folder(out))
 
     from keras_models.ensembling.relevance.training import RelevanceTraining
+    from serving.export.served_config import ServedConfig
 
     model, weights, training = ensembling.make_late_fusion(
         folders,
@@ -52,7 +53,7 @@ def command(
         records,
         out,
         ensembling.beam_search(width, captions),
-        precision,
+        ServedConfig(precision=precision),
     )
     if as_json:
         outcome = {

@@ -107,8 +107,7 @@ def command(
         TrainerSettings(
             training=run.training,
             search=run.search,
-            precision=run.served_precision,
-            frames=run.served_frames,
+            served=run.served,
             workdir=os.path.join(out, "runs"),
         ),
         spec,

@@ -16,11 +16,12 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
 from keras_models.inference.int8 import int8_inference
 from keras_models.inference.kernel_layouts import packed_kernels
-from keras_models.inference.precision import ServedPrecision, check_precision_supported
+from keras_models.inference.precision import check_precision_supported
 from serving import signature_names
 from serving.errors import ServingError
 from serving.export import signatures, warmup
 from serving.export.frames import blank_inputs
+from serving.export.served_config import AS_TRAINED, ServedConfig
 from serving.model_versions import read_spec
 from serving.weights_digest import write_settings
 from transform.common import storage
@@ -33,9 +34,8 @@ def export(
     model: CaptioningModel,
     folder: str | os.PathLike[str],
     search: SearchConfig,
-    precision: ServedPrecision | None = None,
+    served: ServedConfig = AS_TRAINED,
     examples: Sequence[bytes] = (),
-    frames: bool = False,
 ) -> str:
     """Writes a SavedModel whose graph generates whole captions, wholly or not at all.
 
@@ -43,11 +43,9 @@ def export(
         model: The model; records of another specification than its own are refused.
         folder: Folder of the SavedModel; must not exist, or be empty.
         search: How captions are searched for.
-        precision: The precision of the computation; by default that of the training.
-            int8 is float32 but for the products with large kernels at every word.
+        served: What it computes in, and whether callers can send it pictures
+            (`caption_frames`).
         examples: Serialized records to warm a server up with; a blank clip by default.
-        frames: Whether the network that makes the features of key frames is exported,
-            too, so that callers can send pictures (`caption_frames`).
 
     Returns:
         `folder`.
@@ -57,11 +55,12 @@ def export(
         raise ServingError(
             f"{target} is there already and not empty; export to a new folder."
         )
+    precision = served.precision
     check_precision_supported(precision)
     inference = int8_inference if precision == "int8" else packed_kernels
     if precision is not None:
         model = model.with_precision("float32" if precision == "int8" else precision)
-    module = signatures.CaptionModule(model, search, frames)
+    module = signatures.CaptionModule(model, search, served.frames)
     partial = f"{target}.partial-{uuid.uuid4().hex[:8]}"
     try:
         with tempfile.TemporaryDirectory() as assets:
@@ -82,7 +81,7 @@ def export(
         blank = [warmup.blank_example(model.spec)] * 4
         name = signature_names.MODEL_NAME
         calls = [*warmup.requests(name, model.spec, list(examples) or blank)]
-        if frames:
+        if served.frames:
             calls.append(
                 warmup.request(
                     name,
@@ -91,9 +90,7 @@ def export(
                 )
             )
         warmup.write(partial, calls)
-        settings: dict[str, Any] = {"search": search.to_dict(), "precision": precision}
-        if frames:
-            settings["frames"] = True
+        settings: dict[str, Any] = {"search": search.to_dict(), **served.hashed()}
         if (tokenizer := model.vocabulary.tokenizer) != Words():
             settings["tokenizer"] = tokenizer.to_dict()
         write_settings(partial, json.dumps(settings, sort_keys=True))

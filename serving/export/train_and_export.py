@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Optional
 
 from keras_models.generation import SearchConfig
-from keras_models.inference.precision import ServedPrecision, check_precision_supported
+from keras_models.inference.precision import check_precision_supported
 from keras_models.presets.preset_training import PresetTrainingConfig
 from keras_models.training.callbacks.callback import Callback
 from keras_models.training.captioner_training import TrainingResult, train
 from serving.export.export import export
+from serving.export.served_config import ServedConfig
 from transform.common.config import Config
 from transform.records.tokenizers import AnyTokenizer, Words
 from transform.records.vocabulary import Vocabulary
@@ -27,9 +27,8 @@ class TrainerSettings(Config):
     """
 
     training: PresetTrainingConfig
-    search: SearchConfig  # of the exported model, and its precision:
-    precision: Optional[ServedPrecision] = None  # that the exported model computes in
-    frames: bool = False  # whether callers may send it pictures of key frames
+    search: SearchConfig  # of the exported model
+    served: ServedConfig = ServedConfig()  # what else decides that
     tokenizer: AnyTokenizer = Words()  # of the vocabulary
     workdir: str  # outlives a failed run: checkpoints are there
 
@@ -56,7 +55,7 @@ def train_and_export(
         callbacks: Called during the training.
         init_checkpoint: Saved weights to start from, in place of fresh ones.
     """
-    check_precision_supported(settings.precision)
+    check_precision_supported(settings.served.precision)
     preset = settings.training.preset()
     result = train(
         settings.training,
@@ -70,13 +69,7 @@ def train_and_export(
         callbacks,
         init_checkpoint or None,
     )
-    export(
-        result.model,
-        serving_model,
-        settings.search,
-        precision=settings.precision,
-        frames=settings.frames,
-    )
+    export(result.model, serving_model, settings.search, settings.served)
     result.model.save(captioner_folder(serving_model))
     return result
 

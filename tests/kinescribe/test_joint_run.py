@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from kinescribe import cli, joint_run
-from pipeline import joint_configs, local_runner
+from pipeline import configs, joint_configs, local_runner
 from pipeline.joint_configs import JointConfig
 from pipeline.local_runner import RunResult
 from serving import model_versions
@@ -166,6 +166,12 @@ def test_late_fusion_trains_its_relevance_model(trained, tmp_path):
 def test_wrong_members_are_refused(members, said, tmp_path):
     with pytest.raises(ConfigError, match=said):
         JointConfig.from_dict(settings(tmp_path, members=members))
+
+
+def test_joint_models_are_not_served_pictures():
+    pictures = configs.find("demo").replace(served={"frames": True})
+    with pytest.raises(ConfigError, match=r"served\.frames: joint models are sent f"):
+        joint_configs.of_seeds(pictures, 2)
 
 
 def test_a_file_with_members_is_a_run_of_several_models(tmp_path):

@@ -31,7 +31,7 @@ def write_config(path: pathlib.Path, **changes) -> pathlib.Path:
         "features": corpora.SPEC.to_dict(),
         "training": training,
         "search": {"kind": "beam", "width": 2},
-        "served_precision": "mixed_bfloat16",
+        "served": {"precision": "mixed_bfloat16"},
     }
     path.write_text(json.dumps(settings))  # JSON is YAML
     return path

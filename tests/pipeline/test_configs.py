@@ -155,13 +155,19 @@ def test_a_folder_for_a_configuration_that_reads_none_is_refused():
 
 
 def test_pictures_are_served_of_features_that_are_made_of_them_alone():
-    assert demo(served_frames=True).served_frames
+    assert demo(served={"frames": True}).served.frames
     elsewhere = configs.find("demo").features.to_dict()
     for feature in elsewhere["features"]:
         if feature["kind"] == "frame_grid":
             feature["at"] = {"kind": "whole", "max_frames": 9}
-    with pytest.raises(ConfigError, match=r"served_frames: .* not made at the key fr"):
-        demo(features=elsewhere, served_frames=True)
+    with pytest.raises(ConfigError, match=r"served\.frames: .* not made at the key fr"):
+        demo(features=elsewhere, served={"frames": True})
+
+
+def test_what_is_served_decides_a_model_where_it_is_not_as_trained():
+    assert "served" not in demo().deciding_settings()
+    narrow = demo(served={"precision": "int8"})
+    assert narrow.deciding_settings()["served"] == {"precision": "int8"}
 
 
 def test_slices_are_columns_or_labels_of_the_annotations():

@@ -6,12 +6,12 @@ from serving.export.train_and_export import TrainerSettings
 
 
 def test_the_trainer_is_told_how_the_model_is_served(tmp_path):
-    config = configs.find("demo").replace(served_precision="int8", served_frames=True)
+    config = configs.find("demo").replace(served={"precision": "int8", "frames": True})
     pipeline = create_pipeline(config, pipeline_root=str(tmp_path))
     [trainer] = [node for node in pipeline.components if node.id == "Trainer"]
     told = json.loads(trainer.exec_properties["custom_config"])["settings"]
     settings = TrainerSettings.from_json(told)
-    assert settings.precision == "int8" and settings.frames
+    assert settings.served == config.served
     assert settings.search == config.search
     assert settings.training == config.training
 

@@ -48,7 +48,7 @@ def test_run_fn_exports_a_model_its_weights_and_its_history(tmp_path, monkeypatc
     training.vocabulary.to_file(assets / "captions_vocabulary")
     origin = Origin(clips={"a": ("train", "b", "c")}, settings={}, reason="a test")
     origin.write(str(tmp_path / "basis" / "Format-Serving"))
-    narrow = settings(tmp_path).replace(precision="mixed_bfloat16")
+    narrow = settings(tmp_path).replace(served={"precision": "mixed_bfloat16"})
     run_fn(
         SimpleNamespace(
             train_files=[str(tmp_path / "examples" / "Split-train" / "*")],

@@ -23,6 +23,7 @@ from serving.client.local_model import LocalModel
 from serving.errors import ServingError
 from serving.export import warmup
 from serving.export.export import export, read_spec
+from serving.export.served_config import ServedConfig
 from serving.export.signatures import CaptionModule
 from tests.support import tiny
 from transform.common.errors import KinescribeError
@@ -296,7 +297,7 @@ def test_a_model_is_served_in_another_precision_than_it_was_trained_in(
 ):
     folder = tmp_path / "model"
     beam = BeamSearch(width=3, n_best=2)
-    export(captioning_model, folder, beam, precision="mixed_bfloat16")
+    export(captioning_model, folder, beam, ServedConfig(precision="mixed_bfloat16"))
     assert not [op for op in all_ops(folder) if ">" in op]
     examples = tf.constant([make_example(seed) for seed in range(8)])
     function = tf.saved_model.load(str(folder)).signatures["caption_examples"]
@@ -321,7 +322,7 @@ def test_a_model_is_served_with_kernels_of_eight_bits(
 ):
     folder = tmp_path / "model"
     beam = BeamSearch(width=3, n_best=2)
-    export(captioning_model, folder, beam, precision="int8")
+    export(captioning_model, folder, beam, ServedConfig(precision="int8"))
     assert not [op for op in all_ops(folder) if ">" in op]
     stored = tf.train.list_variables(f"{folder}/variables/variables")
     kernel = captioner.decoder.upper_lower.kernel  # (40, 160)
@@ -350,7 +351,9 @@ def test_eight_bits_are_refused_where_there_is_no_product_of_them(
 ):
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     with pytest.raises(KinescribeError, match=r"int8.*aarch64.*float32"):
-        export(captioning_model, tmp_path / "m", Greedy(), precision="int8")
+        export(
+            captioning_model, tmp_path / "m", Greedy(), ServedConfig(precision="int8")
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -20,6 +20,7 @@ from serving.client.frames_client import FramesClient
 from serving.client.local_model import LocalModel
 from serving.errors import RefusedError, ServingError
 from serving.export.export import export
+from serving.export.served_config import ServedConfig
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from tests.serving.export.test_export import all_ops
@@ -46,7 +47,7 @@ print(json.dumps([found.captions, found.log_probs, record.captions]))
 @pytest.fixture(scope="module")
 def framed(captioning_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("framed") / "base" / "1"
-    export(captioning_model, folder, Greedy(), frames=True)
+    export(captioning_model, folder, Greedy(), ServedConfig(frames=True))
     return folder
 
 
@@ -198,7 +199,7 @@ def test_a_new_model_of_another_specification_is_taken_up(
 ):
     push(framed, 1)
     other = tmp_path / "other"
-    export(other_model, other, Greedy(), frames=True)
+    export(other_model, other, Greedy(), ServedConfig(frames=True))
     config = ServerConfig(
         model_base=str(tmp_path / "base"), port=0, rest_port=0, poll_seconds=0.05
     )
