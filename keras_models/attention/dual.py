@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -12,7 +12,7 @@ from keras_models.attention.selection import Selection, SoftConfig
 from keras_models.attention.sources import Levels
 from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional.attend import weighted_sum
-from keras_models.layers.initializers import SMALL_UNIFORM
+from keras_models.layers.initializers import INITIAL_RANGE, first_weights
 from keras_models.structs import Context, EncodedVideo, State
 from keras_models.weight_axes import EncodedSources, NamedAxes, WeightAxes
 from transform.common.config import Config, Field
@@ -24,11 +24,22 @@ class DualConfig(Config):
     kind: Literal["dual"] = "dual"
     units: int = Field(512, ge=1)  # not given in the paper
     choice: SelectionConfig = SoftConfig()  # a weighted sum, or one drawn
+    # of first weights, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     def build(self, name: str = "attention") -> DualAttention:
         """Returns the layer that this configuration describes."""
-        location, level = self.choice.build("place"), self.choice.build("level")
-        return DualAttention(self.units, location, level, name=name)
+
+        def score(name: str) -> AdditiveScore:
+            return AdditiveScore(
+                self.units, first_weights(self.initial_range), name=name
+            )
+
+        return DualAttention(
+            (score("energy"), self.choice.build("place")),
+            (score("level_energy"), self.choice.build("level")),
+            name=name,
+        )
 
     def weight_axes(self, sources: EncodedSources) -> NamedAxes:
         """Returns what the weights are about: locations, and levels."""
@@ -60,11 +71,13 @@ class DualAttention(MultiLevelAttention):
     source: Levels
 
     def __init__(
-        self, units: int, location: Selection, level: Selection, **kwargs: Any
+        self,
+        location: tuple[AdditiveScore, Selection],
+        level: tuple[AdditiveScore, Selection],
+        **kwargs: Any,
     ):
-        super().__init__(units, location, **kwargs)
-        self.level_energy = AdditiveScore(units, SMALL_UNIFORM, name="level_energy")
-        self.level_choice = level
+        super().__init__(*location, **kwargs)
+        self.level_energy, self.level_choice = level
 
     def prepare(self, encoded: EncodedVideo, training: bool = False) -> DualMemory:
         """Returns the locations of a batch of clips and which levels they have."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, Optional, Union
 
 import tensorflow as tf
 
@@ -15,7 +15,7 @@ from keras_models.attention.selection import (
 )
 from keras_models.attention.sources import Levels
 from keras_models.layers.additive_score import AdditiveScore
-from keras_models.layers.initializers import SMALL_UNIFORM
+from keras_models.layers.initializers import INITIAL_RANGE, first_weights
 from keras_models.structs import Context, State
 from keras_models.weight_axes import EncodedSources, NamedAxes
 from transform.common.config import BY_KIND, Config, Field
@@ -29,10 +29,15 @@ class MultiLevelConfig(Config):
     kind: Literal["places"] = "places"
     units: int = Field(512, ge=1)  # not given in the paper
     choice: SelectionConfig = SoftConfig()  # a weighted sum, or one drawn
+    # of first weights, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     def build(self, name: str = "attention") -> MultiLevelAttention:
         """Returns the layer that this configuration describes."""
-        return MultiLevelAttention(self.units, self.choice.build("place"), name=name)
+        score = AdditiveScore(
+            self.units, first_weights(self.initial_range), name="energy"
+        )
+        return MultiLevelAttention(score, self.choice.build("place"), name=name)
 
     def weight_axes(self, sources: EncodedSources) -> NamedAxes:
         """Returns what the weights are about: locations."""
@@ -53,8 +58,7 @@ class MultiLevelAttention(ItemAttention):
         clip without a single location. There is no state.
     """
 
-    def __init__(self, units: int, selection: Selection, **kwargs: Any):
-        score = AdditiveScore(units, SMALL_UNIFORM, name="energy")
+    def __init__(self, score: AdditiveScore, selection: Selection, **kwargs: Any):
         super().__init__(Levels(), score, **kwargs)
         self.choice = selection
 

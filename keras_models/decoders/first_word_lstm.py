@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Optional
 
 import tensorflow as tf
 
 from keras_models.attention import attend_all
 from keras_models.attention.base import StepAttention
 from keras_models.decoders.decoder import Advance, Decoder
-from keras_models.layers.initializers import uniform
+from keras_models.layers.initializers import INITIAL_RANGE, first_weights
 from keras_models.layers.lstm_cell import LSTMCell, LSTMState
 from keras_models.layers.projection import Projection
 from keras_models.structs import EncodedVideo, State
@@ -25,8 +25,8 @@ class FirstWordLSTMConfig(Config):
     units: int = Field(512, ge=1)  # appendix
     embedding: int = Field(300, ge=1)  # appendix: as long as word2vec's
     dropout: float = Field(0.5, ge=0, lt=1)  # used, but not said where and how
-    # what is not recurrent begins in U(−r, r); appendix: 0.01
-    initial_range: float = Field(0.01, gt=0)
+    # of first weights but the recurrent, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     def build(
         self, vocabulary_size: int, attentions: Sequence[StepAttention], max_words: int
@@ -77,14 +77,14 @@ class FirstWordLSTM(Decoder):
             attentions,
             embedding=config.embedding,
             dropout=config.dropout,
-            kernel_initializer=uniform(config.initial_range),
-            embeddings_initializer=uniform(config.initial_range),
+            kernel_initializer=first_weights(config.initial_range),
+            embeddings_initializer=first_weights(config.initial_range),
             **kwargs,
         )
         units = config.units
 
         def projection(units: int, name: str, **settings: Any) -> Projection:
-            initializer = uniform(config.initial_range)
+            initializer = first_weights(config.initial_range)
             return Projection(
                 units, kernel_initializer=initializer, name=name, **settings
             )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 
 import tensorflow as tf
 
 from keras_models.encoders.encoder import Encoder, EncoderConfig
 from keras_models.encoders.modalities import FrameModality
-from keras_models.layers.initializers import SMALL_UNIFORM
+from keras_models.layers.initializers import INITIAL_RANGE, first_weights
 from keras_models.layers.lstm_cell import LSTMCell
 from keras_models.layers.masked_lstm import last_state
 from keras_models.structs import EncodedVideo, VideoBatch
@@ -25,6 +25,8 @@ class FrameLSTMConfig(EncoderConfig):
         "resnet152_grid"  # record feature; the paper does not say which ResNet
     )
     units: int = Field(512, ge=1)  # of the LSTM over frames
+    # of first weights, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     def features(self) -> tuple[str, ...]:
         """Returns the names of the record features that the encoder reads."""
@@ -52,7 +54,9 @@ class FrameLSTMEncoder(Encoder):
         super().__init__(**kwargs)
         self.stream = FrameModality(feature=config.frames)
         self.inputs = tf.keras.layers.Dense(
-            4 * config.units, kernel_initializer=SMALL_UNIFORM, name="inputs"
+            4 * config.units,
+            kernel_initializer=first_weights(config.initial_range),
+            name="inputs",
         )
         self.lstm = LSTMCell(config.units, name="lstm")
 

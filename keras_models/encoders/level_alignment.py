@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Optional
 
 import tensorflow as tf
 
 from keras_models.layers.functional.blocks import as_steps, blocks_there, pad_to_blocks
 from keras_models.layers.functional.masking import expand_mask
-from keras_models.layers.initializers import SMALL_UNIFORM
+from keras_models.layers.initializers import INITIAL_RANGE, first_weights
 from keras_models.layers.mlp import MLP
 from transform.common.config import Config, Field, root_validator, validator
 
@@ -77,6 +77,8 @@ class ConvLevelConfig(Config):
     kernel: int = Field(ge=1)  # along each of the three axes
     ratio: int = Field(ge=1)  # of the max-pooling
     filters: int = Field(512, ge=1)  # as many as pool5 has
+    # of first weights, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     @validator("kernel")
     def _odd(cls, kernel: int) -> int:
@@ -109,7 +111,7 @@ class ConvLevel(LevelAlignment):
             config.filters,
             config.kernel,
             padding="same",
-            kernel_initializer=SMALL_UNIFORM,
+            kernel_initializer=first_weights(config.initial_range),
             name="convolution",
         )
 
@@ -135,6 +137,8 @@ class PooledLevelConfig(Config):
     window: int = Field(ge=1)  # cells of a pooled window
     units: int = Field(512, ge=1)  # not given in the paper
     filters: int = Field(512, ge=1)  # as many as pool5 has
+    # of first weights, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     @root_validator(skip_on_failure=True)
     def _centred(cls, values: dict) -> dict:
@@ -156,7 +160,9 @@ class PooledLevel(LevelAlignment, abc.ABC):
         super().__init__(**kwargs)
         self.ratio = config.ratio
         self.window = config.window
-        self.perceptron = MLP(config.units, config.filters, name="perceptron")
+        self.perceptron = MLP(
+            config.units, config.filters, config.initial_range, name="perceptron"
+        )
 
     @abc.abstractmethod
     def pool(self, maps: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -242,6 +248,8 @@ class MLPLevelConfig(Config):
     ratio: int = Field(ge=1)  # of the level's grid to the common one
     units: int = Field(512, ge=1)  # not given in the paper
     filters: int = Field(512, ge=1)  # as many as pool5 has
+    # of first weights, U(−r, r); null for Glorot and Bengio's (2010)
+    initial_range: Optional[float] = Field(INITIAL_RANGE, gt=0)
 
     def build(self, name: str) -> MLPLevel:
         """Returns the layer that this configuration describes."""
@@ -260,7 +268,9 @@ class MLPLevel(LevelAlignment):
     def __init__(self, config: MLPLevelConfig, **kwargs: Any):
         super().__init__(**kwargs)
         self.ratio = config.ratio
-        self.perceptron = MLP(config.units, config.filters, name="perceptron")
+        self.perceptron = MLP(
+            config.units, config.filters, config.initial_range, name="perceptron"
+        )
 
     def call(self, maps: tf.Tensor, mask: tf.Tensor) -> AlignedLevel:
         blocks = pad_to_blocks(maps, self.ratio)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+# Pu et al. (2018), appendix: weights that are not recurrent begin in U(−r, r).
+INITIAL_RANGE = 0.01
 
-def uniform(limit: float) -> dict[str, Any]:
-    """Returns the settings of an initialiser that draws from U(−limit, limit).
 
-    They are no object, so that every layer makes an initialiser of its own.
+def first_weights(initial_range: float | None) -> str | dict[str, Any]:
+    """Returns an initialiser that draws from U(−r, r), or Glorot's without r.
+
+    It is a name or settings and no object, so that every layer makes one of its own.
     """
-    config = {"minval": -limit, "maxval": limit}
+    if initial_range is None:
+        return "glorot_uniform"
+    config = {"minval": -initial_range, "maxval": initial_range}
     return {"class_name": "RandomUniform", "config": config}
-
-
-# Pu et al. (2018), appendix: of weights that are not recurrent.
-SMALL_UNIFORM = uniform(0.01)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 
-# A caption that stops at one of these was cut short.
-_DETERMINERS = "a an the this that these those his her its their my your our some"
+# A caption that stops at one of these was cut short. Words are left out that people end
+# captions with, as adverbs or pronouns: "runs inside", "walks around", "looks at her".
+_DETERMINERS = "a an the this that these those his its their my your our some"
 _PREPOSITIONS = (
-    "about above across after against along among around at before behind below "
-    "beneath beside between by during for from in inside into near of off on onto "
-    "over through to toward towards under until upon with within without"
+    "about across after against among at before beneath beside between by during for "
+    "from in into near of on onto through to toward towards under until upon with "
+    "within without"
 )
 _CONJUNCTIONS = "and or but while as because if than"
 _AUXILIARIES = "am are be is was were"

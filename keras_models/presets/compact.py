@@ -26,8 +26,6 @@ class Budget(Config):
     embedding: int = Field(64, ge=1)  # the most features of a word
     channels: int = Field(32, ge=1)  # the most, of every convolution of the flow
     dropout: float = Field(0.3, ge=0, lt=1)  # wherever a row has any
-    # of first weights, the least: dualAFR's 0.01 takes more steps than there are here
-    initial_range: float = Field(0.05, gt=0)
     epochs: int = Field(10, ge=1)  # of all stages together, as the paper divides them
     rate: float = Field(5e-3, gt=0)  # Adam's, falls to a tenth in every stage
     fine_tuning_rate: float = Field(1e-4, gt=0)  # of stages that reinforce
@@ -96,5 +94,5 @@ def _small(value: Any, budget: Budget, name: str = "") -> Any:
     if name in most and isinstance(value, int):
         return min(value, most[name])
     if name == "initial_range":
-        return max(value, budget.initial_range)
+        return None  # what fits the paper's widths takes too many steps at these
     return budget.dropout if name == "dropout" and value else value

@@ -30,6 +30,12 @@ def test_empty_captions_end_badly_and_nothing_divides_by_zero():
     assert diversity.repetition(["", "one"]) == 0.0
 
 
+def test_words_that_people_end_captions_with_break_nothing_off():
+    whole = ["a dog runs inside", "people walk around", "a man looks at her"]
+    assert diversity.bad_endings(whole) == 0
+    assert diversity.bad_endings(["a dog runs into", "a dog runs in the"]) == 1
+
+
 def test_words_that_the_vocabulary_lacks_are_counted():
     assert diversity.unknown(["a <unk> runs", "<UNK>"]) == 0.5
 

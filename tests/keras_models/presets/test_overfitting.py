@@ -44,8 +44,9 @@ CAPTIONS = [
 ]
 SHORT = ("vre_soft_att",)  # of the long list below
 EPOCHS = 100
-# Of random frames, the mean differs less from clip to clip than any one of them.
-EPOCHS_OF = {"vre_mean_pool": 160}
+# Of random frames, means and maxima differ less from clip to clip than any one of them;
+# so does what an LSTM keeps of all frames' mean cells.
+EPOCHS_OF = {"vre_mean_pool": 160, "dual_afr_max": 200, "dual_afr_resnet": 300}
 
 
 def write(path, spec):
