@@ -68,6 +68,7 @@ LINES: dict[str, str] = {
     "manifests": "run.yaml --out manifests --image a@sha256:1 --models gs://b/m",
 }
 ENDLESS = {"serve", "web"}
+RELOADS = {"serve"}  # at a hang-up, and serves on
 LONG = {"demo", "run", "compare", "train", "extract", "evaluate", "compare-models"}
 
 
@@ -142,6 +143,11 @@ def check(place, name, environment, output, number, delay) -> None:
                     command.wait(delay)
                 except subprocess.TimeoutExpired:
                     os.killpg(command.pid, number)  # as a terminal does
+                    if name in RELOADS and number == signal.SIGHUP:
+                        with contextlib.suppress(subprocess.TimeoutExpired):
+                            command.wait(1)
+                        number = signal.SIGTERM
+                        command.terminate()
             _, said = command.communicate(timeout=ENDING if number else SECONDS)
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -154,6 +160,8 @@ def check(place, name, environment, output, number, delay) -> None:
     if number == signal.SIGINT and "Traceback" in said and str(ROOT) not in said:
         return  # before our first line: it was Python that it met
     ended = {130} if number == signal.SIGINT else {-(number or 0)}
+    if name in RELOADS:
+        ended |= {-signal.SIGHUP}  # before it could
     assert code in CODES | ended, situation
     assert "Traceback" not in said, situation
     assert "a fault of Kinescribe" not in said, situation
