@@ -97,7 +97,7 @@ def make_ensemble(
         weights: How much members count, where that is not 1.
         out: Folder of the ensemble, whose versions are in `models`.
         search: How captions are written.
-        served: What the members compute in.
+        served: What the members compute in; they are sent features.
 
     Returns:
         The folder of the version, and the members' shares.
@@ -131,7 +131,7 @@ def make_late_fusion(
         records: Folder that an extraction wrote.
         out: Folder of the fusion: versions in `models`, its training in `runs`.
         search: How each member writes captions.
-        served: What the members compute in.
+        served: What the members compute in; they are sent features.
     """
     import os
 

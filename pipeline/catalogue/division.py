@@ -49,9 +49,8 @@ def divide(
     trained = "train" in given.values() and bool(free)
     if len(pool) < len(absent) + (not trained):
         raise DataError(
-            f"too few clips to divide: each of {', '.join((*absent, 'train'))} needs "
-            f"one of its own, and there {'is' if len(pool) == 1 else 'are'} "
-            f"{counted(len(pool), 'different clip')} without another split."
+            f"{counted(len(pool), 'different clip')} without another split, too few to "
+            f"divide: each of {', '.join((*absent, 'train'))} needs one."
         )
     random.Random(seed).shuffle(pool)
     share = 0.15 if len(clips) < 100 else 0.1

@@ -128,6 +128,7 @@ def check(place, name, environment, output, number, delay) -> None:
         number = number or signal.SIGTERM
     elif name in LONG and not number:
         number, delay = signal.SIGINT, 20.0
+    goes_on = name in RELOADS and number == signal.SIGHUP
     reading, writing = os.pipe()
     if output == "full":
         os.close(writing)
@@ -143,10 +144,9 @@ def check(place, name, environment, output, number, delay) -> None:
                     command.wait(delay)
                 except subprocess.TimeoutExpired:
                     os.killpg(command.pid, number)  # as a terminal does
-                    if name in RELOADS and number == signal.SIGHUP:
+                    if goes_on:
                         with contextlib.suppress(subprocess.TimeoutExpired):
                             command.wait(1)
-                        number = signal.SIGTERM
                         command.terminate()
             _, said = command.communicate(timeout=ENDING if number else SECONDS)
         finally:
@@ -160,8 +160,8 @@ def check(place, name, environment, output, number, delay) -> None:
     if number == signal.SIGINT and "Traceback" in said and str(ROOT) not in said:
         return  # before our first line: it was Python that it met
     ended = {130} if number == signal.SIGINT else {-(number or 0)}
-    if name in RELOADS:
-        ended |= {-signal.SIGHUP}  # before it could
+    if goes_on:
+        ended |= {-signal.SIGTERM}
     assert code in CODES | ended, situation
     assert "Traceback" not in said, situation
     assert "a fault of Kinescribe" not in said, situation

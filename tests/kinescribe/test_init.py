@@ -69,7 +69,7 @@ def test_nothing_is_overwritten_unless_that_is_asked_for(catalogue, tmp_path):
     ("table", "part"),
     [
         ("video,caption\n0.mp4,\n1.mp4,\n", "none of the 2 clips of .* has a caption"),
-        ("video,caption\n0.mp4,a cat\n", "there is 1 different clip without"),
+        ("video,caption\n0.mp4,a cat\n", "1 different clip .* too few to divide"),
         ("video,caption\nbroken.mp4,a cat\n", "broken.mp4 it is neither a video nor"),
         ("video,caption,id\n0.mp4,a,x\n1.mp4,a,x\n", "the id 'x' is that of another"),
         ("video,caption,split\n0.mp4,a,trian\n", "split 'trian' is unknown"),

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_models.captioner import Captioner
 from keras_models.generation import BeamSearch
 from keras_models.generation.ensemble_step import ensemble
 from keras_models.objectives.objective import ObjectiveContext, StepCounters
 from keras_models.presets import registry
+from keras_models.presets.compact import Budget, compact
 from tests.support import tiny
 
 
@@ -77,3 +79,19 @@ def test_each_reading_of_a_caption_has_choices_of_its_own():
     assert not np.any(drawn[:, :, 0])  # the first word looks at nothing
     assert np.all(drawn[:, :, 1:] < 0)
     assert len(np.unique(drawn[0, :, 1])) > 1
+
+
+ROWS = [name for name in registry.PRESETS if name.startswith("dual_afr")]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_all_parts_of_a_small_row_begin_with_glorots_weights(name):
+    preset = registry.get(name)
+    spec = tiny.spec(preset.model)
+    adapted, _ = compact(preset, spec, Budget())
+    captioner = Captioner(adapted.model, spec, 40, max_words=4).build_from_spec()
+    for weight in captioner.trainable_variables:
+        if weight.shape.rank > 1 and "lstm" not in weight.name:  # recurrent ones
+            *places, inputs, outputs = weight.shape
+            limit = np.sqrt(6 / (np.prod(places) * (inputs + outputs)))
+            assert 0.5 < np.abs(weight.numpy()).max() / limit <= 1, weight.name

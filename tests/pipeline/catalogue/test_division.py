@@ -70,5 +70,5 @@ def test_only_the_split_that_is_absent_is_made():
 
 @pytest.mark.parametrize("videos", [[0], [0, 1], [0, 0, 0, 1]])
 def test_too_few_different_clips_are_one_sentence(videos):
-    with pytest.raises(DataError, match="too few clips to divide"):
+    with pytest.raises(DataError, match="too few to divide: each of val, test, train"):
         division.divide(clips_of(videos), {})

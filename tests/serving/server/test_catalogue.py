@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
+from serving.server import model_configs
 from serving.server.catalogue import Catalogue
 from serving.server.model_configs import (
     AllVersions,
@@ -136,6 +137,17 @@ def test_the_file_is_read_again_when_it_changes(
     eventually(lambda: "version 7" in caplog.text)
     push_stub("a", 7)
     eventually(lambda: live(catalogue) == {"a": [7]})
+
+
+def test_the_text_that_was_compared_is_the_one_that_is_read(
+    catalogue, push_stub, tmp_path, monkeypatch
+):
+    a = push_stub("a", 1)
+    (tmp_path / "models.config").write_text("half wri")  # since it was read
+    text = f'model_config_list {{ config {{ name: "a" base_path: "{a}" }} }}'
+    monkeypatch.setattr(model_configs, "text_of", lambda path: text)
+    catalogue.read_file()
+    assert live(catalogue) == {"a": [1]}
 
 
 def test_looking_survives_a_folder_that_cannot_be_listed(
