@@ -30,7 +30,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.evaluator import analysis_config, caption_metrics
-from keras_models.metrics import java, meteor, scorer, tokenizer
+from keras_models.metrics import java, meteor, paraphrases, scorer, tokenizer
 from transform import schema
 
 SUBJECTS = "man woman boy girl chef singer player dog cat crowd child person".split()
@@ -173,6 +173,9 @@ def _told(part: str) -> None:
 def _compare_metrics(
     predictions: Mapping[str, str], references: Mapping[str, Sequence[str]]
 ) -> None:
+    _told("")
+    paraphrases.shared(java.jar("meteor/data/paraphrase-en.gz"))
+    _told("paraphrases")
     spent = {}
     scores = {}
     for name, score in (("ours", _our_scores), ("pycocoevalcap", stock_scores)):

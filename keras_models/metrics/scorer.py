@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -130,11 +132,14 @@ class Scorer:
         captions = self._tokenize(predictions[clip] for clip in ids)
         clips = np.array([self._rows[clip] for clip in ids])
         candidates = _TextCandidates(self._references, clips, captions)
+        for name in names:
+            METRICS[name].prepare(candidates, self._references)
+        # Those that ask a process come last: it starts while the others count.
         found = {
             name: METRICS[name].statistics(candidates, self._references)
-            for name in names
+            for name in sorted(names, key=lambda name: METRICS[name].reads_texts)
         }
-        return MetricStatistics(tuple(ids), found)
+        return MetricStatistics(tuple(ids), {name: found[name] for name in names})
 
     def _tokenize(self, captions: Iterable[str]) -> list[str]:
         """Tokenises captions, the first time with the references in one process."""
@@ -207,16 +212,10 @@ class _TextReferences(References):
 
     def encode(self, sentences: list[list[str]]) -> TokenSequences:
         """Numbers words; those of no reference get numbers beyond, for this call."""
-        ids = self._ids
-        new: dict[str, int] = {}
-
-        def number(word: str) -> int:
-            return (
-                ids[word] if word in ids else new.setdefault(word, len(ids) + len(new))
-            )
-
+        beyond = itertools.count(len(self._ids))
+        ids = collections.defaultdict(beyond.__next__, self._ids)
         return TokenSequences.from_lists(
-            [[number(word) for word in words] for words in sentences]
+            [[ids[word] for word in words] for words in sentences]
         )
 
 

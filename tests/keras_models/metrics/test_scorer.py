@@ -10,7 +10,7 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
 from benchmarks import evaluate
-from keras_models.metrics import METRICS, scorer, tokenizer
+from keras_models.metrics import METRICS, meteor, scorer, tokenizer
 from tests.support.paths import SHARED
 from transform.records import tokenizers
 
@@ -135,6 +135,22 @@ def test_metrics_are_checked_and_stand_in_one_order():
     for wrong in (["SPICE"], []):
         with pytest.raises(scorer.ScoreError, match="choose from BLEU-1"):
             scorer.check_metrics(wrong)
+
+
+def test_meteor_starts_before_the_other_metrics_count(monkeypatch):
+    running = {}
+    with meteor.MeteorProcess() as process:
+        monkeypatch.setattr(meteor, "shared", lambda: process)
+        for kind in {type(metric) for metric in METRICS.values()}:
+
+            def counted(metric, *texts, count=kind.statistics):
+                running[metric.name] = process._process is not None
+                return count(metric, *texts)
+
+            monkeypatch.setattr(kind, "statistics", counted)
+        found = scorer.Scorer({"x": ["a man runs"]}).collect({"x": "a man"})
+    assert found.metrics == tuple(METRICS)
+    assert running == dict.fromkeys(METRICS, True)
 
 
 def test_metrics_need_no_tensorflow():
