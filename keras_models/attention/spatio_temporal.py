@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, NamedTuple, Union
 
 import tensorflow as tf
 
@@ -73,10 +73,18 @@ class SpatioTemporalConfig(Config):
         return axes
 
 
+class SpatioTemporalKeys(NamedTuple):
+    """What no word changes of the poolings."""
+
+    spatial: Any
+    pooled: dict[str, AttentionOutput]  # by the place of a pooling that is known
+
+
 class SpatioTemporal(CellAttention):
     """ST attention: x̂_n from the cells of frame n, then x̂_ST from x̂_1 … x̂_N.
 
-    Weights and losses are those of the poolings.
+    Weights and losses are those of the poolings. Where a frame is one cell, as a vector
+    is, x̂_n is that cell whatever the word, and frames are pooled once for all words.
 
     Notes:
         The paper does not say how "Mean + Ranked" combines the two. They are added:
@@ -90,18 +98,30 @@ class SpatioTemporal(CellAttention):
             pooling.build(f"temporal_{pooling.kind}") for pooling in config.temporal
         ]
 
-    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Returns the keys of the spatial pooling; the frames depend on the word."""
+    def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> SpatioTemporalKeys:
+        """Returns the spatial pooling's keys, and the frames' poolings of one cell."""
         with tf.name_scope(self.name):
-            return self.spatial.prepare(cells, mask)
+            pooled = {
+                str(place): pooling(cells[:, :, 0], None, mask[:, :, 0])
+                for place, pooling in enumerate(self.temporal)
+                if cells.shape[2] == 1 and not pooling.reads_query
+            }
+            return SpatioTemporalKeys(self.spatial.prepare(cells, mask), pooled)
 
     def call(
-        self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
+        self,
+        query: tf.Tensor,
+        cells: tf.Tensor,
+        mask: tf.Tensor,
+        keys: SpatioTemporalKeys,
     ) -> AttentionOutput:
-        output = self.spatial(query, cells, mask, keys)
+        output = self.spatial(query, cells, mask, keys.spatial)
         frames = output.vector  # (B, T, D)
         frame_mask = tf.reduce_any(mask, axis=2)
-        pooled = [pooling(frames, query, frame_mask) for pooling in self.temporal]
+        pooled = [
+            keys.pooled.get(str(place)) or pooling(frames, query, frame_mask)
+            for place, pooling in enumerate(self.temporal)
+        ]
         weights, losses = output.weights, output.losses
         for part in pooled:
             weights = weights | part.weights

@@ -22,16 +22,18 @@ class TemporalPooling(tf.keras.layers.Layer, abc.ABC):
 
     Call arguments:
         frames: (B, T, D), x̂_1 … x̂_N of this word, 0 where masked.
-        query: (B, Q), the language state.
+        query: (B, Q), the language state; None where the pooling does not read it.
         mask: (B, T) bool.
 
     Returns:
         `AttentionOutput` of the width D of the frames; 0 for a clip without any frame.
     """
 
+    reads_query: bool = False  # whether each word pools the same frames in its own way
+
     @abc.abstractmethod
     def call(
-        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+        self, frames: tf.Tensor, query: tf.Tensor | None, mask: tf.Tensor
     ) -> AttentionOutput:
         raise NotImplementedError
 
@@ -55,7 +57,7 @@ class MeanPooling(TemporalPooling):
     """Mean x̂ = (1/N) Σ_n x̂_n over the unmasked frames."""
 
     def call(
-        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+        self, frames: tf.Tensor, query: tf.Tensor | None, mask: tf.Tensor
     ) -> AttentionOutput:
         del query
         return AttentionOutput(masked_mean(frames, mask), {}, {})
@@ -89,7 +91,7 @@ class LSTMPooling(TemporalPooling):
         super().build(input_shape)
 
     def call(
-        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+        self, frames: tf.Tensor, query: tf.Tensor | None, mask: tf.Tensor
     ) -> AttentionOutput:
         del query
         state = last_state(self.cell, self.frames(frames), mask)
@@ -119,12 +121,14 @@ class AdditivePooling(TemporalPooling):
     Weights: "temporal" (B, T).
     """
 
+    reads_query = True
+
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.energy = AdditiveScore(units, name="energy")
 
     def call(
-        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+        self, frames: tf.Tensor, query: tf.Tensor | None, mask: tf.Tensor
     ) -> AttentionOutput:
         scores = self.energy(query, self.energy.keys(frames))  # (B, T)
         vector, weights = attend(scores, frames, mask)
@@ -166,7 +170,7 @@ class RankedPooling(LSTMPooling):
         self.weight = weight
 
     def call(
-        self, frames: tf.Tensor, query: tf.Tensor, mask: tf.Tensor
+        self, frames: tf.Tensor, query: tf.Tensor | None, mask: tf.Tensor
     ) -> AttentionOutput:
         vector = super().call(frames, query, mask).vector
         positions = tf.einsum(  # ⟨x̂, x̂_n⟩

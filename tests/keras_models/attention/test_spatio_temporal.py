@@ -259,6 +259,32 @@ def test_contract(spatial, pooling):
     )
 
 
+@pytest.mark.parametrize("pooling", POOLINGS, ids=lambda pooling: pooling.kind)
+@pytest.mark.parametrize(
+    "spatial",
+    [
+        SharedSpatialAttentionConfig(units=4),
+        PerFrameAttentionConfig(units=4),
+        MeanSpatialPoolingConfig(),
+    ],
+    ids=lambda spatial: spatial.kind,
+)
+def test_frames_of_one_cell_are_pooled_once_as_every_word_would(spatial, pooling):
+    layer = SpatioTemporalConfig(spatial=spatial, temporal=(pooling,)).build("st")
+    one = GRID[:, :, :1]
+    beside_an_absent_one = np.concatenate([one, np.zeros_like(one)], axis=2)
+    output = ask(layer, one)
+    values = tf.pad(cells(one), [(0, 0), (0, 0), (0, 1), (0, 0)])
+    mask = tf.constant(beside_an_absent_one)
+    each_word = layer(query(), values, mask, layer.prepare(values, mask))
+    np.testing.assert_allclose(output.vector, each_word.vector, **CLOSE)
+    for name, losses in each_word.losses.items():
+        np.testing.assert_allclose(output.losses[name], losses, **CLOSE)
+    known = layer.prepare(cells(one), tf.constant(one)).pooled
+    assert len(known) == (pooling.kind != "additive_pooling")
+    assert not layer.prepare(values, mask).pooled
+
+
 def test_frames_must_be_pooled_somehow():
     with pytest.raises(ConfigError, match=r"temporal.*pooled somehow"):
         SpatioTemporalConfig.from_dict({"temporal": []})
