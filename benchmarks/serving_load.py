@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import grpc
 import numpy as np
 
-from serving import signature_names
 from serving.client.grpc_client import Client
+from serving.common import signature_names
 from serving.export import warmup
 from transform.records import example_codec
 from transform.schema import FeatureSpec

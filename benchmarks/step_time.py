@@ -256,7 +256,7 @@ def export(tf: Any, name: str, folder: str, precision: str) -> dict:
 
 def write(tf: Any, folder: str, batch: str, times: str) -> dict:
     """Captions by an exported model."""
-    from serving import signature_names
+    from serving.common import signature_names
     from transform.schema import SPEC_HASH, FeatureSpec
 
     before, began = forget_peak(), time.perf_counter()

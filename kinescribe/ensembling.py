@@ -182,7 +182,7 @@ def _export_version(
     """Exports a model as the next version below a folder; returns its folder."""
     import os
 
-    from serving import model_versions
+    from serving.common import model_versions
     from serving.export.export import export
 
     version = model_versions.next_version(os.path.join(out, "models"))

@@ -33,7 +33,7 @@ def load_model(folder: str | os.PathLike[str]) -> LocalModel:
             `demo/pushed`: then the newest is taken.
 
     Raises:
-        serving.errors.ServingError: There is no model, or it cannot be loaded.
+        serving.common.errors.ServingError: There is no model, or it cannot be loaded.
     """
     return LocalModel(folder)
 

@@ -51,7 +51,7 @@ def check_port(host: str, port: int | None, option: str) -> None:
     """
     if port is None or host.startswith("unix:"):
         return
-    from serving.errors import ServingError
+    from serving.common.errors import ServingError
 
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)

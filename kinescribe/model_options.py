@@ -80,7 +80,7 @@ class ModelChoice(NamedTuple):
 
     def _connected(self, address: str) -> ClipCaptioner:
         from serving.client.grpc_client import Client, ClientTLS
-        from serving.credentials import read_token
+        from serving.common.credentials import read_token
 
         secure = self.tls or self.tls_ca or self.tls_cert
         files = {

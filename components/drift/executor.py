@@ -8,7 +8,7 @@ import os
 from absl import logging
 from tfx.types import Artifact
 
-from serving import model_versions, signature_names
+from serving.common import model_versions, signature_names
 from serving.pushing.destination import CLIPS, EVALUATION
 from serving.retraining.decision import RETRAIN, STOP
 from serving.retraining.drift_findings import Findings, compare

@@ -11,7 +11,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
 from serving.client.local_model import LocalModel
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from transform.common import storage
 
 

@@ -11,7 +11,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.baseline_model import executor as baseline_model
 from components.judge.executor import OUTCOME, VERDICT
-from serving import model_versions
+from serving.common import model_versions
+from serving.common.weights_digest import weights_digest
 from serving.judging import recorded
 from serving.pushing import clip_outcomes, ledger, provenance, withheld
 from serving.pushing import destination as destinations
@@ -19,7 +20,6 @@ from serving.pushing.destination import PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
 from serving.pushing.run_folders import RunFolders
-from serving.weights_digest import weights_digest
 from transform.records.dataset import ExtractedDataset
 
 # Properties of the pushed model's artifact; the first three are named by TFX.

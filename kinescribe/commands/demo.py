@@ -78,7 +78,7 @@ def command(
 
 def _served(destination: str) -> pathlib.Path:
     """Returns the version that is served, which an equal model leaves where it is."""
-    from serving import model_versions
+    from serving.common import model_versions
 
     return pathlib.Path(model_versions.resolve(destination))
 

@@ -68,7 +68,7 @@ def command(
     from keras_models.training.callbacks.progress_bar import progress
     from keras_models.training.callbacks.tensorboard import TensorBoard
     from pipeline import configs, published_runs
-    from serving import model_versions
+    from serving.common import model_versions
     from serving.export.train_and_export import (
         TrainerSettings,
         captioner_folder,

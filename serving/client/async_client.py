@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving import signature_names
 from serving.client import caption_result, channel
 from serving.client.caption_result import CaptionResult
 from serving.client.channel import ClientTLS, Retries
 from serving.client.clip_features import extractor_of, record_of_extraction
-from serving.errors import RefusedError
+from serving.common import signature_names
+from serving.common.errors import RefusedError
 from serving.export import warmup
 from transform.schema import FeatureSpec, SpecMismatchError
 
@@ -88,7 +88,7 @@ class AsyncClient:
             inputs: Arrays, or values that can be converted to them, by name.
 
         Raises:
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         request = warmup.request(self._model_name, signature, inputs, self._version)
         try:
@@ -108,7 +108,7 @@ class AsyncClient:
 
         Raises:
             SpecMismatchError: A model of another specification came in meanwhile.
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         spec = await self.spec()
         inputs = {signature_names.EXAMPLES: list(examples)}
@@ -138,7 +138,7 @@ class AsyncClient:
 
         Raises:
             transform.video.video_info.DecodeError: The clip cannot be read.
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         try:
             return await self._caption_clip(path, start, end, category)

@@ -11,12 +11,12 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from keras_models.weight_axes import NamedAxes
-from serving import signature_names
 from serving.client import caption_result
 from serving.client.caption_result import CaptionResult
 from serving.client.clip_features import extractor_of, record_of_extraction
 from serving.client.clip_parts import DecodedPart
-from serving.errors import RefusedError
+from serving.common import signature_names
+from serving.common.errors import RefusedError
 from transform.extractors.clip_extractor import Extraction
 from transform.records import example_codec
 from transform.schema import SPEC_HASH, FeatureSpec, SpecMismatchError
@@ -58,7 +58,8 @@ class ClipCaptioner(abc.ABC):
 
         Raises:
             SpecMismatchError: The records have another specification than the model.
-            serving.errors.ServingError: The model does not respond, or refuses them.
+            serving.common.errors.ServingError: The model does not respond, or refuses
+                them.
         """
         return self._captioned(signature_names.CAPTION_EXAMPLES_SIGNATURE, examples)
 
@@ -74,7 +75,8 @@ class ClipCaptioner(abc.ABC):
 
         Raises:
             SpecMismatchError: The records have another specification than the model.
-            serving.errors.ServingError: The model does not respond, or refuses them.
+            serving.common.errors.ServingError: The model does not respond, or refuses
+                them.
         """
         signature = signature_names.CAPTION_FIRST_PASS_SIGNATURE
         if signature not in self._signatures():
@@ -118,7 +120,7 @@ class ClipCaptioner(abc.ABC):
             transform.video.video_info.DecodeError: The clip cannot be read.
             UnknownCategoryError: The model does not know the
                 category.
-            serving.errors.ServingError: The model does not respond.
+            serving.common.errors.ServingError: The model does not respond.
         """
         try:
             return self._caption_clip(path, start, end, category)

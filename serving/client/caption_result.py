@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serving import signature_names
+from serving.common import signature_names
 from transform.schema import FeatureSpec
 
 

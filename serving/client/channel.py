@@ -7,8 +7,8 @@ from typing import Any, Optional
 
 import grpc
 
-from serving.credentials import read_secret
-from serving.errors import AbsentModelError, RefusedError, ServingError
+from serving.common.credentials import read_secret
+from serving.common.errors import AbsentModelError, RefusedError, ServingError
 from transform.common import loopback
 from transform.common.config import Config, Field
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from serving import signature_names
 from serving.client import caption_result
 from serving.client.caption_result import CaptionResult
-from serving.errors import RefusedError, ServingError
+from serving.common import signature_names
+from serving.common.errors import RefusedError, ServingError
 from transform.common import loopback
 from transform.extractors.flow import FlowExtractor
 from transform.records import feature_bytes
@@ -105,7 +105,7 @@ class FramesClient:
             transform.video.video_info.DecodeError: The clip cannot be read.
             transform.common.config.ConfigError: The model's features cannot be made
                 of pictures.
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         try:
             return self._caption_clip(path, start, end, category)
@@ -158,7 +158,7 @@ class FramesClient:
 
         Raises:
             SpecMismatchError: A model of another specification came in meanwhile.
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         spec = self.spec
         steps = spec.sampling.frames
@@ -176,7 +176,7 @@ class FramesClient:
 
         Raises:
             SpecMismatchError: A model of another specification came in meanwhile.
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         inputs = {signature_names.EXAMPLES: list(examples)}
         return self._captioned(signature_names.CAPTION_EXAMPLES_SIGNATURE, inputs)
@@ -205,7 +205,7 @@ class FramesClient:
             inputs: Nested lists of bytes, by name.
 
         Raises:
-            serving.errors.ServingError: The server does not respond, or refuses.
+            serving.common.errors.ServingError: The server does not respond, or refuses.
         """
         body = {"signature_name": signature, "inputs": _as_json(dict(inputs))}
         request = urllib.request.Request(

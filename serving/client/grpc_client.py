@@ -17,11 +17,11 @@ from tensorflow_serving.apis import (
 
 from keras_models import weight_axes
 from keras_models.weight_axes import NamedAxes
-from serving import signature_names
 from serving.client import caption_result, channel
 from serving.client.base import ClipCaptioner
 from serving.client.channel import ClientTLS, Retries
-from serving.errors import ServingError
+from serving.common import signature_names
+from serving.common.errors import ServingError
 from serving.export import warmup
 from transform.schema import SPEC_HASH, FeatureSpec
 
@@ -116,8 +116,8 @@ class Client(ClipCaptioner):
         """Returns the versions of the model that the server answers with, newest first.
 
         Raises:
-            serving.errors.ServingError: The server does not respond, or has no such
-                model.
+            serving.common.errors.ServingError: The server does not respond, or has no
+                such model.
         """
         request = get_model_status_pb2.GetModelStatusRequest(
             model_spec=warmup.model_spec(self._model_name)

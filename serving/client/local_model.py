@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from keras_models import weight_axes
 from keras_models.weight_axes import NamedAxes
-from serving import errors, model_versions, saved_model_ops, signature_names
 from serving.client.base import ClipCaptioner
-from serving.errors import RefusedError, ServingError
+from serving.common import errors, model_versions, saved_model_ops, signature_names
+from serving.common.errors import RefusedError, ServingError
 from transform.common import outputs
 from transform.records.tokenizers import Tokenizer
 from transform.schema import FeatureSpec

@@ -61,7 +61,7 @@ def caption_many(
 
     Raises:
         UnknownCategoryError: The model does not know the category.
-        serving.errors.ServingError: The model does not respond.
+        serving.common.errors.ServingError: The model does not respond.
     """
     workers = workers or os.cpu_count() or 1
     ahead = workers + 2 * ROWS_PER_CALL

@@ -17,13 +17,13 @@ from keras_models.generation import SearchConfig
 from keras_models.inference.int8 import int8_inference
 from keras_models.inference.kernel_layouts import packed_kernels
 from keras_models.inference.precision import check_precision_supported
-from serving import signature_names
-from serving.errors import ServingError
+from serving.common import signature_names
+from serving.common.errors import ServingError
+from serving.common.model_versions import read_spec
+from serving.common.weights_digest import write_settings
 from serving.export import signatures, warmup
 from serving.export.frames import blank_inputs
 from serving.export.served_config import AS_TRAINED, ServedConfig
-from serving.model_versions import read_spec
-from serving.weights_digest import write_settings
 from transform.common import storage
 from transform.records.tokenizers import Words
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_models.structs import VideoBatch
-from serving import signature_names
+from serving.common import signature_names
 from transform.backbones import loading
 from transform.records import example_codec, feature_bytes
 from transform.records.picture_features import maps_of, others_of

@@ -29,7 +29,7 @@ from keras_models.captioner import Captioner
 from keras_models.captioning_model import CaptioningModel
 from keras_models.generation import SearchConfig
 from keras_models.structs import GenerationOutput, VideoBatch
-from serving import signature_names
+from serving.common import signature_names
 from serving.export.frames import FrameFeatures
 from transform.records import example_codec
 from transform.records.vocabulary import SPECIAL, Vocabulary

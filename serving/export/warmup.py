@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
     prediction_log_pb2,
 )
 
-from serving import signature_names
+from serving.common import signature_names
 from transform import schema
 from transform.records import example_codec, tfrecords
 from transform.schema import FeatureSpec

@@ -15,7 +15,8 @@ from keras_models.evaluation.evaluate import Evaluation, Measured
 from keras_models.metrics.scorer import MetricStatistics
 from serving.client.caption_result import CaptionResult
 from serving.client.local_model import LocalModel
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.gates.config import GateConfig
 from serving.gates.evidence import Captioned, Cost, Evidence, Served
 from serving.gates.judge import judge
@@ -27,7 +28,6 @@ from serving.judging.trial import try_serving
 from serving.pushing import destination as destinations
 from serving.pushing import soundness
 from serving.pushing.destination import PushedVersion
-from serving.weights_digest import weights_digest
 from transform import schema
 from transform.records.dataset import ExtractedDataset
 from transform.records.manifest import ManifestRow

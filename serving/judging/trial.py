@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from serving import model_versions, signature_names
 from serving.client.grpc_client import Client
-from serving.errors import ServingError
+from serving.common import model_versions, signature_names
+from serving.common.errors import ServingError
 from serving.export import warmup
 from serving.gates.evidence import Served
 from serving.gates.serving_cost import EmbeddedServer, ServableGate

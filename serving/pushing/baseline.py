@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from serving import model_versions
+from serving.common import model_versions
 from serving.pushing import soundness
 from serving.pushing.destination import PushedVersion
 

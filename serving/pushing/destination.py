@@ -9,7 +9,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-from serving import model_versions
+from serving.common import model_versions
 from transform.common.config import Config, Field
 
 RECORD = os.path.join("assets.extra", "push.json")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from serving.pushing import ledger, rollback
 
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")

@@ -38,7 +38,7 @@ class Event(Config):
     event: Kind
     time: str  # UTC, as in 20261128T031500Z
     version: str = ""  # "" of a model that was not pushed
-    weights_digest: str = ""  # `serving.weights_digest`
+    weights_digest: str = ""  # `serving.common.weights_digest`
     origin_digest: str = ""  # `Origin.fingerprint`
     reason: str = ""  # in one sentence
     by: str = ""  # the person or the run

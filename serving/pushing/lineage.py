@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from serving.gates.verdict import Verdict
 from serving.pushing import destination as destinations
 from serving.pushing import ledger

@@ -11,9 +11,9 @@ import time
 
 import tensorflow as tf
 
-from serving import model_versions
-from serving.errors import ServingError
-from serving.model_versions import MAX_VERSION
+from serving.common import model_versions
+from serving.common.errors import ServingError
+from serving.common.model_versions import MAX_VERSION
 from serving.pushing import destination as destinations
 from serving.pushing import ledger, soundness
 from serving.pushing.destination import RECORD, PushedVersion, PushRecord

@@ -8,7 +8,7 @@ import os
 
 import tensorflow as tf
 
-from serving import errors, model_versions
+from serving.common import errors, model_versions
 from serving.pushing import ledger, soundness
 from serving.pushing.destination import PushedVersion
 from serving.pushing.origin import Origin

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import ledger, soundness
 from serving.pushing.destination import PushedVersion, PushRecord
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
 
 
 class VersionState(NamedTuple):

@@ -17,13 +17,13 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from serving import model_versions
-from serving.errors import ServingError
+from serving.common import model_versions
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import ledger
 from serving.pushing.destination import PushedVersion
 from serving.pushing.ledger import Event
-from serving.weights_digest import weights_digest
 
 _log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 
 import grpc
 
-from serving.credentials import read_secret, read_tokens
-from serving.errors import ServingError
+from serving.common.credentials import read_secret, read_tokens
+from serving.common.errors import ServingError
 from serving.server.config import ServerTLS
 
 LOG = logging.getLogger("kinescribe.serving")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Optional
 
-from serving import signature_names
+from serving.common import signature_names
 from serving.server.model_configs import (
     LatestVersions,
     ModelConfig,

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from serving.server.config import LimitsConfig
 
 _HEADER_BYTES = 32 * 1024

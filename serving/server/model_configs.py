@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from transform.common.config import BY_KIND, Config, Field
 from transform.common.location import Location, LocationError
 

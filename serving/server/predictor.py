@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving import signature_names
+from serving.common import signature_names
 from serving.server import model_configs, servable
 from serving.server.calls import Call
 from serving.server.catalogue import Catalogue, ServedModel

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from serving import signature_names
+from serving.common import signature_names
 from serving.server import image_headers, messages
 from serving.server.refusals import BadInputError
 from transform import schema

@@ -9,7 +9,7 @@ from concurrent import futures
 import grpc
 import tensorflow as tf
 
-from serving import errors
+from serving.common import errors
 from serving.server.model_configs import ModelConfigError
 
 LOG = logging.getLogger("kinescribe.serving")

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2
 
-from serving.model_versions import MAX_VERSION
+from serving.common.model_versions import MAX_VERSION
 from serving.server import auth, prometheus, rest_json
 from serving.server.admission import Admission
 from serving.server.calls import REQUEST_ID, Call, request_id_of

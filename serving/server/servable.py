@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from serving import errors, model_versions, saved_model_ops, signature_names
-from serving.errors import ServingError
+from serving.common import errors, model_versions, saved_model_ops, signature_names
+from serving.common.errors import ServingError
 from serving.export import warmup
 from serving.server import records
 from serving.server.batching import Answer, Batcher

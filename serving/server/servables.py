@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import grpc
 import tensorflow as tf
 
-from serving import errors, model_versions
-from serving.errors import ServingError
+from serving.common import errors, model_versions
+from serving.common.errors import ServingError
 from serving.pushing import rejections
 from serving.server.model_configs import LatestVersions, VersionPolicy
 from transform.common.errors import KinescribeError

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import grpc
 import tensorflow as tf
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from serving.pushing import rejections
 from serving.server import auth, model_configs
 from serving.server.admission import Admission

@@ -15,7 +15,7 @@ from serving.client.caption_result import CaptionResult
 from serving.client.channel import ClientTLS, Retries
 from serving.client.clip_parts import Cut
 from serving.client.grpc_client import Client
-from serving.credentials import read_token
+from serving.common.credentials import read_token
 from serving.web import answers, places
 from serving.web.answers import Captions, ModelName, Models, Segment, ServedModel
 from serving.web.config import WebConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal, Optional
 
-from serving import signature_names
+from serving.common import signature_names
 from serving.server.config import ServerTLS
 from transform.common.config import Config, Field
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.errors import AbsentModelError, RefusedError, ServingError
+from serving.common.errors import AbsentModelError, RefusedError, ServingError
 from transform.common.errors import KinescribeError
 from transform.video.video_info import DecodeError
 

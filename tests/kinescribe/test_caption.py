@@ -13,7 +13,7 @@ from kinescribe.cli import app
 from serving.client import local_clips
 from serving.client.caption_result import CaptionResult
 from serving.client.local_model import LocalModel
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from serving.visualization import filmstrip

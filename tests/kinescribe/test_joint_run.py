@@ -12,8 +12,8 @@ from kinescribe import cli, joint_run
 from pipeline import configs, joint_configs, local_runner
 from pipeline.joint_configs import JointConfig
 from pipeline.local_runner import RunResult
-from serving import model_versions
 from serving.client.local_model import LocalModel
+from serving.common import model_versions
 from serving.export.train_and_export import TrainerSettings, train_and_export
 from tests.support import corpora, small_runs
 from tests.support.extracted_records import write_records

@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from kinescribe import listening_options
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 
 
 @pytest.mark.parametrize(

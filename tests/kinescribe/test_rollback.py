@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from kinescribe import cli
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import ledger
 from serving.pushing import push as pushing
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 from transform.common import users
 from transform.common.errors import KinescribeError

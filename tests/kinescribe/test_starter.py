@@ -14,7 +14,7 @@ from kinescribe import cli, preflight, starter_model
 from kinescribe.commands import demo
 from pipeline import configs, local_runner
 from pipeline.local_runner import RunResult
-from serving import model_versions
+from serving.common import model_versions
 from tests.support.verdicts import BLESSED
 from transform.backbones import loading
 

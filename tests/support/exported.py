@@ -14,7 +14,7 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.composite import CompositeCaptioner
 from keras_models.generation import SearchConfig
 from keras_models.structs import VideoBatch
-from serving import signature_names
+from serving.common import signature_names
 from serving.export.export import export
 from tests.support import tiny
 from transform.records import example_codec

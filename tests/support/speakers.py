@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from serving import signature_names as names
+from serving.common import signature_names as names
 from serving.export import warmup
 from transform import schema
 from transform.records import example_codec

@@ -15,7 +15,7 @@ CALL = blocked.program(
     """
 import sys
 from serving.client import frames_client
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 client = frames_client.FramesClient("http://127.0.0.1:9", attempts=1)
 try:
     client.caption_file(sys.argv[1])

@@ -6,9 +6,9 @@ from tfx.types import standard_artifacts
 
 from components.baseline_model import executor
 from components.baseline_model.component import BaselineModel
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination, push
 from serving.pushing.soundness import DamagedVersionError
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 

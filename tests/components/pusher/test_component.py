@@ -9,12 +9,12 @@ from tfx.types import standard_artifacts
 from components.baseline_model.executor import VERSION
 from components.pusher.component import Pusher
 from components.pusher.executor import WITHHELD
+from serving.common.weights_digest import weights_digest
 from serving.gates.verdict import Verdict
 from serving.judging import recorded
 from serving.pushing import destination, ledger, provenance, rollback, soundness
 from serving.pushing.destination import MANIFEST as MANIFEST_COPY
 from serving.pushing.origin import Origin
-from serving.weights_digest import weights_digest
 from tests.support.manifests import row
 from tests.support.pushing import SPEC, files_of, write_model
 from transform.records.manifest import Manifest

@@ -9,7 +9,7 @@ from keras_models.captioning_model import CaptioningModel
 from keras_models.ensembling.composite import weights_by_clip
 from keras_models.ensembling.ensemble import Ensemble, EnsembleConfig
 from keras_models.generation import BeamSearch, Greedy, Sampling
-from serving import signature_names
+from serving.common import signature_names
 from tests.support import exported, tiny
 from tests.support.composite_parts import CONFIGS, SPEC, captioner
 from transform.common.config import ConfigError

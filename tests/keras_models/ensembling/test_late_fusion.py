@@ -9,7 +9,7 @@ from keras_models.ensembling import late_fusion
 from keras_models.ensembling.late_fusion import LateFusion, LateFusionConfig
 from keras_models.generation import BeamSearch, Greedy
 from keras_models.presets import registry
-from serving import signature_names
+from serving.common import signature_names
 from tests.support import composite_parts, exported, relevance_parts, tiny
 from transform.common.config import ConfigError
 from transform.common.errors import KinescribeError

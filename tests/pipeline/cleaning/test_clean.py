@@ -9,10 +9,10 @@ from tfx.orchestration.pipeline import Pipeline
 from pipeline import configs, metadata_store, stages
 from pipeline.cleaning import artifacts, clean
 from pipeline.cleaning.removal import Removal, Rules, remove
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import labels, ledger, rollback
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
 from tests.support import stage_fakes
 from tests.support.pushing import RECORD, files_of, write_model
 from transform.common import lease

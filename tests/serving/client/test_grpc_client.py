@@ -8,7 +8,7 @@ import pytest
 
 from serving.client.grpc_client import Client
 from serving.client.local_model import LocalModel
-from serving.errors import RefusedError, ServingError
+from serving.common.errors import RefusedError, ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 from transform.schema import SpecMismatchError

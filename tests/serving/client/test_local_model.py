@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from serving.client.local_model import LocalModel
-from serving.errors import RefusedError, ServingError
+from serving.common.errors import RefusedError, ServingError
 from transform.extractors.clip_extractor import Extractor
 from transform.records import example_codec
 from transform.schema import SpecMismatchError

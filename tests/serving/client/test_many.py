@@ -5,7 +5,7 @@ import pytest
 
 from serving.client.clip_parts import ClipPart
 from serving.client.many import caption_many
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from transform.schema import SpecMismatchError
 from transform.video.video_info import DecodeError
 

@@ -13,7 +13,7 @@ from serving.client.async_client import AsyncClient
 from serving.client.channel import Retries
 from serving.client.grpc_client import Client
 from serving.client.local_model import LocalModel
-from serving.errors import RefusedError, ServingError
+from serving.common.errors import RefusedError, ServingError
 from serving.server.config import ServerConfig
 from serving.server.server import Server
 

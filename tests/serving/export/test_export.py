@@ -17,10 +17,10 @@ from keras_models.inference.int8 import int8_inference
 from keras_models.inference.kernel_layouts import BLOCK
 from keras_models.presets import registry
 from keras_models.structs import VideoBatch
-from serving import signature_names
 from serving.client import caption_result
 from serving.client.local_model import LocalModel
-from serving.errors import ServingError
+from serving.common import signature_names
+from serving.common.errors import ServingError
 from serving.export import warmup
 from serving.export.export import export, read_spec
 from serving.export.served_config import ServedConfig

@@ -15,10 +15,10 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_models.generation import Greedy
-from serving import saved_model_ops, signature_names
 from serving.client.frames_client import FramesClient
 from serving.client.local_model import LocalModel
-from serving.errors import RefusedError, ServingError
+from serving.common import saved_model_ops, signature_names
+from serving.common.errors import RefusedError, ServingError
 from serving.export.export import export
 from serving.export.served_config import ServedConfig
 from serving.server.config import ServerConfig

@@ -6,6 +6,7 @@ import math
 import pyarrow.parquet as pq
 import pytest
 
+from serving.common.weights_digest import weights_digest
 from serving.gates.config import GateConfig
 from serving.judging import judgement_files, judging, recorded
 from serving.judging.comparing import compare_models
@@ -13,7 +14,6 @@ from serving.judging.judging import BaselineModel, judge_model
 from serving.pushing import destination as destinations
 from serving.pushing.push import push
 from serving.pushing.run_folders import RunFolders
-from serving.weights_digest import weights_digest
 from tests.support import string_records
 from tests.support.candidates import CATEGORIES, CLIPS, REFERENCES, speaking
 from tests.support.pushing import RECORD

@@ -1,6 +1,6 @@
+from serving.common.weights_digest import weights_digest
 from serving.pushing.baseline import baseline_version, choose_baseline
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
 from tests.support.pushing import OTHER_SPEC, RECORD, write_model
 
 

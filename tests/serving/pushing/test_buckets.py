@@ -17,11 +17,11 @@ import json, os, pathlib, sys, threading
 from transform.common import filesystems
 filesystems.register(["s3://"])
 import tensorflow as tf
-from serving import model_versions
+from serving.common import model_versions
 from serving.pushing import destination, rollback
 from serving.pushing.baseline import choose_baseline
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
+from serving.common.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 folder, place = pathlib.Path(sys.argv[1]), "s3://bucket/models"

@@ -1,10 +1,10 @@
 import pytest
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.pushing import labels, ledger, rollback
 from serving.pushing.push import push
 from serving.server import model_configs
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 

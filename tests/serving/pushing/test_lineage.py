@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.gates.verdict import Verdict
 from serving.pushing import lineage, rollback
 from serving.pushing.destination import VERDICT
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
 from serving.pushing.run_folders import RunFolders
-from serving.weights_digest import weights_digest
 from tests.support.manifests import row
 from tests.support.pushing import RECORD, write_model
 from transform.records.manifest import Manifest

@@ -8,13 +8,13 @@ import threading
 import pytest
 import tensorflow as tf
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import push as pushing
 from serving.pushing import rollback
 from serving.pushing.destination import MANIFEST
 from serving.pushing.run_folders import RunFolders
-from serving.weights_digest import weights_digest
 from tests.support.manifests import row
 from tests.support.pushing import RECORD, SPEC, files_of, write_model
 from transform.common import storage

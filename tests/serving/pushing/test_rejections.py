@@ -3,12 +3,12 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.pushing import ledger, rejections, rollback, soundness
 from serving.pushing.baseline import choose_baseline
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 BROKEN = ServingError("it lacks the signature caption_examples.")

@@ -2,12 +2,12 @@ import os
 
 import pytest
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import ledger, rollback
 from serving.pushing import push as pushing
 from serving.pushing.origin import Origin
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, files_of, write_model
 
 

@@ -3,11 +3,11 @@ import shutil
 
 import pytest
 
+from serving.common.weights_digest import weights_digest
 from serving.pushing import destination as destinations
 from serving.pushing import ledger, rollback, soundness
 from serving.pushing.baseline import baseline_version, choose_baseline
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 

@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
+from serving.common.weights_digest import weights_digest
 from serving.pushing import ledger, rollback, withheld
 from serving.pushing.push import push
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 

@@ -1,8 +1,8 @@
+from serving.common.weights_digest import weights_digest
 from serving.pushing import ledger
 from serving.pushing.origin import Origin
 from serving.pushing.push import push
 from serving.retraining.earlier_models import attempts, served_version
-from serving.weights_digest import weights_digest
 from tests.support.pushing import RECORD, write_model
 
 ORIGIN = Origin(clips={"a": ("train", "b", "c")}, settings={})

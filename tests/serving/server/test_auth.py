@@ -17,8 +17,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from serving.client.grpc_client import Client, ClientTLS
-from serving.credentials import read_token, read_tokens
-from serving.errors import ServingError
+from serving.common.credentials import read_token, read_tokens
+from serving.common.errors import ServingError
 from serving.server.config import ServerConfig, ServerTLS
 from serving.server.server import Server
 

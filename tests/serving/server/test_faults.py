@@ -30,6 +30,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.client.grpc_client import Client, ClientTLS
+from serving.common.weights_digest import weights_digest
 from serving.export import warmup
 from serving.pushing import ledger, soundness
 from serving.pushing.push import push
@@ -37,7 +38,6 @@ from serving.server.config import ServerTLS
 from serving.server.model_configs import LatestVersions
 from serving.server.refusals import Code
 from serving.server.server import Server
-from serving.weights_digest import weights_digest
 from tests.serving.server.test_auth import Authority
 from tests.support.pushing import RECORD, write_model
 from transform.schema import SPEC_HASH

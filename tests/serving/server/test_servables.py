@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from serving.export import warmup
 from serving.server.config import BatchingConfig, ServerConfig
 from serving.server.model_configs import (

@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.client.grpc_client import Client
-from serving.errors import RefusedError, ServingError
+from serving.common.errors import RefusedError, ServingError
 from serving.export import warmup
 from serving.server.config import BatchingConfig, ServerConfig
 from serving.server.server import Server

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from components.evaluator import caption_metrics
 from components.evaluator.analysis_config import eval_config
 from kinescribe.cli import app
-from serving import signature_names
 from serving.client.grpc_client import Client
 from serving.client.local_model import LocalModel
+from serving.common import signature_names
 from transform.records import tfrecords
 
 

@@ -9,8 +9,8 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 
-from serving import signature_names
-from serving.errors import ServingError
+from serving.common import signature_names
+from serving.common.errors import ServingError
 from transform.common import storage
 
 _BOOKKEEPING = "_CHECKPOINTABLE_OBJECT_GRAPH"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from serving import saved_model_ops
 from serving.client.local_model import LocalModel
-from serving.errors import ServingError
+from serving.common import saved_model_ops
+from serving.common.errors import ServingError
 
 SPEC = [tf.TensorSpec([None], tf.string, "x")]
 

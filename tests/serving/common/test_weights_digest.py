@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from keras_models.generation import BeamSearch
-from serving.errors import ServingError
+from serving.common.errors import ServingError
+from serving.common.signature_names import EXPORT_SETTINGS as SETTINGS
+from serving.common.weights_digest import weights_digest
 from serving.export.export import export
-from serving.signature_names import EXPORT_SETTINGS as SETTINGS
-from serving.weights_digest import weights_digest
 from tests.support.paths import ROOT
 from tests.support.pushing import OTHER_SPEC, write_model
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from serving import signature_names
-from serving.errors import ServingError
+from serving.common import signature_names
+from serving.common.errors import ServingError
 from transform.common import storage
 from transform.records import tokenizers
 from transform.records.tokenizers import Tokenizer, Words

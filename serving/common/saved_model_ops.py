@@ -18,7 +18,7 @@ from tensorflow.core.framework import function_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 
 # Ops without state, as they are registered, that reach out of the graph nevertheless.
 _REACHING_OUT = re.compile(

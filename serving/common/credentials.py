@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.errors import ServingError
+from serving.common.errors import ServingError
 from transform.common.location import Location, LocationError
 
 MIN_TOKEN = 16  # characters; fewer could be guessed

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from serving import model_versions
-from serving.errors import ServingError
+from serving.common import model_versions
+from serving.common.errors import ServingError
 
 
 def test_every_shard_must_be_there_before_a_version_counts(tmp_path):
