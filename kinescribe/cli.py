@@ -106,6 +106,7 @@ def _main(
     loopback.exempt_process()
     if not verbose:
         quiet_frameworks()
+    _know_buckets(sys.argv[1:])
 
 
 def quiet_frameworks() -> None:
@@ -209,7 +210,6 @@ def _run() -> None:
     _spare_tensorflow(sys.argv[1:])
     try:
         try:
-            _know_buckets(sys.argv[1:])
             app()
         finally:
             terminal.flush()

@@ -59,6 +59,19 @@ def run_python(code):
     return done.stdout
 
 
+def test_a_command_that_names_s3_says_no_more_than_its_sentence(tmp_path, monkeypatch):
+    for variable in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONWARNINGS"):
+        monkeypatch.delenv(variable, raising=False)
+    command = "-m kinescribe score absent.json s3://bucket/references.json".split()
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "kinescribe: cannot read absent.json: No such file or directory."
+    ]
+
+
 def test_no_help_imports_a_framework():
     code = f"""
 import sys

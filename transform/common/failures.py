@@ -30,13 +30,10 @@ _STEP = re.compile(r"\s*\[while running '.*", re.DOTALL)  # which Beam adds
 
 _OUTSIDE = (OSError, MemoryError, UnicodeError)
 
-# TensorFlow's codes, where its text has none of the operating system's words.
-_CODES: Mapping[int, int] = {
-    5: errno.ENOENT,
-    7: errno.EACCES,
-    8: errno.ENOSPC,
-    9: errno.ENOTDIR,
-}
+# TensorFlow's codes, where its text has none of the operating system's words. Of the
+# others it says more itself: what is exhausted, which condition does not hold.
+_CODES: Mapping[int, int] = {5: errno.ENOENT, 7: errno.EACCES}
+_NO_FOLDER = " is not a directory"  # as TensorFlow has it
 
 
 class OutputError(KinescribeError, OSError):
@@ -79,6 +76,8 @@ def reason(error: BaseException) -> str:
                 "no such file system is installed here; tensorflow-io brings s3:// "
                 "and others"
             )
+        if "libcurl" in words:  # with which gs:// is asked
+            return f"{words}; look at the network and at the credentials"
         return words
     remedy = _REMEDIES.get(number)
     return os.strerror(number) + (f" ({remedy})" if remedy else "")
@@ -93,7 +92,7 @@ def place(error: BaseException) -> str:
     text, _, words = _text(error).rpartition("; ")
     if words in _BY_WORDS:
         return text
-    folder, found, _ = _text(error).partition(" is not a directory")
+    folder, found, _ = _text(error).partition(_NO_FOLDER)
     return folder if found else ""
 
 
@@ -160,6 +159,8 @@ def _number(error: BaseException) -> int | None:
     words = _text(error).rpartition("; ")[2]
     if words in _BY_WORDS:
         return _BY_WORDS[words]
+    if words.endswith(_NO_FOLDER):
+        return errno.ENOTDIR
     return _CODES.get(_tensorflow_code(error) or 0)
 
 

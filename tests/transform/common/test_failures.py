@@ -59,6 +59,16 @@ def test_an_error_is_told_alike_by_python_and_tensorflow(framework, tmp_path):
         ),
         (DataError("there is nothing."), "there is nothing."),
         (OSError("odd"), "odd."),
+        (
+            tf.errors.FailedPreconditionError(None, None, "libcurl code 6: no host"),
+            "libcurl code 6: no host; look at the network and at the credentials.",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(
+                None, None, "OOM when allocating a tensor"
+            ),
+            "OOM when allocating a tensor.",
+        ),
     ],
 )
 def test_errors_of_every_library_become_one_sentence(error, said):
