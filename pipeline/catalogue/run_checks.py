@@ -15,6 +15,7 @@ from pipeline.configs import PipelineConfig
 from pipeline.joint_configs import JointConfig
 from transform.backbones import loading
 from transform.backbones.registry import CHUNK_NETWORKS, DETECTORS, NETWORKS
+from transform.common import outputs
 from transform.common.config import ByteSize
 from transform.common.errors import KinescribeError
 from transform.common.location import Location
@@ -54,6 +55,7 @@ def examine_run(config: PipelineConfig) -> Examination:
     findings += data_schema(config)
     findings += model(config)
     findings += disk(config.root, config.features, len(clips))
+    findings += names(config)
     facts = _facts(clips, config.features)
     if clips:
         steps = steps_per_epoch(clips, config)
@@ -134,9 +136,7 @@ def features(spec: FeatureSpec) -> Iterator[Finding]:
 
 def model(config: PipelineConfig) -> Iterator[Finding]:
     """Finds features whose shapes do not fit the model that is to read them."""
-    members = list(config.members) if isinstance(config, JointConfig) else [""]
-    for name in members:
-        run = config.member(name) if isinstance(config, JointConfig) else config
+    for name, run in _runs(config):
         try:
             run.training.preset().model.encoder.build(run.features)
         except KinescribeError as problem:
@@ -178,6 +178,28 @@ def disk(folder: str, spec: FeatureSpec, clips: int) -> Iterator[Finding]:
             f"{_size(free)} are free in {place}: store fewer frames, smaller grids, "
             "or choose another folder.",
         )
+
+
+def names(config: PipelineConfig) -> Iterator[Finding]:
+    """Finds folders for models that TensorFlow would take for patterns of names."""
+    folders = [
+        folder
+        for _, run in _runs(config)
+        for folder in (run.root, run.push_destination)
+    ]
+    for folder in dict.fromkeys(folders):
+        try:
+            outputs.refuse_patterns(folder)
+        except KinescribeError as problem:
+            yield error("names", str(problem))
+            return
+
+
+def _runs(config: PipelineConfig) -> list[tuple[str, PipelineConfig]]:
+    """Returns the run of each model with the model's name, '' if there is but one."""
+    if not isinstance(config, JointConfig):
+        return [("", config)]
+    return [(name, config.member(name)) for name in config.members]
 
 
 def _word_vectors(config: PipelineConfig) -> Iterator[Finding]:

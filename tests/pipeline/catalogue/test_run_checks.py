@@ -182,6 +182,17 @@ def test_records_larger_than_the_disk_are_a_warning(tmp_path, rows, monkeypatch)
     assert any(about == "disk" and "1.0KB" in text for about, text in warnings)
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [{"root": "runs [exp1]"}, {"push_to": "pushed*"}, {"push_to": "gs://a/?"}],
+)
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_an_error(
+    tmp_path, rows, folders
+):
+    (error,), _ = found(tmp_path, rows, **folders)
+    assert error[0] == "names" and "pattern" in error[1]
+
+
 def test_an_extraction_needs_no_splits_and_no_model(tmp_path, rows):
     described = settings(tmp_path, [row for row in rows if row["split"] == "train"])
     config = RecordsConfig(corpus=described["corpus"], features=described["features"])
