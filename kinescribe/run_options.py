@@ -132,10 +132,14 @@ def override(
     if seed is not None:
         changes["training"] = {"seed": seed}
     current = _merged(config.to_dict(), changes)
+    keys: set[str] = set()
     for setting in settings or []:
         key, equals, text = setting.partition("=")
         if not (key and equals):
             raise ConfigError(f"--set {setting}: a key, = and a value are expected.")
+        if key in keys:
+            raise ConfigError(f"--set {setting}: the key {key} is given twice.")
+        keys.add(key)
         try:
             value = documents.parse_yaml(text, f"--set {setting}: the value")
             change = _nested(current, key.split("."), value)

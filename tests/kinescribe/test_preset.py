@@ -75,6 +75,12 @@ def test_wrong_setting_is_one_sentence(setting, said):
         run("mgsa", "--corpus", "msvd", "--set", setting)
 
 
+def test_a_setting_that_is_given_twice_is_refused():
+    twice = ("--set", "training.seed=1", "--set", "training.seed=2")
+    with pytest.raises(ConfigError, match=r"the key training\.seed is given twice"):
+        run("mgsa", "--corpus", "msvd", *twice)
+
+
 def test_corpus_is_needed_only_where_the_paper_has_several(tmp_path):
     assert read(run("vre"), tmp_path).corpus.kind == "msrvtt"
     with pytest.raises(KinescribeError, match="--corpus msvd or msrvtt"):
