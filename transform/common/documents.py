@@ -63,8 +63,7 @@ def parse_all_yaml(text: str, name: str) -> list[Any]:
     except RecursionError as error:
         raise DocumentError(f"{name}: its YAML is nested too deeply.") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        where = " ".join(str(error).split())
-        raise DocumentError(f"{name} is not valid YAML: {where}.") from error
+        raise DocumentError(f"{name} is not valid YAML: {_fault(error)}.") from error
 
 
 def unzipped(data: bytes, name: str) -> bytes:
@@ -81,6 +80,15 @@ def unzipped(data: bytes, name: str) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise DocumentError(f"{name} is damaged: {error}.") from error
+
+
+def _fault(error: Exception) -> str:
+    """Says what is wrong with a YAML text, and in which line if that is known."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    mark = error.problem_mark
+    said = ", ".join(words for words in (error.context, error.problem) if words)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {said}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,8 +115,8 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None,
                     None,
-                    f"the key {key!r} is given twice, in line {first[key].line + 1} "
-                    "and again",
+                    f"the key {key!r} is given twice, first in line "
+                    f"{first[key].line + 1}",
                     key_node.start_mark,
                 )
             first[key] = key_node.start_mark

@@ -16,6 +16,16 @@ def test_a_key_that_is_given_twice_is_named():
         documents.parse_json('{"x": {"a": 1, "b": 2, "a": 1}}', "a.json")
 
 
+def test_a_fault_of_yaml_is_told_by_its_line_as_an_editor_counts():
+    with pytest.raises(DocumentError) as mapping:
+        documents.parse_yaml("a: 1\nb: 2\n a: [", "a.yaml")
+    assert "YAML: line 3, column 3: mapping values are not" in str(mapping.value)
+    with pytest.raises(DocumentError) as twice:
+        documents.parse_yaml("a: 1\nb: 2\na: 3\n", "a.yaml")
+    assert "YAML: line 3, column 1: the key 'a' is given twice" in str(twice.value)
+    assert "first in line 1" in str(twice.value)
+
+
 def test_one_document_is_expected_where_settings_are():
     with pytest.raises(DocumentError, match="holds 2 YAML documents, not one"):
         documents.parse_yaml("a: 1\n---\nb: 2\n", "a.yaml")
