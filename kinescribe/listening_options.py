@@ -53,8 +53,9 @@ def check_port(host: str, port: int | None, option: str) -> None:
         return
     from serving.common.errors import ServingError
 
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]
         socket.create_server(address[:2], family=family).close()
     except (OSError, UnicodeError) as error:

@@ -32,7 +32,17 @@ def test_a_free_port_and_a_socket_file_are_not_looked_at(tmp_path):
 
 @pytest.mark.parametrize("port", [0, 8500])
 @pytest.mark.parametrize(
-    "host", ["nosuchhost.invalid", "192.0.2.1", "[2001:db8::1]", "x" * 99, "a..b", "é"]
+    "host",
+    [
+        "nosuchhost.invalid",
+        "192.0.2.1",
+        "[2001:db8::1]",
+        "[::1",
+        "127.0.0.1]",
+        "x" * 99,
+        "a..b",
+        "é",
+    ],
 )
 def test_a_wrong_host_is_called_so(host, port):
     with pytest.raises(ServingError, match=r"is no address of this machine.*--host"):
