@@ -121,6 +121,11 @@ def read_weights(
         status = checkpoint.read(tf.io.gfile.join(str(folder), description.weights))
     except tf.errors.NotFoundError as error:
         raise LoadError(f"{folder} lacks the weights {description.weights}.") from error
+    except (IndexError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise LoadError(
+            f"the weights {description.weights} of {folder} are damaged; copy or train "
+            "the model again."
+        ) from error
     try:
         status.assert_existing_objects_matched()
     except AssertionError as error:

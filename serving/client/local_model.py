@@ -61,7 +61,13 @@ class LocalModel(ClipCaptioner):
             saved_model_ops.check_ops(folder)
         try:
             self._model = tf.saved_model.load(folder)
-        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        except (
+            IndexError,  # of a file that was cut
+            OSError,
+            RuntimeError,
+            ValueError,
+            tf.errors.OpError,
+        ) as error:
             raise ServingError(
                 f"the model in {folder} cannot be loaded: {errors.one_sentence(error)}"
             ) from error

@@ -102,6 +102,14 @@ def test_missing_weights_are_one_sentence(tmp_path):
         CaptioningModel.load(tmp_path)
 
 
+def test_weights_that_were_cut_are_one_sentence(tmp_path):
+    CaptioningModel(models.captioner(), VOCABULARY).save(tmp_path)
+    for path in tmp_path.glob("weights-*.data-*"):
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LoadError, match="are damaged"):
+        CaptioningModel.load(tmp_path)
+
+
 def test_weights_of_another_model_are_one_sentence(tmp_path):
     CaptioningModel(models.captioner(), VOCABULARY).save(tmp_path)
     description = json.loads((tmp_path / MODEL).read_text())

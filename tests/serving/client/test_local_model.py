@@ -97,6 +97,14 @@ def test_a_damaged_model_is_said(exported, tmp_path):
         LocalModel(tmp_path / "model")
 
 
+def test_weights_that_were_cut_are_said(exported, tmp_path):
+    shutil.copytree(exported, tmp_path / "model")
+    (data,) = (tmp_path / "model" / "variables").glob("*.data-*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(ServingError, match="cannot be loaded"):
+        LocalModel(tmp_path / "model")
+
+
 def test_a_clip_is_extracted_anew_for_a_model_that_came_in_meanwhile(
     spec, other_spec, exported, other_exported, tmp_path, clip, make_example
 ):

@@ -37,12 +37,18 @@ class Checkpoint(Mapping[str, np.ndarray]):
             raise WeightsError(
                 f"{path} is not a checkpoint of TensorFlow: {said}."
             ) from error
+        self._path = path
         self._shapes = self._reader.get_variable_to_shape_map()
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._shapes:
             raise KeyError(name)
-        return self._reader.get_tensor(name)
+        try:
+            return self._reader.get_tensor(name)
+        except (IndexError, tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise WeightsError(
+                f"{self._path} is damaged: {name} cannot be read; fetch it again."
+            ) from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._shapes)

@@ -38,6 +38,15 @@ def test_variables_are_read_by_name(second):
         checkpoint["net/conv/b"]
 
 
+def test_data_that_were_cut_are_one_sentence(second, tmp_path):
+    for path in second.parent.iterdir():
+        cut = path.read_bytes()[: 9 if ".data-" in path.name else None]
+        (tmp_path / path.name).write_bytes(cut)
+    checkpoint = tf_checkpoint.Checkpoint(tmp_path / second.name)
+    with pytest.raises(WeightsError, match=r"is damaged: net/conv/w cannot be read"):
+        checkpoint["net/conv/w"]
+
+
 def test_first_version_is_one_file(tmp_path):
     path = write(tmp_path / "model.ckpt", tf.compat.v1.train.SaverDef.V1)
     found = tf_checkpoint.find(str(path), "googlenet")
