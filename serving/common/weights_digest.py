@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from serving.common import signature_names
 from serving.common.errors import ServingError
-from transform.common import storage
+from transform.common import outputs, storage
 
 _BOOKKEEPING = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
@@ -28,8 +28,9 @@ def weights_digest(folder: str | os.PathLike[str]) -> str:
 
     Raises:
         ServingError: The model is damaged.
+        KinescribeError: TensorFlow would take the folder's name for a pattern.
     """
-    base = os.fspath(folder)
+    base = outputs.refuse_patterns(folder)
     digest = hashlib.sha256()
     for variable in sorted(_variables(base)):
         digest.update(variable.encode())

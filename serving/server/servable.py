@@ -21,6 +21,7 @@ from serving.server import records
 from serving.server.batching import Answer, Batcher
 from serving.server.config import BatchingConfig, ServerConfig
 from serving.server.refusals import Code, RefusalError
+from transform.common import outputs
 from transform.schema import FeatureSpec
 
 LOG = logging.getLogger("kinescribe.serving")
@@ -206,6 +207,7 @@ def load_version(
     """Returns the loader of a server, which judges every version and warms it up."""
 
     def load(version: int, folder: str) -> Servable:
+        outputs.refuse_patterns(folder)
         if config.ops == "safe":
             saved_model_ops.check_ops(folder)
         servable = Servable(version, folder, config.batching, observe_batch)

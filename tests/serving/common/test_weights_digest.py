@@ -11,6 +11,7 @@ from serving.common.weights_digest import weights_digest
 from serving.export.export import export
 from tests.support.paths import ROOT
 from tests.support.pushing import OTHER_SPEC, write_model
+from transform.common.errors import KinescribeError
 
 EXPORT = """
 import pathlib, sys
@@ -51,6 +52,13 @@ def test_digest_changes_with_weights_words_features_and_search(tmp_path):
     (search / SETTINGS).write_text('{"search": {"kind": "greedy"}}')
     digests.add(weights_digest(search))
     assert len(digests) == 5
+
+
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_not_called_damaged(tmp_path):
+    model = write_model(tmp_path / "runs [1]" / "a", "a")
+    with pytest.raises(KinescribeError, match="pattern") as raised:
+        weights_digest(model)
+    assert "damaged" not in str(raised.value)
 
 
 def test_damaged_weights_are_one_sentence(tmp_path):

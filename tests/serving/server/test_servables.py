@@ -21,6 +21,7 @@ from serving.server.servables import (
     State,
     VersionsUnavailableError,
 )
+from transform.common.errors import KinescribeError
 
 ANY_MODEL = ServerConfig(model_base="base", models="any")
 
@@ -329,6 +330,11 @@ def test_a_version_whose_warm_up_fails_does_not_load(doubling_model, push):
     warmup.write(str(folder), [negative])
     with pytest.raises(Exception, match=r"warm-up requests fail: .*negative"):
         load(1, str(folder))
+
+
+def test_a_version_whose_folder_is_taken_for_a_pattern_is_told_so(tmp_path):
+    with pytest.raises(KinescribeError, match="for a pattern of names"):
+        load_version(ANY_MODEL)(1, str(tmp_path / "runs [1]" / "1"))
 
 
 def test_what_is_no_captioner_does_not_go_live(doubling_model, push):
