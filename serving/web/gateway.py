@@ -32,10 +32,6 @@ class Gateway:
     def __init__(self, config: WebConfig):
         self._config = config
         self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="gateway", daemon=True
-        )
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Gateway:
@@ -68,7 +64,7 @@ class Gateway:
                 certificates.context() if certificates else None,
             )
             self.port = endpoint.port
-            self._thread.start()
+            self._start_loop()
             stack.callback(self._end_loop)
             self._run(endpoint.start())
             stack.callback(lambda: self._run(endpoint.close()))
@@ -95,6 +91,13 @@ class Gateway:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _start_loop(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="gateway", daemon=True
+        )
+        self._thread.start()
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

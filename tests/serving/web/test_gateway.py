@@ -20,8 +20,11 @@ from PIL import Image
 
 from serving.client.local_model import LocalModel
 from serving.web import uploads
+from serving.web.config import WebConfig
+from serving.web.gateway import Gateway
 from tests.support import clips
 from tests.support.leaks import no_leak
+from transform.common.errors import KinescribeError
 from transform.video import reader
 from transform.video.video_info import DecodeError
 
@@ -55,6 +58,16 @@ def wait_for(claim, seconds=300):
     while not claim():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
+
+
+def test_a_gateway_that_cannot_begin_leaves_nothing_open(tmp_path):
+    absent = {"server": "127.0.0.1:9", "port": 0, "token_file": str(tmp_path / "a")}
+    gateways = []
+    with no_leak():
+        for _ in range(5):
+            gateways.append(Gateway(WebConfig.from_dict(absent)))
+            with pytest.raises(KinescribeError), gateways[-1]:
+                pass
 
 
 def test_a_clip_has_the_captions_that_the_model_gives_in_process(site, model, clip):
