@@ -166,7 +166,7 @@ class Certificates:
         except (ssl.SSLError, OSError) as error:
             raise ServingError(
                 f"{tls.certificate_file} and {tls.key_file} are no certificate with "
-                f"its private key in PEM: {getattr(error, 'reason', error)}."
+                f"its private key in PEM: {getattr(error, 'reason', '') or error}."
             ) from error
         self._on_read(_end_of(tls.certificate_file))
         return grpc.ssl_server_certificate_configuration(

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
+from transform.common import failures
 from transform.video.video_info import (
     CONTAINERS,
     MAX_PIXELS,
@@ -252,7 +253,9 @@ def _open(path: str | os.PathLike) -> tuple[int, Any]:
     except FileNotFoundError:
         raise DecodeError(path, "there is no such file") from None
     except (OSError, ValueError) as error:
-        raise DecodeError(path, f"the file is out of reach ({error})") from error
+        raise DecodeError(
+            path, f"the file is out of reach: {failures.reason(error)}"
+        ) from error
     if not stat.S_ISREG(status.st_mode):
         raise DecodeError(path, "it is not a file")
     if not status.st_size:

@@ -249,8 +249,9 @@ def test_a_wrong_certificate_is_not_told_as_a_wrong_port(start, tmp_path):
     (tmp_path / "garbage").write_text("no PEM")
     for files in ((certificate, other_key), (str(tmp_path / "garbage"), other_key)):
         tls = ServerTLS(certificate_file=files[0], key_file=files[1])
-        with pytest.raises(ServingError, match="no certificate with its private key"):
+        with pytest.raises(ServingError, match=r"no certificate with its .*: ") as said:
             start(tls=tls)
+        assert "None" not in str(said.value)
 
 
 def test_mutual_tls_asks_clients_for_a_certificate(start, tmp_path):
