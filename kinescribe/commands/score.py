@@ -52,6 +52,7 @@ def command(
     """Scores captions with BLEU, METEOR, ROUGE-L and CIDEr-D, as papers report them."""
     from keras_models.metrics import METRICS, bootstrap, scorer
     from kinescribe import caption_files
+    from pipeline.catalogue import wording
     from transform.records import tokenizers
 
     split = tokenizers.of_kind(tokenizer)
@@ -80,6 +81,13 @@ def command(
         typer.echo(
             "CIDEr-D is 0 here, whatever the caption: it counts words by how rare they "
             "are among the clips with references, and there is only one.",
+            err=True,
+        )
+    written = [text for texts in corpus.values() for text in texts]
+    if "METEOR" in values and wording.spaceless(written):
+        typer.echo(
+            "METEOR's stems and synonyms are English, and these references are of a "
+            "script without spaces: it matches single signs.",
             err=True,
         )
 

@@ -84,6 +84,15 @@ def test_cider_d_of_one_clip_is_explained(files, tmp_path):
     assert "is 0 here" not in run(*one, "--metrics", "BLEU-4").stderr
 
 
+def test_meteor_of_a_script_without_spaces_is_explained(files, tmp_path):
+    (tmp_path / "one.json").write_text('{"a": "一个男人在跑步"}')
+    (tmp_path / "signs.json").write_text('{"a": ["一个男人在跑"], "b": ["狗在跑"]}')
+    chinese = [str(tmp_path / "one.json"), str(tmp_path / "signs.json")]
+    assert "METEOR's stems and synonyms are English" in run(*chinese).stderr
+    assert run(*chinese, "--metrics", "BLEU-4").stderr == ""
+    assert "English" not in run(*files, "--metrics", "METEOR").stderr
+
+
 def test_unknown_metric_and_missing_file_are_one_sentence(files, tmp_path):
     with pytest.raises(KinescribeError, match="no metric 'SPICE'; choose from BLEU-1"):
         run(*files, "--metrics", "SPICE")
