@@ -44,6 +44,12 @@ def test_columns_stand_in_any_order_and_delimiters_differ(tmp_path) -> None:
     assert (record.video_id, record.split) == ("a", "val")
 
 
+def test_blanks_around_names_and_cells_do_not_count(tmp_path) -> None:
+    text = "id, video ,split, caption\r\na, /clips/a.mp4 , val, a dog \r\n"
+    wanted = datasets.VideoRecord("a", "/clips/a.mp4", "val", ("a dog",))
+    assert _source(tmp_path, text).read() == [wanted]
+
+
 def test_clips_that_have_only_features_need_no_video(tmp_path) -> None:
     table = _source(tmp_path, "id,split,caption\na,val,a dog\n").read()
     lines = tmp_path / "clips.jsonl"
