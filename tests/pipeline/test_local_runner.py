@@ -51,7 +51,8 @@ def run(config):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    return small_pipeline(tmp_path_factory.mktemp("pipeline"))
+    """A pipeline in a folder as people name theirs: blanks, accents, round brackets."""
+    return small_pipeline(tmp_path_factory.mktemp("pipeline") / "my vidéos (v2)")
 
 
 @pytest.mark.e2e
