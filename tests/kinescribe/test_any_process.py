@@ -247,6 +247,31 @@ def test_names_of_any_bytes_are_printed_in_any_locale(tmp_path, environment):
         assert "caf" in (json.loads(shown)["clip"] if options else shown)
 
 
+@pytest.fixture(scope="module")
+def latin_locale(tmp_path_factory):
+    """The environment of a locale whose texts are ISO-8859-1."""
+    folder = tmp_path_factory.mktemp("locales")
+    command = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", folder / "en_US"]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("locales cannot be made here: there is no localedef, or no en_US")
+    return {"LOCPATH": str(folder), "LC_ALL": "en_US"}
+
+
+def test_a_configuration_names_the_same_files_in_any_locale(place, latin_locale):
+    shutil.copy(place / "clips.csv", os.fsencode(place / "café.csv"))
+    settings = (place / "run.yaml").read_text().replace("clips.csv", "café.csv")
+    (place / "accented.yaml").write_text(settings, "utf-8")
+    said = []
+    for environment in ({"LC_ALL": "C.UTF-8"}, latin_locale):
+        outputs = {"environment": environment, "stdout": subprocess.PIPE}
+        with started(place, "check", "accented.yaml", **outputs) as command:
+            said.append((*command.communicate(), command.returncode))
+    assert said[0] == said[1]
+    assert b"val" in b"".join(said[1][:2])  # the table was read: it lacks such clips
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("delay", [0.1, 0.4, 1.0, 2.0])

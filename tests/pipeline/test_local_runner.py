@@ -148,6 +148,21 @@ def test_what_is_lost_besides_is_made_again_and_is_no_second_version(small):
     assert again.verdict.weights_digest == first.verdict.weights_digest
 
 
+@pytest.mark.slow
+def test_a_root_that_was_renamed_is_done_anew_and_is_no_second_version(tmp_path):
+    config = small_pipeline(tmp_path)
+    first, _ = run(config)
+    moved = config.override({"root": f"{tmp_path}/moved é (2)"})
+    os.rename(config.root, moved.root)
+    again, ran = run(moved)
+    assert len(ran) == len(again.stages)
+    assert not os.path.exists(config.root)
+    assert again.verdict.weights_digest == first.verdict.weights_digest
+    (version,) = destination.versions(moved.push_destination)
+    assert version.version == first.pushed.name
+    assert run(moved)[1] == ["Pusher"]
+
+
 def test_second_run_at_the_same_time_is_refused(small):
     root = pathlib.Path(small.root)
     root.mkdir(parents=True, exist_ok=True)
