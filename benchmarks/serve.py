@@ -49,6 +49,7 @@ from serving.client.grpc_client import Client  # noqa: E402
 from serving.client.many import caption_many  # noqa: E402
 from serving.export.export import export  # noqa: E402
 from transform.backbones import loading  # noqa: E402
+from transform.common.weight_files import WeightsError  # noqa: E402
 from transform.moving_world import CorpusConfig, render_corpus  # noqa: E402
 from transform.records.vocabulary import EOS, Vocabulary  # noqa: E402
 
@@ -207,7 +208,11 @@ def client(measured: Measured) -> None:
     videos = sorted(render_corpus(corpus, measured.work / "corpus").videos.iterdir())
     parts = [ClipPart(str(path)) for path in videos]
     with measured.server() as running, Client(running.address) as served:
-        list(caption_many(served, parts[:4]))  # the network's graph is built here
+        try:
+            list(caption_many(served, parts[:4]))  # the network's graph is built here
+        except WeightsError as error:
+            print(f"client of {measured.name}: {error}")
+            return
         cpu, server_cpu = time.process_time(), running.cpu_seconds()
         began = time.perf_counter()
         answers = list(caption_many(served, parts))

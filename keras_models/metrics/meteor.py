@@ -32,7 +32,6 @@ _COMPILER = (
     "-XX:Tier4CompileThreshold=300000",
     "-XX:Tier4BackEdgeThreshold=1000000",
 )
-_ASKED = "SCORE ||| "
 _LINE_BREAK = re.compile(r"[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 
 # The parameters of `-l en`, task "rank": Denkowski and Lavie (2014), Table 1.
@@ -49,10 +48,6 @@ class Meteor(Metric):
     @property
     def token_reward(self) -> TokenReward:
         return self.per_clip
-
-    def prepare(self, candidates: Candidates, references: References) -> None:
-        said = paraphrases.words(candidates.texts)
-        shared().start(said | references.derived(_words))
 
     def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
         return shared().statistics(
@@ -132,8 +127,7 @@ class MeteorProcess:
         with self._lock:
             new = dict(zip(keys, lines, strict=True))
             new = {key: line for key, line in new.items() if key not in self._cache}
-            texts = (line.decode().removeprefix(_ASKED) for line in new.values())
-            self._learn(paraphrases.words(texts), expected)
+            self._learn(paraphrases.words(map(bytes.decode, new.values())), expected)
             answers = self._exchange(list(new.values()))
             rows = {
                 key: _parse(answer) for key, answer in zip(new, answers, strict=True)
@@ -143,19 +137,6 @@ class MeteorProcess:
                 self._cache.clear()
             self._cache.update(rows)
         return np.array(table).reshape(-1, STATISTICS)
-
-    def start(self, words: Set[str]) -> None:
-        """Starts the process unless it was started once, and returns at once.
-
-        It reads its tables while its caller does something else.
-
-        Args:
-            words: Those of all captions to come, as `paraphrases.words` says them.
-        """
-        with self._lock:
-            if not self._growths:
-                self._learn(words, frozenset())
-                self._start()
 
     def close(self) -> None:
         """Ends the process; a later call starts another one."""
@@ -333,7 +314,7 @@ def _request(candidate: str, references: Sequence[str]) -> bytes:
         raise ValueError("METEOR needs one reference at least; received none")
     distinct = dict.fromkeys(map(_clean, references))  # the best one's counts are taken
     fields = " ||| ".join([*distinct, _clean(candidate)])
-    return f"{_ASKED}{fields}\n".encode(errors="replace")
+    return f"SCORE ||| {fields}\n".encode(errors="replace")
 
 
 def _clean(text: str) -> str:

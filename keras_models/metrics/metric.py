@@ -93,10 +93,6 @@ class Metric(abc.ABC):
     # A reward of such a metric needs the vocabulary, to turn ids into words.
     reads_texts: bool = False
 
-    def prepare(self, candidates: Candidates, references: References) -> None:
-        """Starts what `statistics` of these captions will wait for, and returns."""
-        return
-
     @abc.abstractmethod
     def statistics(self, candidates: Candidates, references: References) -> np.ndarray:
         """Returns what the metric counts of each of N captions: (N, S).

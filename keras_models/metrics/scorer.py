@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -132,13 +133,19 @@ class Scorer:
         captions = self._tokenize(predictions[clip] for clip in ids)
         clips = np.array([self._rows[clip] for clip in ids])
         candidates = _TextCandidates(self._references, clips, captions)
-        for name in names:
-            METRICS[name].prepare(candidates, self._references)
-        # Those that ask a process come last: it starts while the others count.
-        found = {
-            name: METRICS[name].statistics(candidates, self._references)
-            for name in sorted(names, key=lambda name: METRICS[name].reads_texts)
-        }
+
+        def statistics(names: Iterable[str]) -> dict[str, np.ndarray]:
+            return {
+                name: METRICS[name].statistics(candidates, self._references)
+                for name in names
+            }
+
+        # What asks a process for its counts waits for most of the time.
+        asking = [name for name in names if METRICS[name].reads_texts]
+        counting = [name for name in names if name not in asking]
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            counted = thread.submit(statistics, counting)
+            found = statistics(asking) | counted.result()
         return MetricStatistics(tuple(ids), {name: found[name] for name in names})
 
     def _tokenize(self, captions: Iterable[str]) -> list[str]:

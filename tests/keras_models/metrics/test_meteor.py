@@ -154,16 +154,6 @@ def test_new_words_start_the_process_anew_and_expected_ones_do_not(program):
     assert len(set(later)) == 2  # then it reads every paraphrase, once for all words
 
 
-def test_a_process_that_was_started_ahead_is_the_one_that_answers(program):
-    program(ANSWERING)
-    with meteor.MeteorProcess() as scorer:
-        scorer.start({"a", "b"})
-        ahead = scorer._process.pid
-        scorer.score(["b"], [["a b"]])
-        scorer.start({"c"})  # it was asked before: only a caption's words start it anew
-        assert scorer._process.pid == ahead
-
-
 def test_threads_whose_process_is_killed_get_their_answers_and_leave_nothing(
     program, tmp_path
 ):

@@ -1,7 +1,9 @@
+import functools
 import json
 import random
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
 from benchmarks import evaluate
-from keras_models.metrics import METRICS, meteor, scorer, tokenizer
+from keras_models.metrics import METRICS, scorer, tokenizer
 from tests.support.paths import SHARED
 from transform.records import tokenizers
 
@@ -137,20 +139,29 @@ def test_metrics_are_checked_and_stand_in_one_order():
             scorer.check_metrics(wrong)
 
 
-def test_meteor_starts_before_the_other_metrics_count(monkeypatch):
-    running = {}
-    with meteor.MeteorProcess() as process:
-        monkeypatch.setattr(meteor, "shared", lambda: process)
-        for kind in {type(metric) for metric in METRICS.values()}:
+def test_meteor_answers_while_the_other_metrics_count(monkeypatch):
+    both = threading.Barrier(2)
 
-            def counted(metric, *texts, count=kind.statistics):
-                running[metric.name] = process._process is not None
-                return count(metric, *texts)
+    def met(metric, *texts, count):
+        both.wait(timeout=30)
+        return count(metric, *texts)
 
-            monkeypatch.setattr(kind, "statistics", counted)
-        found = scorer.Scorer({"x": ["a man runs"]}).collect({"x": "a man"})
+    for kind in (type(METRICS["METEOR"]), type(METRICS["CIDEr-D"])):
+        count = functools.partialmethod(met, count=kind.statistics)
+        monkeypatch.setattr(kind, "statistics", count)
+    found = scorer.Scorer({"x": ["a man runs"]}).collect({"x": "a man"})
     assert found.metrics == tuple(METRICS)
-    assert running == dict.fromkeys(METRICS, True)
+
+
+def test_a_failing_metric_is_told_whichever_it_is(monkeypatch):
+    def fail(metric, *texts):
+        raise RuntimeError(metric.name)
+
+    for name in ("METEOR", "CIDEr-D"):
+        with monkeypatch.context() as patched:
+            patched.setattr(type(METRICS[name]), "statistics", fail)
+            with pytest.raises(RuntimeError, match=name):
+                scorer.score({"x": "a man"}, {"x": ["a man runs"]})
 
 
 def test_metrics_need_no_tensorflow():
