@@ -212,7 +212,7 @@ def first_difference(ours: Any, theirs: Any, path: str = "") -> str:
             where = f"{path}.{key}" if path else key
             if key not in ours or key not in theirs:
                 have = ours.get(key, "absent"), theirs.get(key, "absent")
-                return f"{where} ({have[0]} against {have[1]})"
+                return _differ(where, *have)
             if difference := first_difference(ours[key], theirs[key], where):
                 return difference
         return ""
@@ -223,7 +223,12 @@ def first_difference(ours: Any, theirs: Any, path: str = "") -> str:
             if difference := first_difference(*pair, f"{path}[{index}]"):
                 return difference
         return ""
-    return "" if ours == theirs else f"{path} ({ours} against {theirs})"
+    return "" if ours == theirs else _differ(path, ours, theirs)
+
+
+def _differ(path: str, ours: Any, theirs: Any) -> str:
+    said = ["nothing" if value in ("", None) else value for value in (ours, theirs)]
+    return f"{path} ({said[0]} against {said[1]})"
 
 
 def _hashed(value: Any) -> Any:

@@ -127,3 +127,4 @@ def test_first_difference_names_the_deepest_field():
     assert first_difference(ours, theirs) == "b[1].c (3 against 4)"
     assert first_difference(ours, {"a": 1}).startswith("b (")
     assert first_difference([1], [1, 2], "x") == "x (1 against 2 entries)"
+    assert first_difference({"a": ""}, {"a": "b"}) == "a (nothing against b)"
