@@ -135,6 +135,7 @@ def _examine(request: Request) -> Examination:
                 if each.about in ("features", "model", "schema")
                 else each._replace(severity="warning")
                 for each in found.findings
+                if each.about != "root"  # which may be a bucket there
             ]
         )
     return found

@@ -54,6 +54,7 @@ def examine_run(config: PipelineConfig) -> Examination:
     findings += features(config.features)
     findings += data_schema(config)
     findings += model(config)
+    findings += root(config.root)
     findings += disk(config.root, config.features, len(clips))
     findings += names(config)
     facts = _facts(clips, config.features)
@@ -157,6 +158,16 @@ def data_schema(config: PipelineConfig) -> Iterator[Finding]:
         reviewed_schema.parse(config.data_schema.read_text(), spec, config.data_schema)
     except KinescribeError as problem:
         yield error("schema", str(problem))
+
+
+def root(folder: Location) -> Iterator[Finding]:
+    """Finds a root in a bucket, which only a cluster can work with."""
+    if folder.is_remote:
+        yield error(
+            "root",
+            f"{folder} is in a bucket, and a run on this machine keeps its notes on "
+            "its own disk: give a folder here by --root, or compile it for a cluster.",
+        )
 
 
 def disk(folder: str, spec: FeatureSpec, clips: int) -> Iterator[Finding]:

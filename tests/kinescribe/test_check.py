@@ -54,6 +54,14 @@ def test_a_pipeline_is_compiled_without_the_data_that_a_cluster_has(capsys, tmp_
         preflight.require("run", arguments)
 
 
+def test_a_root_in_a_bucket_is_for_clusters_and_no_run_here(capsys):
+    arguments = RunArguments("demo", root="gs://bucket/captions")
+    preflight.require("compile", arguments)
+    assert "bucket" not in capsys.readouterr().err
+    with pytest.raises(KinescribeError, match="gs://bucket/captions is in a bucket"):
+        preflight.require("run", arguments)
+
+
 def test_every_presets_settings_are_the_same_without_tensorflow():
     program = """
 import json

@@ -193,6 +193,12 @@ def test_a_folder_that_tensorflow_takes_for_a_pattern_is_an_error(
     assert error[0] == "names" and "pattern" in error[1]
 
 
+def test_a_root_in_a_bucket_is_an_error_and_a_bucket_for_models_is_none(tmp_path, rows):
+    assert found(tmp_path, rows, push_to="s3://bucket/models")[0] == []
+    (error,), _ = found(tmp_path, rows, root="s3://bucket/captions")
+    assert error[0] == "root" and "s3://bucket/captions is in a bucket" in error[1]
+
+
 def test_an_extraction_needs_no_splits_and_no_model(tmp_path, rows):
     described = settings(tmp_path, [row for row in rows if row["split"] == "train"])
     config = RecordsConfig(corpus=described["corpus"], features=described["features"])
