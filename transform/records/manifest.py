@@ -21,6 +21,7 @@ from transform.video.video_info import VideoInfo
 STATUSES = ("ok", "short", "repaired", "failed")
 SPLITS = ("train", "val", "test")
 _REASONS_SAID = 5
+_IDS_SAID = 5
 
 
 class ManifestError(UnfitDataError):
@@ -118,6 +119,8 @@ class Manifest:
         said = "; ".join(f"{n:,} × {reason}" for reason, n in reasons[:_REASONS_SAID])
         if more := reasons[_REASONS_SAID:]:
             said += f"; {sum(n for _, n in more):,} for other reasons"
+        ids = [row.video_id for row in self.rows if not row.usable][:_IDS_SAID]
+        said += f"; first {', '.join(ids)}"
         raise ManifestError(
             f"{failed:,} of {len(self.rows):,} clips failed, {verdict}: {said}."
         )

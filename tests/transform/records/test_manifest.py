@@ -79,19 +79,20 @@ def test_failures_up_to_the_limit_pass():
     Manifest(rows(9, ["gone"])).check(0.1)
 
 
-def test_more_failures_stop_with_the_reasons_counted():
+def test_more_failures_stop_with_the_reasons_counted_and_ids_of_clips():
     manifest = Manifest(rows(7, ["gone", "empty", "gone"]))
     with pytest.raises(ManifestError) as raised:
         manifest.check(0.29)
     assert str(raised.value) == (
         "3 of 10 clips failed, more than max_failure_ratio = 0.29 allows: 2 × gone; "
-        "1 × empty."
+        "1 × empty; first bad0, bad1, bad2."
     )
 
 
 def test_rare_reasons_are_counted_together():
     reasons = [f"reason {i}" for i in range(7)]
-    with pytest.raises(ManifestError, match=r"reason 4; 2 for other reasons\.$"):
+    last = r"reason 4; 2 for other reasons; first bad0, bad1, bad2, bad3, bad4\.$"
+    with pytest.raises(ManifestError, match=last):
         Manifest(rows(1, reasons)).check(0.5)
 
 
