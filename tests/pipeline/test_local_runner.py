@@ -15,6 +15,7 @@ from serving.client.local_model import LocalModel
 from serving.pushing import destination
 from tests.support.small_pipeline import small_pipeline
 from transform.backbones import loading
+from transform.common import lease
 from transform.common.errors import KinescribeError
 
 MODEL_STAGES = [
@@ -47,6 +48,12 @@ class Names:
 def run(config):
     names = Names()
     return local_runner.run(config, names), names.ran
+
+
+def pushed_files(config):
+    """The content of every file of every version."""
+    place = pathlib.Path(config.push_destination)
+    return {p: p.read_bytes() for p in place.glob("[0-9]*/**/*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +131,23 @@ def test_clips_become_a_pushed_model_and_only_better_ones_follow(small):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("lost", ["features", "training", "pushed/.ledger"])
+def test_what_is_lost_alone_is_not_missed_while_nothing_is_new(small, lost):
+    run(small)
+    before = pushed_files(small)
+    shutil.rmtree(pathlib.Path(small.root) / lost)
+    assert run(small)[1] == ["Pusher"]
+    assert pushed_files(small) == before
+
+
+@pytest.mark.slow
 def test_a_lost_database_costs_stages_but_no_second_version(small):
     first, _ = run(small)
     (pathlib.Path(small.root) / metadata_store.FILE).unlink()
-    versions = os.listdir(small.push_destination)
+    before = pushed_files(small)
     again, ran = run(small)
     assert len(ran) == len(again.stages)
-    assert os.listdir(small.push_destination) == versions
+    assert pushed_files(small) == before
     assert first.report.exists() and again.report != first.report
 
 
@@ -141,10 +158,10 @@ def test_what_is_lost_besides_is_made_again_and_is_no_second_version(small):
     for folder in ("features", "training", "records", "artifacts", "references"):
         shutil.rmtree(root / folder)
     shutil.rmtree(pathlib.Path(small.push_destination) / ".ledger", ignore_errors=True)
-    versions = destination.versions(small.push_destination)
+    before = pushed_files(small)
     again, ran = run(small)
     assert "Trainer" in ran and "VideoExampleGen" in ran
-    assert destination.versions(small.push_destination) == versions
+    assert pushed_files(small) == before
     assert again.verdict.weights_digest == first.verdict.weights_digest
 
 
@@ -170,6 +187,16 @@ def test_second_run_at_the_same_time_is_refused(small):
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(KinescribeError, match="another run is going on"):
             run(small)
+
+
+def test_a_run_on_another_machine_keeps_a_second_one_out(small):
+    before = pushed_files(small)
+    with (
+        lease.held(str(small.run_log), "run-of-somebody"),
+        pytest.raises(KinescribeError, match=r"run-of-somebody on .* since 20"),
+    ):
+        run(small)
+    assert pushed_files(small) == before
 
 
 def test_word_vectors_that_are_not_there_are_told_before_the_first_stage(small):
