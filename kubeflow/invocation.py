@@ -59,10 +59,10 @@ def localized(
     ours = copy.deepcopy(dict(invocation))
     inputs = ours.get("inputs", {}).get("artifacts", {})
     known = inputs_spec.get("artifacts", {})
-    for key, listed in inputs.items():
-        if not listed.get("artifacts"):
+    for key in {**known, **inputs}:
+        if not inputs.get(key, {}).get("artifacts"):
             raise StepError(f"task {task} was given no artifact as its input {key}.")
-        for artifact in listed["artifacts"]:
+        for artifact in inputs[key]["artifacts"]:
             if not any(artifact.get("type", {}).values()):
                 artifact["type"] = _type(known, key, task)
     outputs = ours.get("outputs", {}).get("artifacts", {})

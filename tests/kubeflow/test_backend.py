@@ -1,11 +1,13 @@
 """Compiled pipelines on what behaves as a backend: see `tests.support`."""
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 import yaml
@@ -184,6 +186,96 @@ def test_failure_is_one_sentence_is_told_and_ends_what_follows(bench, capsys):
     assert run.tasks["second"].message == "Task second failed: The clip is broken."
     assert run.tasks["tell"].state == "SUCCEEDED"
     assert "Failed: second: The clip is broken.\n" in capsys.readouterr().out
+
+
+def given_nothing(inputs, _):
+    inputs["schema"]["artifacts"] = []
+
+
+def not_given(inputs, _):
+    del inputs["schema"]
+
+
+def of_no_type(_, known):
+    known.clear()
+
+
+def of_an_unheard_type(inputs, _):
+    inputs["schema"]["artifacts"][0]["type"] = {"schemaTitle": "tfx.Unheard"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (given_nothing, "task second was given no artifact as its input schema."),
+        (not_given, "task second was given no artifact as its input schema."),
+        (of_no_type, "input schema of task second has no type, neither from the back"),
+        (of_an_unheard_type, "is of the type 'tfx.Unheard', which the image does not"),
+    ],
+)
+def test_an_input_that_cannot_be_read_is_one_sentence_before_any_work(
+    bench, spoil, sentence
+):
+    start = bench.backend._start
+
+    def start_spoilt(pod):
+        if pod.task != "second":
+            return start(pod)
+        command = list(pod.command)
+        places = [
+            command.index(f"--json_serialized_{name}_args") + 1
+            for name in ("invocation", "inputs_spec")
+        ]
+        invocation, spec = (json.loads(command[place]) for place in places)
+        spoil(invocation["inputs"]["artifacts"], spec["artifacts"])
+        for place, value in zip(places, (invocation, spec), strict=True):
+            command[place] = json.dumps(value)
+        codes.append(start(pod._replace(command=command)))
+        return codes[-1]
+
+    codes = []
+    bench.backend._start = start_spoilt
+    run = bench.backend.run(bench.compiled())
+    assert codes == [1, 1]
+    assert run.tasks["second"].message.startswith("Task second failed: ")
+    assert sentence in run.tasks["second"].message
+    assert "Second" not in bench.logged()
+
+
+def test_a_webhook_that_is_down_is_a_warning_in_the_log_of_a_run_that_succeeds(
+    bench, monkeypatch, capsys
+):
+    monkeypatch.setenv("KINESCRIBE_WEBHOOK", "http://127.0.0.1:9/secret")
+    run = bench.backend.run(bench.compiled())
+    assert (run.state, run.tasks["tell"].state) == ("SUCCEEDED", "SUCCEEDED")
+    told = [line for line in capsys.readouterr().err.splitlines() if "webhook" in line]
+    assert told == ["Warning: the webhook cannot be reached (ConnectionError)."]
+
+
+@pytest.mark.slow
+def test_a_step_that_is_stopped_says_so_and_exits_with_143(tmp_path):
+    bench = Bench(tmp_path)
+    bench.obstacle.write_text("asleep")
+
+    def start(pod):
+        if pod.task != "second":
+            return in_this_process(pod)
+        process = subprocess.Popen(
+            [sys.executable, *pod.command[1:]],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **pod.environment},
+        )
+        while process.poll() is None and "Second" not in bench.logged():
+            time.sleep(0.05)
+        bench.log.write_text("")
+        process.terminate()
+        codes.append(process.wait(60))
+        return codes[-1]
+
+    codes = []
+    bench.backend = Backend(tmp_path / "backend", start)
+    run = bench.backend.run(bench.compiled())
+    assert codes == [143, 143]
+    assert run.tasks["second"].message == "Task second failed: it was stopped"
 
 
 def test_retry_goes_on_where_the_first_attempt_failed(bench):

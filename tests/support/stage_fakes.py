@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import time
 
 from tfx.dsl.component.experimental.annotations import (
     InputArtifact,
@@ -54,6 +55,8 @@ def Second(  # noqa: N802
         kind = pathlib.Path(obstacle).read_text()
         if kind == "killed":
             raise KeyboardInterrupt
+        if kind == "asleep":
+            time.sleep(600)
         if kind == "clear":
             raise RuntimeError("wrapped") from KinescribeError("The clip is broken.")
         raise ZeroDivisionError("a number\nis wrong")
