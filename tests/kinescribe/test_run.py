@@ -1,5 +1,6 @@
 import json
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from kinescribe import cli
 from pipeline import local_runner, published_runs
 from pipeline.local_runner import RunResult
 from pipeline.stages import StageError
+from tests.support import buckets
 from tests.support.verdicts import BLESSED
 from transform.common.errors import KinescribeError
 
@@ -135,6 +137,32 @@ def test_a_run_that_its_data_stops_ends_with_4(
     assert said in capsys.readouterr().err.splitlines()[-1]
     assert ended.value.code == 4
     assert not list((tmp_path / "root" / "pushed").glob("*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(403, "Permission denied"), (507, ""), (None, "has not answered for 20 s")],
+    ids=["no right", "full", "silent"],
+)
+def test_a_bucket_that_takes_no_models_ends_a_run_before_its_first_stage(
+    tmp_path, answer, words
+):
+    command = [pathlib.Path(sys.executable).with_name("kinescribe")]
+    command += annotated(tmp_path, ("train", "val", "test"))
+    with buckets.refusing(answer) as environment:
+        done = subprocess.run(
+            [*command, "--set", "push_to=s3://bucket/models"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert done.returncode == 1, done.stderr
+    sentence = done.stderr.splitlines()[-1]
+    assert "nothing can be written to s3://bucket/models: " in sentence
+    assert words in sentence
+    assert [p.name for p in (tmp_path / "root").rglob("*") if p.is_file()] == []
 
 
 def test_a_preset_runs_on_a_folder_of_its_corpus(monkeypatch, tmp_path):
