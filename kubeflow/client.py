@@ -184,7 +184,8 @@ class Client:
                 )
             except requests.RequestException as error:
                 if method != "GET" or attempt == _ATTEMPTS:
-                    raise KubeflowError(_unreachable(self.endpoint, error)) from error
+                    said = f"{asked}: {_unreachable(self.endpoint, error)}"
+                    raise KubeflowError(said) from error
             else:
                 code = answer.status_code
                 if answer.ok:

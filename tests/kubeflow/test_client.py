@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from kubeflow.client import IN_CLUSTER, Client, KubeflowError
+from tests.support.authority import Authority
 from tests.support.kubeflow_api import Api
 
 
@@ -97,15 +98,34 @@ def test_nobody_at_the_address_is_one_sentence(waits):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(KubeflowError, match="cannot be reached: set KFP_ENDPOINT"):
+    said = r"^GET /runs/r: http.* cannot be reached: set KFP_ENDPOINT"
+    with pytest.raises(KubeflowError, match=said):
         Client(address, sleep=waits.append).run("r")
+
+
+def test_an_unknown_authority_is_one_sentence_until_it_is_named(
+    waits, tmp_path, monkeypatch
+):
+    authority = Authority(tmp_path, "authority")
+    with Api(authority.issue("server")) as api:
+        with pytest.raises(KubeflowError) as refused:
+            Client(api.address, sleep=waits.append).create_run({})
+        sentence = str(refused.value)
+        assert sentence.startswith(f"POST /runs: the certificate of {api.address} can")
+        assert "REQUESTS_CA_BUNDLE" in sentence
+        assert api.runs == []
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", authority.file)
+        Client(api.address, sleep=waits.append).create_run({})
+        assert len(api.runs) == 1
 
 
 def test_silence_and_a_wrong_certificate_are_one_sentence(waits, monkeypatch):
     monkeypatch.setattr("kubeflow.client._SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(KubeflowError, match="did not answer in 0 s"):
+        with pytest.raises(
+            KubeflowError, match=r"^POST /runs: http.* did not answer in 0 s"
+        ):
             Client(address, sleep=waits.append).create_run({})
     with Api() as api:
         address = api.address.replace("http", "https")

@@ -11,6 +11,7 @@ import http.server
 import itertools
 import json
 import re
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -30,9 +31,12 @@ class Api:
     """A server with pipelines, experiments, runs and schedules.
 
     `requests` are what came; `answers` are (status, body) that are given first.
+
+    Args:
+        certificate: The files of a certificate and its key; without, it speaks HTTP.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: tuple[str, str] | None = None) -> None:
         self.requests: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[tuple[int, bytes]] = []
@@ -46,7 +50,13 @@ class Api:
         self._server = http.server.ThreadingHTTPServer(
             ("127.0.0.1", 0), self._handler()
         )
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        scheme = "http"
+        if certificate:
+            scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            listening = self._server.socket
+            self._server.socket = context.wrap_socket(listening, server_side=True)
+        self.address = f"{scheme}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Api:
         threading.Thread(
