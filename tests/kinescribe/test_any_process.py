@@ -247,6 +247,27 @@ def test_names_of_any_bytes_are_printed_in_any_locale(tmp_path, environment):
         assert "caf" in (json.loads(shown)["clip"] if options else shown)
 
 
+def test_an_interrupt_that_meets_a_destructor_is_not_lost():
+    program = """
+import signal, time
+from kinescribe import cli
+
+class Closing:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+cli._take_interrupts()
+try:
+    Closing()  # Python passes over what a destructor raises
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
 @pytest.fixture(scope="module")
 def latin_locale(tmp_path_factory):
     """The environment of a locale whose texts are ISO-8859-1."""
