@@ -293,6 +293,13 @@ def test_a_configuration_names_the_same_files_in_any_locale(place, latin_locale)
     assert b"val" in b"".join(said[1][:2])  # the table was read: it lacks such clips
 
 
+def test_what_is_printed_stays_in_the_encoding_of_the_locale(place, latin_locale):
+    outputs = {"environment": latin_locale, "stdout": subprocess.PIPE}
+    with started(place, "check", "café-absent.yaml", **outputs) as command:
+        said = b"".join(command.communicate())
+    assert "café-absent.yaml".encode("latin-1") in said
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("delay", [0.1, 0.4, 1.0, 2.0])

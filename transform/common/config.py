@@ -227,7 +227,7 @@ def first_difference(ours: Any, theirs: Any, path: str = "") -> str:
 
 
 def _differ(path: str, ours: Any, theirs: Any) -> str:
-    said = ["nothing" if value in ("", None) else value for value in (ours, theirs)]
+    said = ["nothing" if value == "" else value for value in (ours, theirs)]
     return f"{path} ({said[0]} against {said[1]})"
 
 
