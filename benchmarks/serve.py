@@ -63,7 +63,7 @@ SETTLED = 1000  # requests after which memory should not grow
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", nargs="+", default=["demo", "mgsa"])
+    parser.add_argument("--model", nargs="+", default=["demo"])
     parser.add_argument("--what", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--protocol", nargs="+", default=list(serving_load.PROTOCOLS))
@@ -91,7 +91,8 @@ class Measured:
     ):
         self.name, self.work, self.options = name, work, options
         self._done = done
-        self._base = name if pathlib.Path(name).is_dir() else ""
+        versions = any(pathlib.Path(name).glob("[0-9]*"))  # not a run's folder, `demo`
+        self._base = name if versions else ""
 
     def lacks(self, *key: Any) -> bool:
         """Whether a row is still to be measured."""
@@ -164,8 +165,8 @@ def start(measured: Measured) -> None:
         )
         measured.add(
             "start",
-            open_s=running.start_seconds,
-            first_caption_s=running.start_seconds + latencies[0],
+            open_s=running.open_seconds,
+            first_caption_s=running.ready_seconds + latencies[0],
             default_first_ms=1000 * latencies[0],
             default_tenth_ms=1000 * statistics.median(latencies[5:]),
         )

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from transform.schema import FeatureSpec
 KINESCRIBE = "from kinescribe.cli import main; main()"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 LARGE = 64  # clips of a large request
+LOADING = 300.0  # seconds that a version may take to load
 
 
 class Running(NamedTuple):
@@ -37,7 +39,8 @@ class Running(NamedTuple):
     address: str
     rest_port: int
     metrics_port: int
-    start_seconds: float  # from the process's start until the ports were open
+    open_seconds: float  # from the process's start until the ports were open
+    ready_seconds: float  # until a version was loaded
 
     def cpu_seconds(self) -> float:
         """The process's CPU time so far."""
@@ -79,16 +82,32 @@ def server(base: str, *options: str) -> Iterator[Running]:
     try:
         assert process.stdout is not None
         line = json.loads(process.stdout.readline())
+        opened = time.perf_counter()
+        while not _is_ready(line["rest_port"]):
+            assert time.perf_counter() - opened < LOADING, (
+                f"{base} has nothing to serve"
+            )
+            time.sleep(0.05)
         yield Running(
             process.pid,
             line["address"],
             line["rest_port"],
             line["metrics_port"],
+            opened - began,
             time.perf_counter() - began,
         )
     finally:
         process.terminate()
         process.wait()
+
+
+def _is_ready(rest_port: int) -> bool:
+    """Asks a server whether it has a version to offer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{rest_port}/readyz"):
+            return True
+    except urllib.error.HTTPError:  # 503
+        return False
 
 
 def noise(spec: FeatureSpec, seed: int) -> bytes:

@@ -98,6 +98,10 @@ def explained(
         return AbsentModelError(
             f"the server at {address} has no model {model_name!r} to offer: {details}"
         )
+    if code is grpc.StatusCode.UNAVAILABLE and error.trailing_metadata():
+        return ServingError(  # said by a server, not by gRPC itself
+            f"the server at {address} is not ready: {details}; try again in a moment."
+        )
     reasons = {
         grpc.StatusCode.UNAVAILABLE: (
             f"no server answers at {address} ({details}); start one with "

@@ -80,12 +80,17 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
     bare = host.strip("[]")
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     try:
-        return socket.create_server((bare, port), family=family)
+        listening = socket.create_server((bare, port), family=family)
     except OSError as error:
         raise ServingError(
             f"{host}:{port} cannot be opened: {error.strerror}; choose another "
             f"{option}, or 0 for a free one."
         ) from error
+    # An answer's second packet would wait 40 ms for the first one's receipt. asyncio
+    # asks for this by itself only of a socket that was made with its protocol's name;
+    # connections inherit it.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _impatient(seconds: float) -> type[asyncio.Protocol]:
