@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from kinescribe import kubeflow_options
 
+if TYPE_CHECKING:
+    from kubeflow.tell import Outcome
+
 _SECONDS = 10.0  # between two looks at a run
+_CODES = {"failed": 1, "refused": 3, "stopped": 4}  # as those of `kinescribe run`
 
 
 def command(
@@ -17,7 +21,7 @@ def command(
     force: kubeflow_options.Force = False,
     note: kubeflow_options.Note = "",
     wait: Annotated[
-        bool, typer.Option("--wait", help="Follow the run; its state is the exit code.")
+        bool, typer.Option("--wait", help="Follow the run, and end as it ends.")
     ] = False,
     image: kubeflow_options.Image = "",
     root: kubeflow_options.Root = "",
@@ -27,6 +31,10 @@ def command(
 
     The pipeline is compiled and uploaded as a version of its own, or the one that has
     the same content is used. KFP_ENDPOINT, KFP_TOKEN and KFP_NAMESPACE say where.
+
+    With --wait it ends as `kinescribe run` does: with 0 if a model was pushed or none
+    had to be, with 3 if the gates refused it, with 4 if the clips stopped the run, with
+    1 if it failed. Where the root cannot be read from here, its state alone decides.
     """
     from kubeflow import schedules
     from kubeflow.client import Client
@@ -48,5 +56,31 @@ def command(
         lambda: time.sleep(_SECONDS),
     )
     typer.echo(f"The run {state.lower()}.")
-    if state not in ("SUCCEEDED", "SKIPPED"):
-        raise typer.Exit(1)
+    ended = _outcome(settings.run_log, run_id, state)
+    if ended:
+        typer.echo(ended.sentence)
+    done = state in ("SUCCEEDED", "SKIPPED")
+    code = _CODES.get(ended.state, 0) if done and ended else int(not done)
+    if code:
+        raise typer.Exit(code)
+
+
+def _outcome(run_log: str, run_id: str, state: str) -> Optional[Outcome]:
+    """Returns how a run ended; None, said in a line, if its log is out of reach."""
+    from kubeflow import tell
+    from kubeflow.run_log import RunLog
+    from transform.common import filesystems
+    from transform.common.errors import KinescribeError
+
+    filesystems.register([run_log])
+    try:
+        ends = RunLog(run_log, run_id).read()
+    except KinescribeError as error:
+        typer.echo(f"What it came to cannot be read from here: {error}")
+        return None
+    if not ends:
+        typer.echo(
+            f"What it came to cannot be read from here: {run_log} has no such run."
+        )
+        return None
+    return tell.outcome({"state": state}, ends)

@@ -3,6 +3,7 @@ from typer.testing import CliRunner
 
 from kinescribe import cli, kubeflow_options
 from kubeflow.client import KubeflowError
+from kubeflow.run_log import FAILED, SUCCEEDED, RunLog, TaskEnd
 from pipeline import configs
 from tests.support.kubeflow_api import Api
 
@@ -17,11 +18,14 @@ def api(monkeypatch):
 @pytest.fixture
 def content(monkeypatch):
     """What a configuration is compiled to, which takes seconds else."""
-    compiled = {"bytes": b"pipeline"}
+    compiled = {"bytes": b"pipeline", "root": "/nowhere"}
 
     def stand_in(name, image, root, allow_tags):
         config = configs.find(name).override(
-            {"kubeflow": {"pipeline_root": "s3://bucket/artifacts"}}
+            {
+                "root": compiled["root"],
+                "kubeflow": {"pipeline_root": "s3://bucket/artifacts"},
+            }
         )
         return config, compiled["bytes"]
 
@@ -52,19 +56,87 @@ def test_submit_uploads_once_and_gives_each_run_its_root(api, content):
     assert len(versions) == 2
 
 
-@pytest.mark.parametrize(("state", "code"), [("SUCCEEDED", 0), ("FAILED", 1)])
-def test_submit_can_wait_for_the_end(api, content, monkeypatch, state, code):
+def let_end(api, monkeypatch, state, write=lambda run_id: None):
+    """Makes the run that is waited for end, once somebody waits."""
+
     def wait(seconds):
         [run] = api.runs
         run["state"] = state
         task = {"display_name": "decide", "state": "SUCCEEDED"}
         run["run_details"] = {"task_details": [task]}
+        write(run["run_id"])
 
     monkeypatch.setattr("time.sleep", wait)
+
+
+@pytest.mark.parametrize(("state", "code"), [("SUCCEEDED", 0), ("FAILED", 1)])
+def test_submit_can_wait_for_the_end(api, content, monkeypatch, state, code):
+    let_end(api, monkeypatch, state)
     result = invoke("submit", "demo", "--wait")
     assert result.exit_code == code
     assert f"The run {state.lower()}." in result.output
+    assert "cannot be read from here: /nowhere/runs has no such run" in result.output
     assert "decide                  succeeded" in result.output
+
+
+PUSHED = {"pusher": {"pushed": 1.0, "pushed_version": "7"}}
+REFUSED = {"judge": {"outcome": "refused", "verdict": "Refused: CIDEr-D fell."}}
+NOTHING = {"decide": {"decision": "nothing-new", "reason": "Nothing is new."}}
+STOPPED = {"decide": {"decision": "stop", "reason": "Stopped: 3 clips are gone."}}
+
+
+@pytest.mark.parametrize(
+    ("properties", "code", "sentence"),
+    [
+        (PUSHED, 0, "Pushed version 7."),
+        (REFUSED, 3, "Refused: CIDEr-D fell."),
+        (NOTHING, 0, "Nothing is new."),
+        (STOPPED, 4, "Stopped: 3 clips are gone."),
+    ],
+    ids=["pushed", "refused", "nothing-new", "stopped"],
+)
+def test_submit_that_waits_ends_with_the_verdict_and_its_exit_code(
+    api, content, monkeypatch, tmp_path, properties, code, sentence
+):
+    content["root"] = str(tmp_path)
+
+    def write(run_id):
+        for task, found in properties.items():
+            end = TaskEnd(task=task, state=SUCCEEDED, properties=found)
+            RunLog(str(tmp_path / "runs"), run_id).write(end)
+
+    let_end(api, monkeypatch, "SUCCEEDED", write)
+    result = invoke("submit", "demo", "--wait")
+    assert result.exit_code == code
+    assert result.output.splitlines()[-1] == sentence
+
+
+def test_submit_says_which_task_failed_and_why(api, content, monkeypatch, tmp_path):
+    content["root"] = str(tmp_path)
+
+    def write(run_id):
+        end = TaskEnd(task="trainer", state=FAILED, reason="no space is left on disk")
+        RunLog(str(tmp_path / "runs"), run_id).write(end)
+
+    let_end(api, monkeypatch, "FAILED", write)
+    result = invoke("submit", "demo", "--wait")
+    assert result.exit_code == 1
+    assert "Failed: trainer: no space is left on disk" in result.output
+
+
+def test_submit_ends_by_the_runs_state_where_its_log_cannot_be_listed(
+    api, content, monkeypatch, tmp_path
+):
+    content["root"] = str(tmp_path)
+    let_end(
+        api,
+        monkeypatch,
+        "SUCCEEDED",
+        lambda run_id: (tmp_path / "runs").write_text("a file"),
+    )
+    result = invoke("submit", "demo", "--wait")
+    assert result.exit_code == 0
+    assert "cannot be read from here: " in result.output
 
 
 def test_schedule_has_six_fields_one_run_at_a_time_and_catches_nothing_up(api, content):

@@ -120,15 +120,33 @@ def test_artifacts_keep_the_uris_that_the_backend_chose(bench, root):
     assert uri == f"{root}/fake/run-1/second/00000001/model"
 
 
-def test_what_tfx_compiles_dies_at_its_first_task(bench):
-    run = bench.backend.run(bench.as_tfx_compiles())
+@pytest.fixture(params=["compiled now", "kept file"])
+def of_tfx(request, bench, monkeypatch):
+    """A file of TFX's own compiler, and its two tasks."""
+    if request.param == "compiled now":
+        return bench.as_tfx_compiles(), "First", "Second"
+    for stage in (
+        "components.video_example_gen.executor.Executor",
+        "components.curated_schema.component.CuratedSchema_Executor",
+    ):
+        monkeypatch.setattr(stage, stage_fakes.Writer)
+    kept = pathlib.Path(__file__).with_name("without_overlay.yaml")
+    return kept, "VideoExampleGen", "CuratedSchema"
+
+
+def test_what_tfx_compiles_dies_at_its_first_task(bench, of_tfx):
+    path, first, second = of_tfx
+    run = bench.backend.run(path)
     assert run.state == "FAILED"
-    assert run.tasks["First"].state == "FAILED"
-    assert run.tasks["Second"].state == "SKIPPED"
+    assert run.tasks[first].state == "FAILED"
+    assert run.tasks[second].state == "SKIPPED"
     assert "File system scheme 'minio' not implemented" in bench.said[-1]
 
 
-def test_what_tfx_compiles_cannot_read_an_input_of_any_store(bench, monkeypatch):
+def test_what_tfx_compiles_cannot_read_an_input_of_any_store(
+    bench, of_tfx, monkeypatch
+):
+    path, first, second = of_tfx
     monkeypatch.setattr(  # as if TensorFlow knew minio://
         "tests.support.kubeflow_backend.Backend.stored",
         lambda self, uri: bench.folder / "store" / uri.replace("://", "/"),
@@ -143,9 +161,9 @@ def test_what_tfx_compiles_cannot_read_an_input_of_any_store(bench, monkeypatch)
         original(args, beam_args)
 
     monkeypatch.setattr(kubeflow_v2_run_executor, "_run_executor", reading_the_store)
-    run = bench.backend.run(bench.as_tfx_compiles())
-    assert run.tasks["First"].state == "SUCCEEDED"
-    assert run.tasks["Second"].state == "FAILED"
+    run = bench.backend.run(path)
+    assert run.tasks[first].state == "SUCCEEDED"
+    assert run.tasks[second].state == "FAILED"
     assert "'NoneType' object has no attribute 'get'" in bench.said[-1]
 
 

@@ -63,7 +63,7 @@ def test_every_pod_is_evicted_after_its_work_and_one_version_is_pushed(tmp_path)
 @pytest.mark.slow
 def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_path):
     corpus = render_corpus(
-        CorpusConfig(train=18, val=4, test=6, references=5), tmp_path / "all", workers=1
+        CorpusConfig(train=24, val=4, test=6, references=5), tmp_path / "all", workers=1
     )
     everything = corpus.annotations.read_text()
     training = [
@@ -114,19 +114,19 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     assert size(files(tmp_path) - before) < 1_000_000
     assert served(config) == models
 
-    # Four new clips: only those are extracted, and training starts warm.
+    # Ten new clips: only those are extracted, and training starts warm.
     extracted, kept = files(store), files(tmp_path / "run" / "records")
     corpus.annotations.write_text(everything)
     run = backend.run(path)
     assert run.state == "SUCCEEDED", {n: t.message for n, t in run.tasks.items()}
-    assert len(files(store) - extracted) == 4
+    assert len(files(store) - extracted) == 10
     examples = run.tasks["video-example-gen"].artifacts["examples"]["metadata"]
     assert (examples["span"], examples["version"]) == (2, 1)
     assert len(kept & files(tmp_path / "run" / "records")) == len(kept)
     second = destination.latest(config.push_destination)
     origin = Origin.read(second.folder)
     assert (origin.parent, origin.generation) == (first.version, 1)
-    assert origin.reason.endswith("weights: 4 clips added.")
+    assert origin.reason.endswith("weights: 10 clips added.")
 
     # It is rolled back: no run makes the same model again.
     rollback.roll_back(config.push_destination, "it is worse")
@@ -138,7 +138,7 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     # New captions are of other things: it stops before training, with the figure.
     other = json.loads(everything)
     for row in other["sentences"]:
-        if row["video_id"] in training[:6]:
+        if row["video_id"] in training:
             row["caption"] = "somebody peels potatoes"
     corpus.annotations.write_text(json.dumps(other))
     run = backend.run(path)

@@ -1,7 +1,8 @@
 """An API server of Kubeflow Pipelines on loopback, as far as schedules need one.
 
-What it takes and gives is what `kfp-server-api` 2.17.3 describes: unknown fields of a
-body are refused, as the real one refuses them.
+What it takes and gives is what `kfp-server-api` 2.17.3 describes, which
+`tests/kubeflow/test_kfp.py` holds it to. Unknown fields of a body are refused, as the
+real one refuses them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ssl
 import threading
 import urllib.parse
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 _PREFIX = "/apis/v2beta1"
 _RUN = {"display_name", "experiment_id", "pipeline_version_reference", "runtime_config"}
@@ -27,10 +29,22 @@ _FIELDS = {
 _CRON = re.compile(r"\S+( \S+){5}")
 
 
+class Exchange(NamedTuple):
+    """A request that was served, and its answer."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: dict[str, Any]
+    status: int
+    answer: dict[str, Any]
+
+
 class Api:
     """A server with pipelines, experiments, runs and schedules.
 
-    `requests` are what came; `answers` are (status, body) that are given first.
+    `requests` are what came; `answers` are (status, body) that are given first;
+    `exchanges` are the others, in full.
 
     Args:
         certificate: The files of a certificate and its key; without, it speaks HTTP.
@@ -40,6 +54,7 @@ class Api:
         self.requests: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[tuple[int, bytes]] = []
+        self.exchanges: list[Exchange] = []
         self.pipelines: dict[str, dict] = {}
         self.versions: dict[str, list[dict]] = {}
         self.experiments: list[dict] = []
@@ -186,6 +201,16 @@ class Api:
                 else:
                     status, found = api.answer(self.command, path, query, body, file)
                     data = json.dumps(found).encode()
+                    api.exchanges.append(
+                        Exchange(
+                            self.command,
+                            parts.path,
+                            query,
+                            body,
+                            status,
+                            json.loads(data),
+                        )
+                    )
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()

@@ -10,6 +10,7 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types.experimental.simple_artifacts import File
 from tfx.types.standard_artifacts import Model, Schema
@@ -81,6 +82,16 @@ def Show(page: OutputArtifact[HTML], figures: OutputArtifact[Metrics]) -> None: 
         pathlib.Path(page.uri, name).write_text(f"content of {name}")
     page.set_string_custom_property(SHOWN_FILE, "page.html")
     figures.set_float_custom_property("CIDEr-D", 0.5)
+
+
+class Writer(base_executor.BaseExecutor):
+    """Writes a file into each output, as any stage does."""
+
+    def Do(self, input_dict, output_dict, exec_properties) -> None:  # noqa: N802
+        for [artifact] in output_dict.values():
+            fileio.makedirs(artifact.uri)
+            with fileio.open(os.path.join(artifact.uri, "file"), "w") as file:
+                file.write("content")
 
 
 def _say(log: str, name: str) -> None:
