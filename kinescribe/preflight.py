@@ -127,18 +127,7 @@ def _examine(request: Request) -> Examination:
         return run_checks.Examination({}, [error("settings", str(problem))])
     if request.purpose == "train":
         return run_checks.examine_model(config)
-    found = run_checks.examine_run(config)
-    if request.purpose == "compile":  # other files are there where it will run
-        return found._replace(
-            findings=[
-                each
-                if each.about in ("features", "model", "schema")
-                else each._replace(severity="warning")
-                for each in found.findings
-                if each.about != "root"  # which may be a bucket there
-            ]
-        )
-    return found
+    return run_checks.examine_run(config, request.purpose != "compile")
 
 
 def _main() -> None:

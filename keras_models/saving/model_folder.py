@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import tensorflow as tf
 
+from transform.common import storage
 from transform.common.config import Config, ConfigError
 from transform.common.errors import KinescribeError
 from transform.records.tokenizers import AnyTokenizer, Words
@@ -121,7 +122,7 @@ def read_weights(
         status = checkpoint.read(tf.io.gfile.join(str(folder), description.weights))
     except tf.errors.NotFoundError as error:
         raise LoadError(f"{folder} lacks the weights {description.weights}.") from error
-    except (IndexError, RuntimeError, ValueError, tf.errors.OpError) as error:
+    except storage.DAMAGED as error:
         raise LoadError(
             f"the weights {description.weights} of {folder} are damaged; copy or train "
             "the model again."

@@ -162,7 +162,7 @@ class Checkpoints:
     def _read(self, checkpoint: tf.train.Checkpoint, path: str) -> Any:
         try:
             return checkpoint.read(path)
-        except (OSError, IndexError, RuntimeError, tf.errors.OpError) as error:
+        except storage.DAMAGED as error:
             raise CheckpointError(
                 f"the checkpoint {path} cannot be read; remove "
                 f"{os.path.dirname(self._folder)} to start anew."

@@ -98,19 +98,16 @@ def files(clips: Sequence[VideoRecord], max_failure_ratio: float) -> Iterator[Fi
     if not absent:
         return
     places = named([clip.uri for clip in absent])
+    missing = f"{len(absent):,} of {counted(len(clips), 'clip')} cannot be found"
     if len(absent) > max_failure_ratio * len(clips):
         yield error(
             "clips",
-            f"{len(absent):,} of {counted(len(clips), 'clip')} are missing, more than "
-            f"extraction.max_failure_ratio = {max_failure_ratio:g} allows: put "
-            f"{places} there, or correct the annotations.",
+            f"{missing}, more than extraction.max_failure_ratio = "
+            f"{max_failure_ratio:g} allows: put {places} there, or correct the "
+            "annotations.",
         )
     else:
-        yield warning(
-            "clips",
-            f"{len(absent):,} of {counted(len(clips), 'clip')} are missing and will be "
-            f"left out: {places}.",
-        )
+        yield warning("clips", f"{missing} and will be left out: {places}.")
 
 
 def duplicates(clips: Sequence[VideoRecord]) -> Iterator[Finding]:

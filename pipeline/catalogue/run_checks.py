@@ -36,6 +36,8 @@ from transform.schema import (
     Regions,
 )
 
+_EVERYWHERE = ("features", "model", "schema")  # hold on every machine
+
 
 class Examination(NamedTuple):
     """What was found of a configuration, and what it amounts to."""
@@ -44,8 +46,14 @@ class Examination(NamedTuple):
     findings: list[Finding]
 
 
-def examine_run(config: PipelineConfig) -> Examination:
-    """Checks everything about a run that can be told without computing anything."""
+def examine_run(config: PipelineConfig, on_this_machine: bool = True) -> Examination:
+    """Checks everything about a run that can be told without computing anything.
+
+    Args:
+        config: The run.
+        on_this_machine: Whether it will run here. Elsewhere are other files, about
+            which nothing is surer than a warning, and its root may be a bucket.
+    """
     records = RecordsConfig(
         corpus=config.corpus, features=config.features, extraction=config.extraction
     )
@@ -54,7 +62,8 @@ def examine_run(config: PipelineConfig) -> Examination:
     findings += features(config.features)
     findings += data_schema(config)
     findings += model(config)
-    findings += root(config.root)
+    if on_this_machine:
+        findings += root(config.root)
     findings += disk(config.root, config.features, len(clips))
     findings += names(config)
     facts = _facts(clips, config.features)
@@ -72,6 +81,11 @@ def examine_run(config: PipelineConfig) -> Examination:
                 for stage in config.training.preset().plan.stages
             }
         }
+    if not on_this_machine:
+        findings = [
+            found if found.about in _EVERYWHERE else found._replace(severity="warning")
+            for found in findings
+        ]
     return Examination(facts, _errors_first(findings))
 
 

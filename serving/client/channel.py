@@ -73,13 +73,17 @@ def options(address: str, retries: Retries) -> list[tuple[str, object]]:
 
 
 def credentials(tls: ClientTLS) -> grpc.ChannelCredentials:
-    """Returns the credentials of a channel that is encrypted."""
-    return grpc.ssl_channel_credentials(
-        *(
-            read_secret(path) if path else None
-            for path in (tls.ca_file, tls.key_file, tls.certificate_file)
-        )
-    )
+    """Returns the credentials of a channel that is encrypted.
+
+    Raises:
+        ServingError: A file cannot be read, or is none of TLS'; gRPC would not say so.
+    """
+    files = tls.ca_file, tls.key_file, tls.certificate_file
+    contents = [read_secret(path) if path else None for path in files]
+    for path, content in zip(files, contents, strict=True):
+        if content is not None and b"-----BEGIN " not in content:
+            raise ServingError(f"{path} holds no certificate and no key in PEM format.")
+    return grpc.ssl_channel_credentials(*contents)
 
 
 def metadata(token: str) -> Optional[tuple[tuple[str, str], ...]]:

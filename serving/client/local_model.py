@@ -13,7 +13,7 @@ from keras_models.weight_axes import NamedAxes
 from serving.client.base import ClipCaptioner
 from serving.common import errors, model_versions, saved_model_ops, signature_names
 from serving.common.errors import RefusedError, ServingError
-from transform.common import outputs
+from transform.common import outputs, storage
 from transform.records.tokenizers import Tokenizer
 from transform.schema import FeatureSpec
 
@@ -61,13 +61,7 @@ class LocalModel(ClipCaptioner):
             saved_model_ops.check_ops(folder)
         try:
             self._model = tf.saved_model.load(folder)
-        except (
-            IndexError,  # of a file that was cut
-            OSError,
-            RuntimeError,
-            ValueError,
-            tf.errors.OpError,
-        ) as error:
+        except storage.DAMAGED as error:
             raise ServingError(
                 f"the model in {folder} cannot be loaded: {errors.one_sentence(error)}"
             ) from error

@@ -68,7 +68,7 @@ def _variables(folder: str) -> list[str]:
                 f"{values.dtype} {values.shape} {hashlib.sha256(content).hexdigest()}\n"
             )
         return found
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+    except storage.DAMAGED as error:
         raise ServingError(
             f"the weights of {folder} cannot be read: {error}; it is damaged or no "
             "SavedModel."

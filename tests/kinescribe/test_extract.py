@@ -61,7 +61,7 @@ def test_counts_as_json_and_a_store_of_ones_own(config, tmp_path, capsys):
 
 def test_too_many_failures_are_an_error(config, tmp_path):
     config.write_text(config.read_text().replace("0.4", "0.1"))
-    with pytest.raises(KinescribeError, match="1 of 3 clips are missing"):
+    with pytest.raises(KinescribeError, match="1 of 3 clips cannot be found"):
         extract.command(str(config), out=str(tmp_path / "out"))
 
 

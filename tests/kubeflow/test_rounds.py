@@ -11,6 +11,7 @@ from serving.pushing import destination, rollback
 from serving.pushing.origin import Origin
 from tests.support import kubeflow_page
 from tests.support.kubeflow_backend import Backend, in_a_process, in_this_process
+from tests.support.pushed_files import pushed_files
 from tests.support.small_pipeline import small_pipeline
 from transform.moving_world import CorpusConfig, render_corpus
 
@@ -29,12 +30,6 @@ def files(folder: pathlib.Path) -> set[pathlib.Path]:
 
 def size(paths) -> int:
     return sum(path.stat().st_size for path in paths)
-
-
-def served(config) -> dict[pathlib.Path, bytes]:
-    """The content of every file of every version."""
-    place = pathlib.Path(config.push_destination)
-    return {p: p.read_bytes() for p in place.glob("[0-9]*/**/*") if p.is_file()}
 
 
 EVICTED = 137  # 128 + SIGKILL, as Kubernetes tells of a pod that it put out
@@ -105,14 +100,14 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
         assert backend.downloaded[task] < 50_000  # no features
 
     # Nothing is new: it ends at once and leaves next to nothing.
-    before, models, began = files(tmp_path), served(config), time.monotonic()
+    before, models, began = files(tmp_path), pushed_files(config), time.monotonic()
     backend._start = in_a_process
     run = backend.run(path)
     backend._start = in_this_process
     assert run.ran == ["decide", "tell"]
     assert time.monotonic() - began < 60  # with what two processes import
     assert size(files(tmp_path) - before) < 1_000_000
-    assert served(config) == models
+    assert pushed_files(config) == models
 
     # Ten new clips: only those are extracted, and training starts warm.
     extracted, kept = files(store), files(tmp_path / "run" / "records")
@@ -130,10 +125,10 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
 
     # It is rolled back: no run makes the same model again.
     rollback.roll_back(config.push_destination, "it is worse")
-    models = served(config)
+    models = pushed_files(config)
     run = backend.run(path)
     assert run.ran == ["decide", "tell"]
-    assert served(config) == models
+    assert pushed_files(config) == models
 
     # New captions are of other things: it stops before training, with the figure.
     other = json.loads(everything)
@@ -148,7 +143,7 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     assert drift["decision"] == "stop"
     assert drift["reason"].startswith("Stopped: Drift: the ")
     assert "unknown_words " in drift["reason"]
-    assert served(config) == models
+    assert pushed_files(config) == models
 
     # Most clips are gone: it stops, with the figure.
     leave_out(corpus.annotations, set(training[:15]))
@@ -157,4 +152,4 @@ def test_scheduled_runs_push_follow_new_clips_rest_obey_a_rollback_and_stop(tmp_
     decided = run.tasks["decide"].artifacts["basis"]["metadata"]
     assert decided["decision"] == "stop"
     assert decided["reason"].startswith("Stopped: 14 clips (video0, video1, ")
-    assert served(config) == models
+    assert pushed_files(config) == models

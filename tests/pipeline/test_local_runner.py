@@ -13,6 +13,7 @@ from pipeline import local_runner, metadata_store, report_again
 from pipeline.configs import PipelineConfig
 from serving.client.local_model import LocalModel
 from serving.pushing import destination
+from tests.support.pushed_files import pushed_files
 from tests.support.small_pipeline import small_pipeline
 from transform.backbones import loading
 from transform.common import lease
@@ -48,12 +49,6 @@ class Names:
 def run(config):
     names = Names()
     return local_runner.run(config, names), names.ran
-
-
-def pushed_files(config):
-    """The content of every file of every version."""
-    place = pathlib.Path(config.push_destination)
-    return {p: p.read_bytes() for p in place.glob("[0-9]*/**/*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,9 @@ from transform.common.location import Location, LocationError
 
 filesystems.inherit()  # a worker process has not been told by a command
 
+# What TensorFlow raises of a checkpoint or a SavedModel that is cut or damaged.
+DAMAGED = (IndexError, OSError, RuntimeError, ValueError, tf.errors.OpError)
+
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:

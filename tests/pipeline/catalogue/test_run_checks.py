@@ -116,7 +116,7 @@ def test_missing_clips_are_told_and_too_many_are_an_error(tmp_path, rows):
     assert [about for about, _ in errors] == ["clips"] and "0.mp4" in errors[0][1]
     errors, warnings = found(tmp_path, rows, extraction={"max_failure_ratio": 0.5})
     assert not errors
-    assert any("1 of 5 clips are missing" in text for _, text in warnings)
+    assert any("1 of 5 clips cannot be found" in text for _, text in warnings)
 
 
 def test_clips_that_have_only_features_need_no_video(tmp_path, rows):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from transform.common import weight_files
+from transform.common import storage, weight_files
 from transform.common.weight_files import WeightsError, WeightsFile
 
 _PART = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
@@ -32,7 +32,7 @@ class Checkpoint(Mapping[str, np.ndarray]):
     def __init__(self, path: pathlib.Path):
         try:
             self._reader = tf.train.load_checkpoint(str(path))
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except storage.DAMAGED as error:
             said = " ".join(str(error).split())
             raise WeightsError(
                 f"{path} is not a checkpoint of TensorFlow: {said}."
@@ -45,7 +45,7 @@ class Checkpoint(Mapping[str, np.ndarray]):
             raise KeyError(name)
         try:
             return self._reader.get_tensor(name)
-        except (IndexError, tf.errors.OpError, ValueError, RuntimeError) as error:
+        except storage.DAMAGED as error:
             raise WeightsError(
                 f"{self._path} is damaged: {name} cannot be read; fetch it again."
             ) from error
