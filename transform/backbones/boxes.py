@@ -333,24 +333,40 @@ def roi_align(
     Returns:
         (B, R, bins, bins, D).
     """
-    batch, count = tf.shape(boxes)[0], boxes.shape[1]
-    rows, columns, width = maps.shape[1:]
-    # A border of copies, beyond which `crop_and_resize` gives zero.
-    border = tf.pad(maps, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
-    cells = tf.constant([rows, columns], tf.float32)
-    low, high = boxes[..., :2] * cells, boxes[..., 2:] * cells
+    # All of it is linear and goes along one side at a time: a matrix for each.
+    rows, columns = maps.shape[1:3]
+    down = _shares_of_cells(boxes[..., 0], boxes[..., 2], rows, bins, samples)
+    right = _shares_of_cells(boxes[..., 1], boxes[..., 3], columns, bins, samples)
+    halfway = tf.einsum("brpi,bijd->brpjd", down, maps)
+    return tf.matmul(right[:, :, tf.newaxis], halfway)  # over j, of each r and p
+
+
+def _shares_of_cells(
+    low: tf.Tensor, high: tf.Tensor, cells: int, bins: int, samples: int
+) -> tf.Tensor:
+    """Computes how much of every cell is in every bin along one side of a box.
+
+    Args:
+        low: (B, R), where the box begins, as a share of the side.
+        high: (B, R), where it ends.
+        cells: of the side.
+        bins: of the box.
+        samples: points a bin.
+
+    Returns:
+        (B, R, bins, cells).
+    """
     points = bins * samples
-    inset = (high - low) / (2 * points)  # from the box's edge to the first point
-    corners = [low + inset + 0.5, high - inset + 0.5]  # indices into `border`
-    points_of = tf.concat(corners, axis=-1) / tf.tile(cells + 1.0, [2])
-    values = tf.image.crop_and_resize(
-        border,
-        tf.reshape(points_of, [-1, 4]),
-        tf.repeat(tf.range(batch), count),
-        [points, points],
-    )  # (B · R, points, points, D)
-    means = tf.nn.avg_pool2d(values, samples, samples, "VALID")
-    return tf.reshape(means, [batch, count, bins, bins, width])
+    along = (tf.range(points, dtype=tf.float32) + 0.5) / points
+    low, high = low[..., tf.newaxis], high[..., tf.newaxis]
+    at = (low + (high - low) * along) * cells - 0.5  # from the first cell's centre
+    inside = tf.cast((at >= -1.0) & (at <= cells), tf.float32)
+    nearest = tf.clip_by_value(at, 0.0, cells - 1.0)[..., tf.newaxis]
+    distance = tf.abs(nearest - tf.range(cells, dtype=tf.float32))
+    shares = tf.maximum(1.0 - distance, 0.0) * inside[..., tf.newaxis]
+    batch, count = tf.shape(low)[0], low.shape[1]
+    by_bin = tf.reshape(shares, [batch, count, bins, samples, cells])
+    return tf.reduce_mean(by_bin, axis=-2)
 
 
 def pool(maps: tf.Tensor, boxes: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
