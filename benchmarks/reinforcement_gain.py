@@ -240,8 +240,10 @@ def _compare(seed: int, experiment: Experiment, work: pathlib.Path) -> dict[str,
 def _enough(files: list[str], spec: Any, clips: int) -> list[str]:
     """Returns the first files, up to `clips` clips in all; at least one file."""
     chosen: list[str] = []
+    total = 0
     for file in files:
-        if chosen and len(RecordDataset([*chosen, file], spec).clips) > clips:
+        total += len(RecordDataset([file], spec).clips)
+        if chosen and total > clips:
             break
         chosen.append(file)
     return chosen

@@ -56,16 +56,16 @@ def command(
         lambda: time.sleep(_SECONDS),
     )
     typer.echo(f"The run {state.lower()}.")
-    ended = _outcome(settings.run_log, run_id, state)
+    succeeded = state in ("SUCCEEDED", "SKIPPED")
+    ended = _outcome(settings.run_log, run_id, succeeded)
     if ended:
         typer.echo(ended.sentence)
-    done = state in ("SUCCEEDED", "SKIPPED")
-    code = _CODES.get(ended.state, 0) if done and ended else int(not done)
+    code = _CODES.get(ended.state, 0) if ended else int(not succeeded)
     if code:
         raise typer.Exit(code)
 
 
-def _outcome(run_log: str, run_id: str, state: str) -> Optional[Outcome]:
+def _outcome(run_log: str, run_id: str, succeeded: bool) -> Optional[Outcome]:
     """Returns how a run ended; None, said in a line, if its log is out of reach."""
     from kubeflow import tell
     from kubeflow.run_log import RunLog
@@ -83,4 +83,4 @@ def _outcome(run_log: str, run_id: str, state: str) -> Optional[Outcome]:
             f"What it came to cannot be read from here: {run_log} has no such run."
         )
         return None
-    return tell.outcome({"state": state}, ends)
+    return tell.outcome({"state": "SUCCEEDED" if succeeded else "FAILED"}, ends)
