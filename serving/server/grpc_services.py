@@ -124,7 +124,7 @@ class TensorFlowServing:
                     response = await answer(message, context, call)
                     await self._write(context, response)
         except RefusalError as refusal:
-            await context.abort(refusal.code, str(refusal))
+            _refuse(context, refusal.code, str(refusal))
 
     def _check_token(self, method: str, received: str | bytes, peer: str) -> None:
         is_admin = self._admin_tokens is not None and self._admin_tokens.accept(
@@ -281,7 +281,8 @@ class Health:
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
         if request.service not in self._services:
-            await context.abort(Code.NOT_FOUND, "there is no such service")
+            _refuse(context, Code.NOT_FOUND, "there is no such service")
+            return health_pb2.HealthCheckResponse()  # which is not sent
         return self._response(request.service)
 
     async def _watch(
@@ -304,3 +305,13 @@ class Health:
         return statuses(
             status=statuses.SERVING if self._serving else statuses.NOT_SERVING
         )
+
+
+def _refuse(context: Context, code: grpc.StatusCode, sentence: str) -> None:
+    """Sets what a call ends with, once its handler returns.
+
+    `context.abort` would hold the call in a cycle with its own exception: its stream
+    would count until garbage is collected, and others be refused in its place.
+    """
+    context.set_code(code)
+    context.set_details(sentence)

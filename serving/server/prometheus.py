@@ -142,9 +142,12 @@ class Metrics:
             except BaseException as error:
                 refusal = refusal_of(error, call.method)
                 call.code, fault = refusal.code, str(refusal)
-                if isinstance(error, Exception):
-                    raise refusal from error
-                raise  # a cancelled task has to end as one
+                try:
+                    if isinstance(error, Exception) and refusal is not error:
+                        raise refusal from error
+                    raise  # a cancelled task has to end as one
+                finally:
+                    del refusal  # whose traceback holds this frame: no cycle of them
             finally:
                 self._calls.labels(
                     call.method,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import io
 import random
 import socket
@@ -283,6 +284,23 @@ def test_stock_clients_find_numbers_where_they_look(caption_server, make_example
         answer = stub.Predict(caption_request(make_example(1)), timeout=20)
     assert len(answer.outputs["log_probs"].float_val) == 2
     assert not answer.outputs["log_probs"].tensor_content
+
+
+def test_refused_calls_take_no_place_until_garbage_is_collected(open_server):
+    wrong = warmup.request("kinescribe", "", {"x": np.zeros((1, 3), np.float32)})
+    stream_limit = 100 + 2 * open_server._config.limits.calls
+    gc.disable()
+    try:
+        with grpc.insecure_channel(open_server.address) as channel:
+            predict = channel.unary_unary(PREDICT)
+            for data in (b"no message", wrong.SerializeToString()):
+                for _ in range(stream_limit):
+                    with pytest.raises(grpc.RpcError) as caught:
+                        predict(data, timeout=20)
+                    assert caught.value.code() is Code.INVALID_ARGUMENT
+            assert is_answered(open_server)
+    finally:
+        gc.enable()
 
 
 # --- HTTP ----------------------------------------------------------------------------
