@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from kinescribe import kubeflow_options
+from kinescribe import cli, kubeflow_options
+from kinescribe.commands.run import REFUSED
 
 if TYPE_CHECKING:
     from kubeflow.tell import Outcome
 
 _SECONDS = 10.0  # between two looks at a run
-_CODES = {"failed": 1, "refused": 3, "stopped": 4}  # as those of `kinescribe run`
+_CODES = {"failed": 1, "refused": REFUSED, "stopped": cli.STOPPED_BY_DATA}
 
 
 def command(
