@@ -14,26 +14,27 @@ from keras_models.layers.additive_score import AdditiveScore
 class AttentionOutput(NamedTuple):
     """The result of attending to a video for one word."""
 
-    vector: tf.Tensor  # (B, D), or (B, T, D) of a pooling of each frame's cells
+    vector: tf.Tensor  # (R, D), or (R, T, D) of a pooling of each frame's cells
     weights: Weights
-    losses: dict[str, tf.Tensor]  # each (B,)
+    losses: dict[str, tf.Tensor]  # each (R,)
 
 
 class CellAttention(tf.keras.layers.Layer, abc.ABC):
     """Attends to the cells of frames once per word.
 
     `prepare` computes what does not depend on the word: keys, a nest of tensors with
-    the batch on axis 0.
+    the batch on axis 0. Several captions of a clip read its cells at once: there are
+    R = B · K of them, see `clip_rows`.
 
     Call arguments:
-        query: (B, Q), the language state.
+        query: (R, Q), the language state.
         cells: (B, T, S, D), 0 where masked.
         mask: (B, T, S) bool.
         keys: The result of `prepare`.
 
     Returns:
-        `AttentionOutput` of the width D of the cells. Its vector is (B, D) of the whole
-        clip or, of a spatial pooling, (B, T, D); 0 for clips and frames without cells.
+        `AttentionOutput` of the width D of the cells. Its vector is (R, D) of the whole
+        clip or, of a spatial pooling, (R, T, D); 0 for clips and frames without cells.
     """
 
     @abc.abstractmethod

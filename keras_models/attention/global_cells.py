@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_models.attention.cell_attention import AdditiveCellAttention, AttentionOutput
 from keras_models.attention.weight_names import cell_weight_axes, cell_weights
-from keras_models.layers.functional.attend import attend
+from keras_models.layers.functional.attend import attend_clips
 from keras_models.weight_axes import NamedAxes, Source
 from transform.common.config import Config, Field
 
@@ -36,12 +36,12 @@ class GlobalCellAttention(AdditiveCellAttention):
 
         e = softmax_{n,j} att(h, x_nj) ;  x̂ = Σ_n Σ_j e_nj x_nj
 
-    Weights: "spatial" e (B, T, S), and "temporal" (B, T), their sums over a frame. The
+    Weights: "spatial" e (R, T, S), and "temporal" (R, T), their sums over a frame. The
     score's b, which STaTS has, VATEX-2019 (Chen et al., 2019, Eq. 2) has not.
     """
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        vector, weights = attend(self.energy(query, keys), cells, mask)
+        vector, weights = attend_clips(self.energy(query, keys), cells, mask)
         return AttentionOutput(vector, cell_weights(weights), {})

@@ -51,6 +51,11 @@ class GridMemory(NamedTuple):
     mask: tf.Tensor  # (B, T, S) bool
     keys: Any  # of the attention to the cells
 
+    @property
+    def rows_are_clips(self) -> bool:
+        """Whether no row has to be repeated for each caption of its clip."""
+        return True
+
 
 class GridAttention(StepAttention):
     """Attends to one grid (B, T, S, D) of `EncodedVideo` by a `CellAttention`.

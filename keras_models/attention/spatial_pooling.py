@@ -1,4 +1,4 @@
-"""Poolings over the cells of each frame, from (B, T, S, D) to (B, T, D)."""
+"""Poolings over the cells of each frame, from (B, T, S, D) to (R, T, D)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from keras_models.attention.cell_attention import (
     AttentionOutput,
     CellAttention,
 )
-from keras_models.layers.functional.attend import attend
+from keras_models.layers.functional.attend import attend_frames, frame_sums
+from keras_models.layers.functional.clip_rows import repeat_for_captions
 from keras_models.layers.functional.masking import masked_mean, masked_softmax
 from keras_models.layers.garu import GARUConfig, Recurrence
 from keras_models.layers.projection import Projection
@@ -47,8 +48,8 @@ class MeanSpatialPooling(CellAttention):
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        del query, cells, mask
-        return AttentionOutput(keys, {}, {})
+        del cells, mask
+        return AttentionOutput(repeat_for_captions(keys, query), {}, {})
 
 
 class PerFrameAttentionConfig(Config):
@@ -71,14 +72,13 @@ class PerFrameAttention(AdditiveCellAttention):
 
         e_n = softmax_j att(h, x_nj) ;  x̂_n = Σ_j e_nj x_nj
 
-    (Cherian et al., 2020, Eq. 3.) Weights: "spatial" (B, T, S).
+    (Cherian et al., 2020, Eq. 3.) Weights: "spatial" (R, T, S).
     """
 
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        scores = self.energy(query, keys)  # (B, T, S)
-        frames, weights = attend(scores, cells, mask, batch_dims=2)
+        frames, weights = attend_frames(self.energy(query, keys), cells, mask)
         return AttentionOutput(frames, {"spatial": weights}, {})
 
 
@@ -102,7 +102,7 @@ class SharedSpatialAttention(AdditiveCellAttention):
 
         x̃_j = (1/N) Σ_n x_nj ;  e = softmax_j att(h, x̃_j) ;  x̂_n = Σ_j e_j x_nj
 
-    (Cherian et al., 2020, Eq. 3 and the steps after it.) Weights: "spatial" (B, S).
+    (Cherian et al., 2020, Eq. 3 and the steps after it.) Weights: "spatial" (R, S).
     """
 
     def prepare(self, cells: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -112,10 +112,10 @@ class SharedSpatialAttention(AdditiveCellAttention):
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        scores = self.energy(query, keys)  # (B, S)
-        weights = masked_softmax(scores, tf.reduce_any(mask, axis=1))
-        same = tf.cast(weights, cells.dtype)[:, tf.newaxis, tf.newaxis]  # in all frames
-        frames = tf.squeeze(tf.matmul(same, cells), axis=2)  # (B, T, D)
+        scores = self.energy(query, keys)  # (R, S)
+        present = repeat_for_captions(tf.reduce_any(mask, axis=1), query)
+        weights = masked_softmax(scores, present)
+        frames = frame_sums(weights[:, tf.newaxis], cells)  # (R, T, D)
         return AttentionOutput(frames, {"spatial": weights}, {})
 
 
@@ -149,7 +149,8 @@ class FrameMaps(AdditiveCellAttention):
         A = GARU(A^r, G) ;  α_n = softmax_j(A_n) ;  Ga_n = Σ_j α_nj L_nj
 
     (Chen and Jiang, 2019, Table 2 and Eq. 6–8; without GARU A = A^r.) Weights:
-    "spatial" (B, T, S), anew for each word.
+    "spatial" (R, T, S), anew for each word. A frame of one cell is that cell, and its
+    map is not refined.
 
     Notes:
         The paper calls the row "a simplified model of (Li, Zhao, and Lu 2017) with the
@@ -175,8 +176,10 @@ class FrameMaps(AdditiveCellAttention):
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: FrameKeys
     ) -> AttentionOutput:
-        initial_maps = self.energy(query, keys.cells)  # A^r: (B, T, S)
-        frame_mask = tf.reduce_any(mask, axis=2)
-        maps = self.recurrence(initial_maps, keys.summary, frame_mask)
-        frames, weights = attend(maps, cells, mask, batch_dims=2)
+        maps = self.energy(query, keys.cells)  # A^r: (R, T, S)
+        if cells.shape[2] > 1:
+            frame_mask = repeat_for_captions(tf.reduce_any(mask, axis=2), query)
+            summary = repeat_for_captions(keys.summary, query)
+            maps = self.recurrence(maps, summary, frame_mask)
+        frames, weights = attend_frames(maps, cells, mask)
         return AttentionOutput(frames, {"spatial": weights}, {})

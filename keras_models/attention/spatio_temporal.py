@@ -19,6 +19,7 @@ from keras_models.attention.temporal_pooling import (
     MeanPoolingConfig,
     RankedPoolingConfig,
 )
+from keras_models.layers.functional.clip_rows import repeat_for_captions
 from keras_models.weight_axes import NamedAxes, Source
 from transform.common.config import BY_KIND, Config, validator
 
@@ -116,10 +117,13 @@ class SpatioTemporal(CellAttention):
         keys: SpatioTemporalKeys,
     ) -> AttentionOutput:
         output = self.spatial(query, cells, mask, keys.spatial)
-        frames = output.vector  # (B, T, D)
-        frame_mask = tf.reduce_any(mask, axis=2)
+        frames = output.vector  # (R, T, D)
+        frame_mask = repeat_for_captions(tf.reduce_any(mask, axis=2), query)
+        known = tf.nest.map_structure(
+            lambda clips: repeat_for_captions(clips, query), keys.pooled
+        )
         pooled = [
-            keys.pooled.get(str(place)) or pooling(frames, query, frame_mask)
+            known.get(str(place)) or pooling(frames, query, frame_mask)
             for place, pooling in enumerate(self.temporal)
         ]
         weights, losses = output.weights, output.losses

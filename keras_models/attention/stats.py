@@ -53,7 +53,7 @@ class STaTS(CellAttention):
         β_1 = w_ST^T tanh(W_ST x̂_ST + W_h h) ;  β_2 = w_TS^T tanh(W_TS x̂_TS + W_h h)
         (w_1, w_2) = softmax(β_1, β_2)
 
-    (Cherian et al., 2020, Eq. 12; both scores share W_h.) Weights: "branch" (B, 2),
+    (Cherian et al., 2020, Eq. 12; both scores share W_h.) Weights: "branch" (R, 2),
     those of TS under their own names, those of ST as "st_<name>".
     """
 
@@ -82,13 +82,13 @@ class STaTS(CellAttention):
     ) -> AttentionOutput:
         st = self.spatio_temporal(query, cells, mask, keys.spatio_temporal)
         ts = self.temporo_spatial(query, cells, mask, keys.temporo_spatial)
-        hidden = self.query(query)  # W_h h: (B, A)
+        hidden = self.query(query)  # W_h h: (R, A)
         scores = [
-            score(tf.tanh(key(output.vector) + hidden))  # (B, 1)
+            score(tf.tanh(key(output.vector) + hidden))  # (R, 1)
             for score, key, output in zip(self.scores, self.keys, (st, ts), strict=True)
         ]
         weights = tf.nn.softmax(tf.cast(tf.concat(scores, axis=-1), tf.float32))
-        vectors = tf.stack([st.vector, ts.vector], axis=1)  # (B, 2, D)
+        vectors = tf.stack([st.vector, ts.vector], axis=1)  # (R, 2, D)
         vector = tf.tanh(weighted_sum(weights, vectors))  # Eq. 12
         named = {"branch": weights} | ts.weights
         named |= {f"st_{name}": values for name, values in st.weights.items()}

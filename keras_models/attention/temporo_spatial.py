@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from keras_models.attention.cell_attention import AttentionOutput, CellAttention
 from keras_models.layers.additive_score import AdditiveScore
-from keras_models.layers.functional.attend import attend
+from keras_models.layers.functional.attend import attend, attend_clips
+from keras_models.layers.functional.clip_rows import group_by_clip, ungroup
 from keras_models.layers.functional.masking import masked_mean
 from keras_models.weight_axes import NamedAxes, Source, WeightAxes
 from transform.common.config import Config, Field
@@ -39,7 +40,7 @@ class TemporoSpatial(CellAttention):
         τ = softmax_n( att(h, x̄_n) / temperature )       x̄_n: the mean of its cells
         x_τj = Σ_n τ_n x_nj ;  e = softmax_j att(h, x_τj) ;  x̂_TS = Σ_j e_j x_τj
 
-    (Cherian et al., 2020, Eq. 9–11.) Weights: "temporal" τ (B, T), "spatial" e (B, S).
+    (Cherian et al., 2020, Eq. 9–11.) Weights: "temporal" τ (R, T), "spatial" e (R, S).
 
     Notes:
         Eq. 9 picks the best frame; the paper implements it as the softmax above. Eq. 10
@@ -63,14 +64,16 @@ class TemporoSpatial(CellAttention):
     def call(
         self, query: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor, keys: tf.Tensor
     ) -> AttentionOutput:
-        scores = tf.cast(self.frame_energy(query, keys), tf.float32)  # (B, T)
-        frame, temporal = attend(  # Eq. 9
+        scores = tf.cast(self.frame_energy(query, keys), tf.float32)  # (R, T)
+        frame, temporal = attend_clips(  # Eq. 9: (R, S, D)
             scores / self.temperature, cells, tf.reduce_any(mask, axis=2)
         )
 
-        presence = tf.einsum("bt,bts->bs", temporal, tf.cast(mask, tf.float32))
+        presence = ungroup(
+            tf.matmul(group_by_clip(temporal, mask), tf.cast(mask, tf.float32))
+        )
         present = presence > 0
-        scores = self.cell_energy(query, self.cell_energy.keys(frame))  # (B, S)
+        scores = self.cell_energy(query, self.cell_energy.keys(frame))  # (R, S)
         vector, spatial = attend(  # Eq. 10, 11
             tf.cast(scores, tf.float32) + tf.math.log(tf.where(present, presence, 1.0)),
             frame,

@@ -4,32 +4,80 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from keras_models.layers.functional.clip_rows import (
+    group_by_clip,
+    repeat_for_captions,
+    ungroup,
+)
 from keras_models.layers.functional.masking import masked_softmax
 
 
 def attend(
-    scores: tf.Tensor, values: tf.Tensor, mask: tf.Tensor, batch_dims: int = 1
+    scores: tf.Tensor, values: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Weighs values by the softmax of their items' scores and sums them.
 
-    The items are numbered by all axes N… of the scores behind the batch axes: one
-    softmax covers all of them.
-
     Args:
-        scores: (B, N…).
-        values: (B, N…, D…), what is summed.
-        mask: (B, N…) bool, True for items that may be attended.
-        batch_dims: How many axes B stands for.
+        scores: (B, N).
+        values: (B, N, D…), what is summed.
+        mask: (B, N) bool, True for items that may be attended.
 
     Returns:
-        The sum (B, D…) in the values' dtype and the weights (B, N…) in float32. Both
-        are 0 where the mask has no item.
+        The sum (B, D…) in the values' dtype and the weights (B, N) in float32. Both are
+        0 where the mask has no item.
+    """
+    weights = masked_softmax(scores, mask)
+    return weighted_sum(weights, values), weights
+
+
+def attend_clips(
+    scores: tf.Tensor, values: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """`attend` for R = B · K captions, whose clips' values are not copied.
+
+    The items are numbered by all axes N… of the scores behind the first: one softmax
+    covers all of them.
+
+    Args:
+        scores: (R, N…).
+        values: (B, N…, D…).
+        mask: (B, N…) bool.
+
+    Returns:
+        The sums (R, D…) in the values' dtype and the weights (R, N…) in float32.
     """
     weights = masked_softmax(
-        flatten_items(scores, batch_dims), flatten_items(mask, batch_dims)
+        flatten_items(scores), repeat_for_captions(flatten_items(mask), scores)
     )
     weights = restore_items(weights, scores)
-    return weighted_sum(weights, values, batch_dims), weights
+    return ungroup(weighted_sums(group_by_clip(weights, values), values)), weights
+
+
+def attend_frames(
+    scores: tf.Tensor, cells: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Attends to the cells of each frame by itself, for R = B · K captions.
+
+    Args:
+        scores: (R, T, S).
+        cells: (B, T, S, D).
+        mask: (B, T, S) bool.
+
+    Returns:
+        The frames (R, T, D) in the cells' dtype and the weights (R, T, S) in float32.
+    """
+    weights = masked_softmax(scores, repeat_for_captions(mask, scores))
+    return frame_sums(weights, cells), weights
+
+
+def frame_sums(weights: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
+    """Returns Σ_s w_ts x_ts (R, T, D) of cells (B, T, S, D), for weights (R, T, S).
+
+    T may be 1 in the weights: the same ones for every frame.
+    """
+    grouped = tf.transpose(group_by_clip(weights, cells), [0, 2, 1, 3])  # (B, T, K, S)
+    sums = tf.matmul(tf.cast(grouped, cells.dtype), cells)  # (B, T, K, D)
+    return ungroup(tf.transpose(sums, [0, 2, 1, 3]))
 
 
 def weighted_sum(

@@ -11,7 +11,19 @@ CAPTIONS = 3
 
 
 @pytest.mark.parametrize(
-    "name", ["mgsa", "vre_soft_att", "vre", "vatex_temporal", "dual_afr_soft"]
+    "name",
+    [
+        "mgsa",
+        "vre_soft_att",
+        "vre",
+        "vatex_temporal",
+        "dual_afr_soft",
+        "stats",
+        "stats_fr",
+        "stats_pool_temporal",
+        "stats_pool_mean_temporal",
+        "spatial_attention_garu",
+    ],
 )
 def test_captions_of_one_clip_are_as_if_each_had_a_copy_of_it(name):
     model = tiny.captioner(name)

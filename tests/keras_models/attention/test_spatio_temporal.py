@@ -285,6 +285,15 @@ def test_frames_of_one_cell_are_pooled_once_as_every_word_would(spatial, pooling
     assert not layer.prepare(values, mask).pooled
 
 
+def test_a_map_of_one_cell_is_not_refined():
+    layer = FrameMapsConfig(units=4, recurrence=GARUConfig()).build("pooling")
+    one = GRID[:, :, :1]
+    frames, weights, _ = ask(layer, one)
+    np.testing.assert_array_equal(frames, cells(one)[:, :, 0])
+    np.testing.assert_array_equal(weights["spatial"], one)
+    assert not layer.recurrence.weights
+
+
 def test_frames_must_be_pooled_somehow():
     with pytest.raises(ConfigError, match=r"temporal.*pooled somehow"):
         SpatioTemporalConfig.from_dict({"temporal": []})
