@@ -211,21 +211,27 @@ def _check_distinct(model: CaptionerConfig, names: Mapping[str, str | None]) -> 
 
 
 def _with_one_width(model: CaptionerConfig, spec: FeatureSpec) -> CaptionerConfig:
-    """Returns dualAFR's levels as wide as the one that stays as it is, pool5."""
+    """Returns dualAFR's levels as wide as pool5, which stays as it is.
+
+    A level alone is as wide as beside pool5 where the data have that layer: the rows
+    then differ in their levels only.
+    """
     encoder = model.encoder
     if not isinstance(encoder, DualAFRConfig):
         return model
-    widths = [
-        spec.tensor(level.feature).step_shape[-1]
+    unchanged = [
+        level.feature
         for level in encoder.levels
         if isinstance(level, IdentityLevelConfig)
     ]
-    if not widths:
+    pool5 = [feature.name for feature in spec.features if _layer(feature) == "pool5"]
+    if not unchanged and not pool5:
         return model
+    width = spec.tensor([*unchanged, *pool5][0]).step_shape[-1]
     levels = tuple(
         level
         if isinstance(level, IdentityLevelConfig)
-        else level.replace(filters=widths[0])
+        else level.replace(filters=width)
         for level in encoder.levels
     )
     return model.replace(encoder=encoder.replace(levels=levels))

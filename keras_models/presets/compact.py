@@ -28,6 +28,7 @@ class Budget(Config):
     dropout: float = Field(0.3, ge=0, lt=1)  # wherever a row has any
     epochs: int = Field(10, ge=1)  # of all stages together, as the paper divides them
     rate: float = Field(5e-3, gt=0)  # Adam's, falls to a tenth in every stage
+    warmup: float = Field(0.25, ge=0, lt=1)  # share of a stage in which the rate rises
     fine_tuning_rate: float = Field(1e-4, gt=0)  # of stages that reinforce
     clip_norm: float = Field(5.0, gt=0)  # of all gradients together
 
@@ -66,7 +67,9 @@ def _small_stage(stage: Stage, epochs: int, budget: Budget) -> Stage:
     if isinstance(stage.objective, SelfCritical):
         rate: Any = ConstantRate(rate=budget.fine_tuning_rate)
     else:
-        rate = CosineRate(rate=budget.rate, final=budget.rate / 10)
+        rate = CosineRate(
+            rate=budget.rate, warmup=budget.warmup, final=budget.rate / 10
+        )
     return stage.replace(
         epochs=epochs,
         optimizer=Adam(),

@@ -9,8 +9,9 @@ from typing import Annotated, Optional
 
 import typer
 
-QUICK_EPOCHS, EPOCHS = 6, 20
-CLIPS, CAPTIONS = 16, 5
+EPOCHS, QUICK_EPOCHS = 20, 4
+CLIPS, QUICK_CLIPS = 16, 8
+CAPTIONS = 5
 
 
 def command(
@@ -30,12 +31,21 @@ def command(
         int, typer.Option(help="Trainings of the rows in the papers' headlines.", min=1)
     ] = 1,
     epochs: Annotated[
-        int, typer.Option(help="Passes over the clips, of every row.", min=1)
-    ] = EPOCHS,
+        Optional[int],
+        typer.Option(
+            help=f"Passes over the clips, of every row; by default {EPOCHS}, or "
+            f"{QUICK_EPOCHS} with --quick.",
+            min=1,
+        ),
+    ] = None,
     clips: Annotated[
-        int,
-        typer.Option(help="Clips of an update: fewer are more updates a pass.", min=1),
-    ] = CLIPS,
+        Optional[int],
+        typer.Option(
+            help="Clips of an update: fewer are more updates a pass; by default "
+            f"{CLIPS}, or {QUICK_CLIPS} with --quick.",
+            min=1,
+        ),
+    ] = None,
     captions: Annotated[
         int,
         typer.Option(help="Captions of a clip that each pass learns from.", min=1),
@@ -45,7 +55,7 @@ def command(
     ] = 1,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Fewer clips and epochs."),
+        typer.Option("--quick", help="Fewer drawn clips and fewer epochs."),
     ] = False,
     workers: Annotated[
         int, typer.Option(help="Trainings at a time; by default one a core.", min=0)
@@ -78,8 +88,11 @@ def command(
         [row.strip() for row in rows.split(",") if row.strip()] or list(PRESETS),
         ComparisonSettings().override(
             {
-                "budget": {"epochs": QUICK_EPOCHS if quick else epochs},
-                "batch": {"size": clips, "captions": captions},
+                "budget": {"epochs": epochs or (QUICK_EPOCHS if quick else EPOCHS)},
+                "batch": {
+                    "size": clips or (QUICK_CLIPS if quick else CLIPS),
+                    "captions": captions,
+                },
                 "min_count": min_count,
             }
         ),

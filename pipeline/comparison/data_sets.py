@@ -10,7 +10,7 @@ from pipeline.comparison.moving_world import Counts, drawn_clips, prepare
 from transform.common.errors import DataError
 from transform.records.dataset import ExtractedDataset
 
-QUICK = Counts(train=100, val=24, test=24)
+QUICK = Counts(train=80, val=24, test=24)
 
 
 def moving_world(name: str, root: str, counts: Counts) -> ComparisonData:

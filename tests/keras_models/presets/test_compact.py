@@ -1,10 +1,12 @@
 import pytest
 
 from keras_models.captioner import Captioner
+from keras_models.encoders.level_alignment import IdentityLevelConfig
 from keras_models.objectives.self_critical import SelfCritical
 from keras_models.presets.compact import Budget, compact, small_plan
 from keras_models.presets.paper_features import paper_spec
 from keras_models.presets.registry import PRESETS
+from pipeline.comparison.moving_world import COMPACT_SPEC
 from transform.common.config import Config
 
 BUDGET = Budget(units=32, embedding=24, channels=8, epochs=9)
@@ -47,14 +49,19 @@ def test_every_row_has_the_same_epochs_divided_as_its_paper_does(name):
         slow = isinstance(stage.objective, SelfCritical)
         rate = BUDGET.fine_tuning_rate if slow else BUDGET.rate
         assert stage.learning_rate.rate == rate
+        if not slow:
+            assert stage.learning_rate.warmup == BUDGET.warmup
 
 
-def test_dual_afr_has_levels_as_wide_as_pool5():
-    preset = PRESETS["dual_afr_soft"]
-    spec = paper_spec(preset.model)
-    model = compact(preset, spec, BUDGET)[0].model
-    width = spec.tensor("c3d_pool5").step_shape[-1]
-    assert [level.filters for level in model.encoder.levels[:3]] == [width] * 3
+@pytest.mark.parametrize("row", ["soft", "mlp", "pool2", "pool3", "pool4"])
+def test_dual_afr_has_levels_as_wide_as_pool5(row):
+    model = compact(PRESETS[f"dual_afr_{row}"], COMPACT_SPEC, BUDGET)[0].model
+    width = COMPACT_SPEC.tensor("tiny3d_pool5").step_shape[-1]
+    assert {
+        level.filters
+        for level in model.encoder.levels
+        if not isinstance(level, IdentityLevelConfig)
+    } == {width}
 
 
 def test_a_small_row_has_few_parameters():
