@@ -12,9 +12,9 @@ from keras_models.attention.sources import AttentionSource
 from keras_models.layers.additive_score import AdditiveScore
 from keras_models.layers.functional import clip_rows
 from keras_models.layers.functional.attend import (
+    clip_sums,
     flatten_items,
     restore_items,
-    weighted_sums,
 )
 from keras_models.layers.multiplicative_score import MultiplicativeScore
 from keras_models.structs import Context, EncodedVideo, State
@@ -84,11 +84,7 @@ class ItemAttention(StepAttention):
         selection = restore_items(selected.selection, scores)
         weights = restore_items(selected.weights, scores)
         return Context(
-            clip_rows.ungroup(
-                weighted_sums(
-                    clip_rows.group_by_clip(selection, memory.values), memory.values
-                )
-            ),
+            clip_sums(selection, memory.values),
             self.source.name_weights(weights),
             selected.log_prob,
             {},

@@ -50,7 +50,7 @@ def attend_clips(
         flatten_items(scores), repeat_for_captions(flatten_items(mask), scores)
     )
     weights = restore_items(weights, scores)
-    return ungroup(weighted_sums(group_by_clip(weights, values), values)), weights
+    return clip_sums(weights, values), weights
 
 
 def attend_frames(
@@ -78,6 +78,11 @@ def frame_sums(weights: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
     grouped = tf.transpose(group_by_clip(weights, cells), [0, 2, 1, 3])  # (B, T, K, S)
     sums = tf.matmul(tf.cast(grouped, cells.dtype), cells)  # (B, T, K, D)
     return ungroup(tf.transpose(sums, [0, 2, 1, 3]))
+
+
+def clip_sums(weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Returns Σ w v (R, D…) of clips' values (B, N…, D…), for weights (R, N…)."""
+    return ungroup(weighted_sums(group_by_clip(weights, values), values))
 
 
 def weighted_sum(
